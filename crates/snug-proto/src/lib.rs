@@ -1,0 +1,1 @@
+//! snug-proto
