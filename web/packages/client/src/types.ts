@@ -1,0 +1,267 @@
+// The public surface of the client: what a page, an element or a React hook
+// builds on. Types only. Every observable has the `useSyncExternalStore` shape.
+import type {
+  Custom,
+  Member,
+  Message,
+  MessageKind,
+  Policy,
+  Preview,
+  ProfilePatch,
+  Room,
+  User,
+} from '@snug/protocol';
+
+export type { Custom, Member, Message, Mine, Preview, Problem, Room, User } from '@snug/protocol';
+
+/** A snapshot keeps its identity until something in it changed. */
+export interface Readable<T> {
+  /** Calls back after a change, without arguments; answers the way to stop. */
+  subscribe(callback: () => void): () => void;
+  getSnapshot(): T;
+}
+
+/** What went wrong with one request, as the server (or the network) said it. */
+export interface ProblemView {
+  code: string;
+  detail: string;
+  retryable: boolean;
+  field?: string;
+  retryAfterMs?: number;
+}
+
+export type ConfigurationCode =
+  | 'token_missing'
+  | 'server_key_in_browser'
+  | 'origin_refused'
+  | 'unreachable'
+  | 'token_invalid';
+
+export type ConnectionStatus =
+  | 'idle'
+  | 'connecting'
+  | 'online'
+  | 'reconnecting'
+  /** The browser says there is no network; the client waits for `online`. */
+  | 'offline'
+  /** The token has expired and no source gave a newer one. */
+  | 'expired'
+  /** Closed by the page, by a logout or by the server (42xx); `code` says which. */
+  | 'closed'
+  /** Something the integrator must mend; `fix` says how. */
+  | 'misconfigured';
+
+export interface ConnectionState {
+  status: ConnectionStatus;
+  code?: string;
+  detail?: string;
+  fix?: string;
+  /** Milliseconds since 1970 of the next attempt. */
+  retryAt?: number;
+}
+
+export type TokenFunction = (request: {
+  device: string;
+  pushToken?: string;
+}) => Promise<string> | string;
+
+export interface Outgoing {
+  text?: string;
+  kind?: 'text' | 'custom';
+  custom?: Custom;
+}
+
+export interface MessageView {
+  /** Minted here and kept by the server: the same before and after the answer. */
+  id: string;
+  /** Absent while pending or failed. */
+  seq?: number;
+  own: boolean;
+  sender?: User;
+  kind: MessageKind;
+  text?: string;
+  custom?: Custom;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  status: 'pending' | 'sent' | 'failed';
+  /** Why it failed. */
+  problem?: ProblemView;
+  /** An own message at or below another active member's read cursor. */
+  readByOthers: boolean;
+  /** Of a system message: `custom`, whose `type` names the happening. */
+  system?: { type: string; [field: string]: Custom | undefined };
+  deleted?: boolean;
+}
+
+export interface RoomView {
+  id: string;
+  kind: 'direct' | 'group';
+  /** A direct room: the other's name, else the id. */
+  title: string;
+  avatar?: string;
+  /** The other user of a direct room. */
+  peer?: User;
+  preview?: Preview & { senderName?: string; own: boolean };
+  /** Milliseconds since 1970. */
+  activityAt: number;
+  unread: number;
+  /** Names of those who type now (known for open rooms only). */
+  typing: readonly string[];
+  room: Room;
+}
+
+export interface RoomListSnapshot {
+  status: 'loading' | 'ready' | 'error';
+  /** Latest activity first; only rooms of which the user is an active member. */
+  rooms: readonly RoomView[];
+  /** The sum over the loaded rooms. */
+  unread: number;
+  hasMore: boolean;
+  problem?: ProblemView;
+}
+
+export interface RoomList extends Readable<RoomListSnapshot> {
+  loadMore(): Promise<void>;
+  refresh(): Promise<void>;
+}
+
+export interface RoomSnapshot {
+  status: 'closed' | 'loading' | 'ready' | 'no_access' | 'error';
+  room?: Room;
+  title: string;
+  /** By seq ascending, then what is still pending or failed in sending order. */
+  messages: readonly MessageView[];
+  hasBefore: boolean;
+  hasAfter: boolean;
+  loadingBefore: boolean;
+  loadingAfter: boolean;
+  members: ReadonlyMap<string, Member>;
+  users: ReadonlyMap<string, User>;
+  /** Others who type now. */
+  typing: readonly User[];
+  /** User id to the seq up to which they have read. */
+  readBy: ReadonlyMap<string, number>;
+  unread: number;
+  /** First unread message when the room was opened; fixed until it is left. */
+  unreadLineSeq?: number;
+  problem?: ProblemView;
+}
+
+export interface RoomHandle extends Readable<RoomSnapshot> {
+  readonly id: string;
+  /** Counted: each `open` needs its own `close`. */
+  open(): Promise<void>;
+  close(): void;
+  /** Shown at once; resolves with the server's copy, rejects when refused. */
+  send(message: Outgoing): Promise<Message>;
+  /** Sends a failed message again, under the same id. */
+  retry(id: string): void;
+  /** Forgets a failed message. */
+  discard(id: string): void;
+  loadBefore(): Promise<void>;
+  loadAfter(): Promise<void>;
+  /** Up to `seq`, or up to the newest message; coalesced. */
+  markRead(seq?: number): void;
+  /** Throttled to one frame per 3 s; call it on every keystroke. */
+  typing(on: boolean): void;
+  /** Kept for the page's lifetime; not sent. */
+  draft: string;
+  leave(): Promise<void>;
+}
+
+export interface CreateDirectOptions {
+  user: string;
+  context?: string;
+  custom?: Custom;
+  message?: Outgoing;
+}
+
+export interface CreateGroupOptions {
+  name?: string;
+  members: string[];
+  id?: string;
+  message?: Outgoing;
+}
+
+export interface ClientEvents {
+  /** A message of another user, once per message; rooms not open: see `preview`. */
+  message: {
+    room: string;
+    message?: Message;
+    preview?: Preview;
+    user?: User;
+    own: boolean;
+  };
+  /** The sum of unread over the room list changed. */
+  unread: { unread: number };
+  /** A room came, changed or went. */
+  room: { room: string; change: 'joined' | 'changed' | 'left'; reason?: string };
+  'session.expiring': { expiresAt: number };
+  /** The client will not reconnect by itself. */
+  closed: { code: string; detail?: string };
+}
+
+export type ClientEventName = keyof ClientEvents;
+
+export interface ClientOptions {
+  /** The server's origin, `https://chat.example.com`; a path prefix is kept. */
+  url: string;
+  token?: string | TokenFunction;
+  /** Fetched with POST from the page's own origin; answers a token as text or `{token}`. */
+  tokenUrl?: string;
+  /** The customer's name for this device; else one is made. */
+  device?: string;
+  pushToken?: string;
+  /** `local` keeps the made device id in localStorage; the default keeps nothing. */
+  storage?: 'none' | 'local';
+  transport?: Transport;
+  fetch?: typeof fetch;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+  /** From 0 up to 1. */
+  random?: () => number;
+}
+
+/** The seam to the socket. Callbacks come after `open` has returned. */
+export interface Transport {
+  open(target: TransportTarget, events: TransportEvents): TransportConnection;
+}
+
+export interface TransportTarget {
+  /** `wss://host/v1/socket`. */
+  url: string;
+  token: string;
+}
+
+export interface TransportEvents {
+  opened(): void;
+  received(text: string): void;
+  /** Once, last. `code` 1006 when the connection broke or never stood. */
+  closed(code: number, reason: string): void;
+}
+
+export interface TransportConnection {
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface Client {
+  readonly connection: Readable<ConnectionState>;
+  readonly me: Readable<User | null>;
+  readonly policy: Readable<Policy | null>;
+  readonly rooms: RoomList;
+  /** Idempotent; also leaves `closed`, `expired` and `misconfigured`. */
+  connect(): void;
+  /** Keeps the session and what is loaded; `connect()` comes back. */
+  close(): void;
+  /** Closes the session at the server and forgets everything. */
+  logout(): Promise<void>;
+  /** A newer token of the same user, or another user's: then state is dropped. */
+  setToken(token: string | TokenFunction): void;
+  room(id: string): RoomHandle;
+  createDirect(options: CreateDirectOptions): Promise<RoomHandle>;
+  createGroup(options: CreateGroupOptions): Promise<RoomHandle>;
+  users(ids: string[]): Promise<User[]>;
+  updateMe(patch: ProfilePatch): Promise<User>;
+  on<E extends ClientEventName>(event: E, callback: (data: ClientEvents[E]) => void): () => void;
+}

@@ -1,0 +1,193 @@
+// The objects of docs/protocol.md, as they stand on the wire. Nothing here
+// runs; a field that may be absent may also be `null` with the same meaning.
+
+/** Opaque JSON that belongs to the customer. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type Custom = Json;
+
+/** RFC 3339, UTC, milliseconds: `2026-11-20T10:42:07.123Z`. */
+export type Timestamp = string;
+
+export interface User {
+  id: string;
+  name?: string | null;
+  avatar?: string | null;
+  locale?: string | null;
+  custom?: Custom;
+  session_custom?: Custom;
+  deactivated?: boolean | null;
+}
+
+export type MessageKind = 'text' | 'custom' | 'system';
+
+export interface Message {
+  id: string;
+  room: string;
+  seq: number;
+  rev: number;
+  sender?: string | null;
+  kind: MessageKind;
+  text?: string | null;
+  custom?: Custom;
+  silent?: boolean | null;
+  /** The room's counting number after this message. */
+  count: number;
+  created_at: Timestamp;
+  deleted?: boolean | null;
+}
+
+/** The names `custom.type` takes in a message of kind `system`. */
+export type SystemType =
+  | 'room_created'
+  | 'members_added'
+  | 'members_removed'
+  | 'member_left'
+  | 'room_updated';
+
+export interface Preview {
+  seq: number;
+  sender?: string | null;
+  kind: MessageKind;
+  text?: string | null;
+  created_at: Timestamp;
+}
+
+export interface Head {
+  room: string;
+  seq: number;
+  rev: number;
+  members_rev: number;
+  count: number;
+  preview?: Preview | null;
+  activity_at: Timestamp;
+}
+
+export type Role = 'owner' | 'admin' | 'member';
+export type MemberState = 'active' | 'left';
+
+export interface Member {
+  user: string;
+  role: Role;
+  state: MemberState;
+  joined_at: Timestamp;
+  read_seq: number;
+  name?: string | null;
+  avatar?: string | null;
+  custom?: Custom;
+  session_custom?: Custom;
+  rev: number;
+}
+
+export interface Mine {
+  role: Role;
+  state: MemberState;
+  read_seq: number;
+  unread: number;
+  read_count: number;
+  own_count: number;
+  read_own: number;
+  joined_at: Timestamp;
+  left_at?: Timestamp | null;
+}
+
+export type RoomKind = 'direct' | 'group';
+
+export interface Room {
+  id: string;
+  kind: RoomKind;
+  name?: string | null;
+  avatar?: string | null;
+  description?: string | null;
+  custom?: Custom;
+  context?: string | null;
+  creator?: string | null;
+  frozen: boolean;
+  created_at: Timestamp;
+  epoch: string;
+  seq: number;
+  rev: number;
+  members_rev: number;
+  count: number;
+  min_seq: number;
+  member_count: number;
+  activity_at: Timestamp;
+  preview?: Preview | null;
+  members: Member[];
+  mine?: Mine | null;
+  /** Only in a UserSync, for a room that is gone. */
+  deleted?: boolean | null;
+}
+
+export interface History {
+  messages: Message[];
+  users: User[];
+  head: Head;
+  has_before: boolean;
+  has_after: boolean;
+}
+
+export interface RoomSync {
+  room: string;
+  reset: boolean;
+  reason?: string | null;
+  rev: number;
+  epoch: string;
+  more: boolean;
+  messages: Message[];
+  members: Member[];
+  reads: { user: string; seq: number }[];
+  room_object?: Room | null;
+  min_seq: number;
+  users: User[];
+}
+
+export interface UserSync {
+  reset: boolean;
+  cursor: string;
+  more: boolean;
+  rooms: Room[];
+}
+
+export interface RoomPage {
+  rooms: Room[];
+  next?: string | null;
+  /** Where user sync begins. */
+  cursor: string;
+}
+
+export interface MemberPage {
+  members: Member[];
+  next?: string | null;
+}
+
+export type Policy = 'open' | 'backend_only';
+
+export interface SessionRef {
+  id: string;
+  device: string;
+  expires_at: Timestamp;
+}
+
+export interface Hello {
+  protocol: number;
+  server: string;
+  session: SessionRef;
+  user: User;
+  policy: Policy;
+  epoch: string;
+  limits: { frame_bytes: number; text_bytes: number; liveness_ms: number };
+  reconnect: { min_ms: number; max_ms: number };
+}
+
+/** The failure shape of REST (`application/problem+json`) and of the socket. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  field?: string | null;
+  expected?: string | null;
+  retryable: boolean;
+  retry_after_ms?: number | null;
+}

@@ -1,0 +1,199 @@
+// Socket operations and events, and the REST bodies that differ from them.
+// One map from name to shapes, so that a caller cannot pair the wrong two.
+import type {
+  Custom,
+  Head,
+  Hello,
+  History,
+  Member,
+  MemberPage,
+  Message,
+  Mine,
+  Policy,
+  Problem,
+  Role,
+  Room,
+  RoomPage,
+  RoomSync,
+  SessionRef,
+  Timestamp,
+  User,
+  UserSync,
+} from './objects.js';
+
+type Nothing = Record<string, never>;
+
+/** A message as its sender writes it. */
+export interface Draft {
+  id?: string;
+  kind?: 'text' | 'custom';
+  text?: string;
+  custom?: Custom;
+  silent?: boolean;
+}
+
+export interface CreateDirect {
+  kind: 'direct';
+  user: string;
+  context?: string;
+  custom?: Custom;
+  message?: Draft;
+}
+
+export interface CreateGroup {
+  kind: 'group';
+  id?: string;
+  name?: string;
+  avatar?: string;
+  description?: string;
+  custom?: Custom;
+  members: string[];
+  message?: Draft;
+}
+
+/** `null` clears a field, an absent one keeps it. */
+export interface ProfilePatch {
+  name?: string | null;
+  avatar?: string | null;
+  locale?: string | null;
+  custom?: Custom;
+}
+
+export interface RoomPatch {
+  name?: string | null;
+  avatar?: string | null;
+  description?: string | null;
+  custom?: Custom;
+}
+
+export interface HistoryRequest {
+  before?: number;
+  after?: number;
+  limit?: number;
+}
+
+export interface MemberChange {
+  room: string;
+  users: string[];
+  role?: Role;
+}
+
+export interface Operations {
+  auth: { request: { token: string }; answer: Nothing };
+  'session.refresh': {
+    request: { token?: string };
+    answer: { token?: string | null; session: string; expires_at: Timestamp };
+  };
+  'session.close': { request: Nothing; answer: Nothing };
+  'rooms.list': {
+    request: { limit?: number; cursor?: string; include?: 'left'[] };
+    answer: RoomPage;
+  };
+  'room.open': {
+    request: { room: string; limit?: number };
+    answer: { room: Room; history: History };
+  };
+  'room.close': { request: { room: string }; answer: Nothing };
+  'room.create': {
+    request: CreateDirect | CreateGroup;
+    answer: { room: Room; created: boolean; message?: Message | null };
+  };
+  'rooms.all': { request: { on: boolean }; answer: Nothing };
+  history: { request: HistoryRequest & { room: string }; answer: History };
+  'message.send': {
+    request: Draft & { room: string; read_up_to?: number };
+    answer: { message: Message; duplicate: boolean };
+  };
+  read: { request: { room: string; seq: number }; answer: Mine };
+  typing: { request: { room: string; on: boolean }; answer: Nothing };
+  sync: { request: { cursor: string }; answer: UserSync };
+  'room.sync': {
+    request: { room: string; rev: number; epoch: string; limit?: number };
+    answer: RoomSync;
+  };
+  'users.get': { request: { ids: string[] }; answer: { users: User[] } };
+  'members.list': {
+    request: { room: string; limit?: number; cursor?: string };
+    answer: MemberPage;
+  };
+  'members.add': { request: MemberChange; answer: { room: Room } };
+  'members.remove': { request: MemberChange; answer: { room: Room } };
+  'room.update': { request: RoomPatch & { room: string }; answer: { room: Room } };
+  'room.leave': { request: { room: string }; answer: Nothing };
+  'me.update': { request: ProfilePatch; answer: { user: User } };
+  ping: { request: Nothing; answer: Nothing };
+}
+
+export type Op = keyof Operations;
+export type RequestOf<O extends Op> = Operations[O]['request'];
+export type AnswerOf<O extends Op> = Operations[O]['answer'];
+
+export interface Events {
+  hello: Hello;
+  'room.head': Head;
+  'message.new': {
+    room: string;
+    rev: number;
+    members_rev: number;
+    message: Message;
+    user?: User | null;
+  };
+  'room.changed': { room: string; rev: number; members_rev: number; room_object: Room };
+  'members.changed': {
+    room: string;
+    rev: number;
+    members_rev: number;
+    member_count: number;
+    members: Member[];
+  };
+  'room.joined': { room: string; rev: number; room_object: Room };
+  'room.left': { room: string; rev: number; reason: 'left' | 'removed' | 'deleted' };
+  'room.mine': { room: string; mine: Mine };
+  read: { room: string; user: string; seq: number; rev: number };
+  typing: { room: string; user: string; on: boolean; name?: string | null };
+  'session.expiring': { expires_at: Timestamp };
+  error: Problem;
+}
+
+export type EventName = keyof Events;
+
+export type RequestFrame<O extends Op = Op> = {
+  [K in O]: { id: string | number; op: K; data: RequestOf<K> };
+}[O];
+export type AnswerFrame<O extends Op = Op> =
+  | { id: string | number; ok: true; data: AnswerOf<O> }
+  | { id: string | number; ok: false; error: Problem };
+export type EventFrame<E extends EventName = EventName> = {
+  [K in E]: { event: K; data: Events[K] };
+}[E];
+export type ServerFrame = AnswerFrame | EventFrame;
+
+/** REST bodies that have no twin on the socket. */
+export interface OpenSession {
+  user: string;
+  device: string;
+  profile?: ProfilePatch;
+  custom?: Custom;
+  push_token?: string;
+  ttl_seconds?: number;
+}
+
+export interface OpenedSession {
+  token: string;
+  session: string;
+  user: string;
+  device: string;
+  expires_at: Timestamp;
+}
+
+export interface RefreshedSession {
+  token: string;
+  session: string;
+  expires_at: Timestamp;
+}
+
+export interface Me {
+  user: User;
+  session: SessionRef;
+  policy: Policy;
+}
