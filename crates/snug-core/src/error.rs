@@ -1,0 +1,92 @@
+//! Every way an engine call can be refused. One place (`snug-proto`) maps them to
+//! problem+json and error frames; nothing else builds an error answer.
+
+use crate::ids::{AppId, MessageId, RoomId, SessionId, UserId};
+
+/// The result of an engine call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("{field}: expected {expected}")]
+    InvalidField { field: String, expected: String },
+    #[error("{field} is required")]
+    MissingField { field: String },
+    #[error("{field} is too large: expected {expected}")]
+    TooLarge { field: String, expected: String },
+    #[error("no token was sent")]
+    TokenMissing,
+    #[error("the token is not valid here")]
+    TokenInvalid,
+    #[error("the token has expired")]
+    TokenExpired,
+    #[error("the session was closed")]
+    SessionClosed,
+    #[error("the server key is not valid")]
+    ServerKeyInvalid,
+    #[error("server keys and server routes are for backends, never for pages")]
+    ServerKeyInBrowser,
+    #[error("pages of {origin} may not call this app; add the origin to the app's list")]
+    OriginRefused { origin: String },
+    #[error("the user is deactivated")]
+    UserDeactivated,
+    #[error("this app leaves that to its backend")]
+    BackendOnly,
+    #[error("not a member of this room")]
+    NotAMember,
+    #[error("the member's role does not allow that")]
+    RoleTooLow,
+    #[error("the room is frozen")]
+    RoomFrozen,
+    #[error("no such room: {0}")]
+    RoomNotFound(RoomId),
+    #[error("no such user: {0}")]
+    UserNotFound(UserId),
+    #[error("no such message: {0}")]
+    MessageNotFound(MessageId),
+    #[error("no such session: {0}")]
+    SessionNotFound(SessionId),
+    #[error("no such app: {0}")]
+    AppNotFound(AppId),
+    #[error("the id belongs to another room")]
+    RoomExists,
+    #[error("the message id was used for another message")]
+    MessageIdConflict,
+    #[error("too many requests")]
+    RateLimited { retry_after_ms: u64 },
+    #[error("too much is waiting to be written")]
+    Overloaded { retry_after_ms: u64 },
+    #[error("the store cannot be reached")]
+    StoreUnavailable,
+    #[error("internal error")]
+    Internal,
+}
+
+impl Error {
+    /// A field that holds what it may not hold.
+    #[must_use]
+    pub fn invalid(field: &str, expected: impl Into<String>) -> Self {
+        Self::InvalidField {
+            field: field.to_owned(),
+            expected: expected.into(),
+        }
+    }
+
+    /// A field over its bound.
+    #[must_use]
+    pub fn too_large(field: &str, expected: impl Into<String>) -> Self {
+        Self::TooLarge {
+            field: field.to_owned(),
+            expected: expected.into(),
+        }
+    }
+
+    /// A required field that is absent.
+    #[must_use]
+    pub fn missing(field: &str) -> Self {
+        Self::MissingField {
+            field: field.to_owned(),
+        }
+    }
+}

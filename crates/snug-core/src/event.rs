@@ -1,0 +1,101 @@
+//! What happened, as the bus carries it from the committing node to every node with interest.
+//! Events may be lost, doubled and reordered; `rev` makes them reliable (contract line 8).
+
+use std::sync::Arc;
+
+use crate::ids::{AppId, RoomId, SessionId, UserId};
+use crate::model::{CloseReason, Head, Member, Membership, Message, Room, User};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Room(RoomEvent),
+    User(UserEvent),
+}
+
+/// Something in a room: the same for every member. `head` is the room's after the change, so
+/// that a light head can be made for connections that have not opened the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomEvent {
+    pub app: AppId,
+    pub room: RoomId,
+    pub head: Head,
+    pub body: RoomEventBody,
+}
+
+/// What happened in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomEventBody {
+    /// `head.rev` is the message's rev. The sender's profile rides along for those who do not
+    /// know the sender yet.
+    MessageAppended {
+        message: Message,
+        sender: Option<User>,
+    },
+    RoomUpdated {
+        room: Arc<Room>,
+    },
+    /// Added, removed or changed members in their new state. A removed one gets nothing of a
+    /// higher rev.
+    MembersChanged {
+        members: Vec<Member>,
+        room: Arc<Room>,
+    },
+    RoomDeleted,
+    /// A read cursor moved; no rev of its own.
+    Read {
+        user: UserId,
+        seq: u64,
+    },
+    /// Ephemeral.
+    Typing {
+        user: UserId,
+        on: bool,
+    },
+    /// The room's position once more, for those who missed an event.
+    Beacon,
+}
+
+impl RoomEventBody {
+    /// Whether this event took a rev of its own.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        match self {
+            Self::MessageAppended { .. }
+            | Self::RoomUpdated { .. }
+            | Self::MembersChanged { .. }
+            | Self::RoomDeleted => true,
+            Self::Read { .. } | Self::Typing { .. } | Self::Beacon => false,
+        }
+    }
+}
+
+/// Something of one user's own, for that user's connections only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserEvent {
+    pub app: AppId,
+    pub user: UserId,
+    pub body: UserEventBody,
+}
+
+/// What happened to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserEventBody {
+    /// The own membership moved: a read or a send on any of the user's devices.
+    Mine {
+        room: RoomId,
+        count: u64,
+        mine: Membership,
+    },
+    /// Became a member.
+    Joined {
+        room: Arc<Room>,
+        mine: Membership,
+        members: Vec<Member>,
+    },
+    /// Sessions that every node must drop now.
+    SessionsClosed {
+        sessions: Vec<SessionId>,
+        reason: CloseReason,
+    },
+}

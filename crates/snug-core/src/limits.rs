@@ -1,0 +1,161 @@
+//! Every bound of Snug in one place. Unit in the name, the reason beside it.
+//! `docs/limits.md` is written from this file and a test compares them.
+
+/// User, room and device ids, in bytes of UTF-8.
+pub const ID_BYTES_MAX: usize = 128;
+/// The context of a direct room (a listing, an order), in bytes.
+pub const CONTEXT_BYTES_MAX: usize = 128;
+/// Message ids, in bytes of printable ASCII.
+pub const MESSAGE_ID_BYTES_MAX: usize = 64;
+/// Display names of users and rooms, in bytes.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Avatar addresses, in bytes.
+pub const AVATAR_BYTES_MAX: usize = 2_048;
+/// Room descriptions, in bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
+/// Locale tags (BCP 47), in bytes.
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Push tokens, in bytes.
+pub const PUSH_TOKEN_BYTES_MAX: usize = 4_096;
+/// The text of one message, in bytes.
+pub const TEXT_BYTES_MAX: usize = 16_384;
+/// The custom JSON of one message, room or profile, in bytes.
+pub const CUSTOM_BYTES_MAX: usize = 16_384;
+/// The custom JSON of a session, in bytes.
+pub const SESSION_CUSTOM_BYTES_MAX: usize = 4_096;
+/// Nesting of any JSON that Snug takes, in levels.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// The preview text of a room list row, in characters.
+pub const PREVIEW_CHARS_MAX: usize = 160;
+
+/// Users named in one request (create room, add, remove), in users.
+pub const MEMBERS_PER_REQUEST_MAX: usize = 1_000;
+/// Members of one room, in users.
+pub const ROOM_MEMBERS_MAX: u32 = 100_000;
+/// Rooms that one user may be an active member of, in rooms.
+pub const ROOMS_PER_USER_MAX: usize = 10_000;
+/// Members shown with a room when it is opened, in users.
+pub const ROOM_MEMBERS_SHOWN: usize = 200;
+/// Members shown with a group in the room list, in users.
+pub const LIST_MEMBERS_SHOWN: usize = 5;
+/// Read cursors in one room sync, in cursors; the newest win.
+pub const SYNC_READS_MAX: usize = 1_000;
+/// Ids in one users query, in users.
+pub const USERS_PER_QUERY_MAX: usize = 100;
+
+/// Page sizes, in rows: default and largest.
+pub const HISTORY_PAGE_DEFAULT: usize = 50;
+/// Largest history page, in messages.
+pub const HISTORY_PAGE_MAX: usize = 100;
+/// Default page of the room list, in rooms.
+pub const ROOMS_PAGE_DEFAULT: usize = 50;
+/// Largest page of the room list, in rooms.
+pub const ROOMS_PAGE_MAX: usize = 200;
+/// Largest page of members, in users.
+pub const MEMBERS_PAGE_MAX: usize = 500;
+/// Largest page of a room sync, in changes.
+pub const SYNC_PAGE_MAX: usize = 500;
+/// Largest page of a user sync, in rooms.
+pub const USER_SYNC_PAGE_MAX: usize = 500;
+
+/// How far back a user's sync cursor reaches behind the database's time, in milliseconds:
+/// longer than the longest transaction, so that no commit falls between two cursors.
+pub const SYNC_OVERLAP_MS: i64 = 10_000;
+/// The longest a store transaction may run, in milliseconds.
+pub const TRANSACTION_MS_MAX: u64 = 5_000;
+/// How often a guarded change is decided again before the caller is told to retry, in tries.
+pub const GUARD_TRIES_MAX: usize = 8;
+
+/// Session life when `open-session` names none, in seconds.
+pub const SESSION_TTL_SECONDS_DEFAULT: u64 = 24 * 3_600;
+/// Longest session life, in seconds.
+pub const SESSION_TTL_SECONDS_MAX: u64 = 90 * 24 * 3_600;
+/// Shortest session life, in seconds.
+pub const SESSION_TTL_SECONDS_MIN: u64 = 10;
+/// Allowed difference between the clocks of Snug and of who minted a JWT, in seconds.
+pub const JWT_SKEW_SECONDS: u64 = 30;
+/// A token of any kind as received, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 4_096;
+/// Server keys alive at once per app, in keys.
+pub const SERVER_KEYS_PER_APP_MAX: usize = 5;
+/// How long an app read from the store may be used without reading again, in milliseconds.
+pub const APP_CACHE_MS: i64 = 2_000;
+/// Origins of one app, in origins.
+pub const ORIGINS_PER_APP_MAX: usize = 100;
+/// Apps per install that the panel lists, in apps.
+pub const APPS_MAX: usize = 10_000;
+
+/// A REST body, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1_024;
+/// REST requests that one client session may make per second, in requests, and the burst.
+pub const REST_REQUESTS_PER_SECOND: u32 = 50;
+/// Burst above the rate, in requests.
+pub const REST_REQUESTS_BURST: u32 = 200;
+/// A frame from a client, in bytes.
+pub const FRAME_BYTES_MAX: usize = 64 * 1_024;
+/// Request ids on the socket, in bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 64;
+/// Frames per second that one connection may send, in frames, and the burst.
+pub const FRAMES_PER_SECOND: u32 = 50;
+/// Burst above the rate, in frames.
+pub const FRAMES_BURST: u32 = 200;
+/// Refused frames (over the rate or not JSON) before the connection is closed, in frames.
+pub const REFUSED_FRAMES_MAX: u32 = 20;
+/// Requests of one connection answered at the same time, in requests.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
+/// What may wait for one socket before its reader counts as slow, in bytes.
+pub const CONNECTION_QUEUE_BYTES_MAX: usize = 256 * 1_024;
+/// Rooms that one connection may have open, in rooms.
+pub const OPEN_ROOMS_MAX: usize = 100;
+/// Time for the first frame to bring a token, in milliseconds.
+pub const AUTH_TIMEOUT_MS: u64 = 10_000;
+/// Connections without a token at one time, in connections.
+pub const UNAUTHENTICATED_MAX: usize = 20_000;
+/// Connections of one session at one time (tabs), in connections; the oldest goes.
+pub const CONNECTIONS_PER_SESSION_MAX: usize = 20;
+/// A connection silent for longer is dead, in milliseconds.
+pub const LIVENESS_MS: u64 = 35_000;
+/// How often the server pings, in milliseconds.
+pub const PING_EVERY_MS: u64 = 15_000;
+/// How long before its end a session is announced to expire, in milliseconds.
+pub const SESSION_EXPIRING_MS: i64 = 60_000;
+/// When a room's position is repeated after its last event, in milliseconds.
+pub const BEACON_MS: [u64; 2] = [1_000, 10_000];
+/// Rooms that wait for their beacon, in rooms; beyond it the oldest is sent early.
+pub const BEACON_ROOMS_MAX: usize = 100_000;
+/// How long a room's events wait for a missing one before they are delivered, in milliseconds.
+pub const REORDER_MS: u64 = 50;
+/// Events of one room that wait for a missing one, in events.
+pub const REORDER_EVENTS_MAX: usize = 64;
+/// Typing frames per user and room, at most one each, in milliseconds.
+pub const TYPING_EVERY_MS: u64 = 1_000;
+/// Typing ends by itself after, in milliseconds.
+pub const TYPING_ENDS_MS: u64 = 6_000;
+/// How far apart reconnecting clients are told to spread, in milliseconds.
+pub const RECONNECT_MIN_MS: u64 = 250;
+/// Upper end of the spread, in milliseconds.
+pub const RECONNECT_MAX_MS: u64 = 15_000;
+/// Time a draining server gives its requests, in milliseconds.
+pub const DRAIN_MS: u64 = 10_000;
+
+/// Writes that may wait for the embedded store's writer, in writes; then `overloaded`.
+pub const WRITER_QUEUE_MAX: usize = 4_096;
+/// Writes of one app that may wait, in writes: one app's burst leaves room for the others.
+pub const WRITER_QUEUE_PER_APP_MAX: usize = 2_048;
+/// Writes in one group commit, in writes.
+pub const GROUP_COMMIT_MAX: usize = 256;
+/// The embedded store's write-ahead log is checkpointed at, in bytes.
+pub const WAL_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+/// What an `overloaded` answer tells the caller to wait, in milliseconds.
+pub const OVERLOADED_RETRY_MS: u64 = 500;
+
+/// Operator passwords, in characters, at least.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Operator passwords, in bytes, at most: hashing cost is bounded.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Log-in tries per address and per e-mail in the window below, in tries.
+pub const LOGIN_TRIES_MAX: u32 = 10;
+/// The window of log-in tries, in seconds.
+pub const LOGIN_WINDOW_SECONDS: u64 = 300;
+/// Life of an operator's panel session, in seconds.
+pub const OPERATOR_SESSION_SECONDS: u64 = 12 * 3_600;

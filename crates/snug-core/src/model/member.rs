@@ -1,0 +1,120 @@
+//! A user's place in a room, the read cursor, and unread as a pure function.
+
+use super::{Time, User};
+use crate::ids::UserId;
+
+/// What a member may do; see `policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    Member,
+    Admin,
+    Owner,
+}
+
+impl Role {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "member" => Some(Self::Member),
+            "admin" => Some(Self::Admin),
+            "owner" => Some(Self::Owner),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a membership is alive. `Creator` made the room through the backend and never
+/// joined: the room is in the list, nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MemberState {
+    Active,
+    Left,
+    Creator,
+}
+
+impl MemberState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Left => "left",
+            Self::Creator => "creator",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "active" => Some(Self::Active),
+            "left" => Some(Self::Left),
+            "creator" => Some(Self::Creator),
+            _ => None,
+        }
+    }
+}
+
+/// The facts of one user in one room. Everything that unread needs is here and in the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    pub user: UserId,
+    pub role: Role,
+    pub state: MemberState,
+    pub joined_at: Time,
+    /// The room's seq at leaving; the list shows the room as it was then.
+    pub left_at: Option<Time>,
+    pub left_seq: Option<u64>,
+    /// Rev of the last change of this membership (join, leave, role).
+    pub rev: u64,
+    /// Moves with this member's role, mute, removal, deactivation: what a guard compares.
+    pub policy_rev: u64,
+    /// Messages at or below are not shown to this member; 0 shows all.
+    pub visible_after_seq: u64,
+    /// The read cursor.
+    pub read_seq: u64,
+    /// The room's counting number at the cursor.
+    pub read_count: u64,
+    /// The room's rev when the cursor last moved.
+    pub read_rev: u64,
+    /// How many counting messages this member has sent here.
+    pub own_count: u64,
+    /// How many of those are at or below the cursor.
+    pub read_own: u64,
+    pub changed_at: Time,
+}
+
+impl Membership {
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.state == MemberState::Active
+    }
+
+    /// Unread messages, from the room's counting number (`delivery-contract`, line 10).
+    #[must_use]
+    pub fn unread(&self, room_count: u64) -> u64 {
+        if !self.is_active() {
+            return 0;
+        }
+        let all = room_count.saturating_sub(self.read_count);
+        all.saturating_sub(self.own_count.saturating_sub(self.read_own))
+    }
+}
+
+/// A member as others see one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    pub user: User,
+    pub role: Role,
+    pub state: MemberState,
+    pub joined_at: Time,
+    pub read_seq: u64,
+    pub rev: u64,
+}

@@ -1,0 +1,108 @@
+//! A message and its preview.
+
+use super::{CustomJson, Time};
+use crate::ids::{MessageId, RoomId, UserId};
+use crate::limits;
+
+/// The kinds of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    Text,
+    /// The customer's own JSON.
+    Custom,
+    /// Said by the room, not by a person; never counts as unread.
+    System,
+}
+
+impl MessageKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Custom => "custom",
+            Self::System => "system",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "text" => Some(Self::Text),
+            "custom" => Some(Self::Custom),
+            "system" => Some(Self::System),
+            _ => None,
+        }
+    }
+}
+
+/// A stored message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub id: MessageId,
+    pub room: RoomId,
+    /// Place in the room: 1, 2, 3 … without holes.
+    pub seq: u64,
+    /// Rev of its latest change.
+    pub rev: u64,
+    /// Rev at which it was stored: what a repeated send is answered with.
+    pub first_rev: u64,
+    pub sender: Option<UserId>,
+    pub kind: MessageKind,
+    pub text: Option<String>,
+    pub custom: Option<CustomJson>,
+    /// Wakes nobody and never counts as unread.
+    pub silent: bool,
+    /// The room's counting number after this message.
+    pub count: u64,
+    /// UTC nanoseconds, strictly increasing per room.
+    pub created_at: Time,
+    /// A tombstone keeps id, seq and hash; text and custom are gone.
+    pub deleted_at: Option<Time>,
+}
+
+/// The last message as a room list row needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    pub seq: u64,
+    pub sender: Option<UserId>,
+    pub kind: MessageKind,
+    pub text: Option<String>,
+    pub created_at: Time,
+}
+
+impl Preview {
+    /// The text cut to the preview's length, at a character's border.
+    #[must_use]
+    pub fn cut(text: &str) -> String {
+        match text.char_indices().nth(limits::PREVIEW_CHARS_MAX) {
+            Some((at, _)) => text[..at].to_owned(),
+            None => text.to_owned(),
+        }
+    }
+
+    #[must_use]
+    pub fn of(message: &Message) -> Self {
+        Self {
+            seq: message.seq,
+            sender: message.sender.clone(),
+            kind: message.kind,
+            text: message.text.as_deref().map(Self::cut),
+            created_at: message.created_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_is_cut_between_characters() {
+        let long = "語".repeat(500);
+        assert_eq!(
+            Preview::cut(&long).chars().count(),
+            limits::PREVIEW_CHARS_MAX
+        );
+        assert_eq!(Preview::cut("short"), "short");
+    }
+}

@@ -1,0 +1,22 @@
+//! What chat is made of. Plain values: no rules (those are in `policy` and `engine`), no wire
+//! forms (`snug-proto`), no rows (the stores).
+
+mod app;
+mod json;
+mod member;
+mod message;
+mod operator;
+mod room;
+mod session;
+mod time;
+mod user;
+
+pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
+pub use json::{CustomJson, JsonError, Patch, json_depth};
+pub use member::{Member, MemberState, Membership, Role};
+pub use message::{Message, MessageKind, Preview};
+pub use operator::{AuditEntry, Operator, OperatorRole};
+pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
+pub use session::{CloseReason, Session, SessionSelector, TokenHash};
+pub use time::Time;
+pub use user::{User, UserPatch};

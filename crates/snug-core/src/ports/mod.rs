@@ -1,0 +1,12 @@
+//! What the engine needs of the world, as traits. Implementations live in the store crates
+//! and in the server; nothing in here does anything.
+
+mod bus;
+mod clock;
+mod store;
+mod vault;
+
+pub use bus::{Bus, BusSink, Topic};
+pub use clock::{Clock, Entropy};
+pub use store::*;
+pub use vault::{Vault, VaultError};

@@ -1,0 +1,75 @@
+//! The store: truth. Every method is one atomic fact: it happens whole or not at all, and is
+//! durable when it returns. If two calls must be atomic, make one method. `conformance` defines
+//! what a backend is.
+//!
+//! "Not found" is `Ok(None)` or a variant of the outcome; an `Err` means the store itself failed.
+//! Every call names the app, and no call can reach another app's rows.
+//!
+//! Times: `now` is the caller's clock. Message times are made strictly increasing per room by the
+//! store. `changed_at` of rooms and memberships is stamped inside the transaction and never goes
+//! back by more than `SYNC_OVERLAP_MS` between commits.
+
+mod apps;
+mod messages;
+mod operators;
+mod rooms;
+mod sessions;
+mod sync;
+mod users;
+
+use async_trait::async_trait;
+
+pub use apps::{AppStore, NewApp, NewServerKey};
+pub use messages::{
+    Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
+    PayloadHash,
+};
+pub use operators::{CreateOperator, OperatorSession, OperatorStore};
+pub use rooms::{
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
+    MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
+};
+pub use sessions::{
+    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
+    SessionStore,
+};
+pub use sync::{ListCursor, RoomChanges, RoomListQuery, SyncStore, UserChanges, UserSyncQuery};
+pub use users::UserStore;
+
+/// The result of a store call.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// The store itself failed; nothing was decided about the request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Its queue is full: nothing was written, try later.
+    #[error("the store's queue is full")]
+    Overloaded,
+    /// It cannot be reached, or gave up in the middle: a write may or may not have happened,
+    /// and the same id tells.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// A row that cannot be, or a statement that does not fit: a bug or damage.
+    #[error("the store is damaged or misused: {0}")]
+    Broken(String),
+}
+
+/// All of a store.
+#[async_trait]
+pub trait Store:
+    AppStore
+    + UserStore
+    + SessionStore
+    + RoomStore
+    + MessageStore
+    + SyncStore
+    + OperatorStore
+    + Send
+    + Sync
+{
+    /// Changes when the whole install's history could have changed (restore, import).
+    async fn epoch(&self) -> StoreResult<String>;
+
+    /// A cheap round trip: is the store there and writable?
+    async fn ping(&self) -> StoreResult<()>;
+}

@@ -1,0 +1,168 @@
+//! Rooms and members.
+
+use async_trait::async_trait;
+
+use super::{Appended, Guard, NewMessage, StoreResult};
+use crate::ids::{AppId, RoomId, UserId};
+use crate::model::{
+    CustomJson, DirectKey, Head, Member, Membership, Role, Room, RoomKind, RoomPatch, Time,
+};
+
+/// A room to be made.
+#[derive(Debug, Clone)]
+pub struct NewRoom {
+    pub app: AppId,
+    pub id: RoomId,
+    pub kind: RoomKind,
+    pub direct: Option<DirectKey>,
+    pub name: Option<String>,
+    pub avatar: Option<String>,
+    pub description: Option<String>,
+    pub custom: Option<CustomJson>,
+    /// Listed as `Creator` when not among the members.
+    pub creator: Option<UserId>,
+    pub members: Vec<(UserId, Role)>,
+    pub epoch: String,
+    /// Stored in the same commit.
+    pub message: Option<NewMessage>,
+    pub now: Time,
+}
+
+/// A room that was made, with what was made along with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedRoom {
+    pub room: Room,
+    pub members: Vec<Member>,
+    pub memberships: Vec<Membership>,
+    pub message: Option<Appended>,
+}
+
+/// What became of a create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateRoomOutcome {
+    Created(Box<CreatedRoom>),
+    /// A living room has this id. Nothing was stored, the message neither.
+    Exists(Box<Room>),
+}
+
+/// A room as one user's request meets it: what policy looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomFacts {
+    pub room: Room,
+    /// The caller's membership, in any state.
+    pub mine: Option<Membership>,
+}
+
+/// What became of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateRoomOutcome {
+    Updated(Box<Room>),
+    GuardMoved,
+    RoomNotFound,
+}
+
+/// One change of members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberChange {
+    /// Adds with this role; a member that is active already stays as it is.
+    Add { users: Vec<UserId>, role: Role },
+    /// Removes; who is not active is passed over.
+    Remove { users: Vec<UserId> },
+}
+
+/// A change of members, with the system message that tells of it.
+#[derive(Debug, Clone)]
+pub struct ChangeMembers {
+    pub app: AppId,
+    pub room: RoomId,
+    pub guard: Guard,
+    pub change: MemberChange,
+    /// Stored in the same commit, after the change, only if the change changed anything.
+    pub announce: Option<NewMessage>,
+    pub now: Time,
+}
+
+/// What a change of members left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembersChanged {
+    /// The room with `head.rev` = the change's rev (not the announcement's).
+    pub room: Room,
+    /// Those whose membership changed, in their new state. Empty: nothing changed, no rev taken.
+    pub members: Vec<Member>,
+    pub memberships: Vec<Membership>,
+    pub announced: Option<Appended>,
+}
+
+/// What became of a change of members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeMembersOutcome {
+    Changed(Box<MembersChanged>),
+    GuardMoved,
+    RoomNotFound,
+    /// The room would have more than `ROOM_MEMBERS_MAX` members.
+    TooMany,
+}
+
+/// Rooms and members of an app.
+#[async_trait]
+pub trait RoomStore: Send + Sync {
+    /// Makes a room, its members (bare users made as needed) and its first message in one
+    /// commit. The creation takes rev 1, a first message rev 2 and seq 1. Racing creates of one
+    /// id make one room: the others get `Exists`. A deleted room's id is made anew on the same
+    /// counters: seq, rev and count go on, `min_seq` = seq + 1, `min_rev` = the new rev, a new
+    /// epoch, and only the new members.
+    ///
+    /// Members start read up to the room's position: what was before does not count as unread.
+    async fn create_room(&self, new: NewRoom) -> StoreResult<CreateRoomOutcome>;
+
+    /// A living room and the user's membership.
+    async fn room_facts(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: Option<&UserId>,
+    ) -> StoreResult<Option<RoomFacts>>;
+
+    /// Changes the given fields and takes a rev; `frozen` also moves `policy_rev`.
+    async fn update_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        patch: RoomPatch,
+        guard: &Guard,
+        now: Time,
+    ) -> StoreResult<UpdateRoomOutcome>;
+
+    /// Marks the room deleted: takes a rev, which is also `members_rev`, ends every membership,
+    /// raises `min_seq` and `min_rev`, moves `policy_rev`. Messages are gone for every reader.
+    /// `None` when there is no living room. The head is the one after.
+    async fn delete_room(&self, app: &AppId, room: &RoomId, now: Time)
+    -> StoreResult<Option<Head>>;
+
+    /// Adds or removes members in one commit: one rev for the change (`members_rev` too when it
+    /// removes), `policy_rev` of each changed membership moves, one more rev and a seq for the
+    /// announcement. Added users that do not exist are made; who joins starts read up to the
+    /// room's position. A removed member keeps a membership in state `Left` with `left_seq`.
+    async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome>;
+
+    /// Active members by user id, above `after`.
+    async fn members(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Member>>;
+
+    /// Which of these users are active members, for a node that reloads its member list.
+    async fn members_among(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<UserId>>;
+
+    /// The rooms of which the user is an active member, with their heads; for a new connection.
+    /// At most `ROOMS_PER_USER_MAX`.
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>>;
+}
