@@ -64,6 +64,8 @@ pub struct Session {
     pub user: UserId,
     pub device: DeviceId,
     pub created_at: Time,
+    /// The life that a refresh gives again, in seconds; fixed when the session is opened.
+    pub ttl_seconds: u64,
     pub expires_at: Time,
     pub closed: Option<(Time, CloseReason)>,
 }

@@ -29,6 +29,7 @@ pub struct NewSession {
     /// Becomes the user's `session_custom` when present.
     pub custom: Option<CustomJson>,
     pub push_token: Option<String>,
+    pub ttl_seconds: u64,
     pub expires_at: Time,
     pub now: Time,
 }
