@@ -197,3 +197,28 @@ export interface Me {
   session: SessionRef;
   policy: Policy;
 }
+
+/** Bodies of the server routes that differ from the client's. */
+export interface ServerCreateGroup extends Omit<CreateGroup, 'message'> {
+  creator?: string;
+  if_exists?: 'return';
+  message?: Draft & { sender?: string };
+}
+
+export interface ServerCreateDirect {
+  kind: 'direct';
+  users: [string, string];
+  context?: string;
+  custom?: Custom;
+  creator?: string;
+  message?: Draft & { sender?: string };
+}
+
+export interface SessionRow {
+  id: string;
+  user: string;
+  device: string;
+  created_at: Timestamp;
+  expires_at: Timestamp;
+  online: boolean;
+}
