@@ -68,6 +68,11 @@ impl Tree {
         Ok(Self { files })
     }
 
+    /// The text of every Rust file.
+    pub fn rust_texts(&self) -> impl Iterator<Item = &str> {
+        self.rust().map(|f| f.text.as_str())
+    }
+
     pub(super) fn file(&self, path: &str) -> Option<&File> {
         self.files.iter().find(|f| f.path == path)
     }
