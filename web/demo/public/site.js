@@ -2,10 +2,10 @@
 // opens a room beside a listing, tells the site of rooms the page made, and says when the chat
 // is away.
 
-const away = document.querySelector("[data-chat-away]");
-const problem = document.querySelector("[data-problem]");
-const place = document.querySelector("[data-chat-here]");
-const launcher = document.querySelector("snug-launcher");
+const away = document.querySelector('[data-chat-away]');
+const problem = document.querySelector('[data-problem]');
+const place = document.querySelector('[data-chat-here]');
+const launcher = document.querySelector('snug-launcher');
 
 function say(sentence) {
   if (!problem) return;
@@ -15,27 +15,28 @@ function say(sentence) {
 
 // The SDK's script comes before this one: when it has not defined its elements by now, it
 // could not be loaded.
-const usesChat = document.querySelector("snug-launcher, snug-chat, snug-badge");
-if (usesChat && !customElements.get("snug-badge") && away) away.hidden = false;
+const usesChat = document.querySelector('snug-launcher, snug-chat, snug-badge');
+if (usesChat && !customElements.get('snug-badge') && away) away.hidden = false;
 
 // room 4: the backend's answer holds the room's id, and the room opens beside the listing.
 function openHere(room) {
-  place.querySelector("snug-room")?.remove();
-  const element = document.createElement("snug-room");
-  element.setAttribute("room", room);
-  element.setAttribute("url", place.dataset.url);
-  element.setAttribute("locale", place.dataset.locale);
-  element.setAttribute("token-from", "#chat-token");
+  place.querySelector('snug-room')?.remove();
+  const element = document.createElement('snug-room');
+  element.setAttribute('room', room);
+  element.setAttribute('url', place.dataset.url);
+  element.setAttribute('locale', place.dataset.locale);
+  element.setAttribute('token-from', '#chat-token');
   place.append(element);
   place.hidden = false;
   if (launcher) launcher.hidden = true;
-  place.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  place.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
 }
 
 async function post(address, fields) {
   const answer = await fetch(address, {
-    method: "POST",
-    headers: { accept: "application/json", "content-type": "application/json" },
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/json' },
     body: JSON.stringify(fields),
   });
   const body = await answer.json();
@@ -44,19 +45,19 @@ async function post(address, fields) {
 }
 
 // room 1
-for (const form of document.querySelectorAll("form[data-opens-room]")) {
-  form.addEventListener("submit", async (event) => {
+for (const form of document.querySelectorAll('form[data-opens-room]')) {
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const data = new FormData(form);
     const fields = Object.fromEntries(data);
-    if (data.has("friend")) fields.friend = data.getAll("friend");
-    const button = form.querySelector("button");
+    if (data.has('friend')) fields.friend = data.getAll('friend');
+    const button = form.querySelector('button');
     button.disabled = true;
     if (problem) problem.hidden = true;
     try {
       const { room } = await post(form.action, fields);
       openHere(room);
-      form.closest("details")?.removeAttribute("open");
+      form.closest('details')?.removeAttribute('open');
     } catch (error) {
       say(error.message);
     } finally {
@@ -65,15 +66,15 @@ for (const form of document.querySelectorAll("form[data-opens-room]")) {
   });
 }
 
-document.querySelector("[data-chat-close]")?.addEventListener("click", () => {
-  place.querySelector("snug-room")?.remove();
+document.querySelector('[data-chat-close]')?.addEventListener('click', () => {
+  place.querySelector('snug-room')?.remove();
   place.hidden = true;
   if (launcher) launcher.hidden = false;
 });
 
 // page 5: the SDK's button made a room with the page's own token; the site records its id.
-for (const button of document.querySelectorAll("[data-record-room]")) {
-  button.addEventListener("snug-room-created", (event) => {
-    post("/rooms", { room: event.detail.room }).catch((error) => say(error.message));
+for (const button of document.querySelectorAll('[data-record-room]')) {
+  button.addEventListener('snug-room-created', (event) => {
+    post('/rooms', { room: event.detail.room }).catch((error) => say(error.message));
   });
 }

@@ -8,9 +8,9 @@
 //           · 4 member picks whom to talk to · 5 page makes the room · 6 member asks for the
 //           list · 7 page shows it
 
-import { HttpError, json, redirect } from "./http.mjs";
-import { ChatAway, ChatRefused } from "./snug.mjs";
-import { priceIn } from "./words.mjs";
+import { HttpError, json, redirect } from './http.mjs';
+import { ChatAway, ChatRefused } from './snug.mjs';
+import { priceIn } from './words.mjs';
 
 const DEVICE_SECONDS = 2 * 60 * 60;
 
@@ -51,7 +51,7 @@ export class Chat {
   // token 1: the page asks for a token; who asks is known by the site's own cookie.
   async token(context) {
     const { login, member, body } = context;
-    const device = typeof body.device === "string" ? body.device.slice(0, 64) : "page";
+    const device = typeof body.device === 'string' ? body.device.slice(0, 64) : 'page';
     // token 2 and 3: open-session with the member's id, name and picture. The SDK names a
     // device per page, so two open pages do not replace each other's session.
     const session = await this.#snug.openSession({
@@ -66,9 +66,9 @@ export class Chat {
   // room 1: "Chat with seller". The site decides that these two may talk about this listing.
   async chatWithSeller(context) {
     const { member, params } = context;
-    const listing = this.#store.get("listings", params.id);
-    if (!listing) throw new HttpError(404, "There is no such listing.");
-    if (listing.seller === member.id) throw new HttpError(422, context.t("yours"));
+    const listing = this.#store.get('listings', params.id);
+    if (!listing) throw new HttpError(404, 'There is no such listing.');
+    if (listing.seller === member.id) throw new HttpError(422, context.t('yours'));
     await this.#introduce([member.id, listing.seller]);
     // room 2: the room of these two members about this listing. A second click, or two at
     // once, get the same room.
@@ -79,7 +79,7 @@ export class Chat {
       custom: this.#card(listing),
     });
     // room 3: the site's own table is the truth about its rooms.
-    this.#record(room, { listing: listing.id, creator: member.id, madeBy: "backend" });
+    this.#record(room, { listing: listing.id, creator: member.id, madeBy: 'backend' });
     // room 4
     return answer(context, room.id);
   }
@@ -87,23 +87,23 @@ export class Chat {
   // The same steps for a group: the member's question goes in with the room itself.
   async askFriends(context) {
     const { member, params, body, t } = context;
-    const listing = this.#store.get("listings", params.id);
-    if (!listing) throw new HttpError(404, "There is no such listing.");
-    const friends = [body.friend ?? []].flat().filter((id) => this.#store.get("members", id));
-    if (friends.length === 0) throw new HttpError(422, t("askNone"));
-    if (!/^[0-9a-f]{16}$/.test(body.once ?? "")) throw new HttpError(422, t("formOld"));
+    const listing = this.#store.get('listings', params.id);
+    if (!listing) throw new HttpError(404, 'There is no such listing.');
+    const friends = [body.friend ?? []].flat().filter((id) => this.#store.get('members', id));
+    if (friends.length === 0) throw new HttpError(422, t('askNone'));
+    if (!/^[0-9a-f]{16}$/.test(body.once ?? '')) throw new HttpError(422, t('formOld'));
     const members = [...new Set([member.id, ...friends])];
     await this.#introduce(members);
     const price = priceIn(context.language, listing.price);
     const room = await this.#snug.groupRoom({
       id: `ask-${listing.id}-${member.id}-${body.once}`,
-      name: t("askName", { title: listing.title }),
+      name: t('askName', { title: listing.title }),
       creator: member.id,
       members,
       custom: this.#card(listing),
-      message: { sender: member.id, text: t("askFirst", { title: listing.title, price }) },
+      message: { sender: member.id, text: t('askFirst', { title: listing.title, price }) },
     });
-    this.#record(room, { listing: listing.id, creator: member.id, madeBy: "backend" });
+    this.#record(room, { listing: listing.id, creator: member.id, madeBy: 'backend' });
     return answer(context, room.id);
   }
 
@@ -111,24 +111,24 @@ export class Chat {
   // believes Snug, not the page, about who is in it.
   async roomMadeByPage(context) {
     const { member, body } = context;
-    if (typeof body.room !== "string") throw new HttpError(422, "The room's id is missing.");
+    if (typeof body.room !== 'string') throw new HttpError(422, "The room's id is missing.");
     const room = await this.#snug.room(body.room);
-    if (!memberIds(room).includes(member.id)) throw new HttpError(403, "You are not in that room.");
-    this.#record(room, { listing: room.context, creator: member.id, madeBy: "page" });
+    if (!memberIds(room).includes(member.id)) throw new HttpError(403, 'You are not in that room.');
+    this.#record(room, { listing: room.context, creator: member.id, madeBy: 'page' });
     return json({ room: room.id }, 201);
   }
 
   /** The chats about a listing in which this member is, from the site's own table. */
   roomsAbout(listing, member) {
     return this.#store
-      .all("rooms")
+      .all('rooms')
       .filter((room) => room.listing === listing.id && room.members.includes(member.id));
   }
 
   // page 1, for members who joined elsewhere or never logged in: a seller needs a name and a
   // picture before the first buyer writes.
   async introduceEveryone() {
-    await this.#introduce(this.#store.all("members").map((member) => member.id));
+    await this.#introduce(this.#store.all('members').map((member) => member.id));
   }
 
   async introduceAgain(member) {
@@ -146,7 +146,7 @@ export class Chat {
 
   async #introduce(ids) {
     for (const id of ids.filter((each) => !this.#known.has(each))) {
-      await this.#snug.putUser(this.profile(this.#store.get("members", id)));
+      await this.#snug.putUser(this.profile(this.#store.get('members', id)));
       this.#known.add(id);
     }
   }
@@ -154,15 +154,15 @@ export class Chat {
   #card(listing) {
     return {
       title: listing.title,
-      subtitle: priceIn("en", listing.price),
+      subtitle: priceIn('en', listing.price),
       url: `${this.#publicUrl}/listings/${listing.id}`,
       image: `${this.#publicUrl}/pictures/${listing.id}.svg`,
     };
   }
 
   #record(room, { listing, creator, madeBy }) {
-    if (this.#store.get("rooms", room.id)) return;
-    this.#store.put("rooms", {
+    if (this.#store.get('rooms', room.id)) return;
+    this.#store.put('rooms', {
       id: room.id,
       kind: room.kind,
       listing,
@@ -175,7 +175,7 @@ export class Chat {
 }
 
 function memberIds(room) {
-  return room.members.filter((each) => each.state !== "left").map((each) => each.user);
+  return room.members.filter((each) => each.state !== 'left').map((each) => each.user);
 }
 
 function answer(context, room) {
@@ -185,9 +185,9 @@ function answer(context, room) {
 
 /** A failure of the chat in one sentence for the member. */
 export function chatTrouble(error, t) {
-  if (error instanceof ChatAway) return { status: 503, message: t("away") };
+  if (error instanceof ChatAway) return { status: 503, message: t('away') };
   if (error instanceof ChatRefused) {
-    return { status: 502, message: t("chatFailed", { reason: error.message }) };
+    return { status: 502, message: t('chatFailed', { reason: error.message }) };
   }
   return undefined;
 }

@@ -66,8 +66,13 @@ export class Snug {
     return this.#call('POST', 'sessions', body);
   }
 
-  revoke({ user, device }) {
-    return this.#call('POST', 'sessions/revoke', { user, device });
+  async sessionsOf(user) {
+    const { sessions } = await this.#call('GET', `users/${encodeURIComponent(user)}/sessions`);
+    return sessions;
+  }
+
+  revoke({ session }) {
+    return this.#call('POST', 'sessions/revoke', { session });
   }
 
   /**
