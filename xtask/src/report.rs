@@ -11,6 +11,8 @@ pub enum Outcome {
     Failed(String),
     /// It did not take place.
     Skipped(String),
+    /// A step before it failed.
+    NotRun,
 }
 
 /// A step that is over.
@@ -35,11 +37,12 @@ pub fn table(lines: &[Line]) -> String {
             Outcome::Passed => ("passed", None),
             Outcome::Failed(reason) => ("FAILED", Some(reason)),
             Outcome::Skipped(reason) => ("skipped", Some(reason)),
+            Outcome::NotRun => ("not run", None),
         };
         match line.outcome {
             Outcome::Passed => passed += 1,
             Outcome::Failed(_) => failed += 1,
-            Outcome::Skipped(_) => skipped += 1,
+            Outcome::Skipped(_) | Outcome::NotRun => skipped += 1,
         }
         text += &format!(
             "{:<14} {:>8.1}  {outcome}\n",
@@ -52,6 +55,9 @@ pub fn table(lines: &[Line]) -> String {
     }
     let total: Duration = lines.iter().map(|line| line.took).sum();
     text += &format!("{:<14} {:>8.1}\n", "total", total.as_secs_f64());
+    if lines.iter().any(|line| line.outcome == Outcome::NotRun) {
+        reasons += "not run: the steps behind the failed one; `--keep-going` runs them too\n";
+    }
     if !reasons.is_empty() {
         text += &format!("\n{reasons}");
     }
@@ -74,11 +80,16 @@ mod tests {
             line("fmt", Outcome::Passed),
             line("clippy", Outcome::Failed("two lints".to_owned())),
             line("deny", Outcome::Skipped("not installed".to_owned())),
+            line("rust", Outcome::NotRun),
         ]);
         assert!(text.contains("fmt                 1.5  passed"), "{text}");
-        assert!(text.contains("total               4.5"), "{text}");
+        assert!(text.contains("total               6.0"), "{text}");
         assert!(text.contains("clippy FAILED: two lints"), "{text}");
         assert!(text.contains("deny skipped: not installed"), "{text}");
-        assert!(text.ends_with("\n1 passed, 1 failed, 1 skipped"), "{text}");
+        assert!(
+            text.contains("not run: the steps behind the failed one"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n1 passed, 1 failed, 2 skipped"), "{text}");
     }
 }
