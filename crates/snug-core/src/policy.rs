@@ -1,1 +1,153 @@
-//! The rules.
+//! Who may do what: one table, asked before every mutation. Decides from facts it is given and
+//! touches nothing. What it saw is carried to the commit as a `Guard` (contract line 11).
+
+use crate::error::{Error, Result};
+use crate::model::{AppPolicy, MemberState, Membership, Role, Room, RoomKind};
+use crate::ports::{Guard, RoomFacts};
+
+/// What a page may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    CreateRoom,
+    UpdateRoom,
+    AddMembers,
+    RemoveMembers,
+    Leave,
+    Send,
+    Read,
+    MarkRead,
+    Type,
+    ListRooms,
+    UpdateProfile,
+}
+
+impl Operation {
+    /// Every operation, for the tables in tests and docs.
+    pub const ALL: [Self; 11] = [
+        Self::CreateRoom,
+        Self::UpdateRoom,
+        Self::AddMembers,
+        Self::RemoveMembers,
+        Self::Leave,
+        Self::Send,
+        Self::Read,
+        Self::MarkRead,
+        Self::Type,
+        Self::ListRooms,
+        Self::UpdateProfile,
+    ];
+
+    /// Whether an app that leaves its rooms to its backend still lets pages do this.
+    #[must_use]
+    pub fn allowed_under(self, policy: AppPolicy) -> bool {
+        match policy {
+            AppPolicy::Open => true,
+            AppPolicy::BackendOnly => !matches!(
+                self,
+                Self::CreateRoom
+                    | Self::UpdateRoom
+                    | Self::AddMembers
+                    | Self::RemoveMembers
+                    | Self::Leave
+            ),
+        }
+    }
+}
+
+/// Refuses what the app leaves to its backend.
+///
+/// # Errors
+/// [`Error::BackendOnly`].
+pub fn check_app(operation: Operation, policy: AppPolicy) -> Result<()> {
+    if operation.allowed_under(policy) { Ok(()) } else { Err(Error::BackendOnly) }
+}
+
+/// Decides for a member and returns the guard to carry to the commit.
+///
+/// # Errors
+/// [`Error::NotAMember`], [`Error::RoomFrozen`], [`Error::RoleTooLow`], or an invalid field for
+/// what a direct room cannot do.
+pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
+    let mine = active(facts)?;
+    let room = &facts.room;
+    match operation {
+        Operation::Send | Operation::Type if room.frozen => return Err(Error::RoomFrozen),
+        Operation::UpdateRoom if room.frozen && mine.role < Role::Owner => {
+            return Err(Error::RoomFrozen);
+        }
+        Operation::AddMembers | Operation::RemoveMembers | Operation::Leave
+            if room.kind == RoomKind::Direct =>
+        {
+            return Err(Error::invalid("room", "a group; a direct room keeps its pair"));
+        }
+        Operation::UpdateRoom | Operation::RemoveMembers if mine.role < Role::Admin => {
+            return Err(Error::RoleTooLow);
+        }
+        _ => {}
+    }
+    Ok(guard_of(room, mine))
+}
+
+/// Only an owner removes an owner or an admin; an admin removes members.
+///
+/// # Errors
+/// [`Error::RoleTooLow`].
+pub fn check_removal(mine: Role, theirs: Role) -> Result<()> {
+    if mine == Role::Owner || (mine == Role::Admin && theirs == Role::Member) {
+        Ok(())
+    } else {
+        Err(Error::RoleTooLow)
+    }
+}
+
+/// The guard of a decision that the backend made: only the room's own state binds it.
+#[must_use]
+pub fn backend_guard(room: &Room) -> Guard {
+    Guard { room_policy_rev: room.policy_rev, member: None }
+}
+
+fn guard_of(room: &Room, mine: &Membership) -> Guard {
+    Guard {
+        room_policy_rev: room.policy_rev,
+        member: Some((mine.user.clone(), mine.policy_rev)),
+    }
+}
+
+fn active(facts: &RoomFacts) -> Result<&Membership> {
+    match &facts.mine {
+        Some(mine) if mine.state == MemberState::Active => Ok(mine),
+        _ => Err(Error::NotAMember),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell_of_operation_and_app_policy() {
+        use Operation as O;
+        let refused = [O::CreateRoom, O::UpdateRoom, O::AddMembers, O::RemoveMembers, O::Leave];
+        for operation in O::ALL {
+            assert_eq!(check_app(operation, AppPolicy::Open), Ok(()));
+            let expected =
+                if refused.contains(&operation) { Err(Error::BackendOnly) } else { Ok(()) };
+            assert_eq!(check_app(operation, AppPolicy::BackendOnly), expected, "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_removed_by_an_equal_but_an_owner() {
+        use Role::{Admin, Member, Owner};
+        for (mine, theirs, ok) in [
+            (Owner, Owner, true),
+            (Owner, Member, true),
+            (Admin, Member, true),
+            (Admin, Admin, false),
+            (Admin, Owner, false),
+            (Member, Member, false),
+        ] {
+            assert_eq!(check_removal(mine, theirs).is_ok(), ok, "{mine:?} {theirs:?}");
+        }
+    }
+}

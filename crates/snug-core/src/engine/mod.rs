@@ -1,1 +1,142 @@
-//! Commands.
+//! Commands: every mutation of Snug, through whatever door, is one method here. A command
+//! validates, loads facts, asks policy, makes one store call with a guard, and publishes what
+//! happened after the commit. Doors translate; they never call the store.
+
+mod actor;
+mod apps;
+mod check;
+mod history;
+mod keys;
+mod members;
+mod messages;
+mod operators;
+mod room_list;
+mod rooms;
+mod sessions;
+mod sync;
+mod users;
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
+use crate::ids::{AppId, RoomId, UserId};
+use crate::model::{Head, Time};
+use crate::ports::{
+    Bus, Clock, Entropy, MintedTokens, Store, StoreError, Vault,
+};
+use crate::limits;
+
+pub use actor::{Actor, Backend, Client, Me};
+pub use apps::{CreatedApp, NewAppRequest, allows_origin};
+pub use history::{HistoryPage, HistoryRequest};
+pub use members::{ChangeMembersRequest, MembersPage};
+pub use messages::{SendMessage, Sent};
+pub use operators::SignUp;
+pub use room_list::{RoomListPage, RoomListRequest};
+pub use rooms::{CreateRoom, CreateRoomKind, CreatedRoomView, RoomView};
+pub use sessions::{IssuedToken, OpenSession, RevokeSessions};
+pub use sync::{RoomSync, UserSync};
+
+/// What the engine stands on.
+#[expect(missing_debug_implementations, reason = "ports are opaque")]
+pub struct EngineParts {
+    pub store: Arc<dyn Store>,
+    pub bus: Arc<dyn Bus>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub vault: Arc<dyn Vault>,
+    pub minted: Arc<dyn MintedTokens>,
+}
+
+/// The rules of chat over a store and a bus. Cheap to share behind an `Arc`.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    vault: Arc<dyn Vault>,
+    minted: Arc<dyn MintedTokens>,
+    apps: apps::AppCache,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        let EngineParts { store, bus, clock, entropy, vault, minted } = parts;
+        Self { store, bus, clock, entropy, vault, minted, apps: apps::AppCache::default() }
+    }
+
+    /// The clock that commands use.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Whether the store answers and takes writes.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn ready(&self) -> Result<(), Error> {
+        Ok(self.store.ping().await?)
+    }
+
+    /// Changes when history could have changed behind every client's back.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn epoch(&self) -> Result<String, Error> {
+        Ok(self.store.position(self.now()).await?.epoch)
+    }
+
+    fn ulid(&self) -> String {
+        let mut random = [0; 10];
+        self.entropy.fill(&mut random);
+        let millis = u64::try_from(self.now().millis()).unwrap_or(0);
+        crate::ids::ulid(millis, random)
+    }
+
+    /// `chars` random characters of `0-9a-z` without look-alikes, 5 bits each.
+    fn random_text(&self, chars: usize) -> String {
+        let mut random = vec![0; chars];
+        self.entropy.fill(&mut random);
+        let mut text = String::with_capacity(chars);
+        crate::ids::base32(&random, chars, &mut text);
+        text
+    }
+
+    fn publish_room(&self, app: &AppId, room: &RoomId, head: Head, body: RoomEventBody) {
+        self.bus.publish(Arc::new(Event::Room(RoomEvent {
+            app: app.clone(),
+            room: room.clone(),
+            head,
+            body,
+        })));
+    }
+
+    fn publish_user(&self, app: &AppId, user: &UserId, body: UserEventBody) {
+        self.bus.publish(Arc::new(Event::User(UserEvent {
+            app: app.clone(),
+            user: user.clone(),
+            body,
+        })));
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded => {
+                Self::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS }
+            }
+            StoreError::Unavailable(_) => Self::StoreUnavailable,
+            StoreError::Broken(_) => Self::Internal,
+        }
+    }
+}

@@ -3,10 +3,12 @@
 
 mod bus;
 mod clock;
+mod minted;
 mod store;
 mod vault;
 
 pub use bus::{Bus, BusSink, Topic};
 pub use clock::{Clock, Entropy};
+pub use minted::{MintedClaims, MintedTokens, UnverifiedToken};
 pub use store::*;
 pub use vault::{Vault, VaultError};

@@ -19,6 +19,8 @@ mod users;
 
 use async_trait::async_trait;
 
+use crate::model::Time;
+
 pub use apps::{AppStore, NewApp, NewServerKey};
 pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
@@ -54,6 +56,14 @@ pub enum StoreError {
     Broken(String),
 }
 
+/// Where the whole store stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Changes when the whole install's history could have changed (restore, import).
+    pub epoch: String,
+    pub at: Time,
+}
+
 /// All of a store.
 #[async_trait]
 pub trait Store:
@@ -67,8 +77,9 @@ pub trait Store:
     + Send
     + Sync
 {
-    /// Changes when the whole install's history could have changed (restore, import).
-    async fn epoch(&self) -> StoreResult<String>;
+    /// The install's epoch and the store's own time, for the start of a user's sync: a database
+    /// server's clock (the one that stamps `changed_at`), or `now` for the embedded store.
+    async fn position(&self, now: Time) -> StoreResult<Position>;
 
     /// A cheap round trip: is the store there and writable?
     async fn ping(&self) -> StoreResult<()>;

@@ -1,0 +1,84 @@
+//! Bounds on what callers send; the numbers are in `limits`.
+
+use crate::error::{Error, Result};
+use crate::ids::UserId;
+use crate::limits;
+use crate::model::{Patch, UserPatch};
+
+pub(super) fn bytes(field: &str, text: &str, max: usize) -> Result<()> {
+    if text.len() > max {
+        return Err(Error::too_large(field, format!("at most {max} bytes")));
+    }
+    Ok(())
+}
+
+/// A short text that people read: within its bytes, without control characters.
+pub(super) fn label(field: &str, text: &str, max: usize) -> Result<()> {
+    bytes(field, text, max)?;
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "text without control characters"));
+    }
+    Ok(())
+}
+
+/// An address that a page will load: nothing but http(s) and paths, so that no script rides in.
+pub(super) fn avatar(field: &str, text: &str) -> Result<()> {
+    label(field, text, limits::AVATAR_BYTES_MAX)?;
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    if lower.starts_with("https://") || lower.starts_with("http://") || text.starts_with('/') {
+        return Ok(());
+    }
+    Err(Error::invalid(field, "an http or https address, or a path"))
+}
+
+fn set<T>(patch: &Patch<T>) -> Option<&T> {
+    match patch {
+        Patch::Set(value) => Some(value),
+        Patch::Keep | Patch::Clear => None,
+    }
+}
+
+pub(super) fn profile(prefix: &str, patch: &UserPatch) -> Result<()> {
+    let field = |name: &str| format!("{prefix}{name}");
+    if let Some(name) = set(&patch.name) {
+        label(&field("name"), name, limits::NAME_BYTES_MAX)?;
+    }
+    if let Some(address) = set(&patch.avatar) {
+        avatar(&field("avatar"), address)?;
+    }
+    if let Some(locale) = set(&patch.locale) {
+        label(&field("locale"), locale, limits::LOCALE_BYTES_MAX)?;
+    }
+    if let Some(custom) = set(&patch.custom) {
+        bytes(&field("custom"), custom.as_str(), limits::CUSTOM_BYTES_MAX)?;
+    }
+    Ok(())
+}
+
+/// A list of users in one request: not empty, bounded, each once.
+pub(super) fn users(field: &str, users: Vec<UserId>) -> Result<Vec<UserId>> {
+    if users.is_empty() {
+        return Err(Error::invalid(field, "at least one user id"));
+    }
+    if users.len() > limits::MEMBERS_PER_REQUEST_MAX {
+        let most = limits::MEMBERS_PER_REQUEST_MAX;
+        return Err(Error::too_large(field, format!("at most {most} users")));
+    }
+    Ok(distinct(users))
+}
+
+/// The same users in the same order, each once.
+pub(super) fn distinct(users: Vec<UserId>) -> Vec<UserId> {
+    let mut seen = std::collections::HashSet::with_capacity(users.len());
+    users.into_iter().filter(|user| seen.insert(user.clone())).collect()
+}
+
+/// A page's size: the default, or what was asked for within the bound.
+pub(super) fn limit(asked: Option<usize>, default: usize, max: usize) -> Result<usize> {
+    match asked {
+        None => Ok(default),
+        Some(0) => Err(Error::invalid("limit", format!("1 to {max}"))),
+        Some(limit) if limit > max => Err(Error::invalid("limit", format!("1 to {max}"))),
+        Some(limit) => Ok(limit),
+    }
+}

@@ -1,0 +1,227 @@
+//! Members: add, remove, leave, list.
+
+use std::sync::Arc;
+
+use super::messages::decide;
+use super::{Actor, Client, Engine, RoomView, check};
+use crate::error::{Error, Result};
+use crate::event::RoomEventBody;
+use crate::ids::{AppId, RoomId, UserId};
+use crate::limits;
+use crate::model::{CustomJson, Member, MemberState, Role};
+use crate::policy::{self, Operation};
+use crate::ports::{
+    ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, NewMessage, RoomFacts,
+};
+
+/// A change of members as a door hands it over.
+#[derive(Debug, Clone)]
+pub struct ChangeMembersRequest {
+    pub users: Vec<UserId>,
+    /// For those added.
+    pub role: Option<Role>,
+    /// Whether the room says so in a system message.
+    pub announce: bool,
+}
+
+/// A page of members by user id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembersPage {
+    pub members: Vec<Member>,
+    /// Ask again with this, when there are more.
+    pub next: Option<UserId>,
+}
+
+impl Engine {
+    /// Adds users to a group; who is in already stays as they are.
+    ///
+    /// # Errors
+    /// An invalid field, policy's refusals; the store's.
+    pub async fn add_members(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        request: ChangeMembersRequest,
+    ) -> Result<RoomView> {
+        let users = check::users("users", request.users)?;
+        let role = request.role.unwrap_or(Role::Member);
+        let announce = request.announce.then_some("members_added");
+        let change = MemberChange::Add { users, role };
+        self.change_members(actor, room, Operation::AddMembers, change, announce).await?;
+        self.room(actor, room).await
+    }
+
+    /// Removes users from a group. Nothing of the room with a higher rev reaches them.
+    ///
+    /// # Errors
+    /// An invalid field, policy's refusals; the store's.
+    pub async fn remove_members(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        request: ChangeMembersRequest,
+    ) -> Result<RoomView> {
+        let users = check::users("users", request.users)?;
+        if actor.user().is_some_and(|me| users.contains(me)) {
+            return Err(Error::invalid("users", "others than the caller; use leave"));
+        }
+        let announce = request.announce.then_some("members_removed");
+        let change = MemberChange::Remove { users };
+        self.change_members(actor, room, Operation::RemoveMembers, change, announce).await?;
+        self.room(actor, room).await
+    }
+
+    /// The caller leaves a group.
+    ///
+    /// # Errors
+    /// Policy's refusals; the store's.
+    pub async fn leave_room(&self, client: &Client, room: &RoomId) -> Result<()> {
+        let change = MemberChange::Remove { users: vec![client.user().clone()] };
+        let actor = Actor::Client(client.clone());
+        self.change_members(&actor, room, Operation::Leave, change, Some("member_left")).await
+    }
+
+    /// Active members by user id.
+    ///
+    /// # Errors
+    /// An invalid limit, policy's refusals; the store's.
+    pub async fn members(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        after: Option<UserId>,
+        limit: Option<usize>,
+    ) -> Result<MembersPage> {
+        let most = limits::MEMBERS_PAGE_MAX;
+        let limit = check::limit(limit, 100, most)?;
+        self.readable(actor, room).await?;
+        let app = &actor.app().id;
+        let mut members = self.store.members(app, room, after.as_ref(), limit + 1).await?;
+        let more = members.len() > limit;
+        members.truncate(limit);
+        let next = members.last().filter(|_| more).map(|last| last.user.id.clone());
+        Ok(MembersPage { members, next })
+    }
+
+    async fn change_members(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        operation: Operation,
+        change: MemberChange,
+        announce: Option<&'static str>,
+    ) -> Result<()> {
+        let app = &actor.app().id;
+        let announce = match announce {
+            Some(code) => Some(self.announcement(actor, code, &change)?),
+            None => None,
+        };
+        for _ in 0..limits::GUARD_TRIES_MAX {
+            let facts = self.store.room_facts(app, room, actor.user()).await?;
+            let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            let guard = decide(actor, operation, &facts)?;
+            self.check_change(actor, operation, &facts, &change).await?;
+            let request = ChangeMembers {
+                app: app.clone(),
+                room: room.clone(),
+                guard,
+                change: change.clone(),
+                announce: announce.clone(),
+                now: self.now(),
+            };
+            match self.store.change_members(request).await? {
+                ChangeMembersOutcome::Changed(changed) => {
+                    self.publish_members(app, room, *changed).await?;
+                    return Ok(());
+                }
+                ChangeMembersOutcome::RoomNotFound => {
+                    return Err(Error::RoomNotFound(room.clone()));
+                }
+                ChangeMembersOutcome::TooMany => {
+                    let most = limits::ROOM_MEMBERS_MAX;
+                    return Err(Error::too_large("users", format!("at most {most} in a room")));
+                }
+                ChangeMembersOutcome::GuardMoved => {}
+            }
+        }
+        Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+    }
+
+    /// Roles that the change itself touches; a direct room keeps its pair whoever asks.
+    async fn check_change(
+        &self,
+        actor: &Actor,
+        operation: Operation,
+        facts: &RoomFacts,
+        change: &MemberChange,
+    ) -> Result<()> {
+        if facts.room.direct.is_some() {
+            return Err(Error::invalid("room", "a group; a direct room keeps its pair"));
+        }
+        let (Actor::Client(client), Some(mine)) = (actor, &facts.mine) else {
+            return Ok(());
+        };
+        match change {
+            MemberChange::Add { role, .. } if *role > Role::Member && mine.role < Role::Owner => {
+                Err(Error::RoleTooLow)
+            }
+            MemberChange::Remove { users } if operation == Operation::RemoveMembers => {
+                for user in users {
+                    let app = &client.app.id;
+                    let theirs = self.store.room_facts(app, &facts.room.id, Some(user)).await?;
+                    if let Some(theirs) = theirs.and_then(|theirs| theirs.mine) {
+                        policy::check_removal(mine.role, theirs.role)?;
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn publish_members(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        changed: MembersChanged,
+    ) -> Result<()> {
+        let MembersChanged { room: after, members, memberships, announced } = changed;
+        if members.is_empty() {
+            return Ok(());
+        }
+        let shared = Arc::new(after);
+        if memberships.iter().any(|mine| mine.state == MemberState::Active) {
+            let shown = limits::LIST_MEMBERS_SHOWN;
+            let first = self.store.members(app, room, None, shown).await?;
+            self.publish_joined(app, &shared, &first, &memberships);
+        }
+        let head = shared.head.clone();
+        let body = RoomEventBody::MembersChanged { members, room: shared };
+        self.publish_room(app, room, head, body);
+        if let Some(appended) = announced {
+            self.publish_appended(app, appended);
+        }
+        Ok(())
+    }
+
+    fn announcement(
+        &self,
+        actor: &Actor,
+        code: &str,
+        change: &MemberChange,
+    ) -> Result<NewMessage> {
+        let users = match change {
+            MemberChange::Add { users, .. } | MemberChange::Remove { users } => users,
+        };
+        // A long list is named by its first few: the message must stay within its bounds.
+        let named: Vec<&str> = users.iter().take(20).map(UserId::as_str).collect();
+        let value = serde_json::json!({
+            "type": code,
+            "users": named,
+            "count": users.len(),
+            "by": actor.user().map(UserId::as_str),
+        });
+        let custom = CustomJson::from_stored(value.to_string()).map_err(|_| Error::Internal)?;
+        Ok(self.system_message(custom))
+    }
+}

@@ -1,0 +1,258 @@
+//! Sending: look-up of the id before policy, decision, guarded append, events after the commit.
+
+use super::{Actor, Engine, check};
+use crate::error::{Error, Result};
+use crate::event::{RoomEventBody, UserEventBody};
+use crate::ids::{AppId, MessageId, RoomId, UserId};
+use crate::limits;
+use crate::model::{CustomJson, Membership, Message, MessageKind};
+use crate::policy::{self, Operation};
+use crate::ports::{
+    Append, AppendOutcome, Appended, Guard, NewMessage, PayloadHash, RoomFacts,
+};
+
+/// A send as a door hands it over.
+#[derive(Debug, Clone, Default)]
+pub struct SendMessage {
+    /// Minted by the client; without one the server mints, and a retry is a new message.
+    pub id: Option<MessageId>,
+    /// Only a backend may name one.
+    pub sender: Option<UserId>,
+    /// Text when there is text, else custom; a backend without a sender says system.
+    pub kind: Option<MessageKind>,
+    pub text: Option<String>,
+    pub custom: Option<CustomJson>,
+    pub silent: bool,
+    pub read_up_to: Option<u64>,
+}
+
+/// The answer to a send: after the commit, and the same for every repeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    pub message: Message,
+    /// The id was stored before.
+    pub duplicate: bool,
+    /// The sender's own standing after the send; absent for repeats and non-members.
+    pub mine: Option<Membership>,
+}
+
+impl Engine {
+    /// Stores a message and tells the room. Answered after the commit (contract line 1).
+    ///
+    /// # Errors
+    /// [`Error::MessageIdConflict`] for an id used otherwise; policy's refusals; the store's.
+    pub async fn send_message(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        send: SendMessage,
+    ) -> Result<Sent> {
+        let client_minted = send.id.is_some();
+        let message = self.new_message(actor, send)?;
+        let app = &actor.app().id;
+        if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {
+            return Ok(sent);
+        }
+        for _ in 0..limits::GUARD_TRIES_MAX {
+            let facts = self.store.room_facts(app, room, actor.user()).await?;
+            let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            let append = Append {
+                app: app.clone(),
+                room: room.clone(),
+                guard: decide(actor, Operation::Send, &facts)?,
+                message: message.clone(),
+                now: self.now(),
+            };
+            match self.store.append_message(append).await? {
+                AppendOutcome::Stored(appended) => {
+                    let sent = Sent {
+                        message: appended.message.clone(),
+                        duplicate: false,
+                        mine: appended.mine.clone(),
+                    };
+                    self.publish_appended(app, *appended);
+                    return Ok(sent);
+                }
+                AppendOutcome::Duplicate(message) => return Ok(as_first_answered(*message)),
+                AppendOutcome::Conflict => return Err(Error::MessageIdConflict),
+                AppendOutcome::RoomNotFound => return Err(Error::RoomNotFound(room.clone())),
+                AppendOutcome::GuardMoved => {}
+            }
+        }
+        Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+    }
+
+    /// Tells the room that a member types. Ephemeral: nothing is stored.
+    ///
+    /// # Errors
+    /// Policy's refusals; the store's.
+    pub async fn set_typing(&self, actor: &Actor, room: &RoomId, on: bool) -> Result<()> {
+        let Some(user) = actor.user() else {
+            return Err(Error::invalid("sender", "a user's session"));
+        };
+        let app = &actor.app().id;
+        let facts = self.store.room_facts(app, room, Some(user)).await?;
+        let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+        decide(actor, Operation::Type, &facts)?;
+        let body = RoomEventBody::Typing { user: user.clone(), on };
+        self.publish_room(app, room, facts.room.head, body);
+        Ok(())
+    }
+
+    /// Publishes a stored message, and the sender's new standing to the sender's devices.
+    pub(super) fn publish_appended(&self, app: &AppId, appended: Appended) {
+        let Appended { message, head, mine } = appended;
+        let room = message.room.clone();
+        let count = head.count;
+        self.publish_room(app, &room, head, RoomEventBody::MessageAppended { message, sender: None });
+        if let Some(mine) = mine {
+            let user = mine.user.clone();
+            self.publish_user(app, &user, UserEventBody::Mine { room, count, mine });
+        }
+    }
+
+    /// A message ready to be stored, checked and hashed as received.
+    pub(super) fn new_message(&self, actor: &Actor, send: SendMessage) -> Result<NewMessage> {
+        let sender = sender(actor, send.sender)?;
+        let kind = kind(actor, send.kind, sender.is_some(), send.text.is_some())?;
+        check_body(kind, send.text.as_deref(), send.custom.as_ref())?;
+        let id = match send.id {
+            Some(id) => id,
+            None => MessageId::from_stored(&self.ulid()),
+        };
+        let (text, custom) = (send.text.as_deref(), send.custom.as_ref());
+        let hash = payload_hash(sender.as_ref(), kind, text, custom, send.silent);
+        Ok(NewMessage {
+            id,
+            sender,
+            kind,
+            text: send.text,
+            custom: send.custom,
+            silent: send.silent,
+            hash,
+            read_up_to: send.read_up_to,
+        })
+    }
+
+    /// A system message of the room's own.
+    pub(super) fn system_message(&self, custom: CustomJson) -> NewMessage {
+        let hash = payload_hash(None, MessageKind::System, None, Some(&custom), false);
+        NewMessage {
+            id: MessageId::from_stored(&self.ulid()),
+            sender: None,
+            kind: MessageKind::System,
+            text: None,
+            custom: Some(custom),
+            silent: false,
+            hash,
+            read_up_to: None,
+        }
+    }
+
+    async fn repeated(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &NewMessage,
+    ) -> Result<Option<Sent>> {
+        let Some(hit) = self.store.message_by_key(app, room, &message.id).await? else {
+            return Ok(None);
+        };
+        // Another payload or sender falls through to policy first: an outsider must not learn
+        // from a conflict that an id exists.
+        let same = hit.hash == message.hash && hit.message.sender == message.sender;
+        Ok(same.then(|| as_first_answered(hit.message)))
+    }
+}
+
+/// App policy, then the member's, then the guard that the commit compares.
+pub(super) fn decide(actor: &Actor, operation: Operation, facts: &RoomFacts) -> Result<Guard> {
+    match actor {
+        Actor::Backend(_) => Ok(policy::backend_guard(&facts.room)),
+        Actor::Client(client) => {
+            policy::check_app(operation, client.app.policy)?;
+            policy::check_member(operation, facts)
+        }
+    }
+}
+
+fn as_first_answered(mut message: Message) -> Sent {
+    message.rev = message.first_rev;
+    Sent { message, duplicate: true, mine: None }
+}
+
+fn sender(actor: &Actor, named: Option<UserId>) -> Result<Option<UserId>> {
+    match actor {
+        Actor::Backend(_) => Ok(named),
+        Actor::Client(client) => match named {
+            Some(other) if other != *client.user() => {
+                Err(Error::invalid("sender", "absent; a page sends as its own user"))
+            }
+            _ => Ok(Some(client.user().clone())),
+        },
+    }
+}
+
+fn kind(
+    actor: &Actor,
+    asked: Option<MessageKind>,
+    has_sender: bool,
+    has_text: bool,
+) -> Result<MessageKind> {
+    let kind = match asked {
+        Some(kind) => kind,
+        None if !has_sender => MessageKind::System,
+        None if has_text => MessageKind::Text,
+        None => MessageKind::Custom,
+    };
+    if kind == MessageKind::System && matches!(actor, Actor::Client(_)) {
+        return Err(Error::invalid("kind", "text or custom"));
+    }
+    if kind != MessageKind::System && !has_sender {
+        return Err(Error::missing("sender"));
+    }
+    Ok(kind)
+}
+
+fn check_body(kind: MessageKind, text: Option<&str>, custom: Option<&CustomJson>) -> Result<()> {
+    if let Some(text) = text {
+        check::bytes("text", text, limits::TEXT_BYTES_MAX)?;
+        if text.is_empty() {
+            return Err(Error::invalid("text", "at least one character"));
+        }
+        if text.contains('\0') {
+            return Err(Error::invalid("text", "text without NUL"));
+        }
+    }
+    if let Some(custom) = custom {
+        check::bytes("custom", custom.as_str(), limits::CUSTOM_BYTES_MAX)?;
+    }
+    match kind {
+        MessageKind::Text if text.is_none() => Err(Error::missing("text")),
+        MessageKind::Custom if custom.is_none() => Err(Error::missing("custom")),
+        MessageKind::System if text.is_none() && custom.is_none() => Err(Error::missing("text")),
+        _ => Ok(()),
+    }
+}
+
+/// SHA-256 of the payload as received. `read_up_to` is not part of it: a retry may know more.
+fn payload_hash(
+    sender: Option<&UserId>,
+    kind: MessageKind,
+    text: Option<&str>,
+    custom: Option<&CustomJson>,
+    silent: bool,
+) -> PayloadHash {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    let custom = custom.map(CustomJson::as_str);
+    for part in [sender.map(UserId::as_str), Some(kind.as_str()), text, custom] {
+        // Presence and length first, so that no two payloads hash the same bytes.
+        hash.update([u8::from(part.is_some())]);
+        let part = part.unwrap_or("");
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.update([u8::from(silent)]);
+    PayloadHash(hash.finalize().into())
+}

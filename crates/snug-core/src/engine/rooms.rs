@@ -1,0 +1,286 @@
+//! Rooms: make, show, change, delete.
+
+use std::sync::Arc;
+
+use super::messages::decide;
+use super::{Actor, Backend, Engine, SendMessage, check};
+use crate::error::{Error, Result};
+use crate::event::{RoomEventBody, UserEventBody};
+use crate::ids::{AppId, DIRECT_PREFIX, RoomId, UserId, direct_room_id};
+use crate::limits;
+use crate::model::{
+    CustomJson, DirectKey, Member, Membership, Message, Patch, Role, Room, RoomKind, RoomPatch,
+};
+use crate::policy::{self, Operation};
+use crate::ports::{CreateRoomOutcome, CreatedRoom, NewRoom, RoomFacts, UpdateRoomOutcome};
+
+/// What is particular to a kind of room.
+#[derive(Debug, Clone)]
+pub enum CreateRoomKind {
+    /// The caller (or, for a backend, the first) and one other, about something.
+    Direct { users: (UserId, UserId), context: String },
+    Group { id: Option<RoomId>, members: Vec<UserId> },
+}
+
+/// A room to be made.
+#[derive(Debug, Clone)]
+pub struct CreateRoom {
+    pub kind: CreateRoomKind,
+    pub name: Option<String>,
+    pub avatar: Option<String>,
+    pub description: Option<String>,
+    pub custom: Option<CustomJson>,
+    /// Only a backend may name one; else the caller.
+    pub creator: Option<UserId>,
+    /// Stored in the same commit.
+    pub message: Option<SendMessage>,
+    /// Answer with the room that has this id already instead of refusing.
+    pub return_existing: bool,
+}
+
+/// A room as a caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomView {
+    pub room: Room,
+    pub members: Vec<Member>,
+    pub mine: Option<Membership>,
+}
+
+/// A made or found room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedRoomView {
+    pub view: RoomView,
+    pub created: bool,
+    pub message: Option<Message>,
+}
+
+impl Engine {
+    /// Makes a room, its members and its first message in one commit. A direct room that is
+    /// there is returned, and the message sent to it.
+    ///
+    /// # Errors
+    /// [`Error::RoomExists`], an invalid field, policy's refusals; the store's.
+    pub async fn create_room(&self, actor: &Actor, create: CreateRoom) -> Result<CreatedRoomView> {
+        if let Actor::Client(client) = actor {
+            policy::check_app(Operation::CreateRoom, client.app.policy)?;
+        }
+        let first = create.message.clone();
+        let return_existing = create.return_existing;
+        let new = self.new_room(actor, create).await?;
+        let (app, id, kind) = (new.app.clone(), new.id.clone(), new.kind);
+        match self.store.create_room(new).await? {
+            CreateRoomOutcome::Created(created) => Ok(self.made(actor, &app, *created)),
+            CreateRoomOutcome::Exists(_) if kind == RoomKind::Direct || return_existing => {
+                let message = match first {
+                    Some(send) => Some(self.send_message(actor, &id, send).await?.message),
+                    None => None,
+                };
+                let view = self.room(actor, &id).await?;
+                Ok(CreatedRoomView { view, created: false, message })
+            }
+            CreateRoomOutcome::Exists(_) => Err(Error::RoomExists),
+        }
+    }
+
+    /// A room with its first members and the caller's own standing.
+    ///
+    /// # Errors
+    /// [`Error::RoomNotFound`], [`Error::NotAMember`]; the store's.
+    pub async fn room(&self, actor: &Actor, room: &RoomId) -> Result<RoomView> {
+        let facts = self.readable(actor, room).await?;
+        let app = &actor.app().id;
+        let shown = limits::ROOM_MEMBERS_SHOWN;
+        let members = self.store.members(app, room, None, shown).await?;
+        Ok(RoomView { room: facts.room, members, mine: facts.mine })
+    }
+
+    /// Changes a room.
+    ///
+    /// # Errors
+    /// An invalid field; policy's refusals; the store's.
+    pub async fn update_room(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        patch: RoomPatch,
+    ) -> Result<RoomView> {
+        check_patch(&patch)?;
+        if patch.frozen.is_some() && matches!(actor, Actor::Client(_)) {
+            return Err(Error::invalid("frozen", "absent; only the backend freezes a room"));
+        }
+        let app = &actor.app().id;
+        for _ in 0..limits::GUARD_TRIES_MAX {
+            let facts = self.store.room_facts(app, room, actor.user()).await?;
+            let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            let guard = decide(actor, Operation::UpdateRoom, &facts)?;
+            let now = self.now();
+            match self.store.update_room(app, room, patch.clone(), &guard, now).await? {
+                UpdateRoomOutcome::Updated(updated) => {
+                    let shared = Arc::new(*updated);
+                    let body = RoomEventBody::RoomUpdated { room: shared.clone() };
+                    self.publish_room(app, room, shared.head.clone(), body);
+                    return self.room(actor, room).await;
+                }
+                UpdateRoomOutcome::RoomNotFound => return Err(Error::RoomNotFound(room.clone())),
+                UpdateRoomOutcome::GuardMoved => {}
+            }
+        }
+        Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+    }
+
+    /// Deletes a room for everybody.
+    ///
+    /// # Errors
+    /// [`Error::RoomNotFound`]; the store's.
+    pub async fn delete_room(&self, backend: &Backend, room: &RoomId) -> Result<()> {
+        let app = &backend.app.id;
+        let head = self.store.delete_room(app, room, self.now()).await?;
+        let head = head.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+        self.publish_room(app, room, head, RoomEventBody::RoomDeleted);
+        Ok(())
+    }
+
+    /// The facts of a room that the caller may read.
+    pub(super) async fn readable(&self, actor: &Actor, room: &RoomId) -> Result<RoomFacts> {
+        let app = &actor.app().id;
+        let facts = self.store.room_facts(app, room, actor.user()).await?;
+        let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+        decide(actor, Operation::Read, &facts)?;
+        Ok(facts)
+    }
+
+    async fn new_room(&self, actor: &Actor, create: CreateRoom) -> Result<NewRoom> {
+        check_texts(&create)?;
+        let app = actor.app().id.clone();
+        let creator = match actor {
+            Actor::Client(client) => Some(client.user().clone()),
+            Actor::Backend(_) => create.creator.clone(),
+        };
+        let message = match create.message {
+            Some(send) => Some(self.new_message(actor, send)?),
+            None => None,
+        };
+        let (id, kind, direct, members) = match create.kind {
+            CreateRoomKind::Direct { users, context } => direct(&app, users, context)?,
+            CreateRoomKind::Group { id, members } => {
+                let id = self.group_id(id)?;
+                let joins = actor.user();
+                (id, RoomKind::Group, None, group_members(joins, creator.as_ref(), members)?)
+            }
+        };
+        Ok(NewRoom {
+            app,
+            id,
+            kind,
+            direct,
+            name: create.name,
+            avatar: create.avatar,
+            description: create.description,
+            custom: create.custom,
+            creator,
+            members,
+            epoch: self.random_text(8),
+            message,
+            now: self.now(),
+        })
+    }
+
+    fn group_id(&self, chosen: Option<RoomId>) -> Result<RoomId> {
+        match chosen {
+            None => Ok(RoomId::from_stored(&format!("g_{}", self.ulid()))),
+            Some(id) if id.as_str().starts_with(DIRECT_PREFIX) => {
+                Err(Error::invalid("id", "an id that does not begin with d_"))
+            }
+            Some(id) => Ok(id),
+        }
+    }
+
+    fn made(&self, actor: &Actor, app: &AppId, created: CreatedRoom) -> CreatedRoomView {
+        let CreatedRoom { room, mut members, memberships, message } = created;
+        let shared = Arc::new(room.clone());
+        members.truncate(limits::ROOM_MEMBERS_SHOWN);
+        let mine = actor.user().and_then(|user| memberships.iter().find(|m| m.user == *user));
+        let mine = mine.cloned();
+        self.publish_joined(app, &shared, &members, &memberships);
+        let first = message.as_ref().map(|appended| appended.message.clone());
+        if let Some(appended) = message {
+            self.publish_appended(app, appended);
+        }
+        CreatedRoomView { view: RoomView { room, members, mine }, created: true, message: first }
+    }
+
+    /// Tells those who became members, on all their devices.
+    pub(super) fn publish_joined(
+        &self,
+        app: &AppId,
+        room: &Arc<Room>,
+        members: &[Member],
+        joined: &[Membership],
+    ) {
+        for mine in joined.iter().filter(|mine| mine.is_active()) {
+            let body = UserEventBody::Joined {
+                room: room.clone(),
+                mine: mine.clone(),
+                members: members.iter().take(limits::LIST_MEMBERS_SHOWN).cloned().collect(),
+            };
+            self.publish_user(app, &mine.user, body);
+        }
+    }
+}
+
+type Shape = (RoomId, RoomKind, Option<DirectKey>, Vec<(UserId, Role)>);
+
+fn direct(app: &AppId, users: (UserId, UserId), context: String) -> Result<Shape> {
+    if users.0 == users.1 {
+        return Err(Error::invalid("user", "another user than the caller"));
+    }
+    check::label("context", &context, limits::CONTEXT_BYTES_MAX)?;
+    let id = direct_room_id(app, (&users.0, &users.1), &context);
+    let members = vec![(users.0.clone(), Role::Member), (users.1.clone(), Role::Member)];
+    Ok((id, RoomKind::Direct, Some(DirectKey::new(users.0, users.1, context)), members))
+}
+
+fn group_members(
+    joins: Option<&UserId>,
+    creator: Option<&UserId>,
+    members: Vec<UserId>,
+) -> Result<Vec<(UserId, Role)>> {
+    let all = check::distinct(joins.cloned().into_iter().chain(members).collect());
+    let all = if all.is_empty() { all } else { check::users("members", all)? };
+    Ok(all
+        .into_iter()
+        .map(|user| {
+            let role = if Some(&user) == creator { Role::Owner } else { Role::Member };
+            (user, role)
+        })
+        .collect())
+}
+
+fn check_texts(create: &CreateRoom) -> Result<()> {
+    check_patch(&RoomPatch {
+        name: create.name.clone().map_or(Patch::Keep, Patch::Set),
+        avatar: create.avatar.clone().map_or(Patch::Keep, Patch::Set),
+        description: create.description.clone().map_or(Patch::Keep, Patch::Set),
+        custom: create.custom.clone().map_or(Patch::Keep, Patch::Set),
+        frozen: None,
+    })
+}
+
+fn check_patch(patch: &RoomPatch) -> Result<()> {
+    if let Patch::Set(name) = &patch.name {
+        check::label("name", name, limits::NAME_BYTES_MAX)?;
+    }
+    if let Patch::Set(avatar) = &patch.avatar {
+        check::avatar("avatar", avatar)?;
+    }
+    if let Patch::Set(description) = &patch.description {
+        check::bytes("description", description, limits::DESCRIPTION_BYTES_MAX)?;
+        if description.contains('\0') {
+            return Err(Error::invalid("description", "text without NUL"));
+        }
+    }
+    if let Patch::Set(custom) = &patch.custom {
+        check::bytes("custom", custom.as_str(), limits::CUSTOM_BYTES_MAX)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Users: made by whoever names them first, described by the backend or by themselves.
+
+use super::actor::Me;
+use super::{Backend, Client, Engine, check};
+use crate::error::{Error, Result};
+use crate::event::UserEventBody;
+use crate::ids::UserId;
+use crate::limits;
+use crate::model::{CloseReason, User, UserPatch};
+use crate::policy::{self, Operation};
+use crate::ports::ClosedSession;
+
+impl Engine {
+    /// Makes a user or changes its profile.
+    ///
+    /// # Errors
+    /// An invalid profile field; the store's.
+    pub async fn upsert_user(
+        &self,
+        backend: &Backend,
+        user: &UserId,
+        patch: UserPatch,
+    ) -> Result<User> {
+        check::profile("", &patch)?;
+        Ok(self.store.upsert_user(&backend.app.id, user, patch, self.now()).await?)
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// [`Error::UserNotFound`]; the store's.
+    pub async fn user(&self, backend: &Backend, user: &UserId) -> Result<User> {
+        let found = self.store.user(&backend.app.id, user).await?;
+        found.ok_or_else(|| Error::UserNotFound(user.clone()))
+    }
+
+    /// Profiles of users of the caller's app, those that exist.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] above `USERS_PER_QUERY_MAX`; the store's.
+    pub async fn users(&self, client: &Client, users: Vec<UserId>) -> Result<Vec<User>> {
+        if users.len() > limits::USERS_PER_QUERY_MAX {
+            let most = limits::USERS_PER_QUERY_MAX;
+            return Err(Error::too_large("ids", format!("at most {most} users")));
+        }
+        Ok(self.store.users(&client.app.id, &check::distinct(users)).await?)
+    }
+
+    /// The caller's profile and session.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn me(&self, client: &Client) -> Result<Me> {
+        let found = self.store.user(&client.app.id, client.user()).await?;
+        let user = found.ok_or_else(|| Error::UserNotFound(client.user().clone()))?;
+        Ok(Me { user, session: client.session.clone() })
+    }
+
+    /// Changes the caller's own profile.
+    ///
+    /// # Errors
+    /// An invalid profile field; the store's.
+    pub async fn update_me(&self, client: &Client, patch: UserPatch) -> Result<User> {
+        policy::check_app(Operation::UpdateProfile, client.app.policy)?;
+        check::profile("", &patch)?;
+        Ok(self.store.upsert_user(&client.app.id, client.user(), patch, self.now()).await?)
+    }
+
+    /// Shuts a user out: every session is closed and no message of the user is stored after
+    /// the return.
+    ///
+    /// # Errors
+    /// [`Error::UserNotFound`]; the store's.
+    pub async fn deactivate_user(&self, backend: &Backend, user: &UserId) -> Result<User> {
+        let done = self.store.deactivate_user(&backend.app.id, user, self.now()).await?;
+        let (found, closed) = done.ok_or_else(|| Error::UserNotFound(user.clone()))?;
+        self.announce_closed(&backend.app.id, closed, CloseReason::Deactivated);
+        Ok(found)
+    }
+
+    /// Lets a user in again.
+    ///
+    /// # Errors
+    /// [`Error::UserNotFound`]; the store's.
+    pub async fn reactivate_user(&self, backend: &Backend, user: &UserId) -> Result<User> {
+        let found = self.store.reactivate_user(&backend.app.id, user, self.now()).await?;
+        found.ok_or_else(|| Error::UserNotFound(user.clone()))
+    }
+
+    /// Tells every node to drop the connections of closed sessions.
+    pub(super) fn announce_closed(
+        &self,
+        app: &crate::ids::AppId,
+        closed: Vec<ClosedSession>,
+        reason: CloseReason,
+    ) {
+        let mut by_user = std::collections::BTreeMap::<UserId, Vec<_>>::new();
+        for session in closed {
+            by_user.entry(session.user).or_default().push(session.id);
+        }
+        for (user, sessions) in by_user {
+            self.publish_user(app, &user, UserEventBody::SessionsClosed { sessions, reason });
+        }
+    }
+}
