@@ -1,7 +1,9 @@
 //! The private PostgreSQL: it starts, keeps what was committed through a kill, and goes away.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use snug_testkit::PgServer;
 
@@ -58,4 +60,37 @@ fn databases_of_the_shared_server_are_apart() {
     server.drop_database(&a);
     assert!(psql(&a, "SELECT 1").is_err());
     server.drop_database(&b);
+}
+
+#[test]
+fn a_server_dies_with_the_process_that_started_it() {
+    let mut holder = Command::new(env!("CARGO_BIN_EXE_snug-test-pg"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(holder.stdout.take().unwrap())
+        .read_line(&mut url)
+        .unwrap();
+    let url = url.trim();
+    let data = PathBuf::from(psql(url, "SHOW data_directory").unwrap());
+
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+
+    assert!(goes_away(data.parent().unwrap()), "the files stay behind");
+    assert!(psql(url, "SELECT 1").is_err(), "the server stays behind");
+}
+
+/// Nobody tells us when somebody else's folder goes: look until it does, within a bound.
+fn goes_away(folder: &Path) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
+        if !folder.exists() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
 }
