@@ -16,7 +16,11 @@ pub async fn add_takes_one_rev(store: &dyn Store) {
         role: Role::Admin,
     };
     let changed = f.change(&room, change, None).await;
-    assert_eq!(changed.room.head.rev, before.rev + 1, "one rev for all added");
+    assert_eq!(
+        changed.room.head.rev,
+        before.rev + 1,
+        "one rev for all added"
+    );
     assert_eq!(changed.room.head.seq, before.seq);
     assert_eq!(
         changed.room.head.members_rev, before.members_rev,
@@ -31,7 +35,11 @@ pub async fn add_takes_one_rev(store: &dyn Store) {
         assert_eq!((mine.role, mine.state), (Role::Admin, MemberState::Active));
         assert_eq!(mine.rev, before.rev + 1);
         assert_eq!(mine.read_seq, before.seq, "what was before is read");
-        assert_eq!(mine.unread(before.count), 0, "what was before is not unread");
+        assert_eq!(
+            mine.unread(before.count),
+            0,
+            "what was before is not unread"
+        );
         assert!(changed.memberships.contains(&mine));
         let made = store.user(&f.app, &user(name)).await.expect("user");
         assert!(made.is_some(), "{name} was made on the spot");
@@ -51,7 +59,10 @@ pub async fn remove_takes_one_rev_and_keeps_the_leaving(store: &dyn Store) {
     let changed = f.remove(&room, &["ben"]).await;
     let rev = before.room.head.rev + 1;
     assert_eq!(changed.room.head.rev, rev);
-    assert_eq!(changed.room.head.members_rev, rev, "a removal's rev is told");
+    assert_eq!(
+        changed.room.head.members_rev, rev,
+        "a removal's rev is told"
+    );
     assert_eq!(changed.room.member_count, 2);
     let mine = f.mine(&room, "ben").await;
     assert_eq!(mine.state, MemberState::Left);
@@ -71,7 +82,11 @@ pub async fn remove_takes_one_rev_and_keeps_the_leaving(store: &dyn Store) {
     let cursor = store
         .move_cursor(&f.app, &room, &user("ben"), 2, f.now())
         .await;
-    assert_eq!(cursor.expect("move_cursor"), None, "no cursor after leaving");
+    assert_eq!(
+        cursor.expect("move_cursor"),
+        None,
+        "no cursor after leaving"
+    );
     let among = store
         .members_among(&f.app, &room, &users(&["anna", "ben", "zoe", "nobody"]))
         .await
@@ -206,7 +221,11 @@ pub async fn rejoin_starts_anew(store: &dyn Store) {
     );
     let seq = f.head(&room).await.seq;
     let (read, _) = f.read(&room, "ben", seq - 1).await;
-    assert_eq!(read.unread(count), 0, "own messages of before do not shift the count");
+    assert_eq!(
+        read.unread(count),
+        0,
+        "own messages of before do not shift the count"
+    );
 }
 
 /// Removing twice, or who is not there, passes over.
@@ -239,7 +258,10 @@ pub async fn change_is_guarded(store: &dyn Store) {
             users: users(&["zoe"]),
             role: Role::Member,
         },
-        announce: Some(system_message(f.message_id(), r#"{"type":"members_added"}"#)),
+        announce: Some(system_message(
+            f.message_id(),
+            r#"{"type":"members_added"}"#,
+        )),
         now: f.now(),
     };
     let outcome = store.change_members(change.clone()).await;
@@ -290,7 +312,19 @@ pub async fn too_many_members_are_refused_whole(store: &dyn Store) {
 pub async fn members_are_paged_by_the_bytes_of_their_ids(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let names = [
-        "anna", "Ben", "_x", "~z", "zoe", "Zoe", "10", "9", "émile", "使用者", "a b", "a-b", "ab",
+        "anna",
+        "Ben",
+        "_x",
+        "~z",
+        "zoe",
+        "Zoe",
+        "10",
+        "9",
+        "émile",
+        "使用者",
+        "a b",
+        "a-b",
+        "ab",
     ];
     let room = f.group("team", &names).await;
     f.add(&room, &["gone"]).await;
@@ -322,7 +356,9 @@ pub async fn members_show_profile_and_cursor(store: &dyn Store) {
         name: crate::model::Patch::Set("Ben B.".to_owned()),
         ..Default::default()
     };
-    let ben = store.upsert_user(&f.app, &user("ben"), patch, f.now()).await;
+    let ben = store
+        .upsert_user(&f.app, &user("ben"), patch, f.now())
+        .await;
     let ben = ben.expect("upsert_user");
     let members = store.members(&f.app, &room, None, ALL).await;
     let members = members.expect("members");

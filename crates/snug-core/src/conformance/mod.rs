@@ -79,3 +79,106 @@ macro_rules! race {
         }
     };
 }
+
+/// The sections, one file each; a backend's tests name every one of them.
+pub const SECTIONS: &[&str] = &["rooms", "members", "messages"];
+
+/// Cases that share a database.
+pub const CASES: &[Case] = &[
+    case!(rooms::create_makes_room_members_and_bare_users),
+    case!(rooms::create_stores_the_first_message_in_the_same_commit),
+    case!(rooms::create_again_says_exists_and_stores_nothing),
+    case!(rooms::creator_outside_is_no_member),
+    case!(rooms::direct_key_is_kept),
+    case!(rooms::update_changes_given_fields_and_takes_a_rev),
+    case!(rooms::update_is_guarded),
+    case!(rooms::facts_of_strangers_and_of_nothing),
+    case!(rooms::ids_are_compared_byte_for_byte),
+    case!(rooms::delete_ends_everything),
+    case!(rooms::deleted_id_is_made_anew_on_the_same_counters),
+    case!(rooms::joined_rooms_are_the_active_ones),
+    case!(rooms::apps_never_meet),
+    case!(rooms::times_are_kept_to_the_nanosecond),
+    case!(members::add_takes_one_rev),
+    case!(members::remove_takes_one_rev_and_keeps_the_leaving),
+    case!(members::announcement_follows_the_change),
+    case!(members::already_active_stays_untouched),
+    case!(members::nothing_changed_takes_no_rev),
+    case!(members::rejoin_starts_anew),
+    case!(members::removing_the_absent_passes_over),
+    case!(members::change_is_guarded),
+    case!(members::too_many_members_are_refused_whole),
+    case!(members::members_are_paged_by_the_bytes_of_their_ids),
+    case!(members::members_show_profile_and_cursor),
+    case!(members::a_guard_notices_leaving_and_coming_back),
+    case!(messages::append_takes_the_next_seq_and_rev),
+    case!(messages::a_message_comes_back_as_it_went_in),
+    case!(messages::system_and_silent_do_not_count),
+    case!(messages::times_strictly_increase),
+    case!(messages::head_previews_the_newest_message),
+    case!(messages::a_repeat_is_answered_alike),
+    case!(messages::another_payload_or_sender_conflicts),
+    case!(messages::an_id_is_a_key_of_its_room),
+    case!(messages::a_guard_that_moved_stores_nothing),
+    case!(messages::a_guard_stays_through_the_everyday),
+    case!(messages::unknown_rooms_and_unknown_senders),
+    case!(messages::history_pages_both_ways),
+    case!(messages::rooms_count_for_themselves),
+    case!(messages::the_longest_text_fits),
+];
+
+/// Cases that speak of the whole install: each needs an empty database.
+pub const FRESH_CASES: &[Case] = &[];
+
+/// The cases of one section.
+///
+/// # Panics
+/// When there is no such section: a misspelt one would pass with nothing run.
+#[must_use]
+pub fn section(name: &str) -> Vec<Case> {
+    assert!(SECTIONS.contains(&name), "no section {name:?}");
+    CASES
+        .iter()
+        .chain(FRESH_CASES)
+        .filter(|case| case.section() == name)
+        .copied()
+        .collect()
+}
+
+impl Case {
+    /// The file that holds the case.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.name.split(':').next().unwrap_or(self.name)
+    }
+}
+
+/// Runs every case, each on the store that `make` gives for it, and tells all that failed.
+///
+/// # Panics
+/// When a case fails, after all have run.
+pub async fn run_each(cases: Vec<Case>, make: impl AsyncFn() -> Arc<dyn Store>) {
+    assert!(!cases.is_empty(), "no case was run");
+    let mut failed = Vec::new();
+    for case in cases {
+        let mut task = JoinSet::new();
+        task.spawn((case.run)(make().await));
+        if let Some(Err(error)) = task.join_next().await {
+            failed.push(format!("{}: {}", case.name, said_by(error)));
+        }
+    }
+    assert!(failed.is_empty(), "broken promises:\n{}", failed.join("\n"));
+}
+
+/// What a task said when it panicked.
+fn said_by(error: tokio::task::JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else {
+        return "was cancelled".to_owned();
+    };
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic
+            .downcast::<&str>()
+            .map_or_else(|_| "panicked".to_owned(), |text| (*text).to_owned()),
+    }
+}

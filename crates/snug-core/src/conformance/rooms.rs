@@ -154,7 +154,11 @@ pub async fn creator_outside_is_no_member(store: &dyn Store) {
         .members(&f.app, &room, None, ALL)
         .await
         .expect("members");
-    assert_eq!(members.len(), 1, "a creator outside is not listed as member");
+    assert_eq!(
+        members.len(),
+        1,
+        "a creator outside is not listed as member"
+    );
     let among = store
         .members_among(&f.app, &room, &users(&["anna", "ben"]))
         .await
@@ -221,7 +225,10 @@ pub async fn update_changes_given_fields_and_takes_a_rev(store: &dyn Store) {
     );
     assert_eq!(after.custom, Some(json("[1,  2]")));
     assert_eq!(after.head.rev, 2, "an update takes one rev");
-    assert_eq!((after.head.seq, after.head.members_rev), (0, before.head.members_rev));
+    assert_eq!(
+        (after.head.seq, after.head.members_rev),
+        (0, before.head.members_rev)
+    );
     assert_eq!(
         after.policy_rev, before.policy_rev,
         "a name is nothing that policy looks at"
@@ -310,7 +317,11 @@ pub async fn ids_are_compared_byte_for_byte(store: &dyn Store) {
             .await
             .expect("joined_rooms");
         let rooms: Vec<_> = joined.iter().map(|(room, _)| room.as_str()).collect();
-        assert_eq!(rooms, vec![id], "the user {id:?} is in the room {id:?} only");
+        assert_eq!(
+            rooms,
+            vec![id],
+            "the user {id:?} is in the room {id:?} only"
+        );
     }
 }
 
@@ -326,7 +337,11 @@ pub async fn delete_ends_everything(store: &dyn Store) {
         .await
         .expect("delete_room")
         .expect("a living room is deleted");
-    assert_eq!(head.rev, before.room.head.rev + 1, "a deletion takes one rev");
+    assert_eq!(
+        head.rev,
+        before.room.head.rev + 1,
+        "a deletion takes one rev"
+    );
     assert_eq!(
         head.members_rev, head.rev,
         "a deletion removes everybody at its rev"
@@ -388,7 +403,10 @@ pub async fn deleted_id_is_made_anew_on_the_same_counters(store: &dyn Store) {
     assert_eq!(room.min_seq, 4, "nothing before is shown");
     assert_eq!(room.min_rev, gone.rev + 1, "nothing before can be synced");
     assert_eq!(room.epoch, new.epoch);
-    assert_ne!(room.epoch, old.epoch, "the epoch tells clients to start over");
+    assert_ne!(
+        room.epoch, old.epoch,
+        "the epoch tells clients to start over"
+    );
     assert_eq!(room.deleted_at, None);
     assert_eq!(room.member_count, 2);
     assert_eq!(f.history(&room.id).await, vec![first.message]);
@@ -434,7 +452,10 @@ pub async fn apps_never_meet(store: &dyn Store) {
     one.append(&room, message.clone()).await;
     one.read(&room, "ben", 1).await;
     let untouched = two.facts(&room, "ben").await;
-    assert_eq!(untouched.room.head.rev, 1, "the other app's room is untouched");
+    assert_eq!(
+        untouched.room.head.rev, 1,
+        "the other app's room is untouched"
+    );
     assert_eq!(untouched.room.name.as_deref(), Some("two"));
     assert_eq!(untouched.room.member_count, 1);
     assert_eq!(untouched.mine.map(|ben| ben.read_seq), Some(0));
