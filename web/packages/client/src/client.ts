@@ -1,0 +1,315 @@
+// The client: wires connection, room list and rooms together, and passes each
+// event to the one that owns it. No rule of its own about messages.
+import type {
+  AnswerOf,
+  EventName,
+  Events,
+  Hello,
+  Op,
+  Policy,
+  ProfilePatch,
+  RequestOf,
+  User,
+} from '@snug/protocol';
+import { backoff, DEFAULT_BOUNDS } from './backoff.js';
+import { Connection } from './connection.js';
+import type { Context } from './context.js';
+import { deviceId } from './device.js';
+import { Cell, Emitter } from './observable.js';
+import { asSnugError, passing, SnugError } from './problem.js';
+import { addresses, closeSession } from './rest.js';
+import { RoomStore } from './room.js';
+import { RoomListStore } from './room-list.js';
+import { Tokens, tokenSettings } from './tokens.js';
+import type {
+  Client,
+  ClientEventName,
+  ClientEvents,
+  ClientOptions,
+  ConnectionState,
+  CreateDirectOptions,
+  CreateGroupOptions,
+  Outgoing,
+  Readable,
+  RoomHandle,
+  RoomList,
+  TokenFunction,
+} from './types.js';
+import { strongRandom, ulidSource } from './ulid.js';
+import { UserBook } from './users.js';
+import { webSocketTransport } from './websocket.js';
+
+const TRIES = 4;
+const IDS_PER_REQUEST = 100;
+
+export class SnugClient implements Client {
+  readonly connection: Readable<ConnectionState>;
+  readonly me: Readable<User | null>;
+  readonly policy: Readable<Policy | null>;
+  readonly rooms: RoomList;
+  /** The device's id, as sessions and token sources see it. */
+  readonly device: string;
+
+  readonly #options: ClientOptions;
+  readonly #context: Context;
+  readonly #machine: Connection;
+  readonly #list: RoomListStore;
+  readonly #stores = new Map<string, RoomStore>();
+  readonly #users: UserBook;
+  readonly #emitter = new Emitter<ClientEvents>();
+  readonly #me = new Cell<User | null>(null);
+  readonly #policy = new Cell<Policy | null>(null);
+  readonly #rest: string;
+  #tokens: Tokens;
+  /** Counts the users of this client; a request never crosses to the next. */
+  #reign = 0;
+
+  constructor(options: ClientOptions) {
+    const now = options.now ?? Date.now;
+    const random = options.random ?? strongRandom;
+    const mint = ulidSource(now, random);
+    const { rest, socket } = addresses(options.url);
+    this.#options = options;
+    this.#rest = rest;
+    this.device = deviceId(options.device, options.storage, mint);
+    this.#tokens = new Tokens(tokenSettings(options, this.device));
+    const transport = options.transport ?? webSocketTransport;
+    this.#machine = new Connection(
+      { url: socket, tokens: this.#tokens, transport, now, random },
+      {
+        hello: (hello) => this.#hello(hello),
+        online: () => this.#online(),
+        event: (name, payload) => this.#event(name as EventName, payload),
+        rested: (state) => this.#rested(state),
+      },
+    );
+    this.#users = new UserBook(() => {
+      this.#list.stale();
+      for (const store of this.#stores.values()) store.touch();
+    });
+    this.#context = {
+      users: this.#users,
+      me: () => this.#me.getSnapshot()?.id,
+      now,
+      mint,
+      random,
+      online: () => this.#machine.online,
+      request: (op, payload) => this.#machine.request(op, payload),
+      call: (op, payload) => this.#call(op, payload),
+      emit: (event, payload) => this.#emitter.emit(event, payload),
+    };
+    this.#list = new RoomListStore(this.#context);
+    this.connection = this.#machine.state;
+    this.me = this.#me;
+    this.policy = this.#policy;
+    this.rooms = this.#list;
+  }
+
+  connect(): void {
+    this.#machine.connect();
+  }
+
+  close(): void {
+    this.#machine.close();
+  }
+
+  async logout(): Promise<void> {
+    const token = this.#tokens.current;
+    const closed = this.#machine.online
+      ? this.#machine.request('session.close', {}).then(
+          () => true,
+          () => false,
+        )
+      : Promise.resolve(false);
+    if (!(await closed) && token !== undefined) {
+      const { fetch: call } = tokenSettings(this.#options, this.device);
+      await closeSession({ url: this.#rest, fetch: call }, token);
+    }
+    if (token !== undefined) this.#tokens.refuse(token);
+    this.#machine.close('logged_out');
+    this.#forget();
+    this.#me.set(null);
+  }
+
+  setToken(token: string | TokenFunction): void {
+    if (token === this.#options.token && this.#tokens.current !== undefined) return;
+    this.#options.token = token;
+    this.#tokens = new Tokens(
+      tokenSettings({ ...this.#options, token, tokenUrl: undefined }, this.device),
+    );
+    this.#machine.restart(this.#tokens);
+  }
+
+  room(id: string): RoomHandle {
+    let store = this.#stores.get(id);
+    if (!store) {
+      store = new RoomStore(this.#list.entry(id), this.#context);
+      this.#stores.set(id, store);
+    }
+    return store;
+  }
+
+  createDirect({ message, ...room }: CreateDirectOptions): Promise<RoomHandle> {
+    return this.#create({ kind: 'direct', ...room, message: this.#first(message) });
+  }
+
+  createGroup({ message, ...room }: CreateGroupOptions): Promise<RoomHandle> {
+    return this.#create({ kind: 'group', ...room, message: this.#first(message) });
+  }
+
+  async users(ids: string[]): Promise<User[]> {
+    const found: User[] = [];
+    for (let at = 0; at < ids.length; at += IDS_PER_REQUEST) {
+      const some = ids.slice(at, at + IDS_PER_REQUEST);
+      const { users } = await this.#call('users.get', { ids: some });
+      this.#users.put(users);
+      found.push(...users);
+    }
+    return found;
+  }
+
+  async updateMe(patch: ProfilePatch): Promise<User> {
+    const { user } = await this.#call('me.update', patch);
+    this.#users.replace(user);
+    this.#me.set(user);
+    return user;
+  }
+
+  on<E extends ClientEventName>(event: E, callback: (payload: ClientEvents[E]) => void) {
+    return this.#emitter.on(event, callback);
+  }
+
+  async #create(payload: RequestOf<'room.create'>): Promise<RoomHandle> {
+    const { room } = await this.#call('room.create', payload);
+    this.#list.entry(room.id).applyRoom(room);
+    return this.room(room.id);
+  }
+
+  #first(message: Outgoing | undefined) {
+    return message && { id: this.#context.mint(), ...message };
+  }
+
+  async #call<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>> {
+    const reign = this.#reign;
+    for (let tries = 1; ; tries++) {
+      await this.#machine.whenOnline();
+      if (reign !== this.#reign) throw passing('closed', 'The user has changed.');
+      try {
+        return await this.#machine.request(op, payload);
+      } catch (error) {
+        const problem = asSnugError(error);
+        if (!problem.retryable || tries >= TRIES || !repeatable(op, payload)) throw problem;
+        if (problem.code !== 'connection_lost') {
+          const wait = backoff(tries, DEFAULT_BOUNDS, this.#context.random);
+          await new Promise((resolve) => setTimeout(resolve, problem.retryAfterMs ?? wait));
+        }
+      }
+    }
+  }
+
+  #hello({ user, policy }: Hello): void {
+    const known = this.#me.getSnapshot();
+    if (known && known.id !== user.id) this.#forget();
+    this.#users.replace(user);
+    this.#me.set(user);
+    this.#policy.set(policy);
+  }
+
+  #online(): void {
+    this.#list.online().catch(() => {});
+    for (const store of this.#stores.values()) store.online();
+  }
+
+  #rested({ status, code, detail }: ConnectionState): void {
+    if (status !== 'closed') {
+      this.#list.failed({ code: code ?? status, detail: detail ?? '', retryable: false });
+    }
+    this.#emitter.emit('closed', { code: code ?? status, detail });
+  }
+
+  #forget(): void {
+    this.#reign++;
+    const gone = new SnugError({
+      code: 'closed',
+      detail: 'The user logged out or changed.',
+      retryable: false,
+    });
+    this.#users.clear();
+    this.#list.forget();
+    for (const store of this.#stores.values()) store.forget(gone);
+  }
+
+  #event<E extends EventName>(name: E, payload: unknown): void {
+    // An event that this version does not know is not an error.
+    (EVENTS as Record<string, (client: Parties, payload: never) => void>)[name]?.(
+      {
+        list: this.#list,
+        store: (room) => this.#stores.get(room),
+        emit: this.#context.emit,
+      },
+      payload as never,
+    );
+  }
+}
+
+interface Parties {
+  list: RoomListStore;
+  store(room: string): RoomStore | undefined;
+  emit: Context['emit'];
+}
+
+type Handlers = {
+  [E in Exclude<EventName, 'hello' | 'error'>]: (to: Parties, event: Events[E]) => void;
+};
+
+const EVENTS: Handlers = {
+  'room.head': ({ list, store }, head) => {
+    list.head(head);
+    store(head.room)?.headMoved(head.rev);
+  },
+  'room.mine': ({ list, store }, { room, mine }) => {
+    list.mine(room, mine);
+    store(room)?.touch();
+  },
+  'message.new': ({ list, store }, event) => {
+    const { room, rev, members_rev, message, user } = event;
+    const open = store(room);
+    if (open?.wanted) open.messageNew(event);
+    else list.entry(room).applyMessage(message, rev, members_rev, user ?? undefined);
+  },
+  'room.changed': ({ list, store, emit }, event) => {
+    const open = store(event.room);
+    if (open?.wanted) open.roomChanged(event);
+    else list.entry(event.room).applyRoom(event.room_object);
+    emit('room', { room: event.room, change: 'changed' });
+  },
+  'members.changed': ({ list, store, emit }, event) => {
+    const open = store(event.room);
+    if (open?.wanted) open.membersChanged(event);
+    else list.entry(event.room).applyMembers(event.members, event.member_count);
+    emit('room', { room: event.room, change: 'changed' });
+  },
+  'room.joined': ({ list, store, emit }, { room, rev, room_object }) => {
+    const entry = list.entry(room);
+    if (!entry.moved(rev)) return;
+    entry.applyRoom(room_object, true);
+    store(room)?.joined();
+    emit('room', { room, change: 'joined' });
+  },
+  'room.left': ({ list, store, emit }, { room, rev, reason }) => {
+    const entry = list.entry(room);
+    if (!entry.moved(rev)) return;
+    entry.left();
+    store(room)?.left(reason);
+    emit('room', { room, change: 'left', reason });
+  },
+  read: ({ store }, event) => store(event.room)?.read(event),
+  typing: ({ store }, event) => store(event.room)?.typed(event),
+  'session.expiring': ({ emit }, { expires_at }) =>
+    emit('session.expiring', { expiresAt: Date.parse(expires_at) }),
+};
+
+/** A group without an id of its own would be made twice. */
+function repeatable(op: Op, payload: unknown): boolean {
+  return op !== 'room.create' || (payload as RequestOf<'room.create'>).kind === 'direct';
+}

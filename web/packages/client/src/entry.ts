@@ -1,0 +1,296 @@
+// One room as the room list knows it: the newest head, the room object and the
+// caller's own view, each merged so that repeats and old news do no harm.
+import type { Head, Member, Message, Mine, Preview, Room, User } from '@snug/protocol';
+import type { Context } from './context.js';
+import type { RoomView } from './types.js';
+
+/** How long an own message may wait for the own cursor that belongs to it. */
+const OWN_CURSOR_MS = 1_000;
+const PREVIEW_LENGTH = 160;
+
+export class RoomEntry {
+  readonly id: string;
+  readonly #context: Context;
+  readonly #changed: () => void;
+  room: Room | undefined;
+  /** Names of those who type; kept by the open room. */
+  typing: readonly string[] = [];
+  /** The newest seq that a `message` event was emitted for. */
+  announced: number | undefined;
+  /** The rev of the newest joining or leaving of this user. */
+  #placeRev = 0;
+  #objectRev = 0;
+  /** What came before the room object it belongs to. */
+  #early: { head?: Head; mine?: Mine } = {};
+  #view: RoomView | undefined;
+  #held: { unread: number; timer: ReturnType<typeof setTimeout> } | undefined;
+
+  constructor(id: string, context: Context, changed: () => void) {
+    this.id = id;
+    this.#context = context;
+    this.#changed = changed;
+  }
+
+  get mine(): Mine | undefined {
+    return this.room?.mine ?? undefined;
+  }
+
+  /** Whether the room list shows it. */
+  get listed(): boolean {
+    const { room, mine } = this;
+    if (!room || room.deleted || mine?.state !== 'active') return false;
+    // Nobody but its creator sees a room in which nothing was said.
+    return room.seq > 0 || room.creator === this.#context.me();
+  }
+
+  /** A pure function of head and own cursor; never counted by hand. */
+  get unread(): number {
+    if (this.#held) return this.#held.unread;
+    return this.room && this.mine ? unreadOf(this.room.count, this.mine) : 0;
+  }
+
+  /** `joined`: the room is news to its user, and so is its last message. */
+  applyRoom(room: Room, joined = false): void {
+    const known = this.room;
+    const anew = !known || known.epoch !== room.epoch;
+    if (!anew && room.rev < this.#objectRev) {
+      if (room.mine) this.applyMine(room.mine);
+      return;
+    }
+    this.#objectRev = room.rev;
+    this.#context.users.putMembers(room.members);
+    const mine = anew ? room.mine : nextMine(known.mine, room.mine);
+    // The head may be ahead of the object, which is the same for all members.
+    this.room = { ...room, ...(!anew && known.rev > room.rev ? headOf(known) : {}), mine };
+    if (room.mine) this.#releaseUnread();
+    if (joined) this.announced ??= 0;
+    this.#announce(room);
+    const { head, mine: earlyMine } = this.#early;
+    this.#early = {};
+    if (head) this.applyHead(head);
+    if (earlyMine) this.applyMine(earlyMine);
+    this.touch();
+  }
+
+  applyHead(head: Head): void {
+    const { room } = this;
+    if (!room) {
+      if (head.rev >= (this.#early.head?.rev ?? 0)) this.#early.head = head;
+      return;
+    }
+    if (head.rev < room.rev || (head.rev === room.rev && head.seq <= room.seq)) return;
+    const own = head.preview?.sender === this.#context.me();
+    if (own && head.count > room.count) this.#holdUnread();
+    const { seq, rev, members_rev, count, activity_at } = head;
+    const preview = head.preview ?? room.preview;
+    this.room = { ...room, seq, rev, members_rev, count, activity_at, preview };
+    this.#announce(head);
+    this.touch();
+  }
+
+  /** An open room gets no heads; its messages carry what a head would. */
+  applyMessage(message: Message, rev: number, membersRev?: number, user?: User): void {
+    const { room } = this;
+    if (!room) return;
+    if (message.seq > (this.announced ?? 0)) {
+      this.announced = message.seq;
+      const own = message.sender === this.#context.me();
+      this.#context.emit('message', { room: this.id, message, user, own });
+    }
+    if (message.seq <= room.seq) {
+      if (rev > room.rev) this.room = { ...room, rev };
+      return;
+    }
+    const { seq, count, sender, kind, text, created_at } = message;
+    this.applyHead({
+      room: this.id,
+      seq,
+      rev,
+      members_rev: Math.max(membersRev ?? 0, room.members_rev),
+      count,
+      preview: { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at },
+      activity_at: created_at,
+    });
+  }
+
+  applyMine(mine: Mine): void {
+    const { room } = this;
+    if (!room) {
+      this.#early.mine = mine;
+      return;
+    }
+    this.room = { ...room, mine: nextMine(room.mine, mine) };
+    this.#releaseUnread();
+    this.touch();
+  }
+
+  /** Members that changed, into the few that a list carries. */
+  applyMembers(members: readonly Member[], count?: number): void {
+    const { room } = this;
+    this.#context.users.putMembers(members);
+    if (!room) return;
+    const merged = mergeMembers(new Map(room.members.map((m) => [m.user, m])), members);
+    this.room = {
+      ...room,
+      members: [...merged.values()],
+      member_count: count ?? room.member_count,
+    };
+    this.touch();
+  }
+
+  peerId(): string | undefined {
+    const { room } = this;
+    if (room?.kind !== 'direct') return undefined;
+    const me = this.#context.me();
+    return room.members.find(({ user }) => user !== me)?.user;
+  }
+
+  title(): string {
+    const { room } = this;
+    const { users } = this.#context;
+    if (room?.name) return room.name;
+    const peer = this.peerId();
+    if (peer !== undefined) return users.name(peer);
+    const me = this.#context.me();
+    const names = (room?.members ?? [])
+      .filter((member) => member.user !== me && member.state === 'active')
+      .map((member) => users.name(member.user));
+    return names.join(', ') || this.id;
+  }
+
+  view(): RoomView {
+    const { room } = this;
+    if (!room) throw new Error('a room without its object is not listed');
+    if (this.#view) return this.#view;
+    const { users } = this.#context;
+    const peerId = this.peerId();
+    const peer = peerId === undefined ? undefined : (users.get(peerId) ?? { id: peerId });
+    this.#view = {
+      id: this.id,
+      kind: room.kind,
+      title: this.title(),
+      avatar: room.avatar ?? peer?.avatar ?? undefined,
+      peer,
+      preview: room.preview ? this.#preview(room.preview) : undefined,
+      activityAt: Date.parse(room.activity_at),
+      unread: this.unread,
+      typing: this.typing,
+      room,
+    };
+    return this.#view;
+  }
+
+  touch(): void {
+    this.#view = undefined;
+    this.#changed();
+  }
+
+  /** Someone was renamed: the view is built anew when the list is. */
+  stale(): void {
+    this.#view = undefined;
+  }
+
+  /** Heard of, but not known: its object has yet to be asked for. */
+  get waiting(): boolean {
+    return !this.room && this.#early.head !== undefined;
+  }
+
+  /** The user joined or left at this rev; false for old news. */
+  moved(rev: number): boolean {
+    if (rev < this.#placeRev) return false;
+    this.#placeRev = rev;
+    return true;
+  }
+
+  left(): void {
+    const { room } = this;
+    if (room?.mine) this.room = { ...room, mine: { ...room.mine, state: 'left' } };
+    this.touch();
+  }
+
+  /** Nothing is known any more: another user signed in. */
+  forget(): void {
+    this.#releaseUnread();
+    this.room = undefined;
+    this.announced = undefined;
+    this.typing = [];
+    this.#placeRev = 0;
+    this.#objectRev = 0;
+    this.#early = {};
+    this.touch();
+  }
+
+  #preview(preview: Preview): RoomView['preview'] {
+    const { sender } = preview;
+    const senderName = sender == null ? undefined : this.#context.users.name(sender);
+    return { ...preview, senderName, own: sender === this.#context.me() };
+  }
+
+  #announce({ seq, preview }: Pick<Head, 'seq' | 'preview'>): void {
+    if (this.announced !== undefined && seq > this.announced && preview?.seq === seq) {
+      const own = preview.sender === this.#context.me();
+      const user = preview.sender == null ? undefined : this.#context.users.get(preview.sender);
+      this.#context.emit('message', { room: this.id, preview, user, own });
+    }
+    this.announced = Math.max(this.announced ?? 0, seq);
+  }
+
+  /**
+   * The head of an own message comes apart from the own cursor that takes it
+   * out again; until both are here the count of before is shown.
+   */
+  #holdUnread(): void {
+    if (this.#held) return;
+    const { unread } = this;
+    const timer = setTimeout(() => {
+      this.#releaseUnread();
+      this.touch();
+    }, OWN_CURSOR_MS);
+    this.#held = { unread, timer };
+  }
+
+  #releaseUnread(): void {
+    if (!this.#held) return;
+    clearTimeout(this.#held.timer);
+    this.#held = undefined;
+  }
+}
+
+export function unreadOf(count: number, mine: Mine): number {
+  return Math.max(0, count - mine.read_count - (mine.own_count - mine.read_own));
+}
+
+/** Cursors only go forward; the three numbers of a cursor belong together. */
+export function mergeMine(known: Mine, news: Mine): Mine {
+  const ahead = news.read_seq >= known.read_seq ? news : known;
+  const { read_seq, read_count, read_own } = ahead;
+  const own_count = Math.max(known.own_count, news.own_count);
+  return { ...news, read_seq, read_count, read_own, own_count };
+}
+
+function nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
+  if (!known || !news) return news ?? known;
+  // Joined again or left: the numbers of before belong to another stay.
+  return known.state === news.state ? mergeMine(known, news) : news;
+}
+
+function headOf({ seq, rev, members_rev, count, preview, activity_at }: Room) {
+  return { seq, rev, members_rev, count, preview, activity_at };
+}
+
+/** By rev; a read cursor by its own measure, since it moves without a rev. */
+export function mergeMembers(
+  known: Map<string, Member>,
+  news: readonly Member[],
+): Map<string, Member> {
+  for (const member of news) {
+    const old = known.get(member.user);
+    if (!old) {
+      known.set(member.user, member);
+      continue;
+    }
+    const newest = member.rev >= old.rev ? member : old;
+    known.set(member.user, { ...newest, read_seq: Math.max(old.read_seq, member.read_seq) });
+  }
+  return known;
+}

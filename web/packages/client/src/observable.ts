@@ -1,0 +1,97 @@
+// Observable snapshots in the `useSyncExternalStore` shape, and typed events.
+import type { Readable } from './types.js';
+
+/** Tells subscribers that something changed; one that throws harms no other. */
+export class Signal {
+  readonly #callbacks = new Set<() => void>();
+
+  subscribe = (callback: () => void): (() => void) => {
+    // Wrapped, so that the same function subscribed twice is told twice.
+    const own = () => callback();
+    this.#callbacks.add(own);
+    return () => void this.#callbacks.delete(own);
+  };
+
+  notify(): void {
+    for (const callback of [...this.#callbacks]) guarded(callback);
+  }
+}
+
+/** A value that is replaced. */
+export class Cell<T> implements Readable<T> {
+  readonly #signal = new Signal();
+  #value: T;
+
+  constructor(value: T) {
+    this.#value = value;
+  }
+
+  subscribe = this.#signal.subscribe;
+  getSnapshot = (): T => this.#value;
+
+  set(value: T): void {
+    if (Object.is(value, this.#value)) return;
+    this.#value = value;
+    this.#signal.notify();
+  }
+}
+
+/**
+ * A snapshot built from mutable state when somebody looks, not at each change.
+ * It is fresh at once; subscribers hear of several changes in one go.
+ */
+export class Derived<T> implements Readable<T> {
+  readonly #signal = new Signal();
+  readonly #build: () => T;
+  #value: { of: T } | undefined;
+  #telling = false;
+
+  constructor(build: () => T) {
+    this.#build = build;
+  }
+
+  subscribe = this.#signal.subscribe;
+  getSnapshot = (): T => {
+    this.#value ??= { of: this.#build() };
+    return this.#value.of;
+  };
+
+  touch(): void {
+    this.#value = undefined;
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      this.#signal.notify();
+    });
+  }
+}
+
+export class Emitter<Events> {
+  readonly #callbacks = new Map<keyof Events, Set<(payload: never) => void>>();
+
+  on<E extends keyof Events>(event: E, callback: (payload: Events[E]) => void): () => void {
+    const own = (payload: Events[E]) => callback(payload);
+    const set = this.#callbacks.get(event) ?? new Set();
+    this.#callbacks.set(event, set);
+    set.add(own);
+    return () => void set.delete(own);
+  }
+
+  emit<E extends keyof Events>(event: E, payload: Events[E]): void {
+    for (const callback of [...(this.#callbacks.get(event) ?? [])]) {
+      guarded(() => (callback as (payload: Events[E]) => void)(payload));
+    }
+  }
+}
+
+/** A page's own mistake is reported as the page's, and does not stop the chat. */
+function guarded(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

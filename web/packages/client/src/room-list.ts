@@ -1,0 +1,191 @@
+// The rooms of the user, latest activity first: loaded by page, kept by heads,
+// caught up by the user's cursor. It holds every entry, listed or not.
+import type { Head, Mine, Room, RoomPage } from '@snug/protocol';
+import type { Context } from './context.js';
+import { RoomEntry } from './entry.js';
+import { Derived } from './observable.js';
+import { asSnugError } from './problem.js';
+import type { ProblemView, RoomList, RoomListSnapshot, RoomView } from './types.js';
+
+const PAGE = 30;
+const MAX_PAGE = 100;
+/** Heads of rooms that are not known yet are looked up together. */
+const GATHER_MS = 50;
+
+export class RoomListStore implements RoomList {
+  readonly #context: Context;
+  readonly #view = new Derived(() => this.#build());
+  readonly #entries = new Map<string, RoomEntry>();
+  #status: RoomListSnapshot['status'] = 'loading';
+  #problem: ProblemView | undefined;
+  #next: string | undefined;
+  #cursor: string | undefined;
+  #work: Promise<void> | undefined;
+  #gather: ReturnType<typeof setTimeout> | undefined;
+  #unread = 0;
+  #age = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#view.subscribe(() => this.#tellUnread());
+  }
+
+  subscribe = this.#view.subscribe;
+  getSnapshot = this.#view.getSnapshot;
+
+  entry(id: string): RoomEntry {
+    let entry = this.#entries.get(id);
+    if (!entry) {
+      entry = new RoomEntry(id, this.#context, () => this.#view.touch());
+      this.#entries.set(id, entry);
+    }
+    return entry;
+  }
+
+  loadMore(): Promise<void> {
+    const cursor = this.#next;
+    if (cursor === undefined) return Promise.resolve();
+    return this.#alone(async (current) => {
+      const page = await this.#context.call('rooms.list', { limit: PAGE, cursor });
+      if (current()) this.#add(page);
+    });
+  }
+
+  refresh(): Promise<void> {
+    return this.#alone(async (current) => {
+      const shown = Math.max(PAGE, Math.min(MAX_PAGE, this.getSnapshot().rooms.length));
+      const page = await this.#context.call('rooms.list', { limit: shown });
+      if (!current()) return;
+      // The oldest cursor stays: what changed in rooms beyond this page counts too.
+      this.#cursor ??= page.cursor;
+      this.#add(page);
+    });
+  }
+
+  /** After every (re)connect: the first page once, from then on what changed. */
+  async online(): Promise<void> {
+    if (this.#cursor === undefined) return this.refresh();
+    return this.#sync();
+  }
+
+  head(head: Head): void {
+    const entry = this.entry(head.room);
+    entry.applyHead(head);
+    if (!entry.room) this.#lookUp();
+  }
+
+  mine(room: string, mine: Mine): void {
+    this.entry(room).applyMine(mine);
+  }
+
+  /** Names changed: views are built anew. */
+  stale(): void {
+    for (const entry of this.#entries.values()) entry.stale();
+    this.#view.touch();
+  }
+
+  forget(): void {
+    this.#age++;
+    clearTimeout(this.#gather);
+    this.#gather = undefined;
+    for (const entry of this.#entries.values()) entry.forget();
+    this.#work = undefined;
+    this.#cursor = undefined;
+    this.#next = undefined;
+    this.#turn('loading');
+  }
+
+  /** The connection rests for good: a list that never came will not come. */
+  failed(problem: ProblemView): void {
+    if (this.#status === 'loading') this.#turn('error', problem);
+  }
+
+  #lookUp(): void {
+    this.#gather ??= setTimeout(() => {
+      this.#gather = undefined;
+      if (this.#cursor !== undefined && this.#context.online()) this.#sync().catch(() => {});
+    }, GATHER_MS);
+  }
+
+  #sync(): Promise<void> {
+    return this.#alone(async (current) => {
+      for (;;) {
+        const cursor = this.#cursor;
+        if (cursor === undefined) return;
+        const page = await this.#context.call('sync', { cursor });
+        if (!current()) return;
+        if (page.reset) {
+          for (const entry of this.#entries.values()) entry.left();
+          this.#cursor = undefined;
+          const fresh = await this.#context.call('rooms.list', { limit: PAGE });
+          if (!current()) return;
+          this.#cursor = fresh.cursor;
+          return this.#add(fresh);
+        }
+        for (const room of page.rooms) this.#applySynced(room);
+        this.#cursor = page.cursor;
+        if (!page.more || page.cursor === cursor) return;
+      }
+    });
+  }
+
+  #applySynced(room: Room): void {
+    const entry = this.entry(room.id);
+    const was = entry.listed;
+    if (room.deleted) entry.left();
+    else entry.applyRoom(room);
+    const change = entry.listed ? (was ? 'changed' : 'joined') : was ? 'left' : undefined;
+    if (change) this.#context.emit('room', { room: room.id, change });
+  }
+
+  #add(page: RoomPage): void {
+    for (const room of page.rooms) this.entry(room.id).applyRoom(room);
+    this.#next = page.next ?? undefined;
+    this.#turn('ready');
+    // Heads that came before the list, of rooms that it does not hold.
+    for (const entry of this.#entries.values()) if (entry.waiting) return this.#lookUp();
+  }
+
+  /** One at a time, in the order asked: pages and cursors must not cross. */
+  #alone(work: (current: () => boolean) => Promise<void>): Promise<void> {
+    const age = this.#age;
+    const current = () => age === this.#age;
+    const done = (this.#work ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => (current() ? work(current) : undefined))
+      .catch((error) => {
+        const problem = asSnugError(error);
+        if (current() && this.#status === 'loading') this.#turn('error', problem.view());
+        throw problem;
+      });
+    done.catch(() => {});
+    this.#work = done;
+    return done;
+  }
+
+  #turn(status: RoomListSnapshot['status'], problem?: ProblemView): void {
+    this.#status = status;
+    this.#problem = problem;
+    this.#view.touch();
+  }
+
+  #build(): RoomListSnapshot {
+    const rooms: RoomView[] = [];
+    for (const entry of this.#entries.values()) if (entry.listed) rooms.push(entry.view());
+    rooms.sort((a, b) => b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1));
+    return {
+      status: this.#status,
+      rooms,
+      unread: rooms.reduce((sum, { unread }) => sum + unread, 0),
+      hasMore: this.#next !== undefined,
+      problem: this.#problem,
+    };
+  }
+
+  #tellUnread(): void {
+    const { unread } = this.getSnapshot();
+    if (unread === this.#unread) return;
+    this.#unread = unread;
+    this.#context.emit('unread', { unread });
+  }
+}

@@ -1,0 +1,502 @@
+// One room that a page looks at: opened and closed by count, kept whole by rev,
+// seen as a snapshot. What the list shows of it lives in its entry.
+import type {
+  AnswerOf,
+  Events,
+  History,
+  Member,
+  Message,
+  Room,
+  RoomSync,
+  User,
+} from '@snug/protocol';
+import type { Context } from './context.js';
+import { mergeMembers, type RoomEntry } from './entry.js';
+import { MessageViews } from './message-views.js';
+import { Derived } from './observable.js';
+import { Outbox } from './outbox.js';
+import { asSnugError, type SnugError } from './problem.js';
+import { Reading } from './reading.js';
+import { RoomStream } from './room-stream.js';
+import { Timeline } from './timeline.js';
+import type { Outgoing, ProblemView, RoomHandle, RoomSnapshot } from './types.js';
+import { TypingOthers, TypingOwn } from './typing.js';
+
+const PAGE = 50;
+/** Missing more than this, the newest page is loaded instead of everything between. */
+const CATCH_UP = 300;
+/** A room closed and opened within this (a re-render) was never closed. */
+const LINGER_MS = 400;
+const LOST = new Set(['connection_lost', 'not_connected']);
+const NO_ACCESS = new Set([
+  'not_a_member',
+  'room_not_found',
+  'user_deactivated',
+  'room_left',
+  'room_removed',
+  'room_deleted',
+]);
+
+export class RoomStore implements RoomHandle {
+  readonly id: string;
+  draft = '';
+  readonly #context: Context;
+  readonly #entry: RoomEntry;
+  readonly #view = new Derived(() => this.#build());
+  readonly #timeline = new Timeline();
+  readonly #stream = new RoomStream(() => this.#catchUp());
+  readonly #views: MessageViews;
+  readonly #outbox: Outbox;
+  readonly #reading: Reading;
+  readonly #typingOwn: TypingOwn;
+  readonly #typingOthers = new TypingOthers(() => {
+    this.#entry.typing = this.#typingOthers.users.map((id) => this.#context.users.name(id));
+    this.#entry.touch();
+    this.touch();
+  });
+  #members = new Map<string, Member>();
+  #reads = new Map<string, number>();
+  #epoch = '';
+  #status: RoomSnapshot['status'] = 'closed';
+  #problem: ProblemView | undefined;
+  #refs = 0;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+  #opening: Promise<void> | undefined;
+  /** Events that came before the snapshot they belong after. */
+  #early: (() => void)[] | undefined;
+  #syncing = false;
+  /** Counts the times that everything was dropped; an answer from before is void. */
+  #visit = 0;
+  /** Counts the times that the page left the room, or the user the page. */
+  #stay = 0;
+  #loading: { before?: Promise<void>; after?: Promise<void> } = {};
+  #line: number | undefined;
+  #lineSet = false;
+
+  constructor(entry: RoomEntry, context: Context) {
+    this.id = entry.id;
+    this.#entry = entry;
+    this.#context = context;
+    this.#views = new MessageViews(context);
+    this.#typingOwn = new TypingOwn(this.id, context);
+    this.#reading = new Reading(this.id, context, (mine) => entry.applyMine(mine));
+    this.#outbox = new Outbox(this.id, context, {
+      changed: () => this.touch(),
+      accepted: (message) => this.#accepted(message),
+    });
+  }
+
+  subscribe = this.#view.subscribe;
+  getSnapshot = this.#view.getSnapshot;
+
+  get wanted(): boolean {
+    return this.#refs > 0 || this.#linger !== undefined;
+  }
+
+  open(): Promise<void> {
+    this.#refs++;
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    if (this.#opening) return this.#opening;
+    if (this.#status === 'ready') return Promise.resolve();
+    if (this.#status !== 'loading') this.#turn('loading');
+    return this.join();
+  }
+
+  close(): void {
+    if (this.#refs === 0 || --this.#refs > 0) return;
+    this.#linger = setTimeout(() => this.#leaveScreen(), LINGER_MS);
+  }
+
+  /** Opens it on the connection at hand; also after every reconnect. */
+  join(): Promise<void> {
+    if (!this.#opening) {
+      const opening = this.#join().finally(() => {
+        if (this.#opening === opening) this.#opening = undefined;
+      });
+      // The snapshot tells of the failure; a page that does not await is no error.
+      opening.catch(() => {});
+      this.#opening = opening;
+    }
+    return this.#opening;
+  }
+
+  send(message: Outgoing): Promise<Message> {
+    this.#typingOwn.sent();
+    const ready = this.#status === 'ready' && !this.#timeline.hasAfter;
+    return this.#outbox.send(message, ready ? this.#timeline.last : undefined);
+  }
+
+  retry(id: string): void {
+    this.#outbox.retry(id);
+  }
+
+  discard(id: string): void {
+    this.#outbox.discard(id);
+  }
+
+  loadBefore(): Promise<void> {
+    const { first, hasBefore } = this.#timeline;
+    if (!hasBefore || first === undefined) return Promise.resolve();
+    this.#loading.before ??= this.#load({ before: first }, 'before', (page) =>
+      this.#timeline.addBefore(page),
+    );
+    return this.#loading.before;
+  }
+
+  loadAfter(): Promise<void> {
+    const { last, hasAfter } = this.#timeline;
+    if (!hasAfter || last === undefined) return Promise.resolve();
+    this.#loading.after ??= this.#load({ after: last }, 'after', (page) =>
+      this.#timeline.addAfter(page),
+    );
+    return this.#loading.after;
+  }
+
+  markRead(seq = this.#entry.room?.seq ?? 0): void {
+    const { room, mine } = this.#entry;
+    if (!room || !mine || seq <= mine.read_seq) return;
+    this.#reading.mark(seq);
+    // At the head the three numbers of the cursor are known without asking.
+    if (seq >= room.seq) {
+      const { count } = room;
+      const read_own = mine.own_count;
+      this.#entry.applyMine({ ...mine, read_seq: room.seq, read_count: count, read_own });
+    }
+  }
+
+  typing(on: boolean): void {
+    this.#typingOwn.say(on);
+  }
+
+  async leave(): Promise<void> {
+    await this.#context.call('room.leave', { room: this.id });
+    this.left('left');
+  }
+
+  // What the client passes on from the connection.
+
+  online(): void {
+    this.#outbox.pump();
+    this.#reading.flush();
+    if (this.wanted) this.join().catch(() => {});
+  }
+
+  left(reason: string): void {
+    const detail = reason === 'deleted' ? 'The room was deleted.' : 'You are no longer a member.';
+    this.#stream.reset(this.#stream.applied);
+    if (this.wanted) this.#refuse({ code: `room_${reason}`, detail, retryable: false });
+  }
+
+  /** The user became a member (again). */
+  joined(): void {
+    if (this.wanted && (this.#status === 'no_access' || this.#status === 'error')) {
+      this.#turn('loading');
+      this.join().catch(() => {});
+    }
+  }
+
+  messageNew({ rev, members_rev, message, user }: Events['message.new']): void {
+    this.#receive(rev, () => {
+      if (user) this.#context.users.put([user]);
+      this.#timeline.merge([message]);
+      if (message.sender) this.#typingOthers.set(message.sender, false);
+      this.#entry.applyMessage(message, rev, members_rev, user ?? undefined);
+      this.#outbox.confirm([message]);
+      this.touch();
+    });
+  }
+
+  roomChanged({ rev, room_object }: Events['room.changed']): void {
+    this.#receive(rev, () => {
+      this.#entry.applyRoom(room_object);
+      this.touch();
+    });
+  }
+
+  membersChanged({ rev, members, member_count }: Events['members.changed']): void {
+    this.#receive(rev, () => {
+      this.#mergeMembers(members, member_count);
+      this.touch();
+    });
+  }
+
+  read({ user, seq, rev }: Events['read']): void {
+    this.#now(() => {
+      this.#mergeRead(user, seq);
+      this.#stream.note(rev);
+      this.touch();
+    });
+  }
+
+  typed({ user, on, name }: Events['typing']): void {
+    if (user === this.#context.me()) return;
+    if (name && !this.#context.users.get(user)) this.#context.users.put([{ id: user, name }]);
+    this.#typingOthers.set(user, on);
+  }
+
+  headMoved(rev: number): void {
+    if (this.#status === 'ready') this.#now(() => this.#stream.note(rev));
+  }
+
+  touch(): void {
+    this.#view.touch();
+  }
+
+  /** The user is another: nothing of the old one stays. */
+  forget(error: SnugError): void {
+    this.#outbox.clear(error);
+    this.#reading.clear();
+    this.#stay++;
+    this.#opening = undefined;
+    this.#clear();
+    this.draft = '';
+    this.#turn(this.wanted ? 'loading' : 'closed');
+  }
+
+  async #join(): Promise<void> {
+    this.#early ??= [];
+    const stay = this.#stay;
+    try {
+      await this.#snapshot(this.#status === 'ready' ? 1 : PAGE);
+    } catch (error) {
+      const problem = asSnugError(error);
+      if (stay !== this.#stay) return;
+      this.#early = undefined;
+      // No connection is no failure of the room: the next one joins again.
+      if (LOST.has(problem.code) || (this.#status === 'ready' && problem.retryable)) return;
+      this.#refuse(problem.view());
+      throw problem;
+    }
+  }
+
+  async #snapshot(limit: number): Promise<void> {
+    const stay = this.#stay;
+    const answer = await this.#context.call('room.open', { room: this.id, limit });
+    if (stay !== this.#stay) return this.#abandoned();
+    const { room, history } = answer;
+    const whole = limit >= PAGE;
+    const far = room.seq - (this.#timeline.last ?? 0) > CATCH_UP;
+    const stale = room.epoch !== this.#epoch || room.rev < this.#stream.applied || far;
+    if (!whole && stale) return this.#reload();
+    this.#apply(answer, whole);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const event of early) event();
+    this.#stream.note(Math.max(room.rev, history.head.rev));
+    if (!whole && room.rev > this.#stream.applied) await this.#sync();
+  }
+
+  /** Drops what is shown and loads the newest page. */
+  #reload(): Promise<void> {
+    const early = this.#early ?? [];
+    this.#clear();
+    this.#early = early;
+    this.#turn('loading');
+    return this.#snapshot(PAGE);
+  }
+
+  /** The page left while the answer was on its way. */
+  #abandoned(): void {
+    if (this.wanted || !this.#context.online()) return;
+    this.#context.request('room.close', { room: this.id }).catch(() => {});
+  }
+
+  #apply({ room, history }: AnswerOf<'room.open'>, whole: boolean): void {
+    this.#context.users.put(history.users);
+    this.#entry.applyRoom(room);
+    this.#entry.applyHead(history.head);
+    this.#mergeMembers(room.members, room.member_count);
+    if (whole) {
+      this.#epoch = room.epoch;
+      this.#timeline.set(history);
+      // Room and page may be of two moments: what came between comes again.
+      this.#stream.reset(Math.min(room.rev, history.head.rev));
+    }
+    this.#outbox.confirm(history.messages);
+    this.#drawLine(room);
+    this.#turn('ready');
+  }
+
+  /** A gap that did not close by itself. */
+  #catchUp(): void {
+    if (this.#status !== 'ready' || !this.wanted || !this.#context.online()) return;
+    this.#sync().catch((error) => {
+      const { code, retryAfterMs, ...problem } = asSnugError(error).view();
+      if (LOST.has(code)) return;
+      // Without a retry the gap would stay open until the next event.
+      if (this.#status === 'ready' && !NO_ACCESS.has(code)) {
+        setTimeout(() => this.#stream.note(0), retryAfterMs ?? 2_000);
+      } else this.#refuse({ code, ...problem });
+    });
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#syncing) return;
+    this.#syncing = true;
+    const visit = this.#visit;
+    try {
+      for (;;) {
+        const rev = this.#stream.applied;
+        const epoch = this.#epoch;
+        const page = await this.#context.request('room.sync', { room: this.id, rev, epoch });
+        if (visit !== this.#visit) return;
+        if (page.reset) return await this.#reload();
+        this.#merge(page);
+        if (!page.more || page.rev <= rev) return;
+      }
+    } finally {
+      this.#syncing = false;
+    }
+  }
+
+  #merge(page: RoomSync): void {
+    this.#context.users.put(page.users);
+    if (page.room_object) this.#entry.applyRoom(page.room_object);
+    this.#mergeMembers(page.members);
+    for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
+    this.#timeline.merge(page.messages);
+    this.#timeline.cutBelow(page.min_seq);
+    for (const message of page.messages) this.#entry.applyMessage(message, message.rev);
+    this.#outbox.confirm(page.messages);
+    if (page.more) this.#stream.advance(page.rev);
+    else this.#stream.settle(page.rev);
+    this.touch();
+  }
+
+  #load(
+    where: { before?: number; after?: number },
+    side: 'before' | 'after',
+    add: (page: History) => void,
+  ): Promise<void> {
+    const visit = this.#visit;
+    const done = this.#context
+      .call('history', { room: this.id, ...where, limit: PAGE })
+      .then((page) => {
+        if (visit !== this.#visit) return;
+        this.#context.users.put(page.users);
+        add(page);
+      })
+      .finally(() => {
+        this.#loading[side] = undefined;
+        this.touch();
+      });
+    queueMicrotask(() => this.touch());
+    return done;
+  }
+
+  #accepted(message: Message): void {
+    this.#entry.applyMessage(message, message.rev);
+    if (this.#status !== 'ready') return;
+    this.#timeline.merge([message]);
+    this.#stream.note(message.rev);
+    this.touch();
+  }
+
+  #receive(rev: number, apply: () => void): void {
+    this.#now(() => this.#stream.push(rev, apply));
+  }
+
+  /** At once, or after the snapshot that is on its way; not after leaving. */
+  #now(apply: () => void): void {
+    if (this.#early) this.#early.push(apply);
+    else if (this.#status === 'ready') apply();
+  }
+
+  #mergeMembers(members: readonly Member[], count?: number): void {
+    this.#members = mergeMembers(new Map(this.#members), members);
+    this.#entry.applyMembers(members, count);
+    for (const { user, read_seq } of members) this.#mergeRead(user, read_seq);
+  }
+
+  #mergeRead(user: string, seq: number): void {
+    if ((this.#reads.get(user) ?? 0) >= seq) return;
+    this.#reads = new Map(this.#reads).set(user, seq);
+  }
+
+  #drawLine(room: Room): void {
+    const { mine } = this.#entry;
+    if (this.#lineSet || !mine) return;
+    this.#lineSet = true;
+    if (this.#entry.unread === 0) return;
+    const me = this.#context.me();
+    const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
+    const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
+    const first = after.find((m) => m.sender !== me && m.kind !== 'system' && !m.silent);
+    this.#line = known ? first?.seq : Math.max(mine.read_seq + 1, room.min_seq);
+  }
+
+  #refuse(problem: ProblemView): void {
+    this.#early = undefined;
+    this.#typingOthers.clear();
+    this.#turn(NO_ACCESS.has(problem.code) ? 'no_access' : 'error', problem);
+  }
+
+  #leaveScreen(): void {
+    this.#linger = undefined;
+    const joined = this.#status === 'ready' || this.#opening !== undefined;
+    if (joined && this.#context.online()) {
+      this.#context.request('room.close', { room: this.id }).catch(() => {});
+    }
+    this.#stay++;
+    this.#opening = undefined;
+    this.#clear();
+    this.#turn('closed');
+  }
+
+  #clear(): void {
+    this.#visit++;
+    this.#timeline.clear();
+    this.#stream.reset(0);
+    this.#typingOthers.clear();
+    this.#entry.typing = [];
+    this.#members = new Map();
+    this.#reads = new Map();
+    this.#views.clear();
+    this.#early = undefined;
+    this.#epoch = '';
+    if (!this.wanted) {
+      this.#line = undefined;
+      this.#lineSet = false;
+    }
+  }
+
+  #turn(status: RoomSnapshot['status'], problem?: ProblemView): void {
+    this.#status = status;
+    this.#problem = problem;
+    this.touch();
+  }
+
+  #build(): RoomSnapshot {
+    const me = this.#context.me();
+    let readByOthers = 0;
+    for (const [user, seq] of this.#reads) {
+      const active = this.#members.get(user)?.state !== 'left';
+      if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
+    }
+    const users = new Map<string, User>();
+    const know = (id: string | null | undefined) => {
+      const user = id == null ? undefined : this.#context.users.get(id);
+      if (user) users.set(user.id, user);
+    };
+    for (const id of this.#members.keys()) know(id);
+    for (const { sender } of this.#timeline.messages) know(sender);
+    return {
+      status: this.#status,
+      room: this.#entry.room,
+      title: this.#entry.title(),
+      messages: this.#views.build(this.#timeline.messages, this.#outbox.items, readByOthers),
+      hasBefore: this.#timeline.hasBefore,
+      hasAfter: this.#timeline.hasAfter,
+      loadingBefore: this.#loading.before !== undefined,
+      loadingAfter: this.#loading.after !== undefined,
+      members: this.#members,
+      users,
+      typing: this.#typingOthers.users.map((id) => this.#context.users.get(id) ?? { id }),
+      readBy: this.#reads,
+      unread: this.#entry.unread,
+      unreadLineSeq: this.#line,
+      problem: this.#problem,
+    };
+  }
+}

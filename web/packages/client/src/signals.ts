@@ -1,0 +1,32 @@
+// What a browser says about network and page. Nothing is touched before
+// `watchPage` runs, and without a window it does nothing.
+
+export interface PageSignals {
+  /** A moment at which trying again is likely to help. */
+  wake(): void;
+  /** The browser says that the network is gone. */
+  offline(): void;
+}
+
+export function watchPage(signals: PageSignals): () => void {
+  if (typeof window === 'undefined' || typeof document === 'undefined') return () => {};
+  const visible = () => {
+    if (document.visibilityState === 'visible') signals.wake();
+  };
+  const wake = () => signals.wake();
+  const offline = () => signals.offline();
+  window.addEventListener('online', wake);
+  window.addEventListener('pageshow', wake);
+  window.addEventListener('offline', offline);
+  document.addEventListener('visibilitychange', visible);
+  return () => {
+    window.removeEventListener('online', wake);
+    window.removeEventListener('pageshow', wake);
+    window.removeEventListener('offline', offline);
+    document.removeEventListener('visibilitychange', visible);
+  };
+}
+
+export function networkGone(): boolean {
+  return typeof navigator !== 'undefined' && navigator.onLine === false;
+}

@@ -1,0 +1,177 @@
+// Where session tokens come from. Asks the source once at a time, never offers
+// a token that was refused, and says what is wrong in words the integrator can use.
+import { ConfigurationError, passing, SnugError } from './problem.js';
+import type { ClientOptions, TokenFunction } from './types.js';
+
+export interface TokenSettings {
+  token?: string | TokenFunction;
+  tokenUrl?: string;
+  device: string;
+  pushToken?: string;
+  fetch: typeof fetch;
+}
+
+export class Tokens {
+  readonly #settings: TokenSettings;
+  #current: string | undefined;
+  #asking: Promise<string> | undefined;
+  readonly #refused = new Set<string>();
+
+  constructor(settings: TokenSettings) {
+    this.#settings = settings;
+    if (typeof settings.token === 'string') this.#current = settings.token;
+  }
+
+  /** Whether a new token can be had without the page's doing. */
+  get renewable(): boolean {
+    return typeof this.#settings.token === 'function' || this.#settings.tokenUrl !== undefined;
+  }
+
+  /** The token at hand, without asking. */
+  get current(): string | undefined {
+    return this.#current;
+  }
+
+  /** The token at hand, else a new one. Callers at the same time share one request. */
+  get(): Promise<string> {
+    if (this.#asking) return this.#asking;
+    if (this.#current !== undefined) {
+      const token = this.#current;
+      return Promise.resolve().then(() => this.#checked(token));
+    }
+    return this.renew();
+  }
+
+  /** Asks the source anew. */
+  renew(): Promise<string> {
+    this.#asking ??= this.#ask()
+      .then((token) => {
+        this.#current = this.#checked(token);
+        return token;
+      })
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    return this.#asking;
+  }
+
+  /** A token that the server called expired: never offered again. */
+  refuse(token: string): void {
+    this.#refused.add(token);
+    if (this.#current === token) this.#current = undefined;
+  }
+
+  /** A token that came over the live connection. */
+  replace(token: string): void {
+    this.#current = token;
+  }
+
+  /** Whether a newer token than this one is here or on its way. */
+  supersedes(token: string): boolean {
+    return this.#asking !== undefined || (this.#current !== undefined && this.#current !== token);
+  }
+
+  /** The next `get` asks the source, if there is one. */
+  forget(): void {
+    if (this.renewable) this.#current = undefined;
+  }
+
+  async #ask(): Promise<string> {
+    const { token, tokenUrl, device, pushToken } = this.#settings;
+    if (typeof token === 'function') return token({ device, pushToken });
+    if (tokenUrl !== undefined) return this.#fetch(tokenUrl);
+    if (typeof token === 'string') throw expired('The token has expired.');
+    throw new ConfigurationError(
+      'token_missing',
+      'No session token was given.',
+      'Give `token` or `tokenUrl`: your backend opens a session with POST /v1/server/sessions and hands its token to the page.',
+    );
+  }
+
+  async #fetch(tokenUrl: string): Promise<string> {
+    const { device, pushToken } = this.#settings;
+    const body = JSON.stringify({ device, push_token: pushToken });
+    const answer = await this.#settings
+      .fetch(tokenUrl, {
+        method: 'POST',
+        credentials: 'same-origin',
+        headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/plain' },
+        body,
+      })
+      .catch((error: unknown) => {
+        throw passing('token_source_failed', `${tokenUrl} could not be reached: ${error}.`);
+      });
+    if (answer.status === 401 || answer.status === 403) {
+      throw new SnugError({
+        code: 'logged_out',
+        detail: `${tokenUrl} answered ${answer.status}: the page's user is not logged in.`,
+        retryable: false,
+      });
+    }
+    if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
+      throw new ConfigurationError(
+        'token_missing',
+        `${tokenUrl} answered ${answer.status}.`,
+        'Let this URL of your backend answer POST with the session token, as text or as {"token":"…"}.',
+      );
+    }
+    if (!answer.ok) throw passing('token_source_failed', `${tokenUrl} answered ${answer.status}.`);
+    return tokenIn(await answer.text());
+  }
+
+  #checked(token: unknown): string {
+    if (typeof token !== 'string' || token === '') {
+      throw new ConfigurationError(
+        'token_missing',
+        'The token source gave no token.',
+        'Return the `token` of the answer of POST /v1/server/sessions.',
+      );
+    }
+    checkToken(token);
+    if (this.#refused.has(token)) {
+      throw expired('The token source gave the same expired token again.');
+    }
+    return token;
+  }
+}
+
+export function tokenSettings(options: ClientOptions, device: string): TokenSettings {
+  const { token, tokenUrl, pushToken } = options;
+  // Looked up at each call: a page may polyfill or wrap `fetch` later.
+  const call = options.fetch ?? ((...args: Parameters<typeof fetch>) => fetch(...args));
+  return { token, tokenUrl, device, pushToken, fetch: call };
+}
+
+/** Throws a ConfigurationError for what can never be a session token. */
+export function checkToken(token: string): void {
+  if (token.startsWith('snug_sk_')) {
+    throw new ConfigurationError(
+      'server_key_in_browser',
+      'A server key was given where a session token belongs; anyone who sees this page can read it.',
+      'Rotate the key now, keep it on your backend, and give the page a token from POST /v1/server/sessions.',
+    );
+  }
+  if (!/^[\w.~+-]{1,4096}$/.test(token)) {
+    throw new ConfigurationError(
+      'token_invalid',
+      'The token holds characters that no session token has.',
+      'Give the token alone, exactly as the server answered it, not a page or a JSON text around it.',
+    );
+  }
+}
+
+function tokenIn(text: string): string {
+  const trimmed = text.trim();
+  if (!/^[{"]/.test(trimmed)) return trimmed;
+  try {
+    const parsed: unknown = JSON.parse(trimmed);
+    if (typeof parsed === 'string') return parsed;
+    return (parsed as { token?: string }).token ?? '';
+  } catch {
+    return trimmed;
+  }
+}
+
+function expired(detail: string): SnugError {
+  return new SnugError({ code: 'token_expired', detail, retryable: false });
+}
