@@ -1,0 +1,107 @@
+// One message as it stands in the timeline. Text stays text: the only nodes
+// made of it are links that `runsOf` has let through.
+import type { MessageView } from '@snug/client';
+import { html, nothing, type TemplateResult } from 'lit';
+import type { StringKey, Words } from '../locale/index.js';
+import { avatar } from '../shared/avatar.js';
+import { icon, ticks } from '../shared/icons.js';
+import { emojiCount, runsOf } from '../text/inline.js';
+import { nameOf } from '../text/names.js';
+import { clockTime, fullTime } from '../text/time.js';
+
+export interface MessageContext {
+  words: Words;
+  /** Names and avatars are shown in a group only. */
+  group: boolean;
+  first: boolean;
+  last: boolean;
+  /** Came while the room was open: it moves in. */
+  fresh: boolean;
+  retry(id: string): void;
+  discard(id: string): void;
+}
+
+const WHY: Record<string, StringKey> = {
+  too_large: 'whyTooLarge',
+  room_frozen: 'whyFrozen',
+  not_a_member: 'whyNotMember',
+  rate_limited: 'whyRate',
+};
+
+export function inlineText(text: string): unknown {
+  return runsOf(text).map((run) =>
+    run.href === undefined
+      ? run.text
+      : html`<a href=${run.href} target="_blank" rel="noopener noreferrer nofollow">${run.text}</a>`,
+  );
+}
+
+function state(message: MessageView, words: Words): TemplateResult | typeof nothing {
+  if (!message.own) return nothing;
+  if (message.status === 'pending') {
+    return html`<span class="wait" role="img" aria-label=${words('sending')}>${icon('clock')}</span>`;
+  }
+  if (message.status === 'failed') return nothing;
+  const read = message.readByOthers;
+  return html`<span class="tick ${read ? 'read' : ''}" role="img" aria-label=${words(read ? 'read' : 'sent')}>${ticks(read)}</span>`;
+}
+
+function meta(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {
+  // The time closes a group; an own message on its way says so by itself.
+  if (!context.last && message.status === 'sent') return nothing;
+  const { words } = context;
+  return html`<bdi class="meta"><time datetime=${new Date(message.createdAt).toISOString()} title=${fullTime(message.createdAt, words)}>${clockTime(message.createdAt, words)}</time>${state(message, words)}</bdi>`;
+}
+
+function failure(message: MessageView, context: MessageContext): TemplateResult {
+  const { words } = context;
+  const why = message.problem && WHY[message.problem.code];
+  return html`<div class="failed" part="failed">
+    <span class="failed-text">${icon('mark')}${words('notSent')}${why ? ` · ${words(why)}` : ''}</span>
+    <button type="button" @click=${() => context.retry(message.id)}>${words('retry')}</button>
+    <button type="button" @click=${() => context.discard(message.id)}>${words('delete')}</button>
+  </div>`;
+}
+
+function bubble(message: MessageView, context: MessageContext): TemplateResult {
+  const { words } = context;
+  const text = message.text ?? '';
+  if (message.deleted || (text === '' && message.kind === 'custom')) {
+    const said = words(message.deleted ? 'deletedMessage' : 'unsupported');
+    return html`<div class="bubble quiet" part="bubble"><span class="text">${said}${meta(message, context)}</span></div>`;
+  }
+  const emoji = emojiCount(text);
+  const kind = emoji > 0 ? `emoji n${Math.min(emoji, 4)}` : '';
+  return html`<div class="bubble ${kind}" part="bubble"><div class="text" dir="auto">${inlineText(text)}${meta(message, context)}</div></div>`;
+}
+
+export function messageRow(message: MessageView, context: MessageContext): TemplateResult {
+  const { words, group, first, last } = context;
+  const name = nameOf(message.sender, words);
+  const face = group && !message.own;
+  const classes = [
+    'row',
+    message.own ? 'own' : 'other',
+    message.status,
+    first ? 'first' : '',
+    last ? 'last' : '',
+    face ? 'faced' : '',
+    context.fresh ? 'fresh' : '',
+  ];
+  return html`<div class=${classes.filter(Boolean).join(' ')} data-key=${message.id} part="message">
+    ${
+      face && last
+        ? avatar({ id: message.sender?.id ?? '', name, picture: message.sender?.avatar ?? null }, 's')
+        : nothing
+    }
+    <div class="stack">
+      ${
+        first
+          ? html`<span class=${face ? 'sender' : 'sr'} dir="auto">${message.own ? words('you') : name}</span>`
+          : nothing
+      }
+      ${bubble(message, context)}
+      ${message.status === 'failed' ? failure(message, context) : nothing}
+    </div>
+  </div>`;
+}

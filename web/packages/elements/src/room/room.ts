@@ -1,0 +1,408 @@
+import type { MessageView } from '@snug/client';
+import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { SnugComposer } from '../composer/composer.js';
+import { avatarStyles } from '../shared/avatar.js';
+import { SnugElement } from '../shared/base.js';
+import { connectionBar, gateStyles } from '../shared/gate.js';
+import { gateOf } from '../shared/gate-of.js';
+import { icon } from '../shared/icons.js';
+import { stateCard, stateStyles } from '../shared/states.js';
+import { controls, tokens } from '../shared/tokens.styles.js';
+import { happening, nameOf, typingText } from '../text/names.js';
+import { dayLabel } from '../text/time.js';
+import { messageRow } from './message.js';
+import { OpenedRoom } from './opened-room.js';
+import { contextCard, olderEnd, roomHeader, skeleton } from './parts.js';
+import { roomStyles } from './room.styles.js';
+import { ScrollKeeper } from './scroll-keeper.js';
+import { Beginning, type StartTarget } from './start-target.js';
+import { layTimeline, type TimelineItem } from './timeline.js';
+
+export type { StartTarget };
+
+/**
+ * One conversation: what was said, and the field in which one answers.
+ *
+ * @element snug-room
+ * @fires snug-back - The back button was pressed (or a swipe from the edge).
+ * @fires snug-room-created - A conversation began with its first message; `detail.room`.
+ * @csspart header - The line with the name.
+ * @csspart timeline - The scrolling part.
+ * @csspart message - One message with its avatar.
+ * @csspart bubble - The coloured part of a message.
+ */
+export class SnugRoom extends SnugElement {
+  static override styles = [tokens, controls, avatarStyles, stateStyles, gateStyles, roomStyles];
+  static override properties: PropertyDeclarations = {
+    room: { type: String },
+    start: { attribute: false },
+    back: { type: Boolean },
+    closable: { type: Boolean },
+  };
+
+  /** The room's id. */
+  declare room: string | undefined;
+  /** A conversation that does not exist yet: it is made by its first message. */
+  declare start: StartTarget | undefined;
+  /** Shows a back button. */
+  declare back: boolean;
+  /** Inside a panel: shows a close button. */
+  declare closable: boolean;
+
+  private readonly opened = new OpenedRoom(() => this.roomChanged());
+  private readonly beginning = new Beginning(() => this.requestUpdate());
+  private readonly keeper = new ScrollKeeper(() => this.moved());
+  private items: TimelineItem[] = [];
+  /** The view stands where it should stand at first. */
+  private placed = false;
+  private known = new Set<string>();
+  private baseSeq = 0;
+  private seenSeq = 0;
+  private newestOwn: string | undefined;
+  private spoken: { id: string; text: string }[] = [];
+  private onScreen = false;
+  private screenWatch: IntersectionObserver | undefined;
+  private swipeFrom: { x: number; y: number } | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.addEventListener('visibilitychange', this.seen);
+    this.screenWatch = new IntersectionObserver((entries) => {
+      this.onScreen = entries.at(-1)?.isIntersecting ?? false;
+      this.seen();
+    });
+    this.screenWatch.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener('visibilitychange', this.seen);
+    this.screenWatch?.disconnect();
+    this.keeper.unwatch();
+    this.opened.leave();
+  }
+
+  /** Puts the cursor into the field. */
+  focusComposer(): void {
+    this.composer?.focus();
+  }
+
+  private get composer(): SnugComposer | null {
+    return this.renderRoot.querySelector('snug-composer');
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    super.willUpdate(changed);
+    if (!this.isConnected) return;
+    const client = this.activeClient;
+    if (changed.has('start')) this.beginning.begin(this.start);
+    if (this.opened.show(client, this.room)) this.forget();
+    if (!this.keeper.pinned) this.keeper.capture();
+    this.items = layTimeline(this.messages, this.opened.view.unreadLineSeq);
+  }
+
+  private get messages(): readonly MessageView[] {
+    const { view } = this.opened;
+    // The first message stays in sight until the new room shows its own copy.
+    if (view.status !== 'ready') return this.beginning.messages(this.activeClient?.me.getSnapshot());
+    return view.messages;
+  }
+
+  private forget(): void {
+    this.placed = false;
+    this.keeper.pinned = true;
+    this.known = new Set();
+    this.baseSeq = 0;
+    this.seenSeq = 0;
+    this.newestOwn = undefined;
+    this.spoken = [];
+  }
+
+  private roomChanged(): void {
+    const { messages } = this.opened.view;
+    const last = messages.at(-1);
+    // What one sends oneself is always brought into view.
+    if (last?.own && last.status === 'pending' && last.id !== this.newestOwn) {
+      this.newestOwn = last.id;
+      this.keeper.pinned = true;
+    }
+    if (this.placed) this.speak(messages);
+    this.requestUpdate();
+  }
+
+  /** Hands what others just wrote to screen readers, and nothing that was there before. */
+  private speak(messages: readonly MessageView[]): void {
+    const heard = new Set(this.spoken.map((s) => s.id));
+    const fresh = messages.filter((m) => !m.own && this.isFresh(m) && !heard.has(m.id));
+    for (const m of fresh.slice(-3)) {
+      const name = nameOf(m.sender, this.words);
+      const text = m.kind === 'system' ? this.happened(m) : `${name}: ${m.text ?? ''}`;
+      this.spoken = [...this.spoken, { id: m.id, text }].slice(-3);
+    }
+  }
+
+  private isFresh(message: MessageView): boolean {
+    if (!this.placed || this.known.has(message.id)) return false;
+    return message.seq === undefined || message.seq > this.baseSeq;
+  }
+
+  private happened(message: MessageView): string {
+    const { users } = this.opened.view;
+    return happening(message, (id) => nameOf(users.get(id) ?? { id }, this.words), this.words);
+  }
+
+  protected override render(): TemplateResult {
+    const blocked = this.nested ? nothing : gateOf(this, this.words);
+    if (blocked !== nothing) return html`<div class="room">${blocked}</div>`;
+    const { view } = this.opened;
+    const { words } = this;
+    const title = this.room ? view.title : this.beginning.title;
+    const name = title || words('conversations');
+    return html`<section class="room" aria-label=${words('conversationWith', { name })}
+      @touchstart=${this.swipeStart} @touchend=${this.swipeEnd}>
+      ${roomHeader({
+        title,
+        view,
+        face: this.beginning.target,
+        me: this.activeClient?.me.getSnapshot()?.id,
+        words,
+        back: this.back ? () => this.announce('snug-back', {}) : undefined,
+        close: this.closable ? () => this.announce('snug-close', {}) : undefined,
+      })}
+      ${connectionBar(this.connectionState, words)}
+      ${this.content(name)}
+    </section>`;
+  }
+
+  private content(name: string): TemplateResult {
+    const { view } = this.opened;
+    const { words } = this;
+    if (view.status === 'no_access') {
+      return stateCard({
+        icon: 'lock',
+        tone: 'quiet',
+        title: words('noAccess'),
+        hint: words('noAccessHint'),
+        ...(this.back
+          ? { action: { label: words('back'), run: () => void this.announce('snug-back', {}) } }
+          : {}),
+      });
+    }
+    if (view.status === 'error') {
+      return stateCard({
+        icon: 'alert',
+        tone: 'danger',
+        title: words('loadFailed'),
+        ...(view.problem?.detail ? { hint: view.problem.detail } : {}),
+        action: { label: words('tryAgain'), run: () => this.opened.reopen() },
+      });
+    }
+    return html`${contextCard(view.room?.custom ?? this.beginning.target?.custom, words)}
+      <div class="stage">
+        ${this.timeline(name)}
+        ${this.jump()}
+      </div>
+      ${this.typing()}
+      ${this.foot()}
+      <div class="sr" role="status">${repeat(
+        this.spoken,
+        (s) => s.id,
+        (s) => html`<p>${s.text}</p>`,
+      )}</div>`;
+  }
+
+  private timeline(name: string): TemplateResult {
+    const { view } = this.opened;
+    const waits = this.room !== undefined && view.status !== 'ready';
+    if (this.items.length === 0) return waits ? skeleton(this.words) : this.empty(name);
+    const group = view.room?.kind === 'group';
+    return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0"
+      aria-label=${this.words('conversationWith', { name })}>
+      <div class="rows">
+        ${view.hasBefore ? olderEnd(this.opened.olderFailed, this.words, () => this.opened.loadOlder()) : nothing}
+        ${repeat(
+          this.items,
+          (item) => item.key,
+          (item) => this.item(item, group),
+        )}
+      </div>
+    </div>`;
+  }
+
+  private item(item: TimelineItem, group: boolean): TemplateResult {
+    const { words } = this;
+    switch (item.type) {
+      case 'day':
+        return html`<div class="day" role="separator" aria-label=${dayLabel(item.at, Date.now(), words)}><span>${dayLabel(item.at, Date.now(), words)}</span></div>`;
+      case 'unread':
+        return html`<div class="new" part="unread-line" role="separator" aria-label=${words('newMessages')}><span>${words('newMessages')}</span></div>`;
+      case 'system':
+        return html`<div class="system" data-key=${item.key} dir="auto">${this.happened(item.message)}</div>`;
+      default:
+        return messageRow(item.message, {
+          words,
+          group,
+          first: item.first,
+          last: item.last,
+          fresh: this.isFresh(item.message),
+          retry: (id) => this.retry(id),
+          discard: (id) => this.discard(id),
+        });
+    }
+  }
+
+  private empty(name: string): TemplateResult {
+    const { words } = this;
+    const group = this.opened.view.room?.kind === 'group';
+    const begins = !this.room;
+    return stateCard({
+      icon: 'wave',
+      title: group ? words('roomEmptyGroup') : words('roomEmpty', { name }),
+      ...(begins ? { hint: words('startHint') } : {}),
+      action: { label: words('sayHello'), run: () => this.greet() },
+    });
+  }
+
+  private greet(): void {
+    const { composer } = this;
+    if (!composer) return;
+    if (composer.value.trim() === '') composer.value = this.words('helloText');
+    composer.focus();
+  }
+
+  private jump(): TemplateResult | typeof nothing {
+    const { keeper, words } = this;
+    if (!this.placed || keeper.pinned) return nothing;
+    const { view } = this.opened;
+    const count = view.messages.filter((m) => !m.own && (m.seq ?? 0) > this.seenSeq).length;
+    if (count === 0 && keeper.below <= keeper.height && !view.hasAfter) return nothing;
+    const label = count > 0 ? words.count('newBelow', count) : words('jumpToLatest');
+    return html`<button type="button" class="jump" part="jump" aria-label=${label} @click=${this.toLatest}>
+      ${icon('down')}${count > 0 ? html`<span class="badge" aria-hidden="true">${count > 99 ? '99+' : count}</span>` : nothing}
+    </button>`;
+  }
+
+  private typing(): TemplateResult {
+    const { words } = this;
+    const names = this.opened.view.typing.map((user) => nameOf(user, words));
+    const text = typingText(names, words);
+    return html`<div class="typing" part="typing">${
+      text
+        ? html`<span class="dots" aria-hidden="true"><i></i><i></i><i></i></span><span class="typing-text" dir="auto">${text}</span>`
+        : nothing
+    }</div>`;
+  }
+
+  private foot(): TemplateResult {
+    const { room } = this.opened.view;
+    const left = room?.mine?.state === 'left';
+    if (left || room?.frozen) {
+      return html`<p class="foot" role="note">${icon('lock')}<span>${this.words(left ? 'roomLeft' : 'roomFrozen')}</span></p>`;
+    }
+    return html`<snug-composer nested .client=${this.activeClient} .locale=${this.locale} .room=${this.room}
+      @snug-submit=${this.submit}></snug-composer>`;
+  }
+
+  private submit(event: CustomEvent<{ text: string }>): void {
+    const client = this.activeClient;
+    if (this.room || !client || !this.start) return;
+    event.preventDefault();
+    this.keeper.pinned = true;
+    void this.make(client, event.detail.text);
+  }
+
+  private async make(
+    client: NonNullable<SnugRoom['activeClient']>,
+    text: string | undefined,
+  ): Promise<void> {
+    const { start } = this;
+    const id = await this.beginning.send(client, text);
+    if (!id || this.start !== start) return;
+    this.room = id;
+    this.announce('snug-room-created', { room: id });
+  }
+
+  private retry(id: string): void {
+    const client = this.activeClient;
+    if (!this.room && client) void this.make(client, undefined);
+    else this.opened.handle?.retry(id);
+  }
+
+  private discard(id: string): void {
+    if (this.room) this.opened.handle?.discard(id);
+    else this.beginning.forget();
+  }
+
+  protected override updated(_changed: PropertyValues): void {
+    const box = this.renderRoot.querySelector<HTMLElement>('.timeline');
+    const rows = box?.querySelector<HTMLElement>('.rows');
+    if (!box || !rows) return;
+    this.keeper.watch(box, rows);
+    this.keeper.restore();
+    this.place();
+    this.seen();
+    this.fill();
+  }
+
+  /** The first look at a room: at the unread line, else at the end. */
+  private place(): void {
+    const { view } = this.opened;
+    if (this.placed || view.status !== 'ready' || this.keeper.height === 0) return;
+    this.placed = true;
+    this.known = new Set(view.messages.map((m) => m.id));
+    this.baseSeq = this.opened.newest?.seq ?? 0;
+    const line = this.renderRoot.querySelector<HTMLElement>('.new');
+    this.seenSeq = line ? (view.unreadLineSeq ?? 1) - 1 : this.baseSeq;
+    if (line) this.keeper.show(line);
+    else this.keeper.toEnd();
+    this.requestUpdate();
+  }
+
+  private moved(): void {
+    this.place();
+    this.seen();
+    this.fill();
+    this.requestUpdate();
+  }
+
+  /** Loads what lies just outside the view. */
+  private fill(): void {
+    const { keeper, opened } = this;
+    if (!this.placed || keeper.height === 0) return;
+    if (!opened.olderFailed && keeper.above < keeper.height * 1.5) opened.loadOlder();
+    if (keeper.below < keeper.height * 1.5) opened.loadNewer();
+  }
+
+  private readonly seen = (): void => {
+    const { opened, keeper } = this;
+    if (!this.placed || !keeper.pinned || opened.view.hasAfter) return;
+    if (!this.onScreen || document.visibilityState !== 'visible' || keeper.height === 0) return;
+    this.seenSeq = opened.newest?.seq ?? this.seenSeq;
+    opened.markSeen();
+  };
+
+  private toLatest(): void {
+    // From afar a smooth scroll would only be a blur.
+    this.keeper.toEnd(this.keeper.below < this.keeper.height * 3);
+    this.requestUpdate();
+  }
+
+  private swipeStart(event: TouchEvent): void {
+    const touch = event.touches[0];
+    if (!this.back || !touch || event.touches.length !== 1) return;
+    const edge = this.getBoundingClientRect();
+    const rtl = getComputedStyle(this).direction === 'rtl';
+    const inset = rtl ? edge.right - touch.clientX : touch.clientX - edge.left;
+    this.swipeFrom = inset < 32 ? { x: touch.clientX, y: touch.clientY } : undefined;
+  }
+
+  private swipeEnd(event: TouchEvent): void {
+    const from = this.swipeFrom;
+    const touch = event.changedTouches[0];
+    this.swipeFrom = undefined;
+    if (!from || !touch) return;
+    const far = Math.abs(touch.clientX - from.x);
+    if (far > 72 && far > 2 * Math.abs(touch.clientY - from.y)) this.announce('snug-back', {});
+  }
+}

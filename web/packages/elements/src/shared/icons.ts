@@ -1,0 +1,31 @@
+// The pictures, each one path on a 24 grid, drawn in the text's colour.
+import { html, type TemplateResult } from 'lit';
+
+const PATHS = {
+  back: 'M15 5l-7 7 7 7',
+  close: 'M6 6l12 12M18 6L6 18',
+  plus: 'M12 5v14M5 12h14',
+  send: 'M12 19V6M6 12l6-6 6 6',
+  down: 'M12 5v13M6 12l6 6 6-6',
+  chat: 'M20 11.5c0 4-3.6 7-8 7-1 0-2-.15-2.9-.45L4.5 19.5l1.3-3.7C4.7 14.6 4 13.1 4 11.5c0-4 3.6-7 8-7s8 3 8 7z',
+  lock: 'M7 11V8a5 5 0 0110 0v3M6 11h12v8H6z',
+  alert: 'M12 8v5M12 16.5v.01M12 3.5l9 16H3z',
+  mark: 'M12 7v6M12 16.5v.01',
+  plug: 'M9 4v5M15 4v5M7 9h10v3a5 5 0 01-10 0zM12 17v4',
+  clock: 'M12 8v4l3 2M12 4a8 8 0 100 16 8 8 0 000-16z',
+  key: 'M14.5 9.5a4 4 0 11-3-3l7-1.5v3l-2 .5v2zM9 10v.01',
+  wave: 'M8 13V6.5a1.5 1.5 0 013 0V11m0-5.5a1.5 1.5 0 013 0V11m0-3.5a1.5 1.5 0 013 0V14a6 6 0 01-6 6c-2.5 0-4-1-5.2-3L4.6 13.600a1.500 1.500 0 012.500-1.600L8 13',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function icon(name: IconName, more = ''): TemplateResult {
+  return html`<svg class="i ${more}" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]}></path></svg>`;
+}
+
+/** One tick: stored. Two: read. */
+export function ticks(double: boolean): TemplateResult {
+  return html`<svg class="ticks" viewBox=${double ? '0 0 18 12' : '0 0 13 12'} aria-hidden="true"><path d=${
+    double ? 'M1 6.500l3.200 3.200L11 2M8.500 9.200l.6.500L16.500 2' : 'M1.500 6.500l3.200 3.200L11.500 2'
+  }></path></svg>`;
+}
