@@ -70,3 +70,24 @@ pub fn check(root: &Path) -> Result<Vec<Finding>, String> {
     findings.sort();
     Ok(findings)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Tree;
+    use std::path::Path;
+
+    /// A string or comment misread would swallow braces, and lengths would go unmeasured.
+    #[test]
+    fn the_scanner_understands_every_file() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let tree = Tree::load(root).unwrap();
+        let count = |code: &str, brace: char| code.matches(brace).count();
+        let misread: Vec<_> = tree
+            .sources()
+            .filter(|f| count(&f.code, '{') != count(&f.code, '}') || f.code.len() != f.text.len())
+            .map(|f| f.path.as_str())
+            .collect();
+        assert_eq!(misread, Vec::<&str>::new());
+        assert!(tree.sources().count() > 20, "the tree is there");
+    }
+}
