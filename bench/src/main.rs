@@ -1,0 +1,53 @@
+//! The benchmark suite: `snug-bench [scenario…] [--quick]`, run by `cargo xtask bench`.
+//!
+//! Every scenario drives the real server and, in the same run, the least that could do the same
+//! (`floor`), with one generator (`load`), and counts what went wrong beside what it cost.
+//! Method and tables: `docs/bench.md`. Nothing here may be seen by the product's crates.
+
+mod child;
+mod clock;
+mod floor;
+mod link;
+mod load;
+mod out;
+mod spread;
+mod stamp;
+mod tally;
+mod token;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Snug beside its floors.
+#[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// The bare server that every figure is set beside.
+    Floor(floor::FloorArgs),
+    /// A generator process; takes its plan from standard input.
+    Load,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.role {
+        Some(Role::Floor(args)) => floor::run(&args),
+        Some(Role::Load) => load::run(),
+        None => Ok(()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::note(&format!("snug-bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
