@@ -28,8 +28,8 @@ const person = (member) => html`
 // page 4: the button of the SDK. The page makes the room by itself with the site's token; the
 // script tells the site's backend the id.
 const helloButton = (view, member) => html`
-<snug-start class="second" user="${member.id}" label="${view.t('helloTo', { name: member.name })}"
-  data-record-room ${chatAttributes(view)}></snug-start>`;
+<snug-start class="hello" user="${member.id}" name="${member.name}" avatar="/avatars/${member.id}.svg"
+  data-record-room ${chatAttributes(view)}>${view.t('helloTo', { name: member.name })}</snug-start>`;
 
 // room 1: a plain form. With script the room opens beside the listing, without it the answer
 // leads to the messages tab.
