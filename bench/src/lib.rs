@@ -1,1 +1,0 @@
-//! snug-bench
