@@ -1,6 +1,6 @@
 // Every element, defined when this is imported in a browser. Importing it on a
 // server only gives the classes.
-import { SnugClient } from '@snug/client';
+import { ConfigurationError, SnugClient, SnugError } from '@snug/client';
 import { SnugBadge } from './badge/badge.js';
 import { SnugChat } from './chat/chat.js';
 import { SnugComposer } from './composer/composer.js';
@@ -15,10 +15,12 @@ export type { StringKey, Strings } from './locale/index.js';
 export type { StartTarget } from './room/room.js';
 export {
   addLanguage,
+  ConfigurationError,
   SnugBadge,
   SnugChat,
   SnugClient,
   SnugComposer,
+  SnugError,
   SnugLauncher,
   SnugRoom,
   SnugRoomList,

@@ -1,4 +1,10 @@
-import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import {
+  html,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from 'lit';
 import type { SnugRoom, StartTarget } from '../room/room.js';
 import { SnugElement } from '../shared/base.js';
 import { gateStyles } from '../shared/gate.js';
@@ -42,7 +48,7 @@ export class SnugChat extends SnugElement {
   declare newChat: boolean;
   /** Inside a panel: shows a close button. */
   declare closable: boolean;
-  private declare narrow: boolean;
+  declare private narrow: boolean;
 
   private widthWatch: ResizeObserver | undefined;
   private returned = false;
@@ -76,10 +82,14 @@ export class SnugChat extends SnugElement {
 
   /** Opens a conversation that may not exist yet. */
   openStart(target: StartTarget): void {
-    const known = this.activeClient?.rooms.getSnapshot().rooms.find(
-      ({ kind, peer, room }) =>
-        kind === 'direct' && peer?.id === target.user && (room.context ?? '') === (target.context ?? ''),
-    );
+    const known = this.activeClient?.rooms
+      .getSnapshot()
+      .rooms.find(
+        ({ kind, peer, room }) =>
+          kind === 'direct' &&
+          peer?.id === target.user &&
+          (room.context ?? '') === (target.context ?? ''),
+      );
     if (known) {
       this.openRoom(known.id);
       return;

@@ -20,7 +20,9 @@ import { launcherStyles } from './launcher.styles.js';
  */
 export class SnugLauncher extends SnugPanelElement {
   static override styles = [tokens, controls, panelStyles, launcherStyles];
-  static override properties: PropertyDeclarations = { newChat: { type: Boolean, attribute: 'new-chat' } };
+  static override properties: PropertyDeclarations = {
+    newChat: { type: Boolean, attribute: 'new-chat' },
+  };
 
   /** Shows a button for a new conversation; the page answers `snug-new-chat`. */
   declare newChat: boolean;

@@ -33,7 +33,7 @@ export const en = {
   whyTooLarge: 'too long',
   whyFrozen: 'the conversation is closed',
   whyNotMember: 'you are no longer in this conversation',
-  whyRate: 'too many messages at once',
+  whyRate: 'too many at once',
   messageLabel: 'Message',
   messagePlaceholder: 'Message',
   send: 'Send',

@@ -30,7 +30,8 @@ function languageOf(tag: string): string | undefined {
   const base = tag.split('-')[0]?.toLowerCase() ?? '';
   // Every Chinese reader is better served by Traditional Chinese than by
   // English as long as no Simplified file exists.
-  if (base === 'zh') return languages.has('zh-Hans') && /hans|cn|sg/i.test(tag) ? 'zh-Hans' : 'zh-Hant';
+  if (base === 'zh')
+    return languages.has('zh-Hans') && /hans|cn|sg/i.test(tag) ? 'zh-Hans' : 'zh-Hant';
   return languages.has(base) ? base : undefined;
 }
 

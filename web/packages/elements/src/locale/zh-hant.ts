@@ -80,8 +80,7 @@ export const zhHant: Strings = {
   cfgTokenMissingFix:
     '請用下列其中一種方式提供。值是你的後端由 open-session 取得的 session token，絕不是 server key。',
   cfgTokenSource: '找不到 token',
-  cfgTokenSourceFix:
-    'token-from 所指的欄位不在這個頁面上，或是空的。請把它放在元件之前。',
+  cfgTokenSourceFix: 'token-from 所指的欄位不在這個頁面上，或是空的。請把它放在元件之前。',
   cfgOrigin: '這個頁面不能使用聊天',
   cfgOriginFix: '請在管理面板中，把這個來源加入應用程式的允許來源：',
   cfgKey: '頁面中出現了 server key',

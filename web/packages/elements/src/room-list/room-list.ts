@@ -1,5 +1,11 @@
 import type { Client, RoomListSnapshot, RoomView } from '@snug/client';
-import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import {
+  html,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { avatar, avatarStyles } from '../shared/avatar.js';
 import { SnugElement } from '../shared/base.js';
@@ -27,7 +33,14 @@ const MOVES: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 };
  * @csspart row - One conversation.
  */
 export class SnugRoomList extends SnugElement {
-  static override styles = [tokens, controls, avatarStyles, stateStyles, gateStyles, roomListStyles];
+  static override styles = [
+    tokens,
+    controls,
+    avatarStyles,
+    stateStyles,
+    gateStyles,
+    roomListStyles,
+  ];
   static override properties: PropertyDeclarations = {
     room: { type: String },
     newChat: { type: Boolean, attribute: 'new-chat' },
@@ -136,7 +149,12 @@ export class SnugRoomList extends SnugElement {
     const action = this.newChat
       ? { label: words('newChat'), run: () => void this.announce('snug-new-chat', {}), main: true }
       : { label: words('refresh'), run: () => this.refresh() };
-    return stateCard({ icon: 'chat', title: words('listEmpty'), hint: words('listEmptyHint'), action });
+    return stateCard({
+      icon: 'chat',
+      title: words('listEmpty'),
+      hint: words('listEmptyHint'),
+      action,
+    });
   }
 
   private failed(): TemplateResult {

@@ -91,7 +91,10 @@ export function messageRow(message: MessageView, context: MessageContext): Templ
   return html`<div class=${classes.filter(Boolean).join(' ')} data-key=${message.id} part="message">
     ${
       face && last
-        ? avatar({ id: message.sender?.id ?? '', name, picture: message.sender?.avatar ?? null }, 's')
+        ? avatar(
+            { id: message.sender?.id ?? '', name, picture: message.sender?.avatar ?? null },
+            's',
+          )
         : nothing
     }
     <div class="stack">

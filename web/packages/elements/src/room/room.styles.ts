@@ -461,7 +461,7 @@ const message = css`
     color: var(--snug-own-text);
   }
   .tick.read .ticks {
-    stroke-width: 2;
+    stroke-width: 1.9;
   }
   .wait .i {
     inline-size: 13px;

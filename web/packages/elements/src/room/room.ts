@@ -1,5 +1,11 @@
 import type { MessageView } from '@snug/client';
-import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import {
+  html,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { SnugComposer } from '../composer/composer.js';
 import { avatarStyles } from '../shared/avatar.js';
@@ -105,7 +111,8 @@ export class SnugRoom extends SnugElement {
   private get messages(): readonly MessageView[] {
     const { view } = this.opened;
     // The first message stays in sight until the new room shows its own copy.
-    if (view.status !== 'ready') return this.beginning.messages(this.activeClient?.me.getSnapshot());
+    if (view.status !== 'ready')
+      return this.beginning.messages(this.activeClient?.me.getSnapshot());
     return view.messages;
   }
 

@@ -8,7 +8,11 @@ import { gate } from './gate.js';
 export function gateOf(host: SnugElement, words: Words): TemplateResult | typeof nothing {
   const client = host.activeClient;
   const renew = (): void => {
-    const event = new CustomEvent('snug-renew', { bubbles: true, composed: true, cancelable: true });
+    const event = new CustomEvent('snug-renew', {
+      bubbles: true,
+      composed: true,
+      cancelable: true,
+    });
     if (!host.dispatchEvent(event)) return;
     // A token URL may have a newer token by now; a server-rendered page gets
     // its next one by being loaded again.

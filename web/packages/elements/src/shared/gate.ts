@@ -68,7 +68,7 @@ function setupCard(context: GateContext): TemplateResult {
       <p class="setup-for">${icon('plug')}<span>${words('forDeveloper')}</span></p>
       <h2>${words(remedy.title)}</h2>
       ${fix ? html`<p>${fix}</p>` : nothing}
-      ${remedy.snippet ? html`<pre dir="ltr" tabindex="0">${remedy.snippet}</pre>` : nothing}
+      ${remedy.snippet ? html`<pre dir="ltr">${remedy.snippet}</pre>` : nothing}
       ${state.detail ? html`<p class="setup-detail" dir="auto">${state.detail}</p>` : nothing}
       <div class="setup-foot">
         <button type="button" class="action" @click=${() => client?.connect()}>${words('tryAgain')}</button>
@@ -125,7 +125,9 @@ export function connectionBar(state: ConnectionState, words: Words): TemplateRes
   const shown = state.status === 'offline' || state.status === 'reconnecting';
   const text = state.status === 'offline' ? words('offline') : words('reconnecting');
   return html`<div class="bar-place" role="status">${
-    shown ? html`<div class="bar ${state.status}" part="connection-bar"><span>${text}</span></div>` : nothing
+    shown
+      ? html`<div class="bar ${state.status}" part="connection-bar"><span>${text}</span></div>`
+      : nothing
   }</div>`;
 }
 
@@ -134,14 +136,13 @@ export const gateStyles = css`
     flex: 1;
     min-inline-size: 0;
     display: grid;
-    place-items: center;
+    grid-template-columns: minmax(0, 520px);
+    justify-content: center;
     align-content: safe center;
     padding: 16px;
     overflow: auto;
   }
   .setup {
-    inline-size: 100%;
-    max-inline-size: 520px;
     padding: 20px;
     border-radius: 16px;
     background: var(--snug-surface);
@@ -170,7 +171,8 @@ export const gateStyles = css`
     margin: 12px 0 0;
     padding: 12px;
     border-radius: 10px;
-    overflow-x: auto;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
     font:
       13px/1.6 ui-monospace,
       SFMono-Regular,

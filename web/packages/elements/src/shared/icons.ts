@@ -14,7 +14,7 @@ const PATHS = {
   plug: 'M9 4v5M15 4v5M7 9h10v3a5 5 0 01-10 0zM12 17v4',
   clock: 'M12 8v4l3 2M12 4a8 8 0 100 16 8 8 0 000-16z',
   key: 'M14.5 9.5a4 4 0 11-3-3l7-1.5v3l-2 .5v2zM9 10v.01',
-  wave: 'M8 13V6.5a1.5 1.5 0 013 0V11m0-5.5a1.5 1.5 0 013 0V11m0-3.5a1.5 1.5 0 013 0V14a6 6 0 01-6 6c-2.5 0-4-1-5.2-3L4.6 13.600a1.500 1.500 0 012.500-1.600L8 13',
+  wave: 'M8 13V6.5a1.5 1.5 0 013 0V11m0-5.5a1.5 1.5 0 013 0V11m0-3.5a1.5 1.5 0 013 0V14a6 6 0 01-6 6c-2.5 0-4-1-5.2-3L4.6 13.6a1.5 1.5 0 012.5-1.6L8 13',
 } as const;
 
 export type IconName = keyof typeof PATHS;
@@ -25,7 +25,7 @@ export function icon(name: IconName, more = ''): TemplateResult {
 
 /** One tick: stored. Two: read. */
 export function ticks(double: boolean): TemplateResult {
-  return html`<svg class="ticks" viewBox=${double ? '0 0 18 12' : '0 0 13 12'} aria-hidden="true"><path d=${
-    double ? 'M1 6.500l3.200 3.200L11 2M8.500 9.200l.6.500L16.500 2' : 'M1.500 6.500l3.200 3.200L11.500 2'
+  return html`<svg class="ticks" viewBox=${double ? '0 0 17 12' : '0 0 12 12'} aria-hidden="true"><path d=${
+    double ? 'M1 6.8l3 3 6.2-7M7.3 9.1l.7.7 6.8-7' : 'M1 6.8l3 3 6.5-7'
   }></path></svg>`;
 }

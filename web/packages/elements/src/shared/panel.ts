@@ -1,6 +1,12 @@
 // A panel over the page that a button opens: the floating launcher's and the
 // "chat with seller" button's. On a phone it is the whole screen.
-import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import {
+  html,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from 'lit';
 import { SnugElement } from './base.js';
 
 export abstract class SnugPanelElement extends SnugElement {

@@ -1,4 +1,10 @@
-import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import {
+  html,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from 'lit';
 import type { SnugLauncher } from '../launcher/launcher.js';
 import type { SnugRoom, StartTarget } from '../room/room.js';
 import { gateStyles } from '../shared/gate.js';
@@ -52,9 +58,9 @@ export class SnugStart extends SnugPanelElement {
   declare avatar: string | undefined;
   /** Address of your backend that makes the room. */
   declare createUrl: string | undefined;
-  private declare busy: boolean;
-  private declare refused: string | undefined;
-  private declare room: string | undefined;
+  declare private busy: boolean;
+  declare private refused: string | undefined;
+  declare private room: string | undefined;
 
   private target: StartTarget | undefined;
 
@@ -148,7 +154,9 @@ export class SnugStart extends SnugPanelElement {
     const rooms = this.activeClient?.rooms.getSnapshot().rooms ?? [];
     return rooms.find(
       ({ kind, peer, room }) =>
-        kind === 'direct' && peer?.id === target.user && (room.context ?? '') === (target.context ?? ''),
+        kind === 'direct' &&
+        peer?.id === target.user &&
+        (room.context ?? '') === (target.context ?? ''),
     )?.id;
   }
 

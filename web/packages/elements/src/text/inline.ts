@@ -75,7 +75,10 @@ export function emojiCount(text: string): number {
 
 /** One or two letters for an avatar: CJK names by one, others by first letters. */
 export function initials(name: string): string {
-  const words = name.trim().split(/[\s·._-]+/u).filter((w) => /[\p{L}\p{N}]/u.test(w));
+  const words = name
+    .trim()
+    .split(/[\s·._-]+/u)
+    .filter((w) => /[\p{L}\p{N}]/u.test(w));
   const letters = words.map((w) => [...w].find((c) => /[\p{L}\p{N}]/u.test(c)) ?? '');
   const first = letters[0] ?? '';
   if (first === '') return '?';

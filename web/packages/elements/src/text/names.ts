@@ -26,14 +26,17 @@ function listed(value: unknown, called: NameById): string {
 /** A system message as one sentence. */
 export function happening(message: MessageView, called: NameById, words: Words): string {
   const system = message.system;
-  const actor = message.sender?.id ?? (typeof system?.actor === 'string' ? system.actor : undefined);
+  const actor =
+    message.sender?.id ?? (typeof system?.actor === 'string' ? system.actor : undefined);
   const name = actor ? called(actor) : '';
   const who = listed(system?.users ?? system?.user ?? [], called);
   switch (system?.type) {
     case 'room_created':
       return name ? words('sysRoomCreated', { name }) : words('sysRoomCreatedPlain');
     case 'members_added':
-      return name ? words('sysMembersAdded', { name, who }) : words('sysMembersAddedPlain', { who });
+      return name
+        ? words('sysMembersAdded', { name, who })
+        : words('sysMembersAddedPlain', { who });
     case 'members_removed':
       return name
         ? words('sysMembersRemoved', { name, who })

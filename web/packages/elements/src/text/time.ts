@@ -5,7 +5,11 @@ import type { Words } from '../locale/index.js';
 const DAY = 86_400_000;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-function format(tag: string, name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+function format(
+  tag: string,
+  name: string,
+  options: Intl.DateTimeFormatOptions,
+): Intl.DateTimeFormat {
   const key = `${tag}|${name}`;
   let made = formats.get(key);
   if (!made) {

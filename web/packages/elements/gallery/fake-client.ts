@@ -1,0 +1,349 @@
+// The client's surface in memory, for the gallery and the browser tests: what
+// is sent is answered after a moment, what is received is put in by hand.
+import type {
+  Client,
+  ClientEventName,
+  ClientEvents,
+  ClientOptions,
+  ConnectionState,
+  CreateDirectOptions,
+  CreateGroupOptions,
+  Member,
+  Message,
+  MessageView,
+  Outgoing,
+  Readable,
+  Room,
+  RoomHandle,
+  RoomList,
+  RoomListSnapshot,
+  RoomSnapshot,
+  RoomView,
+  User,
+} from '@snug/client';
+
+export class Cell<T> implements Readable<T> {
+  private readonly callbacks = new Set<() => void>();
+  constructor(private value: T) {}
+  getSnapshot(): T {
+    return this.value;
+  }
+  subscribe(callback: () => void): () => void {
+    this.callbacks.add(callback);
+    return () => this.callbacks.delete(callback);
+  }
+  set(value: T): void {
+    this.value = value;
+    for (const callback of [...this.callbacks]) callback();
+  }
+  patch(part: Partial<T>): void {
+    this.set({ ...this.value, ...part });
+  }
+}
+
+let minted = 0;
+export function freshId(): string {
+  minted += 1;
+  return `m${minted}`;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function roomOf(id: string, more: Partial<Room> = {}): Room {
+  const now = Date.now();
+  return {
+    id,
+    kind: 'direct',
+    frozen: false,
+    created_at: iso(now),
+    epoch: 'e1',
+    seq: 0,
+    rev: 1,
+    members_rev: 1,
+    count: 0,
+    min_seq: 1,
+    member_count: 2,
+    activity_at: iso(now),
+    members: [],
+    ...more,
+  };
+}
+
+export function memberOf(user: User): Member {
+  return {
+    user: user.id,
+    role: 'member',
+    state: 'active',
+    joined_at: iso(0),
+    read_seq: 0,
+    name: user.name ?? null,
+    avatar: user.avatar ?? null,
+    rev: 1,
+  };
+}
+
+export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
+  draft = '';
+  opens = 0;
+  /** Older messages that `loadBefore` still has, oldest first. */
+  older: MessageView[] = [];
+  olderFails = false;
+  mode: 'ok' | 'hold' | 'fail' = 'ok';
+  readonly marked: number[] = [];
+  readonly typed: boolean[] = [];
+  readonly sent: string[] = [];
+
+  constructor(
+    readonly id: string,
+    private readonly owner: FakeClient,
+    snapshot: Partial<RoomSnapshot>,
+  ) {
+    super({
+      status: 'ready',
+      title: id,
+      messages: [],
+      hasBefore: false,
+      hasAfter: false,
+      loadingBefore: false,
+      loadingAfter: false,
+      members: new Map(),
+      users: new Map(),
+      typing: [],
+      readBy: new Map(),
+      unread: 0,
+      ...snapshot,
+    });
+  }
+
+  async open(): Promise<void> {
+    this.opens += 1;
+  }
+
+  close(): void {
+    this.opens -= 1;
+  }
+
+  get seq(): number {
+    return this.getSnapshot().messages.reduce((top, m) => Math.max(top, m.seq ?? 0), 0);
+  }
+
+  async send(message: Outgoing): Promise<Message> {
+    const id = freshId();
+    const text = message.text ?? '';
+    this.sent.push(text);
+    this.append({
+      id,
+      own: true,
+      kind: 'text',
+      text,
+      createdAt: Date.now(),
+      status: 'pending',
+      readByOthers: false,
+    });
+    return this.settle(id);
+  }
+
+  private async settle(id: string): Promise<Message> {
+    if (this.mode === 'hold') return new Promise(() => {});
+    await new Promise((done) => setTimeout(done, 40));
+    if (this.mode === 'fail') {
+      const problem = { code: 'rate_limited', detail: 'Too many messages', retryable: true };
+      this.change(id, { status: 'failed', problem });
+      throw Object.assign(new Error(problem.detail), problem);
+    }
+    const seq = this.seq + 1;
+    this.change(id, { status: 'sent', seq });
+    return {
+      id,
+      room: this.id,
+      seq,
+      rev: seq,
+      kind: 'text',
+      count: seq,
+      created_at: iso(Date.now()),
+    };
+  }
+
+  retry(id: string): void {
+    const { problem: _gone, ...rest } = this.find(id);
+    this.replace(id, { ...rest, status: 'pending' });
+    this.settle(id).catch(() => {});
+  }
+
+  discard(id: string): void {
+    this.patch({ messages: this.getSnapshot().messages.filter((m) => m.id !== id) });
+  }
+
+  async loadBefore(): Promise<void> {
+    this.patch({ loadingBefore: true });
+    await new Promise((done) => setTimeout(done, 60));
+    if (this.olderFails) {
+      this.patch({ loadingBefore: false });
+      throw new Error('offline');
+    }
+    const page = this.older.splice(-30);
+    this.patch({
+      messages: [...page, ...this.getSnapshot().messages],
+      hasBefore: this.older.length > 0,
+      loadingBefore: false,
+    });
+  }
+
+  async loadAfter(): Promise<void> {}
+
+  markRead(seq?: number): void {
+    this.marked.push(seq ?? this.seq);
+    this.owner.read(this.id);
+  }
+
+  typing(on: boolean): void {
+    this.typed.push(on);
+  }
+
+  async leave(): Promise<void> {}
+
+  /** A message of another user arrives. */
+  receive(text: string, sender: User): void {
+    this.append({
+      id: freshId(),
+      seq: this.seq + 1,
+      own: false,
+      sender,
+      kind: 'text',
+      text,
+      createdAt: Date.now(),
+      status: 'sent',
+      readByOthers: false,
+    });
+  }
+
+  private append(message: MessageView): void {
+    this.patch({ messages: [...this.getSnapshot().messages, message] });
+  }
+
+  private find(id: string): MessageView {
+    const found = this.getSnapshot().messages.find((m) => m.id === id);
+    if (!found) throw new Error(`no message ${id}`);
+    return found;
+  }
+
+  private change(id: string, part: Partial<MessageView>): void {
+    this.replace(id, { ...this.find(id), ...part });
+  }
+
+  private replace(id: string, message: MessageView): void {
+    this.patch({
+      messages: this.getSnapshot().messages.map((m) => (m.id === id ? message : m)),
+    });
+  }
+}
+
+class FakeRoomList extends Cell<RoomListSnapshot> implements RoomList {
+  refreshes = 0;
+  async loadMore(): Promise<void> {
+    this.patch({ hasMore: false });
+  }
+  async refresh(): Promise<void> {
+    this.refreshes += 1;
+  }
+}
+
+export class FakeClient implements Client {
+  static readonly made: FakeClient[] = [];
+  readonly connection = new Cell<ConnectionState>({ status: 'online' });
+  readonly me = new Cell<User | null>({ id: 'me', name: 'Lin' });
+  readonly policy = new Cell<'open' | 'backend_only' | null>('open');
+  readonly rooms = new FakeRoomList({ status: 'ready', rooms: [], unread: 0, hasMore: false });
+  readonly handles = new Map<string, FakeRoom>();
+  readonly created: CreateDirectOptions[] = [];
+  connects = 0;
+  closed = false;
+  createFails = false;
+  tokens: unknown[] = [];
+
+  constructor(readonly options: ClientOptions = { url: '' }) {
+    FakeClient.made.push(this);
+    this.tokens.push(options.token);
+  }
+
+  connect(): void {
+    this.connects += 1;
+  }
+  close(): void {
+    this.closed = true;
+  }
+  async logout(): Promise<void> {}
+  setToken(token: unknown): void {
+    this.tokens.push(token);
+  }
+
+  addRoom(
+    view: Partial<RoomView> & { id: string },
+    snapshot: Partial<RoomSnapshot> = {},
+  ): FakeRoom {
+    const room = roomOf(view.id, { kind: view.kind ?? 'direct', ...view.room });
+    const full: RoomView = {
+      kind: 'direct',
+      title: view.id,
+      activityAt: Date.now(),
+      unread: 0,
+      typing: [],
+      ...view,
+      room,
+    };
+    const handle = new FakeRoom(view.id, this, { room, title: full.title, ...snapshot });
+    this.handles.set(view.id, handle);
+    this.list([...this.rooms.getSnapshot().rooms, full]);
+    return handle;
+  }
+
+  list(rooms: readonly RoomView[]): void {
+    this.rooms.patch({ rooms, unread: rooms.reduce((sum, room) => sum + room.unread, 0) });
+  }
+
+  read(id: string): void {
+    this.list(this.rooms.getSnapshot().rooms.map((r) => (r.id === id ? { ...r, unread: 0 } : r)));
+  }
+
+  room(id: string): FakeRoom {
+    let handle = this.handles.get(id);
+    if (!handle) {
+      handle = new FakeRoom(id, this, { status: 'no_access', title: '' });
+      this.handles.set(id, handle);
+    }
+    return handle;
+  }
+
+  async createDirect(options: CreateDirectOptions): Promise<RoomHandle> {
+    this.created.push(options);
+    await new Promise((done) => setTimeout(done, 60));
+    if (this.createFails) throw Object.assign(new Error('slow'), { code: 'rate_limited' });
+    const id = `d_${options.user}_${options.context ?? ''}`;
+    const peer = { id: options.user, name: 'Mei Chen' };
+    const handle = this.addRoom(
+      { id, title: peer.name, peer, room: roomOf(id, { context: options.context ?? '' }) },
+      { messages: [] },
+    );
+    if (options.message) await handle.send(options.message);
+    return handle;
+  }
+
+  async createGroup(options: CreateGroupOptions): Promise<RoomHandle> {
+    return this.addRoom({ id: options.id ?? 'g_1', kind: 'group', title: options.name ?? '' });
+  }
+
+  async users(ids: string[]): Promise<User[]> {
+    return ids.map((id) => ({ id }));
+  }
+
+  async updateMe(): Promise<User> {
+    return { id: 'me' };
+  }
+
+  on<E extends ClientEventName>(_event: E, _callback: (data: ClientEvents[E]) => void): () => void {
+    return () => {};
+  }
+}
+
+/** What the elements import as the client in the gallery. */
+export { FakeClient as SnugClient };

@@ -1,0 +1,359 @@
+// Every state of the elements, by name. Each scene puts its elements into the
+// page and answers its client.
+import type { ConnectionState, MessageView, User } from '@snug/client';
+import { FakeClient, type FakeRoom, freshId, memberOf, roomOf } from './fake-client.js';
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+export const people = {
+  wang: { id: 'u-wang', name: '王小明' },
+  jun: { id: 'u-jun', name: 'Jun Aoki' },
+  ana: { id: 'u-ana', name: 'Ana Ruiz' },
+  omar: { id: 'u-omar', name: 'محمد' },
+  support: { id: 'u-support', name: 'Support · Ticket 4821' },
+} satisfies Record<string, User>;
+const me: User = { id: 'me', name: 'Lin' };
+
+interface Said {
+  by?: User;
+  text?: string;
+  ago: number;
+  more?: Partial<MessageView>;
+}
+
+let nextSeq = 0;
+function say({ by, text, ago, more = {} }: Said): MessageView {
+  nextSeq += 1;
+  return {
+    id: freshId(),
+    seq: nextSeq,
+    own: !by,
+    sender: by ?? me,
+    kind: 'text',
+    ...(text === undefined ? {} : { text }),
+    createdAt: Date.now() - ago * MINUTE,
+    status: 'sent',
+    readByOthers: false,
+    ...more,
+  };
+}
+
+const CARD = {
+  title: 'City bike, 7 speeds',
+  subtitle: 'NT$ 4,200 · Da’an District',
+  image: '/picture.svg',
+  url: '/listing/42',
+};
+
+function dialogue(): MessageView[] {
+  nextSeq = 0;
+  const { wang } = people;
+  const read = { readByOthers: true };
+  return [
+    say({ by: wang, text: '您好，腳踏車還在嗎？', ago: 13 }),
+    say({ by: wang, text: '我住大安區，可以自取。', ago: 12 }),
+    say({
+      text: 'Yes, it is! Everything works, see https://example.com/bike-42.',
+      ago: 9,
+      more: read,
+    }),
+    say({ text: 'The left brake is new.', ago: 9, more: read }),
+    say({ by: wang, text: '太好了！星期六方便嗎？', ago: 2 }),
+    say({ by: wang, text: '好，那我們約星期六下午兩點', ago: 1 }),
+    say({ text: 'See you at the station 👋', ago: 0.5 }),
+  ];
+}
+
+function longTalk(count: number): MessageView[] {
+  nextSeq = 0;
+  const lines = [
+    'Is it still there?',
+    'Yes, come by whenever you like. I am home after six most days of the week.',
+    '好的，謝謝！',
+    'Could you also tell me how old the chain is, and whether the lights run off the hub?',
+    'Two years; the lights are on the hub.',
+  ];
+  return Array.from({ length: count }, (_, at) =>
+    say({
+      ...(at % 3 === 1 ? {} : { by: people.wang }),
+      text: `${at + 1}. ${lines[at % lines.length]}`,
+      ago: (count - at) * 4,
+      more: at % 3 === 1 ? { readByOthers: true } : {},
+    }),
+  );
+}
+
+function pair(peer: User) {
+  return {
+    members: new Map([me, peer].map((user) => [user.id, memberOf(user)])),
+    users: new Map([me, peer].map((user) => [user.id, user])),
+  };
+}
+
+function preview(text: string, by: User | undefined, ago: number) {
+  return {
+    seq: 1,
+    kind: 'text' as const,
+    text,
+    sender: by?.id ?? 'me',
+    ...(by?.name ? { senderName: by.name } : {}),
+    own: !by,
+    created_at: new Date(Date.now() - ago * MINUTE).toISOString(),
+  };
+}
+
+/** Six conversations, as people have them. */
+function populated(): { client: FakeClient; room: FakeRoom } {
+  const client = new FakeClient();
+  const now = Date.now();
+  const { wang, jun, ana, omar, support } = people;
+  const room = client.addRoom(
+    {
+      id: 'bike',
+      title: '王小明',
+      peer: wang,
+      activityAt: now - MINUTE,
+      preview: preview('好，那我們約星期六下午兩點', wang, 1),
+      room: roomOf('bike', { custom: CARD, context: 'listing-42' }),
+    },
+    { messages: dialogue(), ...pair(wang) },
+  );
+  client.addRoom(
+    {
+      id: 'jun',
+      title: 'Jun Aoki',
+      peer: jun,
+      activityAt: now - 11 * MINUTE,
+      typing: ['Jun Aoki'],
+    },
+    { messages: [], ...pair(jun) },
+  );
+  const group = client.addRoom(
+    {
+      id: 'group',
+      kind: 'group',
+      title: 'Neighbourhood bikes',
+      activityAt: now - 44 * MINUTE,
+      unread: 12,
+      preview: preview('Who has a pump?', ana, 44),
+      room: roomOf('group', { kind: 'group', member_count: 14 }),
+    },
+    { messages: groupTalk() },
+  );
+  group.patch({ users: new Map([wang, jun, ana, me].map((u) => [u.id, u])) });
+  client.addRoom({
+    id: 'support',
+    title: support.name,
+    peer: support,
+    activityAt: now - DAY,
+    preview: preview('thank you, it works again', undefined, 1440),
+  });
+  client.addRoom(
+    {
+      id: 'omar',
+      title: omar.name,
+      peer: omar,
+      activityAt: now - 3 * DAY,
+      preview: preview('هل ما زالت الدراجة متوفرة؟', omar, 3 * 1440),
+    },
+    { messages: arabicTalk(), ...pair(omar) },
+  );
+  client.addRoom({
+    id: 'table',
+    title: 'Listing: oak table',
+    peer: { id: 'u-oak', name: 'Oak' },
+    activityAt: now - 40 * DAY,
+    preview: preview('see you then', undefined, 40 * 1440),
+  });
+  return { client, room };
+}
+
+function groupTalk(): MessageView[] {
+  nextSeq = 0;
+  const { wang, jun, ana } = people;
+  const system = (type: string, users?: string[]) => ({
+    kind: 'system' as const,
+    system: users ? { type, users } : { type },
+  });
+  return [
+    say({ by: ana, ago: 3000, more: system('room_created') }),
+    say({ by: ana, ago: 2999, more: system('members_added', [wang.id, jun.id]) }),
+    say({ by: ana, text: 'Morning ride on Sunday, who is in?', ago: 60 }),
+    say({ by: ana, text: '🚲☀️', ago: 59 }),
+    say({ by: jun, text: 'Me! Meeting point as always?', ago: 52 }),
+    say({ by: wang, text: '我也要去，可以帶一個朋友嗎？', ago: 50 }),
+    say({ text: 'Of course.', ago: 48, more: { readByOthers: true } }),
+    say({ by: jun, ago: 47, more: { kind: 'custom', custom: { poll: 1 } } }),
+    say({ by: ana, text: 'Who has a pump?', ago: 44 }),
+  ];
+}
+
+function arabicTalk(): MessageView[] {
+  nextSeq = 0;
+  const { omar } = people;
+  return [
+    say({ by: omar, text: 'مرحباً، هل ما زالت الدراجة متوفرة؟', ago: 30 }),
+    say({ by: omar, text: 'أسكن قريباً ويمكنني الحضور اليوم.', ago: 29 }),
+    say({ text: 'نعم، متوفرة. الفرامل اليسرى جديدة.', ago: 20, more: { readByOthers: true } }),
+    say({
+      text: 'Here is the page: https://example.com/42',
+      ago: 19,
+      more: { readByOthers: true },
+    }),
+    say({ by: omar, text: 'ممتاز، أراك الساعة السادسة 👍', ago: 3 }),
+  ];
+}
+
+function mount(tag: string, client: FakeClient | undefined, props: Record<string, unknown> = {}) {
+  const element = document.createElement(tag);
+  Object.assign(element, client ? { client } : {}, props);
+  document.querySelector('main')?.append(element);
+  return element;
+}
+
+function chatWith(change: (made: { client: FakeClient; room: FakeRoom }) => void, room = 'bike') {
+  return (): FakeClient => {
+    const made = populated();
+    change(made);
+    mount('snug-chat', made.client, room ? { room } : {});
+    return made.client;
+  };
+}
+
+function state(connection: ConnectionState, room = 'bike') {
+  return chatWith(({ client }) => client.connection.set(connection), room);
+}
+
+/** A host's own page under the floating elements. */
+function hostPage(): void {
+  const article = document.createElement('article');
+  const heading = document.createElement('h1');
+  heading.textContent = 'City bike, 7 speeds';
+  const text = document.createElement('p');
+  text.textContent = 'NT$ 4,200 · Da’an District. Light frame, new left brake, lights on the hub.';
+  article.append(heading, text);
+  document.querySelector('main')?.append(article);
+}
+
+export const scenes: Record<string, () => FakeClient> = {
+  chat: chatWith(() => {}),
+  list: chatWith(({ client }) => {
+    const rooms = client.rooms.getSnapshot().rooms;
+    client.list(rooms.map((r) => (r.id === 'bike' ? { ...r, unread: 2 } : r)));
+  }, ''),
+  group: chatWith(() => {}, 'group'),
+  'list-empty': chatWith(({ client }) => client.list([]), ''),
+  'room-empty': chatWith(({ room }) => room.patch({ messages: [] })),
+  loading: chatWith(({ client, room }) => {
+    client.connection.set({ status: 'connecting' });
+    client.rooms.patch({ status: 'loading', rooms: [] });
+    const { room: _room, ...rest } = room.getSnapshot();
+    room.set({ ...rest, status: 'loading', messages: [], title: '' });
+  }),
+  offline: state({ status: 'offline' }),
+  reconnecting: state({ status: 'reconnecting', code: 'liveness' }),
+  failed: chatWith(({ room }) => {
+    const messages = room.getSnapshot().messages.slice(0, -1);
+    const late = (text: string, status: 'failed' | 'pending'): MessageView => {
+      const { seq: _seq, ...rest } = say({ text, ago: 0.2 });
+      return { ...rest, status };
+    };
+    const failed = late('See you at the station', 'failed');
+    failed.problem = { code: 'rate_limited', detail: '', retryable: true };
+    room.patch({
+      messages: [...messages, failed, late('I will bring the lock as well.', 'pending')],
+    });
+  }),
+  expired: state({ status: 'expired', code: 'token_expired' }),
+  replaced: state({ status: 'closed', code: 'session_replaced' }),
+  'no-access': chatWith(({ room }) => {
+    room.set({ ...room.getSnapshot(), status: 'no_access', messages: [] });
+  }),
+  'load-error': chatWith(({ room }) => {
+    const problem = {
+      code: 'store_unavailable',
+      detail: 'The store did not answer.',
+      retryable: true,
+    };
+    room.set({ ...room.getSnapshot(), status: 'error', messages: [], problem });
+  }),
+  frozen: chatWith(({ room }) => {
+    const { room: shown } = room.getSnapshot();
+    if (shown) room.patch({ room: { ...shown, frozen: true } });
+  }),
+  'config-no-token': state({ status: 'misconfigured', code: 'token_missing' }),
+  'config-origin': state({
+    status: 'misconfigured',
+    code: 'origin_refused',
+    detail: 'The application "market" allows https://market.example only.',
+  }),
+  'config-key': state({ status: 'misconfigured', code: 'server_key_in_browser' }),
+  'config-token': state({
+    status: 'misconfigured',
+    code: 'token_invalid',
+    detail: 'Bad signature.',
+  }),
+  'config-unreachable': state({ status: 'misconfigured', code: 'unreachable' }),
+  unread: chatWith(({ room }) => {
+    const messages = longTalk(40);
+    room.older = [];
+    room.patch({ messages, unreadLineSeq: 33, unread: 5 });
+  }),
+  long: chatWith(({ room }) => {
+    const messages = longTalk(130);
+    room.older = messages.splice(0, 90);
+    room.patch({ messages, hasBefore: true });
+  }),
+  typing: chatWith(({ room }) => room.patch({ typing: [people.wang] })),
+  inert: chatWith(({ room }) => {
+    nextSeq = 0;
+    const { wang } = people;
+    const lines = [
+      '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>',
+      'javascript:alert(1) and data:text/html,x and (https://example.com/a_(b)).',
+      '看這裡：https://example.com/路徑，謝謝。',
+      '👍',
+      '🎉🎊🥳',
+      'a'.repeat(200),
+    ];
+    room.patch({ messages: lines.map((text, at) => say({ by: wang, text, ago: 10 - at })) });
+  }),
+  launcher: () => {
+    const { client } = populated();
+    client.list(
+      client.rooms.getSnapshot().rooms.map((r) => (r.id === 'bike' ? { ...r, unread: 2 } : r)),
+    );
+    hostPage();
+    mount('snug-launcher', client, { open: location.search.includes('open') });
+    return client;
+  },
+  start: () => {
+    const client = new FakeClient();
+    hostPage();
+    const element = mount('snug-start', client, {
+      user: 'u-mei',
+      context: 'listing-42',
+      name: 'Mei Chen',
+      custom: JSON.stringify(CARD),
+    });
+    document.querySelector('article')?.append(element);
+    if (location.search.includes('open')) element.shadowRoot?.querySelector('button')?.click();
+    return client;
+  },
+  badge: () => {
+    const { client } = populated();
+    hostPage();
+    document.querySelector('article')?.append(mount('snug-badge', client));
+    return client;
+  },
+  rtl: chatWith(() => {
+    document.documentElement.dir = 'rtl';
+  }, 'omar'),
+  composer: () => {
+    const { client } = populated();
+    mount('snug-composer', client, { room: 'bike' });
+    return client;
+  },
+  blank: () => new FakeClient(),
+};
