@@ -13,10 +13,47 @@ function say(sentence) {
   problem.hidden = false;
 }
 
-// The SDK's script comes before this one: when it has not defined its elements by now, it
-// could not be loaded.
-const usesChat = document.querySelector('snug-launcher, snug-chat, snug-badge');
-if (usesChat && !customElements.get('snug-badge') && away) away.hidden = false;
+// The SDK's script comes before this one: when it has not defined its elements by now, it could
+// not be loaded. It is asked for again, and when it comes the elements wake up where they stand.
+const sdk = document.querySelector('script[data-sdk]');
+const AGAIN_MS = 2000;
+let turn = 0;
+
+function loadAgain() {
+  turn += 1;
+  const script = document.createElement('script');
+  script.type = 'module';
+  script.src = `${sdk.src}?again=${turn}`;
+  script.addEventListener('load', chatIsHere);
+  script.addEventListener('error', () => setTimeout(loadAgain, AGAIN_MS));
+  document.head.append(script);
+}
+
+// The page said that the chat is away when it was made; that ends with the first connection.
+async function chatIsHere() {
+  const badge = document.querySelector('snug-badge');
+  await badge.updateComplete;
+  const { connection } = badge.activeClient;
+  const read = () => {
+    if (connection.getSnapshot().status === 'online') away.hidden = true;
+  };
+  connection.subscribe(read);
+  read();
+}
+
+if (sdk && customElements.get('snug-badge')) {
+  chatIsHere();
+} else if (sdk) {
+  away.hidden = false;
+  setTimeout(loadAgain, AGAIN_MS);
+}
+
+// The messages tab keeps the open room in its address, so that a reload comes back to it.
+document.querySelector('snug-chat.messages')?.addEventListener('snug-room-open', (event) => {
+  const { room } = event.detail;
+  const address = room ? `/messages?room=${encodeURIComponent(room)}` : '/messages';
+  history.replaceState(null, '', address);
+});
 
 // room 4: the backend's answer holds the room's id, and the room opens beside the listing.
 function openHere(room) {

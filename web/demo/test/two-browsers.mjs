@@ -1,0 +1,180 @@
+// Two members of the site chat in two browsers while they walk between pages, reload, and the
+// chat server is killed without warning. After every round what was acknowledged to each
+// browser, what the store holds and what both pages show must agree.
+//
+//   SNUG_BIN=/path/to/snug node test/two-browsers.mjs
+//
+// SNUG_ROUNDS (20) and SNUG_SEED (random, printed) choose the walk; the same seed takes the
+// same steps, though not at the same microsecond.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { chromium } from 'playwright-core';
+import { SnugProcess, startDemo } from './processes.mjs';
+import { randomFrom } from './random.mjs';
+import { Watched } from './watched.mjs';
+
+const ROUNDS = Number(process.env.SNUG_ROUNDS ?? 20);
+const SEED = Number(process.env.SNUG_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const KILL_WITHIN_MS = 400;
+const SETTLE_MS = 20_000;
+
+const random = randomFrom(SEED);
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-two-browsers-'));
+
+let snug;
+let demo;
+let browser;
+let room;
+let amy;
+let ming;
+let kills = 0;
+let sent = 0;
+
+before(async () => {
+  snug = await SnugProcess.create(directory);
+  await snug.start();
+  demo = await startDemo({ directory, snug });
+  browser = await chromium.launch({
+    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  amy = await Watched.open(browser, demo.url, 'm1');
+  ming = await Watched.open(browser, demo.url, 'm2');
+});
+
+after(async () => {
+  await browser?.close();
+  if (demo) assert.equal(await demo.stop(), 0, 'the demo ends in good order');
+  if (snug) await snug.stop();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+/** Types a message as a person does; whether the server is there is not looked at. */
+async function say(member, text) {
+  sent += 1;
+  await member.say(text);
+}
+
+async function killSoon() {
+  await new Promise((resolve) => setTimeout(resolve, random.below(KILL_WITHIN_MS)));
+  await snug.kill();
+  kills += 1;
+  await snug.start();
+}
+
+const WALKS = {
+  stay: async () => {},
+  reload: (member) => member.reload(),
+  wander: async (member) => {
+    await member.goto('/');
+    await member.goto(`/messages?room=${encodeURIComponent(room)}`);
+  },
+  listing: async (member) => {
+    await member.goto('/listings/101');
+    await member.goto(`/messages?room=${encodeURIComponent(room)}`);
+  },
+};
+
+/** What the store, both pages and both memories of acknowledgements say, held side by side. */
+async function agree(round) {
+  const where = `round ${round}, seed ${SEED}`;
+  const wanted = await snug.messages(room);
+  const ids = wanted.map((message) => message.id);
+  wanted.forEach((message, index) => {
+    assert.equal(message.seq, index + 1, `${where}: a hole or a double in the store's seq`);
+  });
+  const texts = wanted.filter((message) => message.kind === 'text').map((each) => each.text);
+  assert.equal(new Set(texts).size, texts.length, `${where}: a message is stored twice`);
+  for (const member of [amy, ming]) {
+    const missing = [...member.acknowledged].filter((id) => !ids.includes(id));
+    assert.deepEqual(missing, [], `${where}: ${member.id} was told of a message that is gone`);
+    const shown = await member.settled(room, ids, SETTLE_MS);
+    const tail = ids.slice(ids.length - shown.ids.length);
+    assert.deepEqual(shown.ids, tail, `${where}: ${member.id}'s page differs from the store`);
+    assert.deepEqual(
+      shown.rows,
+      texts.slice(texts.length - shown.rows.length),
+      `${where}: ${member.id} sees other texts`,
+    );
+  }
+}
+
+describe(`two browsers, seed ${SEED}`, () => {
+  it('a buyer opens the room through the site’s backend and the seller sees the message', async () => {
+    await amy.page.goto(`${demo.url}/listings/101`);
+    await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
+    const element = amy.page.locator('[data-chat-here] snug-room');
+    await element.waitFor();
+    room = await element.getAttribute('room');
+    await amy.watch(room);
+    await say(amy, 'Is the bike still there?');
+    await ming.page.goto(`${demo.url}/messages?room=${encodeURIComponent(room)}`);
+    await ming.watch(room);
+    await say(ming, '還在，歡迎來看。');
+    await agree(0);
+    assert.ok(amy.acknowledged.size >= 2 && ming.acknowledged.size >= 2);
+  });
+
+  it('the badge of the tab bar counts what came while the room was closed', async () => {
+    await amy.goto('/');
+    await say(ming, '星期六下午方便嗎？');
+    await say(ming, '我兩點以後都在。');
+    const badge = amy.page.locator('snug-badge [part=badge] [aria-hidden]');
+    await badge.getByText('2', { exact: true }).waitFor();
+    await amy.goto(`/messages?room=${encodeURIComponent(room)}`);
+    await badge.waitFor({ state: 'detached' });
+    await agree(0);
+  });
+
+  it(`nothing acknowledged is lost, doubled or reordered in ${ROUNDS} kills`, async () => {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const steps = [random.pick(Object.keys(WALKS)), random.pick(Object.keys(WALKS))];
+      const killed = killSoon();
+      const talk = async (member, name, walk) => {
+        for (let turn = 0; turn < 1 + random.below(3); turn += 1) {
+          await say(member, `${name} ${round}.${turn}`);
+        }
+        await walk(member);
+      };
+      await Promise.all([talk(amy, 'amy', WALKS[steps[0]]), talk(ming, '小明', WALKS[steps[1]])]);
+      await killed;
+      await agree(round);
+    }
+    assert.equal(kills, ROUNDS);
+  });
+
+  it('the whole conversation reads the same from its first message', async () => {
+    const wanted = await snug.messages(room);
+    for (const member of [amy, ming]) {
+      assert.deepEqual(
+        await member.everything(room),
+        wanted.map((message) => message.id),
+      );
+    }
+    const known = new Set([...amy.acknowledged, ...ming.acknowledged]);
+    process.stdout.write(
+      `# ${kills} kills, ${sent} messages typed, ${wanted.length} stored, ${known.size} acknowledged\n`,
+    );
+  });
+
+  it('the site’s own table knows the room', () => {
+    const log = fs.readFileSync(path.join(directory, 'site', 'second-street.jsonl'), 'utf8');
+    const rooms = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter((each) => each.table === 'rooms');
+    assert.deepEqual(
+      rooms.map((each) => each.row.id),
+      [room],
+    );
+  });
+
+  it('no page broke its content policy or threw', () => {
+    assert.deepEqual([...amy.complaints, ...ming.complaints], []);
+  });
+});
