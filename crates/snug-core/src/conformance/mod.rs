@@ -81,10 +81,35 @@ macro_rules! race {
 }
 
 /// The sections, one file each; a backend's tests name every one of them.
-pub const SECTIONS: &[&str] = &["rooms", "members", "messages"];
+pub const SECTIONS: &[&str] = &[
+    "apps", "users", "sessions", "rooms", "members", "messages", "cursors",
+];
 
 /// Cases that share a database.
 pub const CASES: &[Case] = &[
+    case!(apps::create_stores_app_and_first_key),
+    case!(apps::apps_are_listed_oldest_first),
+    case!(apps::update_changes_the_given_fields),
+    case!(apps::rotation_ends_the_other_keys),
+    case!(apps::counts_are_of_the_living),
+    case!(apps::the_store_is_there),
+    case!(users::upsert_changes_the_given_fields),
+    case!(users::an_empty_patch_only_makes),
+    case!(users::several_at_once),
+    case!(users::deactivate_and_reactivate),
+    case!(users::a_session_brings_the_profile),
+    case!(users::apps_never_meet),
+    case!(sessions::open_makes_session_and_user),
+    case!(sessions::the_same_device_replaces),
+    case!(sessions::a_token_shown_again_gives_its_session),
+    case!(sessions::the_deactivated_open_nothing),
+    case!(sessions::a_revoke_refuses_jwts_minted_before),
+    case!(sessions::other_closes_refuse_no_jwt),
+    case!(sessions::refresh_exchanges_the_token_once),
+    case!(sessions::the_closed_and_expired_are_not_refreshed),
+    case!(sessions::selectors_close_what_they_name),
+    case!(sessions::sessions_of_a_user_are_the_living),
+    case!(sessions::apps_never_meet),
     case!(rooms::create_makes_room_members_and_bare_users),
     case!(rooms::create_stores_the_first_message_in_the_same_commit),
     case!(rooms::create_again_says_exists_and_stores_nothing),
@@ -125,6 +150,14 @@ pub const CASES: &[Case] = &[
     case!(messages::history_pages_both_ways),
     case!(messages::rooms_count_for_themselves),
     case!(messages::the_longest_text_fits),
+    case!(cursors::a_cursor_is_monotone_and_capped),
+    case!(cursors::read_rev_tells_when_the_cursor_moved),
+    case!(cursors::only_active_members_have_a_cursor),
+    case!(cursors::a_send_moves_the_cursor_past_own_only),
+    case!(cursors::counts_are_exact_at_every_cursor),
+    case!(cursors::unread_equals_counting_the_history),
+    case!(cursors::who_joins_late_counts_exactly),
+    case!(cursors::a_repeat_reads_nothing),
 ];
 
 /// Cases that speak of the whole install: each needs an empty database.
