@@ -23,7 +23,7 @@ export class RoomEntry {
   /** What came before the room object it belongs to. */
   #early: { head?: Head; mine?: Mine } = {};
   #view: RoomView | undefined;
-  #held: { unread: number; timer: ReturnType<typeof setTimeout> } | undefined;
+  #held: { unread: number; skew: number; timer: ReturnType<typeof setTimeout> } | undefined;
 
   constructor(id: string, context: Context, changed: () => void) {
     this.id = id;
@@ -80,7 +80,7 @@ export class RoomEntry {
     }
     if (head.rev < room.rev || (head.rev === room.rev && head.seq <= room.seq)) return;
     const own = head.preview?.sender === this.#context.me();
-    if (own && head.count > room.count) this.#holdUnread();
+    if (own && head.count > room.count) this.#balance(1);
     const { seq, rev, members_rev, count, activity_at } = head;
     const preview = head.preview ?? room.preview;
     this.room = { ...room, seq, rev, members_rev, count, activity_at, preview };
@@ -119,8 +119,10 @@ export class RoomEntry {
       this.#early.mine = mine;
       return;
     }
+    const sent = mine.own_count - (room.mine?.own_count ?? mine.own_count);
+    if (sent > 0) this.#balance(-sent);
+    else if (mine.read_seq > (room.mine?.read_seq ?? 0)) this.#releaseUnread();
     this.room = { ...room, mine: nextMine(room.mine, mine) };
-    this.#releaseUnread();
     this.touch();
   }
 
@@ -236,22 +238,24 @@ export class RoomEntry {
   }
 
   /**
-   * The head of an own message comes apart from the own cursor that takes it
-   * out again; until both are here the count of before is shown.
+   * The head of an own message and the own cursor that takes it out again come
+   * apart, in either order; until both are here the count of before is shown.
    */
-  #holdUnread(): void {
-    if (this.#held) return;
-    const { unread } = this;
-    const timer = setTimeout(() => {
-      this.#releaseUnread();
-      this.touch();
-    }, OWN_CURSOR_MS);
-    this.#held = { unread, timer };
+  #balance(heads: number): void {
+    this.#held ??= {
+      unread: this.unread,
+      skew: 0,
+      timer: setTimeout(() => {
+        this.#releaseUnread();
+        this.touch();
+      }, OWN_CURSOR_MS),
+    };
+    this.#held.skew += heads;
+    if (this.#held.skew === 0) this.#releaseUnread();
   }
 
   #releaseUnread(): void {
-    if (!this.#held) return;
-    clearTimeout(this.#held.timer);
+    clearTimeout(this.#held?.timer);
     this.#held = undefined;
   }
 }

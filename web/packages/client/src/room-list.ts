@@ -143,7 +143,7 @@ export class RoomListStore implements RoomList {
     this.#next = page.next ?? undefined;
     this.#turn('ready');
     // Heads that came before the list, of rooms that it does not hold.
-    for (const entry of this.#entries.values()) if (entry.waiting) return this.#lookUp();
+    if ([...this.#entries.values()].some(({ waiting }) => waiting)) this.#lookUp();
   }
 
   /** One at a time, in the order asked: pages and cursors must not cross. */

@@ -1,0 +1,450 @@
+// A small server behind the transport seam: rooms, seqs, revs, cursors as the
+// protocol has them, for one user at a time. Tests make it lose, hold back,
+// double and reorder what it says.
+import type {
+  EventName,
+  Events,
+  Head,
+  Hello,
+  Member,
+  Message,
+  Mine,
+  Problem,
+  Room,
+} from '@snug/protocol';
+import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
+
+export interface Frame {
+  id: string;
+  op: string;
+  data: Record<string, unknown>;
+}
+
+export class FakeConnection {
+  readonly open = new Set<string>();
+  readonly received: Frame[] = [];
+  closed = false;
+  /** From now on nothing reaches the client but the end. */
+  deaf = false;
+
+  constructor(
+    readonly target: TransportTarget,
+    readonly events: TransportEvents,
+    readonly user: string,
+  ) {}
+
+  push<E extends EventName>(event: E, data: Events[E]): void {
+    this.raw({ event, data });
+  }
+
+  raw(frame: unknown): void {
+    if (this.deaf) return;
+    const text = JSON.stringify(frame);
+    queueMicrotask(() => {
+      if (!this.closed) this.events.received(text);
+    });
+  }
+
+  break(code = 1006, problem?: Problem): void {
+    if (problem) this.push('error', problem);
+    queueMicrotask(() => {
+      if (this.closed) return;
+      this.closed = true;
+      this.events.closed(code, '');
+    });
+  }
+}
+
+interface StoredRoom {
+  room: Room;
+  messages: Message[];
+  members: Map<string, Member>;
+  mine: Map<string, Mine>;
+  reads: { user: string; seq: number; rev: number }[];
+}
+
+type Handler = (data: never, connection: FakeConnection) => unknown;
+
+export class FakeServer {
+  readonly connections: FakeConnection[] = [];
+  readonly rooms = new Map<string, StoredRoom>();
+  /** Token to user; what is not here is closed with `refusal`. */
+  readonly tokens = new Map<string, string>([['good', 'alice']]);
+  refusal: { code: number; problem?: Problem } = { code: 4204 };
+  /** `drop`: the socket never stands. `mute`: it stands and says nothing. */
+  mode: 'normal' | 'drop' | 'mute' = 'normal';
+  policy: Hello['policy'] = 'open';
+  readonly #overrides = new Map<string, Handler>();
+  #clock = Date.parse('2026-11-20T10:00:00.000Z');
+  #changes = 0;
+  readonly #changed = new Map<string, number>();
+
+  readonly transport: Transport = {
+    open: (target, events) => this.#open(target, events),
+  };
+
+  get last(): FakeConnection {
+    return this.connections.at(-1)!;
+  }
+
+  /** Frames of one op on all connections so far. */
+  asked(op: string): Frame[] {
+    return this.connections.flatMap(({ received }) => received.filter((frame) => frame.op === op));
+  }
+
+  /** Answers an op by `handler` until it is taken back. Undefined: no answer. */
+  on(op: string, handler: Handler): () => void {
+    this.#overrides.set(op, handler);
+    return () => void this.#overrides.delete(op);
+  }
+
+  /** The next `op` is carried out, and its answer lost with the connection. */
+  loseAnswer(op: string): void {
+    const restore = this.on(op, (data, connection) => {
+      restore();
+      connection.deaf = true;
+      this.#carryOut(op, data as Frame['data'], connection);
+      connection.break();
+      return undefined;
+    });
+  }
+
+  makeRoom(id: string, members: string[], fields: Partial<Room> = {}): StoredRoom {
+    const at = this.#time();
+    const stored: StoredRoom = {
+      room: {
+        id,
+        kind: 'group',
+        creator: members[0],
+        frozen: false,
+        created_at: at,
+        epoch: 'e1',
+        seq: 0,
+        rev: 1,
+        members_rev: 1,
+        count: 0,
+        min_seq: 1,
+        member_count: members.length,
+        activity_at: at,
+        members: [],
+        ...fields,
+      },
+      messages: [],
+      members: new Map(),
+      mine: new Map(),
+      reads: [],
+    };
+    for (const user of members) {
+      const role = 'member';
+      stored.members.set(user, {
+        user,
+        role,
+        state: 'active',
+        joined_at: at,
+        read_seq: 0,
+        name: user[0]!.toUpperCase() + user.slice(1),
+        rev: 1,
+      });
+      stored.mine.set(user, {
+        role,
+        state: 'active',
+        read_seq: 0,
+        unread: 0,
+        read_count: 0,
+        own_count: 0,
+        read_own: 0,
+        joined_at: at,
+      });
+    }
+    this.rooms.set(id, stored);
+    this.#touch(id);
+    return stored;
+  }
+
+  /** Commits a message; pushes it unless `silent` or told not to. */
+  say(
+    id: string,
+    sender: string,
+    text: string,
+    { push = true, messageId = '' } = {},
+  ): Events['message.new'] {
+    const stored = this.rooms.get(id)!;
+    const { room } = stored;
+    room.seq++;
+    room.rev++;
+    room.count++;
+    room.activity_at = this.#time();
+    const message: Message = {
+      id: messageId || `m${room.seq}-${id}`,
+      room: id,
+      seq: room.seq,
+      rev: room.rev,
+      sender,
+      kind: 'text',
+      text,
+      count: room.count,
+      created_at: room.activity_at,
+    };
+    stored.messages.push(message);
+    room.preview = { seq: room.seq, sender, kind: 'text', text, created_at: message.created_at };
+    const mine = stored.mine.get(sender);
+    if (mine) {
+      mine.own_count++;
+      if (mine.read_seq === message.seq - 1) this.#moveCursor(stored, sender, message.seq);
+    }
+    this.#touch(id);
+    const event = { room: id, rev: room.rev, members_rev: room.members_rev, message };
+    if (push) {
+      for (const connection of this.#live()) {
+        if (connection.open.has(id)) connection.push('message.new', event);
+        else connection.push('room.head', this.head(id));
+        if (connection.user === sender)
+          connection.push('room.mine', { room: id, mine: { ...mine! } });
+      }
+    }
+    return event;
+  }
+
+  unsend(id: string, seq: number): Message {
+    const stored = this.rooms.get(id)!;
+    stored.room.rev++;
+    const message = stored.messages.find((m) => m.seq === seq)!;
+    const gone = { ...message, rev: stored.room.rev, text: null, deleted: true };
+    stored.messages[stored.messages.indexOf(message)] = gone;
+    this.#touch(id);
+    return gone;
+  }
+
+  head(id: string): Head {
+    const { seq, rev, members_rev, count, preview, activity_at } = this.rooms.get(id)!.room;
+    return { room: id, seq, rev, members_rev, count, preview, activity_at };
+  }
+
+  view(id: string, user: string, all = false): Room {
+    const { room, members, mine } = this.rooms.get(id)!;
+    const own = mine.get(user);
+    const some = [...members.values()].slice(0, all ? 200 : 5);
+    return structuredClone({ ...room, members: some, mine: own });
+  }
+
+  readAs(id: string, user: string, seq: number): void {
+    const stored = this.rooms.get(id)!;
+    this.#moveCursor(stored, user, seq);
+    stored.reads.push({ user, seq, rev: stored.room.rev });
+  }
+
+  #live(): FakeConnection[] {
+    return this.connections.filter(({ closed }) => !closed);
+  }
+
+  #moveCursor(stored: StoredRoom, user: string, seq: number): void {
+    const mine = stored.mine.get(user)!;
+    if (seq <= mine.read_seq) return;
+    mine.read_seq = seq;
+    mine.read_count = stored.messages.filter((m) => m.seq <= seq).at(-1)?.count ?? 0;
+    mine.read_own = stored.messages.filter((m) => m.seq <= seq && m.sender === user).length;
+    stored.members.get(user)!.read_seq = seq;
+  }
+
+  #touch(id: string): void {
+    this.#changed.set(id, ++this.#changes);
+  }
+
+  #time(): string {
+    this.#clock += 1_000;
+    return new Date(this.#clock).toISOString();
+  }
+
+  #open(target: TransportTarget, events: TransportEvents) {
+    const user = this.tokens.get(target.token);
+    const connection = new FakeConnection(target, events, user ?? '');
+    this.connections.push(connection);
+    queueMicrotask(() => {
+      if (this.mode === 'drop') return connection.break(1006);
+      if (connection.closed) return;
+      events.opened();
+      if (this.mode === 'mute') return;
+      if (user === undefined) connection.break(this.refusal.code, this.refusal.problem);
+      else connection.push('hello', this.#hello(user));
+    });
+    return {
+      send: (text: string) => {
+        if (connection.closed) return;
+        const frame = JSON.parse(text) as Frame;
+        connection.received.push(frame);
+        if (this.mode !== 'mute') this.#receive(frame, connection);
+      },
+      close: () => {
+        connection.closed = true;
+      },
+    };
+  }
+
+  #hello(user: string): Hello {
+    return {
+      protocol: 1,
+      server: 'test',
+      session: { id: 'ses_1', device: 'web', expires_at: '2026-11-21T10:00:00.000Z' },
+      user: { id: user, name: user[0]!.toUpperCase() + user.slice(1) },
+      policy: this.policy,
+      epoch: 'e1',
+      limits: { frame_bytes: 65536, text_bytes: 16384, liveness_ms: 35_000 },
+      reconnect: { min_ms: 500, max_ms: 30_000 },
+    };
+  }
+
+  #receive({ id, op, data }: Frame, connection: FakeConnection): void {
+    try {
+      const override = this.#overrides.get(op);
+      const answer = override
+        ? override(data as never, connection)
+        : this.#carryOut(op, data, connection);
+      if (answer !== undefined) connection.raw({ id, ok: true, data: answer });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      connection.raw({ id, ok: false, error: error.problem });
+    }
+  }
+
+  #carryOut(op: string, data: Frame['data'], connection: FakeConnection): unknown {
+    const { user } = connection;
+    const stored = typeof data.room === 'string' ? this.rooms.get(data.room) : undefined;
+    if (typeof data.room === 'string') {
+      if (!stored) throw refusal('room_not_found');
+      if (stored.mine.get(user)?.state !== 'active') throw refusal('not_a_member');
+    }
+    const id = data.room as string;
+    switch (op) {
+      case 'rooms.list':
+        return this.#list(user, data as { limit?: number; cursor?: string });
+      case 'sync':
+        return {
+          reset: false,
+          cursor: String(this.#changes),
+          more: false,
+          rooms: [...this.rooms.keys()]
+            .filter((room) => this.#changed.get(room)! > Number(data.cursor))
+            .map((room) => this.view(room, user)),
+        };
+      case 'room.open':
+        connection.open.add(id);
+        return {
+          room: this.view(id, user, true),
+          history: this.#history(stored!, data as { limit?: number }),
+        };
+      case 'room.close':
+        connection.open.delete(id);
+        return {};
+      case 'history':
+        return this.#history(stored!, data as { before?: number; after?: number; limit?: number });
+      case 'room.sync':
+        return this.#roomSync(stored!, user, data as unknown as { rev: number; epoch: string });
+      case 'message.send': {
+        const known = stored!.messages.find((m) => m.id === data.id);
+        if (known) return { message: known, duplicate: true };
+        const { message } = this.say(id, user, data.text as string, {
+          messageId: data.id as string,
+        });
+        return { message, duplicate: false };
+      }
+      case 'read':
+        this.readAs(id, user, data.seq as number);
+        return { ...stored!.mine.get(user)! };
+      case 'room.create':
+        return this.#create(user, data);
+      case 'room.leave':
+        stored!.mine.get(user)!.state = 'left';
+        return {};
+      case 'users.get':
+        return { users: (data.ids as string[]).map((name) => ({ id: name, name })) };
+      case 'me.update':
+        return { user: { id: user, ...(data as object) } };
+      case 'session.refresh':
+        return { token: (data.token as string) ?? 'refreshed', session: 'ses_1', expires_at: '' };
+      default:
+        return {};
+    }
+  }
+
+  #list(user: string, { limit = 50, cursor }: { limit?: number; cursor?: string }) {
+    const all = [...this.rooms.keys()]
+      .filter((room) => this.rooms.get(room)!.mine.get(user)?.state === 'active')
+      .map((room) => this.view(room, user))
+      .sort((a, b) => b.activity_at.localeCompare(a.activity_at));
+    const from = Number(cursor ?? 0);
+    const rooms = all.slice(from, from + limit);
+    const next = from + limit < all.length ? String(from + limit) : undefined;
+    return { rooms, next, cursor: String(this.#changes) };
+  }
+
+  #history(
+    { messages, room }: StoredRoom,
+    {
+      before = Infinity,
+      after = 0,
+      limit = 50,
+    }: { before?: number; after?: number; limit?: number },
+  ) {
+    const between = messages.filter(({ seq }) => seq < before && seq > after);
+    const page = after > 0 ? between.slice(0, limit) : between.slice(-limit);
+    const first = page[0]?.seq ?? 0;
+    const last = page.at(-1)?.seq ?? Infinity;
+    return {
+      messages: page,
+      users: [],
+      head: this.head(room.id),
+      has_before: messages.some(({ seq }) => seq < first),
+      has_after: messages.some(({ seq }) => seq > last),
+    };
+  }
+
+  #roomSync(stored: StoredRoom, user: string, { rev, epoch }: { rev: number; epoch: string }) {
+    const { room, messages, members, reads } = stored;
+    const reset = epoch !== room.epoch || rev > room.rev;
+    return {
+      room: room.id,
+      reset,
+      rev: room.rev,
+      epoch: room.epoch,
+      more: false,
+      messages: reset ? [] : messages.filter((m) => m.rev > rev),
+      members: reset ? [] : [...members.values()].filter((m) => m.rev > rev),
+      reads: reset ? [] : reads.filter((read) => read.rev > rev),
+      room_object: reset ? undefined : this.view(room.id, user),
+      min_seq: room.min_seq,
+      users: [],
+    };
+  }
+
+  #create(user: string, data: Frame['data']) {
+    const direct = data.kind === 'direct';
+    const id = direct ? `d_${[user, data.user].sort().join('_')}` : `g_${this.rooms.size}`;
+    const created = !this.rooms.has(id);
+    if (created) {
+      const others = direct ? [data.user as string] : (data.members as string[]);
+      this.makeRoom(id, [user, ...others], { kind: direct ? 'direct' : 'group' });
+    }
+    const first = data.message as { id: string; text: string } | undefined;
+    const message =
+      first && this.say(id, user, first.text, { messageId: first.id, push: false }).message;
+    return { room: this.view(id, user), created, message };
+  }
+}
+
+export class Refusal extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.code);
+  }
+}
+
+export function refusal(code: string, fields: Partial<Problem> = {}): Refusal {
+  return new Refusal({
+    type: `/docs/errors#${code}`,
+    title: code,
+    status: 400,
+    code,
+    detail: `${code}.`,
+    retryable: false,
+    ...fields,
+  });
+}

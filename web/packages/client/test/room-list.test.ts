@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { mergeMine, unreadOf } from '../src/entry.js';
+import type { ClientEvents } from '../src/types.js';
+import { FakeServer, refusal } from './fake-server.js';
+import { online, pass, settle, useFakeTime } from './stage.js';
+
+beforeEach(useFakeTime);
+afterEach(() => mock.timers.reset());
+
+const at = '2026-11-20T10:00:00.000Z';
+const cursor = (read_seq: number, read_count: number, own_count: number, read_own: number) => ({
+  role: 'member' as const,
+  state: 'active' as const,
+  read_seq,
+  unread: 0,
+  read_count,
+  own_count,
+  read_own,
+  joined_at: at,
+});
+
+test('unread is the formula, never below 0', () => {
+  assert.equal(unreadOf(10, cursor(4, 4, 3, 1)), 4);
+  assert.equal(unreadOf(10, cursor(10, 10, 3, 3)), 0);
+  assert.equal(unreadOf(3, cursor(5, 4, 1, 1)), 0);
+  assert.equal(unreadOf(0, cursor(0, 0, 0, 0)), 0);
+});
+
+test('own cursors merge forward: the three numbers of a cursor stay together', () => {
+  const merged = mergeMine(cursor(8, 7, 3, 2), cursor(5, 5, 4, 1));
+  assert.deepEqual(
+    [merged.read_seq, merged.read_count, merged.own_count, merged.read_own],
+    [8, 7, 4, 2],
+  );
+});
+
+async function listed(setUp: (server: FakeServer) => void) {
+  const server = new FakeServer();
+  setUp(server);
+  const on = await online({}, server);
+  const list = () => on.client.rooms.getSnapshot();
+  return { ...on, list, unread: () => list().rooms.map(({ id, unread }) => `${id}:${unread}`) };
+}
+
+test('latest activity first, with title, preview and unread', async () => {
+  const { list, unread } = await listed((server) => {
+    server.makeRoom('d', ['alice', 'bob'], { kind: 'direct' });
+    server.makeRoom('g', ['alice', 'bob', 'carol']);
+    server.makeRoom('n', ['alice', 'bob'], { name: 'Plans' });
+    server.say('g', 'bob', 'g1');
+    server.say('d', 'bob', 'd1');
+    server.say('d', 'alice', 'd2');
+    server.say('d', 'bob', 'd3');
+  });
+  assert.equal(list().status, 'ready');
+  assert.deepEqual(unread(), ['d:2', 'g:1', 'n:0']);
+  assert.equal(list().unread, 3);
+  const [direct, group, named] = list().rooms;
+  assert.equal(direct!.title, 'Bob');
+  assert.equal(direct!.peer?.id, 'bob');
+  assert.equal(direct!.preview?.text, 'd3');
+  assert.equal(direct!.preview?.senderName, 'Bob');
+  assert.equal(group!.title, 'Bob, Carol');
+  assert.equal(named!.title, 'Plans');
+});
+
+test('heads move the list; reading elsewhere clears it', async () => {
+  const { server, client, list, unread } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.makeRoom('b', ['alice', 'bob']);
+    s.say('b', 'bob', 'b1');
+  });
+  const sums: number[] = [];
+  client.on('unread', (event) => sums.push(event.unread));
+  server.say('a', 'bob', 'a1');
+  server.say('a', 'bob', 'a2');
+  await settle();
+  assert.deepEqual(unread(), ['a:2', 'b:1']);
+  assert.equal(list().rooms[0]!.preview?.text, 'a2');
+  server.readAs('a', 'alice', 2);
+  const mine = server.rooms.get('a')!.mine.get('alice')!;
+  server.last.push('room.mine', { room: 'a', mine: { ...mine } });
+  await settle();
+  assert.deepEqual(unread(), ['a:0', 'b:1']);
+  assert.equal(sums.at(-1), 1);
+});
+
+test('old and doubled heads change nothing', async () => {
+  const { server, unread, list } = await listed((s) => s.makeRoom('a', ['alice', 'bob']));
+  server.say('a', 'bob', 'a1', { push: false });
+  const first = server.head('a');
+  server.say('a', 'bob', 'a2', { push: false });
+  const second = server.head('a');
+  for (const head of [second, first, second, first]) server.last.push('room.head', head);
+  await settle();
+  assert.deepEqual(unread(), ['a:2']);
+  assert.equal(list().rooms[0]!.preview?.text, 'a2');
+});
+
+test('an own message from elsewhere never counts, in either order of its two events', async () => {
+  const { server, unread } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.say('a', 'bob', 'q');
+  });
+  for (const order of [
+    ['head', 'mine'],
+    ['mine', 'head'],
+  ]) {
+    server.say('a', 'alice', 'own', { push: false });
+    const mine = { ...server.rooms.get('a')!.mine.get('alice')! };
+    const head = server.head('a');
+    for (const name of order) {
+      if (name === 'head') server.last.push('room.head', head);
+      else server.last.push('room.mine', { room: 'a', mine });
+      await settle();
+      assert.deepEqual(unread(), ['a:1'], `after ${name} of ${order}`);
+    }
+    await pass(1_100);
+    assert.deepEqual(unread(), ['a:1']);
+  }
+});
+
+test('a head without its own cursor is believed after a second', async () => {
+  const { server, unread } = await listed((s) => s.makeRoom('a', ['alice', 'bob']));
+  server.say('a', 'alice', 'own', { push: false });
+  server.last.push('room.head', server.head('a'));
+  await settle();
+  assert.deepEqual(unread(), ['a:0']);
+  await pass(1_100);
+  assert.deepEqual(unread(), ['a:1']);
+});
+
+test('one `message` event per message, however it is heard of', async () => {
+  const { server, client } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.say('a', 'bob', 'before');
+  });
+  const heard: string[] = [];
+  client.on('message', ({ room, message, preview, own }: ClientEvents['message']) => {
+    heard.push(`${room} ${message?.text ?? preview?.text} ${own}`);
+  });
+  server.say('a', 'bob', 'by head');
+  server.last.push('room.head', server.head('a'));
+  await settle();
+  const room = client.room('a');
+  await room.open();
+  const event = server.say('a', 'bob', 'open');
+  server.last.push('message.new', event);
+  server.last.push('room.head', server.head('a'));
+  await settle();
+  await room.send({ text: 'mine' });
+  await settle();
+  assert.deepEqual(heard, ['a by head false', 'a open false', 'a mine true']);
+});
+
+test('reconnect: one sync by cursor brings heads, own reads, new and left rooms', async () => {
+  const { server, list, unread } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.makeRoom('b', ['alice', 'bob']);
+    s.makeRoom('c', ['alice', 'bob']);
+    s.say('c', 'bob', 'c1');
+  });
+  server.last.break(1006);
+  await settle();
+  server.say('a', 'bob', 'a1');
+  server.makeRoom('n', ['bob', 'alice']);
+  server.say('n', 'bob', 'new');
+  server.rooms.get('b')!.mine.get('alice')!.state = 'left';
+  server.say('b', 'bob', 'behind your back');
+  await pass(1_000);
+  assert.equal(server.asked('rooms.list').length, 1);
+  assert.equal(server.asked('sync').length, 1);
+  assert.deepEqual(unread(), ['n:1', 'a:1', 'c:1']);
+  assert.equal(list().status, 'ready');
+});
+
+test('a sync that says reset: the list is loaded anew', async () => {
+  const { server, unread } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.makeRoom('b', ['alice', 'bob']);
+  });
+  server.on('sync', () => ({ reset: true, cursor: 'x', more: false, rooms: [] }));
+  server.rooms.delete('a');
+  server.last.break(1006);
+  await pass(1_000);
+  assert.deepEqual(unread(), ['b:0']);
+});
+
+test('the head of an unknown room makes the client look it up', async () => {
+  const { server, unread } = await listed((s) => s.makeRoom('a', ['alice', 'bob']));
+  server.makeRoom('x', ['bob', 'alice']);
+  server.say('x', 'bob', 'x1');
+  server.say('x', 'bob', 'x2');
+  await pass(100);
+  assert.deepEqual(unread(), ['x:2', 'a:0']);
+  assert.equal(server.asked('sync').length, 1);
+});
+
+test('pages, and a room in which nothing was said is its creator’s alone', async () => {
+  const { client, list } = await listed((s) => {
+    for (let i = 0; i < 70; i++) s.makeRoom(`r${i}`, ['alice', 'bob']);
+    s.makeRoom('quiet', ['bob', 'alice']);
+  });
+  assert.equal(list().rooms.length, 29);
+  assert.equal(list().hasMore, true);
+  await client.rooms.loadMore();
+  await client.rooms.loadMore();
+  assert.equal(list().hasMore, false);
+  assert.equal(list().rooms.length, 70);
+  assert.ok(!list().rooms.some(({ id }) => id === 'quiet'));
+});
+
+test('joined and left, and old news of either', async () => {
+  const { server, client, list } = await listed(() => {});
+  const changes: string[] = [];
+  client.on('room', ({ room, change }) => changes.push(`${room} ${change}`));
+  server.makeRoom('r', ['bob', 'alice']);
+  server.say('r', 'bob', 'welcome', { push: false });
+  const joined = { room: 'r', rev: 2, room_object: server.view('r', 'alice') };
+  server.last.push('room.joined', joined);
+  await settle();
+  assert.equal(list().rooms.length, 1);
+  server.last.push('room.left', { room: 'r', rev: 5, reason: 'removed' });
+  server.last.push('room.joined', joined);
+  await settle();
+  assert.equal(list().rooms.length, 0);
+  assert.deepEqual(changes, ['r joined', 'r left']);
+});
+
+test('a list that cannot be loaded says why', async () => {
+  const server = new FakeServer();
+  server.on('rooms.list', () => {
+    throw refusal('internal', { retryable: false });
+  });
+  const { client } = await online({}, server);
+  assert.equal(client.rooms.getSnapshot().status, 'error');
+  assert.equal(client.rooms.getSnapshot().problem?.code, 'internal');
+});
+
+test('a direct room is made with its first message, and asked again after a loss', async () => {
+  const { server, client, list } = await listed(() => {});
+  server.loseAnswer('room.create');
+  const made = client.createDirect({ user: 'bob', context: 'l-42', message: { text: 'hi' } });
+  await pass(2_000);
+  const room = await made;
+  const asked = server.asked('room.create').map(({ data }) => data);
+  assert.equal(asked.length, 2);
+  assert.deepEqual(asked[0], asked[1]);
+  assert.equal(asked[0]!.context, 'l-42');
+  assert.equal(room, client.room(room.id));
+  assert.equal(list().rooms[0]!.preview?.text, 'hi');
+});
+
+test('a group whose answer was lost is not made twice', async () => {
+  const { server, client } = await listed(() => {});
+  server.loseAnswer('room.create');
+  const made = client.createGroup({ name: 'Friends', members: ['bob'] });
+  await assert.rejects(made, { code: 'connection_lost' });
+  await pass(2_000);
+  assert.equal(server.asked('room.create').length, 1);
+});
+
+test('profiles: asked in bulk, changed, and seen in titles', async () => {
+  const { server, client, list } = await listed((s) => {
+    s.makeRoom('d', ['alice', 'bob'], { kind: 'direct' });
+  });
+  const ids = Array.from({ length: 150 }, (_, i) => `u${i}`);
+  assert.equal((await client.users([...ids, 'bob'])).length, 151);
+  assert.equal(server.asked('users.get').length, 2);
+  assert.equal(list().rooms[0]!.title, 'bob');
+  assert.equal((await client.updateMe({ name: 'Al' })).name, 'Al');
+  assert.equal(client.me.getSnapshot()?.name, 'Al');
+});
