@@ -22,7 +22,6 @@ let turn = 0;
 function loadAgain() {
   turn += 1;
   const script = document.createElement('script');
-  script.type = 'module';
   script.src = `${sdk.src}?again=${turn}`;
   script.addEventListener('load', chatIsHere);
   script.addEventListener('error', () => setTimeout(loadAgain, AGAIN_MS));

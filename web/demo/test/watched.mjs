@@ -1,8 +1,6 @@
 // A browser of one member, and everything its page was told: each message id that came with a
 // place in the room counts as acknowledged from then on, whatever happens to the page.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 const READY_MS = 20_000;
 
 export class Watched {
@@ -50,18 +48,10 @@ export class Watched {
     await field.press('Enter');
   }
 
-  /** The page as it stands once it has nothing under way and its newest id is the store's. */
-  async settled(room, ids, within) {
-    const deadline = Date.now() + within;
-    for (;;) {
-      const seen = await this.page.evaluate(look, room).catch(() => undefined);
-      const done = seen?.status === 'ready' && seen.pending === 0 && seen.ids.at(-1) === ids.at(-1);
-      if (done && seen.rows.length > 0) return seen;
-      if (Date.now() > deadline) {
-        throw new Error(`${this.id}'s page did not settle: ${JSON.stringify(seen)}`);
-      }
-      await sleep(50);
-    }
+  /** What the page holds and shows now; `status` is `away` while it is loading or broken. */
+  async look() {
+    const seen = await this.page.evaluate(look, this.room).catch(() => undefined);
+    return seen ?? { status: 'away' };
   }
 
   /** Every id of the conversation, paged back to its beginning. */
@@ -112,6 +102,7 @@ function look(room) {
   return {
     status,
     pending: messages.length - placed.length,
+    last: placed.at(-1)?.id,
     ids: placed.map((message) => message.id),
     rows,
   };

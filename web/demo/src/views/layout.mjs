@@ -64,7 +64,7 @@ export function layout(view, { title, main, full = false }) {
 <title>${title ? `${title} · Second Street` : 'Second Street'}</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/site.css?v=${assets['site.css'].version}">
-${member && html`<script type="module" data-sdk src="${snugPublicUrl}/sdk/snug.js"></script>`}
+${member && html`<script defer data-sdk src="${snugPublicUrl}/sdk/snug.js"></script>`}
 <script type="module" src="/site.js?v=${assets['site.js'].version}"></script>
 </head>
 <body class="${full ? 'full' : ''}">

@@ -14,9 +14,10 @@ export function openSession(server: string, key: string): string {
 
 export const TOKEN_URL = '/chat-token';
 
+/** The element takes the server's address from the script's. */
 export function twoLines(server: string): string {
   return [
-    `<script type="module" src="${server}/sdk/snug.js"></script>`,
-    `<snug-chat url="${server}" token-url="${TOKEN_URL}"></snug-chat>`,
+    `<script defer src="${server}/sdk/snug.js"></script>`,
+    `<snug-chat token-url="${TOKEN_URL}"></snug-chat>`,
   ].join('\n');
 }

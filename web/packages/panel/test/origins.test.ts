@@ -33,8 +33,8 @@ it('writes a shell line from which the key comes out whole', () => {
   }
 });
 
-it('writes the page lines with the server in both', () => {
+it('writes the page lines with the server and the token’s address', () => {
   const [script, element] = twoLines('https://chat.example').split('\n');
   assert.match(script ?? '', /src="https:\/\/chat\.example\/sdk\/snug\.js"/);
-  assert.match(element ?? '', /url="https:\/\/chat\.example"/);
+  assert.equal(element, '<snug-chat token-url="/chat-token"></snug-chat>');
 });
