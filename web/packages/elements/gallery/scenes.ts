@@ -1,6 +1,7 @@
 // Every state of the elements, by name. Each scene puts its elements into the
 // page and answers its client.
 import type { ConnectionState, MessageView, User } from '@snug/client';
+import type { SnugStart } from '../src/start/start.js';
 import { FakeClient, type FakeRoom, freshId, memberOf, roomOf } from './fake-client.js';
 
 const MINUTE = 60_000;
@@ -338,7 +339,12 @@ export const scenes: Record<string, () => FakeClient> = {
       custom: JSON.stringify(CARD),
     });
     document.querySelector('article')?.append(element);
-    if (location.search.includes('open')) element.shadowRoot?.querySelector('button')?.click();
+    if (location.search.includes('open')) {
+      void customElements.whenDefined('snug-start').then(async () => {
+        await (element as SnugStart).updateComplete;
+        element.shadowRoot?.querySelector('button')?.click();
+      });
+    }
     return client;
   },
   badge: () => {

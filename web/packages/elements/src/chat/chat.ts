@@ -74,6 +74,13 @@ export class SnugChat extends SnugElement {
     this.widthWatch?.disconnect();
   }
 
+  protected override willUpdate(changed: PropertyValues): void {
+    super.willUpdate(changed);
+    // Known before the first picture, so that no room is ever laid out in the
+    // sliver that two columns would leave it on a phone.
+    if (!this.hasUpdated && this.clientWidth > 0) this.narrow = this.clientWidth < ONE_COLUMN;
+  }
+
   /** Opens a room by its id. */
   openRoom(room: string): void {
     this.start = undefined;

@@ -117,6 +117,11 @@ export const roomListStyles = css`
   .row[aria-current] .preview.typing {
     color: var(--snug-accent);
   }
+  /* Over the list's end, where it hides no name. */
+  .bar {
+    inset-block: auto 0;
+    padding-block-end: max(3px, env(safe-area-inset-bottom));
+  }
   .end {
     block-size: 1px;
   }

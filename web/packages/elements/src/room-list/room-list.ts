@@ -92,8 +92,8 @@ export class SnugRoomList extends SnugElement {
         ${this.newChat ? this.iconButton('plus', this.words('newChat'), 'snug-new-chat') : nothing}
         ${this.closable ? this.iconButton('close', this.words('close'), 'snug-close') : nothing}
       </header>
-      ${this.bar ? connectionBar(this.connectionState, this.words) : nothing}
       ${this.body()}
+      ${this.bar ? connectionBar(this.connectionState, this.words) : nothing}
     </section>`;
   }
 

@@ -123,6 +123,24 @@ const frame = css`
     display: flex;
     flex-direction: column;
   }
+  .bar {
+    inset: 8px 0 auto;
+    inline-size: fit-content;
+    max-inline-size: calc(100% - 40px);
+    margin-inline: auto;
+    border-radius: 14px;
+    box-shadow: 0 2px 10px #0f172a1f;
+  }
+  /* What scrolls away fades under the header. */
+  .stage::before {
+    content: '';
+    position: absolute;
+    inset: 0 0 auto;
+    z-index: 1;
+    block-size: 14px;
+    background: linear-gradient(var(--snug-bg), transparent);
+    pointer-events: none;
+  }
   .foot {
     flex: none;
     display: flex;
@@ -188,6 +206,7 @@ const timeline = css`
     min-block-size: 0;
     overflow: hidden auto;
     overflow-anchor: none;
+    container-type: inline-size;
     overscroll-behavior: contain;
     scrollbar-width: thin;
     scrollbar-color: var(--snug-line) transparent;
@@ -533,8 +552,10 @@ const message = css`
       color: color-mix(in srgb, var(--snug-text-quiet) 60%, var(--snug-text));
     }
   }
-  .failed > .stack > .failed,
   .stack > .failed {
+    /* Wider than its bubble where it must be. */
+    inline-size: max-content;
+    max-inline-size: calc(100cqi - 40px);
     display: flex;
     flex-wrap: wrap;
     align-items: center;

@@ -177,7 +177,6 @@ export class SnugRoom extends SnugElement {
         back: this.back ? () => this.announce('snug-back', {}) : undefined,
         close: this.closable ? () => this.announce('snug-close', {}) : undefined,
       })}
-      ${connectionBar(this.connectionState, words)}
       ${this.content(name)}
     </section>`;
   }
@@ -207,6 +206,7 @@ export class SnugRoom extends SnugElement {
     }
     return html`${contextCard(view.room?.custom ?? this.beginning.target?.custom, words)}
       <div class="stage">
+        ${connectionBar(this.connectionState, words)}
         ${this.timeline(name)}
         ${this.jump()}
       </div>

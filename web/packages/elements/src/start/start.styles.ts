@@ -26,12 +26,16 @@ export const startStyles = css`
     background: color-mix(in srgb, var(--snug-own) 80%, #000);
     cursor: progress;
   }
+  /* The button's own place in the page says nothing about the panel's text. */
   .panel {
-    inset-block-end: max(20px, env(safe-area-inset-bottom));
-    block-size: min(640px, calc(100dvh - 40px));
-    /* The button's own place in the page says nothing about the panel's text. */
     text-align: start;
     white-space: normal;
+  }
+  @media (min-width: 640px) {
+    .panel {
+      inset-block-end: max(20px, env(safe-area-inset-bottom));
+      block-size: min(640px, calc(100dvh - 40px));
+    }
   }
   @media (forced-colors: active) {
     .begin {
