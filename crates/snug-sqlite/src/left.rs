@@ -1,0 +1,191 @@
+//! A room as it was when a member left: what that member's list goes on showing. Kept as JSON
+//! in the membership, with a version, because nothing ever searches it.
+
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use snug_core::ids::{AppId, UserId};
+use snug_core::model::{
+    CustomJson, Head, Member, MemberState, MessageKind, Preview, Role, Room, Time,
+};
+
+use crate::rows::{Sql, damaged};
+use crate::users;
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LeftRoom {
+    version: u32,
+    name: Option<String>,
+    avatar: Option<String>,
+    description: Option<String>,
+    custom: Option<Box<RawValue>>,
+    creator: Option<UserId>,
+    frozen: bool,
+    created_at: i64,
+    changed_at: i64,
+    epoch: String,
+    min_seq: u64,
+    min_rev: u64,
+    policy_rev: u64,
+    member_count: u32,
+    seq: u64,
+    rev: u64,
+    members_rev: u64,
+    count: u64,
+    activity_at: i64,
+    preview: Option<LeftPreview>,
+    members: Vec<LeftMember>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LeftPreview {
+    seq: u64,
+    sender: Option<UserId>,
+    kind: String,
+    text: Option<String>,
+    created_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LeftMember {
+    user: UserId,
+    role: String,
+    joined_at: i64,
+    read_seq: u64,
+    rev: u64,
+}
+
+impl LeftRoom {
+    pub(crate) fn of(room: &Room, members: &[Member]) -> Self {
+        let head = &room.head;
+        Self {
+            version: VERSION,
+            name: room.name.clone(),
+            avatar: room.avatar.clone(),
+            description: room.description.clone(),
+            custom: room.custom.as_ref().map(|custom| custom.raw().to_owned()),
+            creator: room.creator.clone(),
+            frozen: room.frozen,
+            created_at: room.created_at.0,
+            changed_at: room.changed_at.0,
+            epoch: room.epoch.clone(),
+            min_seq: room.min_seq,
+            min_rev: room.min_rev,
+            policy_rev: room.policy_rev,
+            member_count: room.member_count,
+            seq: head.seq,
+            rev: head.rev,
+            members_rev: head.members_rev,
+            count: head.count,
+            activity_at: head.activity_at.0,
+            preview: head.preview.as_ref().map(LeftPreview::of),
+            members: members.iter().map(LeftMember::of).collect(),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Sql<String> {
+        serde_json::to_string(self).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+    }
+
+    pub(crate) fn from_json(text: &str) -> Sql<Self> {
+        serde_json::from_str(text)
+            .ok()
+            .filter(|left: &Self| left.version <= VERSION)
+            .ok_or_else(|| damaged(0, "a left room that cannot be read"))
+    }
+
+    /// Whether it had a message that its members could see.
+    pub(crate) fn has_message(&self) -> bool {
+        self.preview.is_some()
+    }
+
+    pub(crate) fn is_creator(&self, user: &UserId) -> bool {
+        self.creator.as_ref() == Some(user)
+    }
+
+    /// Puts the room back to how it was. Id, kind, pair and deletion stay those of today.
+    pub(crate) fn apply(&self, room: &mut Room) -> Sql<()> {
+        room.name.clone_from(&self.name);
+        room.avatar.clone_from(&self.avatar);
+        room.description.clone_from(&self.description);
+        room.custom = match &self.custom {
+            Some(raw) => CustomJson::from_stored(raw.get().to_owned()).ok(),
+            None => None,
+        };
+        room.creator.clone_from(&self.creator);
+        room.frozen = self.frozen;
+        room.created_at = Time(self.created_at);
+        room.changed_at = Time(self.changed_at);
+        room.epoch.clone_from(&self.epoch);
+        room.min_seq = self.min_seq;
+        room.min_rev = self.min_rev;
+        room.policy_rev = self.policy_rev;
+        room.member_count = self.member_count;
+        room.head = Head {
+            seq: self.seq,
+            rev: self.rev,
+            members_rev: self.members_rev,
+            count: self.count,
+            activity_at: Time(self.activity_at),
+            preview: self.preview.as_ref().map(LeftPreview::read).transpose()?,
+        };
+        Ok(())
+    }
+
+    /// Those who were shown with it, under the names they have today.
+    pub(crate) fn members(&self, conn: &Connection, app: &AppId) -> Sql<Vec<Member>> {
+        let mut members = Vec::with_capacity(self.members.len());
+        for left in &self.members {
+            let Some(user) = users::find(conn, app, &left.user)? else {
+                continue;
+            };
+            let role = Role::parse(&left.role).ok_or_else(|| damaged(0, "an unknown role"))?;
+            members.push(Member {
+                user,
+                role,
+                state: MemberState::Active,
+                joined_at: Time(left.joined_at),
+                read_seq: left.read_seq,
+                rev: left.rev,
+            });
+        }
+        Ok(members)
+    }
+}
+
+impl LeftPreview {
+    fn of(preview: &Preview) -> Self {
+        Self {
+            seq: preview.seq,
+            sender: preview.sender.clone(),
+            kind: preview.kind.as_str().to_owned(),
+            text: preview.text.clone(),
+            created_at: preview.created_at.0,
+        }
+    }
+
+    fn read(&self) -> Sql<Preview> {
+        let kind = MessageKind::parse(&self.kind);
+        Ok(Preview {
+            seq: self.seq,
+            sender: self.sender.clone(),
+            kind: kind.ok_or_else(|| damaged(0, "an unknown kind"))?,
+            text: self.text.clone(),
+            created_at: Time(self.created_at),
+        })
+    }
+}
+
+impl LeftMember {
+    fn of(member: &Member) -> Self {
+        Self {
+            user: member.user.id.clone(),
+            role: member.role.as_str().to_owned(),
+            joined_at: member.joined_at.0,
+            read_seq: member.read_seq,
+            rev: member.rev,
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Memberships: joined, left, looked up.
+
+use rusqlite::{Connection, named_params};
+use snug_core::ids::{AppId, UserId};
+use snug_core::limits::{LIST_MEMBERS_SHOWN, ROOM_MEMBERS_MAX};
+use snug_core::model::{Member, MemberState, Membership, Role, Room, Time};
+use snug_core::ports::{ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged};
+
+use crate::left::LeftRoom;
+use crate::messages::{guard_holds, store_said};
+use crate::rooms::{living, room_of, save_head};
+use crate::rows::{
+    HeadRow, MemberRow, Sql, all, change, int, member, member_columns, one, size, user_columns,
+};
+use crate::users;
+
+pub(crate) fn find_member(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<MemberRow>> {
+    one(
+        conn,
+        concat!(
+            "SELECT ",
+            member_columns!(),
+            " FROM members m WHERE m.rk = ?1 AND m.user = ?2"
+        ),
+        (rk, user.as_str()),
+        MemberRow::read,
+    )
+}
+
+/// Writes what moves with messages and reading; nothing that an index holds.
+pub(crate) fn save_member(conn: &Connection, rk: i64, mine: &MemberRow) -> Sql<()> {
+    let facts = &mine.facts;
+    change(
+        conn,
+        "UPDATE members SET read_seq = ?3, read_count = ?4, read_rev = ?5, own_count = ?6, \
+         read_own = ?7, last_own_seq = ?8, changed_at = ?9 WHERE rk = ?1 AND user = ?2",
+        (
+            rk,
+            facts.user.as_str(),
+            int(facts.read_seq),
+            int(facts.read_count),
+            int(facts.read_rev),
+            int(facts.own_count),
+            int(facts.read_own),
+            int(mine.last_own_seq),
+            facts.changed_at.0,
+        ),
+    )
+    .map(drop)
+}
+
+/// Writes the whole membership, with the room as it is left, if it is.
+fn put_member(
+    conn: &Connection,
+    app: &AppId,
+    rk: i64,
+    mine: &MemberRow,
+    left: Option<(&str, Time)>,
+) -> Sql<()> {
+    let facts = &mine.facts;
+    let mut put = conn.prepare_cached(
+        "INSERT OR REPLACE INTO members (rk, user, app, state, role, joined_at, left_at, \
+         left_seq, rev, policy_rev, visible_after_seq, read_seq, read_count, read_rev, \
+         own_count, read_own, last_own_seq, changed_at, left_activity_at, left_room) \
+         VALUES (:rk, :user, :app, :state, :role, :joined_at, :left_at, \
+         :left_seq, :rev, :policy_rev, :visible_after_seq, :read_seq, :read_count, :read_rev, \
+         :own_count, :read_own, :last_own_seq, :changed_at, :left_activity_at, :left_room)",
+    )?;
+    put.execute(named_params! {
+        ":rk": rk,
+        ":user": facts.user.as_str(),
+        ":app": app.as_str(),
+        ":state": facts.state.as_str(),
+        ":role": facts.role.as_str(),
+        ":joined_at": facts.joined_at.0,
+        ":left_at": facts.left_at.map(|at| at.0),
+        ":left_seq": facts.left_seq.map(int),
+        ":rev": int(facts.rev),
+        ":policy_rev": int(facts.policy_rev),
+        ":visible_after_seq": int(facts.visible_after_seq),
+        ":read_seq": int(facts.read_seq),
+        ":read_count": int(facts.read_count),
+        ":read_rev": int(facts.read_rev),
+        ":own_count": int(facts.own_count),
+        ":read_own": int(facts.read_own),
+        ":last_own_seq": int(mine.last_own_seq),
+        ":changed_at": facts.changed_at.0,
+        ":left_activity_at": left.map(|(_, activity_at)| activity_at.0),
+        ":left_room": left.map(|(room, _)| room),
+    })
+    .map(drop)
+}
+
+/// What all who join in one change have in common.
+pub(crate) struct Joining<'a> {
+    pub(crate) app: &'a AppId,
+    /// After the change took its rev.
+    pub(crate) head: &'a HeadRow,
+    pub(crate) now: Time,
+    pub(crate) at: Time,
+}
+
+impl Joining<'_> {
+    /// Joins a user, made if need be, read up to the room's position (line 10: what was before
+    /// does not count). Numbers of own messages and `policy_rev` go on where they were.
+    pub(crate) fn join(
+        &self,
+        conn: &Connection,
+        user: &UserId,
+        role: Role,
+        state: MemberState,
+    ) -> Sql<(Member, Membership)> {
+        let made = users::get(conn, self.app, user, self.now)?;
+        let old = find_member(conn, self.head.rk, user)?;
+        let own_count = old.as_ref().map_or(0, |old| old.facts.own_count);
+        let facts = Membership {
+            user: user.clone(),
+            role,
+            state,
+            joined_at: self.now,
+            left_at: None,
+            left_seq: None,
+            rev: self.head.rev,
+            policy_rev: old.as_ref().map_or(0, |old| old.facts.policy_rev) + 1,
+            visible_after_seq: 0,
+            read_seq: self.head.seq,
+            read_count: self.head.count,
+            read_rev: self.head.rev,
+            own_count,
+            read_own: own_count,
+            changed_at: self.at,
+        };
+        let last_own_seq = old.map_or(0, |old| old.last_own_seq);
+        let mine = MemberRow {
+            facts,
+            last_own_seq,
+        };
+        put_member(conn, self.app, self.head.rk, &mine, None)?;
+        Ok((as_seen(made, &mine.facts), mine.facts))
+    }
+}
+
+fn as_seen(user: snug_core::model::User, facts: &Membership) -> Member {
+    Member {
+        user,
+        role: facts.role,
+        state: facts.state,
+        joined_at: facts.joined_at,
+        read_seq: facts.read_seq,
+        rev: facts.rev,
+    }
+}
+
+pub(crate) fn change_members(
+    conn: &Connection,
+    wanted: &ChangeMembers,
+    at: Time,
+) -> Sql<ChangeMembersOutcome> {
+    let Some(mut head) = living(conn, &wanted.app, &wanted.room)? else {
+        return Ok(ChangeMembersOutcome::RoomNotFound);
+    };
+    if !guard_holds(conn, &head, &wanted.guard, None)? {
+        return Ok(ChangeMembersOutcome::GuardMoved);
+    }
+    let (users, adds) = match &wanted.change {
+        MemberChange::Add { users, .. } => (users, true),
+        MemberChange::Remove { users } => (users, false),
+    };
+    let concerned = concerned(conn, head.rk, users, adds)?;
+    let number = u32::try_from(concerned.len()).unwrap_or(u32::MAX);
+    if adds && head.member_count.saturating_add(number) > ROOM_MEMBERS_MAX {
+        return Ok(ChangeMembersOutcome::TooMany);
+    }
+    let mut changed = MembersChanged {
+        room: room_of(conn, &head)?,
+        members: Vec::new(),
+        memberships: Vec::new(),
+        announced: None,
+    };
+    if concerned.is_empty() {
+        return Ok(ChangeMembersOutcome::Changed(Box::new(changed)));
+    }
+    // Line 4: one rev for the change, one more for telling of it.
+    head.rev += 1;
+    head.changed_at = at;
+    let done = match &wanted.change {
+        MemberChange::Add { role, .. } => {
+            head.member_count += number;
+            let joining = Joining {
+                app: &wanted.app,
+                head: &head,
+                now: wanted.now,
+                at,
+            };
+            let join = |user| joining.join(conn, user, *role, MemberState::Active);
+            concerned.into_iter().map(join).collect::<Sql<Vec<_>>>()?
+        }
+        MemberChange::Remove { .. } => {
+            // Line 12: every later event carries this rev.
+            head.members_rev = head.rev;
+            head.member_count = head.member_count.saturating_sub(number);
+            remove(conn, wanted, &head, &changed.room, (concerned, at))?
+        }
+    };
+    (changed.members, changed.memberships) = done.into_iter().unzip();
+    save_head(conn, &head)?;
+    changed.room = room_of(conn, &head)?;
+    if let Some(said) = &wanted.announce {
+        let times = (wanted.now, at);
+        changed.announced = Some(store_said(conn, &wanted.room, &mut head, said, times)?);
+    }
+    Ok(ChangeMembersOutcome::Changed(Box::new(changed)))
+}
+
+/// Those whom the change changes: each once, who is to be added only when not active, who is
+/// to be removed only when active.
+fn concerned<'u>(
+    conn: &Connection,
+    rk: i64,
+    users: &'u [UserId],
+    adds: bool,
+) -> Sql<Vec<&'u UserId>> {
+    let mut seen = std::collections::HashSet::with_capacity(users.len());
+    let mut concerned = Vec::with_capacity(users.len());
+    for user in users {
+        if seen.insert(user) && is_active(conn, rk, user)? != adds {
+            concerned.push(user);
+        }
+    }
+    Ok(concerned)
+}
+
+fn is_active(conn: &Connection, rk: i64, user: &UserId) -> Sql<bool> {
+    let sql = "SELECT 1 FROM members WHERE rk = ?1 AND user = ?2 AND state = 'active'";
+    Ok(one(conn, sql, (rk, user.as_str()), |_| Ok(()))?.is_some())
+}
+
+fn remove(
+    conn: &Connection,
+    wanted: &ChangeMembers,
+    head: &HeadRow,
+    before: &Room,
+    (leaving, at): (Vec<&UserId>, Time),
+) -> Sql<Vec<(Member, Membership)>> {
+    let shown = page(conn, &wanted.app, head.rk, None, LIST_MEMBERS_SHOWN)?;
+    let left = LeftRoom::of(before, &shown).to_json()?;
+    let mut done = Vec::with_capacity(leaving.len());
+    for user in leaving {
+        let Some(mut mine) = find_member(conn, head.rk, user)? else {
+            continue;
+        };
+        let facts = &mut mine.facts;
+        facts.state = MemberState::Left;
+        facts.left_at = Some(wanted.now);
+        facts.left_seq = Some(head.seq);
+        facts.rev = head.rev;
+        facts.policy_rev += 1;
+        facts.changed_at = at;
+        let kept = Some((left.as_str(), before.head.activity_at));
+        put_member(conn, &wanted.app, head.rk, &mine, kept)?;
+        let user = users::get(conn, &wanted.app, user, wanted.now)?;
+        done.push((as_seen(user, &mine.facts), mine.facts));
+    }
+    Ok(done)
+}
+
+/// Ends every membership of a room that is deleted. Those who left before are told of the
+/// deletion too, by their change time.
+pub(crate) fn end_all(
+    conn: &Connection,
+    head: &HeadRow,
+    left: &Room,
+    (now, at): (Time, Time),
+) -> Sql<()> {
+    change(
+        conn,
+        "UPDATE members SET changed_at = ?2 WHERE rk = ?1 AND state = 'left'",
+        (head.rk, at.0),
+    )?;
+    let room = LeftRoom::of(left, &[]).to_json()?;
+    change(
+        conn,
+        "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
+         policy_rev = policy_rev + 1, changed_at = ?5, left_activity_at = ?6, left_room = ?7 \
+         WHERE rk = ?1 AND state <> 'left'",
+        (
+            head.rk,
+            now.0,
+            int(head.seq),
+            int(head.rev),
+            at.0,
+            head.activity_at.0,
+            room,
+        ),
+    )
+    .map(drop)
+}
+
+pub(crate) fn page(
+    conn: &Connection,
+    app: &AppId,
+    rk: i64,
+    after: Option<&UserId>,
+    limit: usize,
+) -> Sql<Vec<Member>> {
+    all(
+        conn,
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
+             CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
+             WHERE m.rk = ?1 AND m.user > ?3 AND m.state = 'active' ORDER BY m.user LIMIT ?4"
+        ),
+        (
+            rk,
+            app.as_str(),
+            after.map_or("", UserId::as_str),
+            size(limit),
+        ),
+        member,
+    )
+}
+
+/// One member in any state but `Creator`.
+pub(crate) fn seen(conn: &Connection, app: &AppId, rk: i64, user: &UserId) -> Sql<Option<Member>> {
+    one(
+        conn,
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
+             CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
+             WHERE m.rk = ?1 AND m.user = ?3 AND m.state <> 'creator'"
+        ),
+        (rk, app.as_str(), user.as_str()),
+        member,
+    )
+}
+
+pub(crate) fn among(conn: &Connection, rk: i64, users: &[UserId]) -> Sql<Vec<UserId>> {
+    let mut active = Vec::new();
+    for user in users {
+        if is_active(conn, rk, user)? {
+            active.push(user.clone());
+        }
+    }
+    Ok(active)
+}

@@ -1,0 +1,218 @@
+//! Opening: the lock, the connections' settings, the schema, the threads.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags};
+use snug_core::ids::base32;
+use snug_core::limits::{
+    TRANSACTION_MS_MAX, WAL_BYTES_MAX, WRITER_QUEUE_MAX, WRITER_QUEUE_PER_APP_MAX,
+};
+use tokio::sync::watch;
+
+use crate::reader::Reader;
+use crate::writer::{Calls, WalBounds, Writer};
+use crate::{Clock, SqliteStore, schema};
+
+/// Prepared statements that a connection keeps; more than there are.
+const STATEMENTS_KEPT: usize = 256;
+/// Pages that the writer keeps in memory, in KiB.
+const WRITER_CACHE_KIB: i64 = 64 * 1_024;
+/// Pages that each reader keeps in memory, in KiB.
+const READER_CACHE_KIB: i64 = 16 * 1_024;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// The database file; `None` for one in memory that ends with the store.
+    pub path: Option<PathBuf>,
+    /// Randomness for the install's epoch, used at the first open only.
+    pub epoch_seed: [u8; 16],
+    /// Threads that read.
+    pub readers: usize,
+    /// Bound at which the write-ahead log is checkpointed, in bytes.
+    pub wal_bytes_max: u64,
+    /// The longest a read may take, in milliseconds.
+    pub read_ms_max: u64,
+}
+
+impl SqliteConfig {
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>, epoch_seed: [u8; 16]) -> Self {
+        Self {
+            path: Some(path.into()),
+            ..Self::memory(epoch_seed)
+        }
+    }
+
+    #[must_use]
+    pub fn memory(epoch_seed: [u8; 16]) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            path: None,
+            epoch_seed,
+            readers: cores.clamp(2, 4),
+            wal_bytes_max: WAL_BYTES_MAX,
+            read_ms_max: TRANSACTION_MS_MAX,
+        }
+    }
+}
+
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{} is in use by another process; the embedded store has one", .path.display())]
+    InUse { path: PathBuf },
+    #[error(
+        "the store's schema is version {found}, and this build knows up to {known}: \
+         it was written by a newer Snug; start that one"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error("the file is a database, but not one of Snug's; name another path")]
+    Foreign,
+    #[error("{}: {error}", .path.display())]
+    Io {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing runs after it.
+    pub fn open(config: SqliteConfig) -> Result<Arc<Self>, OpenError> {
+        let lock = config.path.as_deref().map(lock).transpose()?;
+        let mut conn = match &config.path {
+            Some(path) => Connection::open(path)?,
+            None => Connection::open_in_memory()?,
+        };
+        settle(&conn, WRITER_CACHE_KIB)?;
+        if config.path.is_some() {
+            write_ahead(&conn, config.wal_bytes_max)?;
+        }
+        let mut first_epoch = String::with_capacity(26);
+        base32(&config.epoch_seed, 26, &mut first_epoch);
+        let epoch = schema::migrate(&mut conn, &first_epoch)?;
+
+        let (end, ended) = watch::channel(false);
+        let patience = Duration::from_millis(config.read_ms_max + 1_000);
+        let wal = WalBounds {
+            bytes: config.wal_bytes_max,
+            patience,
+        };
+        let writes = queue();
+        let wal = config.path.as_ref().map(|_| wal);
+        let writer = Writer::new(conn, Arc::clone(&writes), wal, lock, end)?;
+        let readers = readers(&config)?;
+        let reads = if readers.is_empty() {
+            Arc::clone(&writes)
+        } else {
+            queue()
+        };
+
+        // From here on a failure drops the store, which ends the threads that run.
+        let store = Self {
+            writes,
+            reads,
+            clock: Arc::new(Clock::default()),
+            epoch,
+            ended,
+            threads: Mutex::new(Vec::new()),
+        };
+        store.start("snug-writer", || writer.run())?;
+        let longest = Duration::from_millis(config.read_ms_max);
+        for conn in readers {
+            let reader = Reader::new(conn, Arc::clone(&store.reads), longest)?;
+            store.start("snug-reader", || reader.run())?;
+        }
+        Ok(Arc::new(store))
+    }
+
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|error| OpenError::Io {
+                path: PathBuf::from(name),
+                error,
+            })?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+}
+
+fn queue() -> Arc<Calls> {
+    Arc::new(Calls::new(WRITER_QUEUE_MAX, WRITER_QUEUE_PER_APP_MAX))
+}
+
+/// Two writers' queues on one file would spoil each other's order and bounds.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let beside = PathBuf::from(name);
+    let io = |error| OpenError::Io {
+        path: beside.clone(),
+        error,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&beside)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+fn settle(conn: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    conn.busy_timeout(Duration::from_millis(TRANSACTION_MS_MAX))?;
+    conn.pragma_update(None, "cache_size", -cache_kib)?;
+    conn.pragma_update(None, "temp_store", "memory")
+}
+
+/// The page size holds for a new file only, and must be said before the log is.
+fn write_ahead(conn: &Connection, wal_bytes_max: u64) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "page_size", 4_096)?;
+    let mode: String = conn.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let message = format!("this file system allows no write-ahead log (mode {mode})");
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+            Some(message),
+        ));
+    }
+    // Line 1: an ack means durable. FULL syncs the log at every commit.
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    let limit = i64::try_from(wal_bytes_max).unwrap_or(i64::MAX);
+    conn.query_row(&format!("PRAGMA journal_size_limit = {limit}"), [], |_| {
+        Ok(())
+    })
+}
+
+fn readers(config: &SqliteConfig) -> Result<Vec<Connection>, OpenError> {
+    let Some(path) = &config.path else {
+        return Ok(Vec::new());
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut readers = Vec::new();
+    for _ in 0..config.readers.max(1) {
+        let conn = Connection::open_with_flags(path, flags)?;
+        settle(&conn, READER_CACHE_KIB)?;
+        readers.push(conn);
+    }
+    Ok(readers)
+}

@@ -1,0 +1,417 @@
+//! Rooms: made, changed, deleted; where every call on a room begins.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, named_params};
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits::ROOMS_PER_USER_MAX;
+use snug_core::model::{CustomJson, Head, Member, MemberState, Patch, Role, Room, RoomPatch, Time};
+use snug_core::ports::{
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom, RoomFacts,
+    RoomStore, StoreResult, UpdateRoomOutcome,
+};
+
+use crate::SqliteStore;
+use crate::members::{self, Joining};
+use crate::messages::{guard_holds, store_said};
+use crate::rows::{
+    HEAD_WIDTH, HeadRow, Sql, all, change, head_columns, int, one, room, room_columns, size,
+};
+
+#[async_trait]
+impl RoomStore for SqliteStore {
+    async fn create_room(&self, new: NewRoom) -> StoreResult<CreateRoomOutcome> {
+        let (app, now) = (new.app.clone(), new.now);
+        self.write_at(&app, now, move |conn, at| create(conn, &new, at))
+            .await
+    }
+
+    async fn room_facts(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: Option<&UserId>,
+    ) -> StoreResult<Option<RoomFacts>> {
+        let (app, room, user) = (app.clone(), room.clone(), user.cloned());
+        self.read(Some(app.clone()), move |conn| {
+            let Some(head) = living(conn, &app, &room)? else {
+                return Ok(None);
+            };
+            let mine = match &user {
+                Some(user) => members::find_member(conn, head.rk, user)?,
+                None => None,
+            };
+            let room = room_of(conn, &head)?;
+            Ok(Some(RoomFacts {
+                room,
+                mine: mine.map(|mine| mine.facts),
+            }))
+        })
+        .await
+    }
+
+    async fn update_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        patch: RoomPatch,
+        guard: &Guard,
+        now: Time,
+    ) -> StoreResult<UpdateRoomOutcome> {
+        let (id, room, guard) = (app.clone(), room.clone(), guard.clone());
+        self.write_at(app, now, move |conn, at| {
+            let Some(mut head) = living(conn, &id, &room)? else {
+                return Ok(UpdateRoomOutcome::RoomNotFound);
+            };
+            if !guard_holds(conn, &head, &guard, None)? {
+                return Ok(UpdateRoomOutcome::GuardMoved);
+            }
+            let updated = update(conn, &mut head, &patch, at)?;
+            Ok(UpdateRoomOutcome::Updated(Box::new(updated)))
+        })
+        .await
+    }
+
+    async fn delete_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        now: Time,
+    ) -> StoreResult<Option<Head>> {
+        let (id, room) = (app.clone(), room.clone());
+        self.write_at(app, now, move |conn, at| match living(conn, &id, &room)? {
+            Some(head) => delete(conn, head, (now, at)).map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome> {
+        let (app, now) = (change.app.clone(), change.now);
+        self.write_at(&app, now, move |conn, at| {
+            members::change_members(conn, &change, at)
+        })
+        .await
+    }
+
+    async fn members(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Member>> {
+        let (app, room, after) = (app.clone(), room.clone(), after.cloned());
+        self.read(Some(app.clone()), move |conn| {
+            match living(conn, &app, &room)? {
+                Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit),
+                None => Ok(Vec::new()),
+            }
+        })
+        .await
+    }
+
+    async fn members_among(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<UserId>> {
+        let (app, room, users) = (app.clone(), room.clone(), users.to_vec());
+        self.read(Some(app.clone()), move |conn| {
+            match living(conn, &app, &room)? {
+                Some(head) => members::among(conn, head.rk, &users),
+                None => Ok(Vec::new()),
+            }
+        })
+        .await
+    }
+
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
+        let (app, user) = (app.clone(), user.clone());
+        self.read(Some(app.clone()), move |conn| {
+            all(
+                conn,
+                concat!(
+                    "SELECT ",
+                    head_columns!(),
+                    ", r.id FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+                     CROSS JOIN rooms r ON r.rk = m.rk \
+                     WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active' LIMIT ?3"
+                ),
+                (app.as_str(), user.as_str(), size(ROOMS_PER_USER_MAX)),
+                |row| {
+                    let id = RoomId::from_stored(row.get_ref(HEAD_WIDTH)?.as_str()?);
+                    Ok((id, HeadRow::read(row)?.head(conn)?))
+                },
+            )
+        })
+        .await
+    }
+}
+
+/// The head of a room in any state. Everything that follows is keyed by its `rk`, so no later
+/// statement can reach another app's room.
+fn locate(conn: &Connection, app: &AppId, room: &RoomId) -> Sql<Option<HeadRow>> {
+    one(
+        conn,
+        concat!(
+            "SELECT ",
+            head_columns!(),
+            " FROM rooms r CROSS JOIN heads h ON h.rk = r.rk WHERE r.app = ?1 AND r.id = ?2"
+        ),
+        (app.as_str(), room.as_str()),
+        HeadRow::read,
+    )
+}
+
+pub(crate) fn living(conn: &Connection, app: &AppId, room: &RoomId) -> Sql<Option<HeadRow>> {
+    Ok(locate(conn, app, room)?.filter(|head| head.deleted_at.is_none()))
+}
+
+pub(crate) fn room_of(conn: &Connection, head: &HeadRow) -> Sql<Room> {
+    let sql = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.rk = ?1");
+    one(conn, sql, [head.rk], |row| room(conn, row, 0, head))?
+        .ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+pub(crate) fn save_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
+    write_head(
+        conn,
+        "UPDATE heads SET seq = :seq, rev = :rev, members_rev = :members_rev, count = :count, \
+         activity_at = :activity_at, changed_at = :changed_at, deleted_at = :deleted_at, \
+         min_seq = :min_seq, min_rev = :min_rev, policy_rev = :policy_rev, \
+         member_count = :member_count WHERE rk = :rk",
+        head,
+    )
+}
+
+fn insert_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
+    write_head(
+        conn,
+        "INSERT INTO heads (rk, seq, rev, members_rev, count, activity_at, changed_at, \
+         deleted_at, min_seq, min_rev, policy_rev, member_count) \
+         VALUES (:rk, :seq, :rev, :members_rev, :count, :activity_at, :changed_at, \
+         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count)",
+        head,
+    )
+}
+
+fn write_head(conn: &Connection, sql: &str, head: &HeadRow) -> Sql<()> {
+    change(
+        conn,
+        sql,
+        named_params! {
+            ":rk": head.rk,
+            ":seq": int(head.seq),
+            ":rev": int(head.rev),
+            ":members_rev": int(head.members_rev),
+            ":count": int(head.count),
+            ":activity_at": head.activity_at.0,
+            ":changed_at": head.changed_at.0,
+            ":deleted_at": head.deleted_at.map(|at| at.0),
+            ":min_seq": int(head.min_seq),
+            ":min_rev": int(head.min_rev),
+            ":policy_rev": int(head.policy_rev),
+            ":member_count": head.member_count,
+        },
+    )
+    .map(drop)
+}
+
+fn create(conn: &Connection, new: &NewRoom, at: Time) -> Sql<CreateRoomOutcome> {
+    // Line 14: one writer, one row per (app, id); whoever comes second finds it.
+    let found = locate(conn, &new.app, &new.id)?;
+    let mut head = match found {
+        Some(head) if head.deleted_at.is_none() => {
+            return Ok(CreateRoomOutcome::Exists(Box::new(room_of(conn, &head)?)));
+        }
+        Some(old) => make_anew(conn, new, old, at)?,
+        None => make(conn, new, at)?,
+    };
+    let (members, memberships) = first_members(conn, new, &head, at)?;
+    let active = memberships.iter().filter(|mine| mine.is_active()).count();
+    head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
+    save_head(conn, &head)?;
+    let room = room_of(conn, &head)?;
+    let message = match &new.message {
+        Some(message) => Some(store_said(
+            conn,
+            &new.id,
+            &mut head,
+            message,
+            (new.now, at),
+        )?),
+        None => None,
+    };
+    let created = CreatedRoom {
+        room,
+        members,
+        memberships,
+        message,
+    };
+    Ok(CreateRoomOutcome::Created(Box::new(created)))
+}
+
+fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
+    write_room(
+        conn,
+        "INSERT INTO rooms (app, id, kind, direct_low, direct_high, direct_context, name, \
+         avatar, description, custom, creator, frozen, created_at, epoch) \
+         VALUES (:app, :id, :kind, :low, :high, :context, :name, \
+         :avatar, :description, :custom, :creator, 0, :created_at, :epoch)",
+        new,
+    )?;
+    let head = HeadRow {
+        rk: conn.last_insert_rowid(),
+        seq: 0,
+        rev: 1,
+        members_rev: 0,
+        count: 0,
+        activity_at: new.now,
+        changed_at: at,
+        deleted_at: None,
+        min_seq: 1,
+        min_rev: 0,
+        policy_rev: 1,
+        member_count: 0,
+    };
+    insert_head(conn, &head)?;
+    Ok(head)
+}
+
+/// A deleted room's id on the same counters: no old client takes the new room for the old.
+fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<HeadRow> {
+    write_room(
+        conn,
+        "UPDATE rooms SET kind = :kind, direct_low = :low, direct_high = :high, \
+         direct_context = :context, name = :name, avatar = :avatar, description = :description, \
+         custom = :custom, creator = :creator, frozen = 0, created_at = :created_at, \
+         epoch = :epoch WHERE app = :app AND id = :id",
+        new,
+    )?;
+    if let Some(message) = &new.message {
+        // Nobody can see the old room's messages; one of them must not block the first new one.
+        let sql = "DELETE FROM messages WHERE rk = ?1 AND id = ?2";
+        change(conn, sql, (old.rk, message.id.as_str()))?;
+    }
+    Ok(HeadRow {
+        rev: old.rev + 1,
+        activity_at: old.activity_at.max(new.now),
+        changed_at: at,
+        deleted_at: None,
+        min_seq: old.seq + 1,
+        min_rev: old.rev + 1,
+        policy_rev: old.policy_rev + 1,
+        member_count: 0,
+        ..old
+    })
+}
+
+fn write_room(conn: &Connection, sql: &str, new: &NewRoom) -> Sql<()> {
+    let direct = new.direct.as_ref();
+    change(
+        conn,
+        sql,
+        named_params! {
+            ":app": new.app.as_str(),
+            ":id": new.id.as_str(),
+            ":kind": new.kind.as_str(),
+            ":low": direct.map(|key| key.low.as_str()),
+            ":high": direct.map(|key| key.high.as_str()),
+            ":context": direct.map(|key| key.context.as_str()),
+            ":name": new.name,
+            ":avatar": new.avatar,
+            ":description": new.description,
+            ":custom": new.custom.as_ref().map(CustomJson::as_str),
+            ":creator": new.creator.as_ref().map(UserId::as_str),
+            ":created_at": new.now.0,
+            ":epoch": new.epoch,
+        },
+    )
+    .map(drop)
+}
+
+type FirstMembers = (Vec<Member>, Vec<snug_core::model::Membership>);
+
+fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> Sql<FirstMembers> {
+    let (mut members, mut memberships) = (Vec::new(), Vec::new());
+    let joining = Joining {
+        app: &new.app,
+        head,
+        now: new.now,
+        at,
+    };
+    for (place, (user, role)) in new.members.iter().enumerate() {
+        if new.members[..place].iter().any(|(other, _)| other == user) {
+            continue;
+        }
+        let (member, mine) = joining.join(conn, user, *role, MemberState::Active)?;
+        members.push(member);
+        memberships.push(mine);
+    }
+    if let Some(creator) = &new.creator
+        && !new.members.iter().any(|(user, _)| user == creator)
+    {
+        let (_, mine) = joining.join(conn, creator, Role::Member, MemberState::Creator)?;
+        memberships.push(mine);
+    }
+    Ok((members, memberships))
+}
+
+fn update(conn: &Connection, head: &mut HeadRow, patch: &RoomPatch, at: Time) -> Sql<Room> {
+    let RoomPatch {
+        name,
+        avatar,
+        description,
+        custom,
+        frozen,
+    } = patch;
+    let mut room = room_of(conn, head)?;
+    set(&mut room.name, name);
+    set(&mut room.avatar, avatar);
+    set(&mut room.description, description);
+    set(&mut room.custom, custom);
+    room.frozen = frozen.unwrap_or(room.frozen);
+    change(
+        conn,
+        "UPDATE rooms SET name = ?2, avatar = ?3, description = ?4, custom = ?5, frozen = ?6 \
+         WHERE rk = ?1",
+        (
+            head.rk,
+            &room.name,
+            &room.avatar,
+            &room.description,
+            room.custom.as_ref().map(CustomJson::as_str),
+            room.frozen,
+        ),
+    )?;
+    // Line 4: a rev for what is the same for all members. Line 11: freezing moves the policy.
+    head.rev += 1;
+    head.policy_rev += u64::from(frozen.is_some());
+    head.changed_at = at;
+    save_head(conn, head)?;
+    room.head.rev = head.rev;
+    room.policy_rev = head.policy_rev;
+    room.changed_at = at;
+    Ok(room)
+}
+
+fn set<T: Clone>(field: &mut Option<T>, patch: &Patch<T>) {
+    *field = patch.clone().apply(field.take());
+}
+
+/// Messages stay in the file until they are cleared away, below `min_seq` for every reader.
+fn delete(conn: &Connection, mut head: HeadRow, (now, at): (Time, Time)) -> Sql<Head> {
+    head.rev += 1;
+    head.members_rev = head.rev;
+    head.policy_rev += 1;
+    head.min_seq = head.seq + 1;
+    head.min_rev = head.rev;
+    head.changed_at = at;
+    head.deleted_at = Some(now);
+    let left = room_of(conn, &head)?;
+    head.member_count = 0;
+    members::end_all(conn, &head, &left, (now, at))?;
+    save_head(conn, &head)?;
+    head.head(conn)
+}

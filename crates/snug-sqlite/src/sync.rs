@@ -1,0 +1,413 @@
+//! The named cross-room reads (room list, user sync) and the sync of one room.
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits::SYNC_READS_MAX;
+use snug_core::model::{ListedRoom, Member, MemberState, Message, Room, RoomKind, Time};
+use snug_core::ports::{
+    RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
+};
+
+use crate::SqliteStore;
+use crate::left::LeftRoom;
+use crate::members;
+use crate::rooms::{living, room_of};
+use crate::rows::{
+    HEAD_WIDTH, HeadRow, MemberRow, ROOM_WIDTH, Sql, all, head_columns, int, member,
+    member_columns, message, message_columns, one, room, room_columns, size, time, uint,
+    user_columns,
+};
+
+#[async_trait]
+impl SyncStore for SqliteStore {
+    async fn room_list(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        query: &RoomListQuery,
+    ) -> StoreResult<Vec<ListedRoom>> {
+        let (app, user, query) = (app.clone(), user.clone(), query.clone());
+        self.read(Some(app.clone()), move |conn| {
+            list(conn, &app, &user, &query)
+        })
+        .await
+    }
+
+    async fn room_changes(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        rev: u64,
+        above_seq: u64,
+        limit: usize,
+    ) -> StoreResult<Option<RoomChanges>> {
+        let (app, room) = (app.clone(), room.clone());
+        self.read(Some(app.clone()), move |conn| {
+            let Some(head) = living(conn, &app, &room)? else {
+                return Ok(None);
+            };
+            let from = From {
+                app: &app,
+                room: &room,
+                head: &head,
+                rev,
+                above_seq,
+            };
+            from.changes(conn, limit).map(Some)
+        })
+        .await
+    }
+
+    async fn user_changes(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        query: &UserSyncQuery,
+        now: Time,
+    ) -> StoreResult<UserChanges> {
+        self.clock.see(now);
+        let (app, user, query) = (app.clone(), user.clone(), query.clone());
+        self.read(Some(app.clone()), move |conn| {
+            changed(conn, &app, &user, &query, now)
+        })
+        .await
+    }
+}
+
+/// A row of the list, or `None` when a left room had nothing to show.
+fn listed(
+    conn: &Connection,
+    app: &AppId,
+    user: &UserId,
+    rk: i64,
+    shown: usize,
+) -> Sql<Option<(ListedRoom, Option<LeftRoom>)>> {
+    let found = one(
+        conn,
+        concat!(
+            "SELECT ",
+            head_columns!(),
+            ", ",
+            room_columns!(),
+            ", ",
+            member_columns!(),
+            ", m.left_room FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+             CROSS JOIN rooms r ON r.rk = m.rk WHERE m.rk = ?1 AND m.user = ?2"
+        ),
+        (rk, user.as_str()),
+        |row| {
+            let head = HeadRow::read(row)?;
+            let room = room(conn, row, HEAD_WIDTH, &head)?;
+            let mine = MemberRow::read_at(row, HEAD_WIDTH + ROOM_WIDTH)?.facts;
+            let left: Option<String> = row.get("left_room")?;
+            Ok((room, mine, left))
+        },
+    )?;
+    let Some((mut room, mine, left)) = found else {
+        return Ok(None);
+    };
+    if mine.state == MemberState::Left
+        && let Some(left) = left
+    {
+        let left = LeftRoom::from_json(&left)?;
+        left.apply(&mut room)?;
+        let members = left.members(conn, app)?;
+        return Ok(Some((
+            ListedRoom {
+                room,
+                mine,
+                members,
+            },
+            Some(left),
+        )));
+    }
+    let members = shown_members(conn, app, rk, &room, shown)?;
+    Ok(Some((
+        ListedRoom {
+            room,
+            mine,
+            members,
+        },
+        None,
+    )))
+}
+
+/// The pair of a direct room, the first few of a group.
+fn shown_members(
+    conn: &Connection,
+    app: &AppId,
+    rk: i64,
+    room: &Room,
+    shown: usize,
+) -> Sql<Vec<Member>> {
+    let Some(pair) = room
+        .direct
+        .as_ref()
+        .filter(|_| room.kind == RoomKind::Direct)
+    else {
+        return members::page(conn, app, rk, None, shown);
+    };
+    let mut members = Vec::with_capacity(2);
+    for user in [&pair.low, &pair.high] {
+        if members.iter().any(|seen: &Member| seen.user.id == *user) {
+            continue;
+        }
+        members.extend(members::seen(conn, app, rk, user)?);
+    }
+    Ok(members)
+}
+
+fn list(
+    conn: &Connection,
+    app: &AppId,
+    user: &UserId,
+    query: &RoomListQuery,
+) -> Sql<Vec<ListedRoom>> {
+    // Only the index by user and the narrow heads are read for rooms that are not on the page.
+    let until = query
+        .after
+        .as_ref()
+        .map_or(i64::MAX, |after| after.activity_at.0);
+    let mut rooms = all(
+        conn,
+        "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
+         m.rk FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+         WHERE m.app = ?1 AND m.user = ?2 AND at <= ?3 AND h.deleted_at IS NULL \
+         AND (m.state <> 'left' OR ?4) AND (m.state <> 'active' OR h.seq >= h.min_seq \
+         OR (SELECT r.creator FROM rooms r WHERE r.rk = m.rk) = ?2)",
+        (app.as_str(), user.as_str(), until, query.include_left),
+        |row| Ok((time(row, 0)?, row.get::<_, i64>(1)?)),
+    )?;
+    rooms.sort_unstable_by(|a, b| b.cmp(a));
+    let mut page = Vec::new();
+    for alike in rooms.chunk_by(|a, b| a.0 == b.0) {
+        let mut ties = Vec::with_capacity(alike.len());
+        for (at, rk) in alike {
+            let Some((listed, left)) = listed(conn, app, user, *rk, query.members_shown)? else {
+                continue;
+            };
+            let empty = left.is_some_and(|left| !left.has_message() && !left.is_creator(user));
+            let seen = query
+                .after
+                .as_ref()
+                .is_some_and(|after| (*at, &listed.room.id) >= (after.activity_at, &after.room));
+            if !empty && !seen {
+                ties.push(listed);
+            }
+        }
+        ties.sort_by(|a, b| b.room.id.cmp(&a.room.id));
+        page.append(&mut ties);
+        if page.len() >= query.limit {
+            break;
+        }
+    }
+    page.truncate(query.limit);
+    Ok(page)
+}
+
+fn changed(
+    conn: &Connection,
+    app: &AppId,
+    user: &UserId,
+    query: &UserSyncQuery,
+    now: Time,
+) -> Sql<UserChanges> {
+    let since = query
+        .after
+        .as_ref()
+        .map_or(query.since, |(at, _)| query.since.max(*at));
+    // Line 6. A left room changes for who left only by the membership: what happens in it
+    // afterwards is nobody's business who is not in it.
+    let mut rooms = all(
+        conn,
+        "SELECT CASE m.state WHEN 'left' THEN m.changed_at \
+         ELSE max(m.changed_at, h.changed_at) END AS at, \
+         m.rk FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+         WHERE m.app = ?1 AND m.user = ?2 AND at >= ?3",
+        (app.as_str(), user.as_str(), since.0),
+        |row| Ok((time(row, 0)?, row.get::<_, i64>(1)?)),
+    )?;
+    rooms.sort_unstable();
+    let mut page: Vec<(Time, ListedRoom)> = Vec::new();
+    for alike in rooms.chunk_by(|a, b| a.0 == b.0) {
+        let mut ties = Vec::with_capacity(alike.len());
+        for (at, rk) in alike {
+            let found = listed(conn, app, user, *rk, query.members_shown)?;
+            let seen = |id: &RoomId| {
+                query
+                    .after
+                    .as_ref()
+                    .is_some_and(|(after, room)| (at, id) <= (after, room))
+            };
+            if let Some((listed, _)) = found
+                && !seen(&listed.room.id)
+            {
+                ties.push((*at, listed));
+            }
+        }
+        ties.sort_by(|a, b| a.1.room.id.cmp(&b.1.room.id));
+        page.append(&mut ties);
+        if page.len() > query.limit {
+            break;
+        }
+    }
+    let more = page.len() > query.limit;
+    page.truncate(query.limit);
+    Ok(UserChanges {
+        rooms: page,
+        read_at: now,
+        more,
+    })
+}
+
+/// Where a room sync starts.
+struct From<'a> {
+    app: &'a AppId,
+    room: &'a RoomId,
+    head: &'a HeadRow,
+    rev: u64,
+    above_seq: u64,
+}
+
+impl From<'_> {
+    /// Line 5: everything above the rev in its latest state, cut so that nothing of or below
+    /// the page's rev is missing.
+    fn changes(&self, conn: &Connection, limit: usize) -> Sql<RoomChanges> {
+        let mut messages = self.unchanged(conn, limit + 1)?;
+        messages.append(&mut self.changed(conn, limit + 1)?);
+        messages.sort_unstable_by_key(|message| message.rev);
+        let mut members = self.members(conn, self.rev, u64::MAX, limit + 1)?;
+        let mut revs: Vec<u64> = messages.iter().map(|message| message.rev).collect();
+        revs.extend(members.iter().map(|member| member.rev));
+        revs.sort_unstable();
+        let more = revs.len() > limit;
+        let mut rev = self.head.rev;
+        if more {
+            // The first rev that does not fit whole. A rev of more rows than a page is one page.
+            let next = revs[limit];
+            let whole = revs[..limit].iter().rev().find(|rev| **rev < next).copied();
+            rev = whole.unwrap_or(next);
+            if whole.is_none() {
+                members = self.members(conn, self.rev, next, usize::MAX)?;
+            }
+            messages.retain(|message| message.rev <= rev);
+            members.retain(|member| member.rev <= rev);
+        }
+        let more = more && rev < self.head.rev;
+        let reads = if more { Vec::new() } else { self.reads(conn)? };
+        let room = room_of(conn, self.head)?;
+        Ok(RoomChanges {
+            room,
+            messages,
+            members,
+            reads,
+            rev,
+            more,
+        })
+    }
+
+    /// Messages that were never changed: their first revs rise with seq, so the index by seq
+    /// finds them.
+    fn unchanged(&self, conn: &Connection, limit: usize) -> Sql<Vec<Message>> {
+        let Some(first) = self.first_seq_above(conn)? else {
+            return Ok(Vec::new());
+        };
+        all(
+            conn,
+            concat!(
+                "SELECT ",
+                message_columns!(),
+                " FROM messages m WHERE m.rk = ?1 AND m.seq >= ?2 AND m.rev = m.first_rev \
+                 ORDER BY m.seq LIMIT ?3"
+            ),
+            (self.head.rk, int(first), size(limit)),
+            |row| message(row, self.room),
+        )
+    }
+
+    fn floor(&self) -> u64 {
+        self.above_seq.max(self.head.min_seq.saturating_sub(1))
+    }
+
+    /// The lowest shown seq whose first rev is above the given one. No more messages than revs
+    /// lie above it, which bounds the search, and mostly ends it at once.
+    fn first_seq_above(&self, conn: &Connection) -> Sql<Option<u64>> {
+        let behind = self.head.rev.saturating_sub(self.rev);
+        let mut low = self.floor().max(self.head.seq.saturating_sub(behind)) + 1;
+        let mut high = self.head.seq + 1;
+        let probe = |seq: u64| {
+            one(
+                conn,
+                "SELECT seq, first_rev FROM messages WHERE rk = ?1 AND seq >= ?2 \
+                 ORDER BY seq LIMIT 1",
+                (self.head.rk, int(seq)),
+                |row| Ok((uint(row, 0)?, uint(row, 1)?)),
+            )
+        };
+        let mut middle = low;
+        while low < high {
+            match probe(middle)? {
+                Some((seq, rev)) if rev <= self.rev => low = seq + 1,
+                _ => high = middle,
+            }
+            middle = low + high.saturating_sub(low) / 2;
+        }
+        Ok((low <= self.head.seq).then_some(low))
+    }
+
+    fn changed(&self, conn: &Connection, limit: usize) -> Sql<Vec<Message>> {
+        all(
+            conn,
+            concat!(
+                "SELECT ",
+                message_columns!(),
+                " FROM messages m WHERE m.rk = ?1 AND m.rev > ?2 AND m.rev <> m.first_rev \
+                 AND m.seq > ?3 ORDER BY m.rev LIMIT ?4"
+            ),
+            (self.head.rk, int(self.rev), int(self.floor()), size(limit)),
+            |row| message(row, self.room),
+        )
+    }
+
+    /// Members with a rev above `above`, up to `until`.
+    fn members(&self, conn: &Connection, above: u64, until: u64, limit: usize) -> Sql<Vec<Member>> {
+        all(
+            conn,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
+                 CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
+                 WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 AND m.state <> 'creator' \
+                 ORDER BY m.rev, m.user LIMIT ?5"
+            ),
+            (
+                self.head.rk,
+                self.app.as_str(),
+                int(above),
+                int(until),
+                size(limit),
+            ),
+            member,
+        )
+    }
+
+    /// Cursors that moved. Walks the room's members: an index by `read_rev` would cost every
+    /// send and every read one more page.
+    fn reads(&self, conn: &Connection) -> Sql<Vec<(UserId, u64)>> {
+        all(
+            conn,
+            "SELECT user, read_seq FROM members \
+             WHERE rk = ?1 AND read_rev >= ?2 AND state = 'active' \
+             ORDER BY read_rev DESC LIMIT ?3",
+            (self.head.rk, int(self.rev), size(SYNC_READS_MAX)),
+            |row| {
+                Ok((
+                    UserId::from_stored(row.get_ref(0)?.as_str()?),
+                    uint(row, 1)?,
+                ))
+            },
+        )
+    }
+}
