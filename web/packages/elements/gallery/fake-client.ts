@@ -88,6 +88,9 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   /** Older messages that `loadBefore` still has, oldest first. */
   older: MessageView[] = [];
   olderFails = false;
+  /** Older messages wait for `releaseOlder`. */
+  holdOlder = false;
+  releaseOlder: () => void = () => {};
   mode: 'ok' | 'hold' | 'fail' = 'ok';
   readonly marked: number[] = [];
   readonly typed: boolean[] = [];
@@ -176,7 +179,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   async loadBefore(): Promise<void> {
     this.patch({ loadingBefore: true });
-    await new Promise((done) => setTimeout(done, 60));
+    await new Promise<void>((done) => {
+      this.releaseOlder = done;
+      if (!this.holdOlder) setTimeout(done, 60);
+    });
     if (this.olderFails) {
       this.patch({ loadingBefore: false });
       throw new Error('offline');

@@ -321,7 +321,8 @@ export const scenes: Record<string, () => FakeClient> = {
     room.patch({ messages: lines.map((text, at) => say({ by: wang, text, ago: 10 - at })) });
   }),
   launcher: () => {
-    const { client } = populated();
+    const { client, room } = populated();
+    room.patch({ unread: 2 });
     client.list(
       client.rooms.getSnapshot().rooms.map((r) => (r.id === 'bike' ? { ...r, unread: 2 } : r)),
     );

@@ -39,7 +39,7 @@ export const avatarStyles = css`
     font-weight: 600;
     color: #fff;
     background: hsl(var(--hue), 45%, 36%);
-    background: oklch(0.54 0.13 var(--hue));
+    background: oklch(0.53 0.13 var(--hue));
     user-select: none;
   }
   .avatar.m {

@@ -1,0 +1,92 @@
+// One Chromium and one gallery server per test file; every page is checked for
+// console errors and policy violations when its test is over.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, afterEach, before } from 'node:test';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { launch } from '../gallery/browser.mjs';
+import type { FakeClient } from '../gallery/fake-client.js';
+import { serveGallery } from '../gallery/server.mjs';
+
+export const root = join(process.env.SNUG_WEB ?? process.cwd(), 'packages', 'elements');
+
+export interface Stage {
+  url: string;
+  open(scene: string, options?: Opening): Promise<Page>;
+}
+
+export interface Opening extends BrowserContextOptions {
+  query?: string;
+  /** Lines of the console that belong to the test. */
+  expected?: RegExp;
+}
+
+interface Opened {
+  page: Page;
+  complaints: string[];
+}
+
+/** Sets up the hooks of a test file. */
+export function stage(): Stage {
+  let browser: Browser;
+  let server: { url: string; stop: () => Promise<void> };
+  const pages: Opened[] = [];
+
+  before(async () => {
+    server = await serveGallery(root);
+    browser = await launch();
+  });
+  after(async () => {
+    await browser.close();
+    await server.stop();
+  });
+  afterEach(async () => {
+    for (const { page, complaints } of pages.splice(0)) {
+      const violations = await page.evaluate(() => window.violations);
+      await page.context().close();
+      assert.deepEqual(violations, [], 'policy violations');
+      assert.deepEqual(complaints, [], 'console');
+    }
+  });
+
+  return {
+    get url() {
+      return server.url;
+    },
+    async open(scene, { query = '', expected, ...options } = {}) {
+      const context = await browser.newContext({
+        viewport: { width: 1100, height: 760 },
+        ...options,
+      });
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on('console', (line) => {
+        if (!['error', 'warning'].includes(line.type())) return;
+        if (!expected?.test(line.text())) complaints.push(line.text());
+      });
+      page.on('pageerror', (error) => complaints.push(error.message));
+      pages.push({ page, complaints });
+      await page.goto(`${server.url}?${query}#${scene}`);
+      await page.waitForFunction(() => 'gallery' in window);
+      return page;
+    },
+  };
+}
+
+/** Runs `act` in the page on the fake client's room. */
+export function inRoom<R, A = undefined>(
+  page: Page,
+  act: (room: ReturnType<FakeClient['room']>, argument: A) => R,
+  argument?: A,
+  id = 'bike',
+): Promise<Awaited<R>> {
+  const room = `window.gallery.client.room(${JSON.stringify(id)})`;
+  return page.evaluate(`(${act})(${room}, ${JSON.stringify(argument)})`);
+}
+
+export function axeSource(): Promise<string> {
+  const path = createRequire(join(root, 'package.json')).resolve('axe-core/axe.min.js');
+  return readFile(path, 'utf8');
+}
