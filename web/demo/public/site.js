@@ -66,7 +66,7 @@ function openHere(room) {
   place.hidden = false;
   if (launcher) launcher.hidden = true;
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  place.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
+  place.scrollIntoView({ block: 'start', behavior: still ? 'auto' : 'smooth' });
 }
 
 async function post(address, fields) {
@@ -108,9 +108,8 @@ document.querySelector('[data-chat-close]')?.addEventListener('click', () => {
   if (launcher) launcher.hidden = false;
 });
 
-// page 5: the SDK's button made a room with the page's own token; the site records its id.
-for (const button of document.querySelectorAll('[data-record-room]')) {
-  button.addEventListener('snug-room-created', (event) => {
-    post('/rooms', { room: event.detail.room }).catch((error) => say(error.message));
-  });
-}
+// page 5: the SDK made a room with the page's own token, at its first message; the site records
+// its id. The conversation may stand in the button's own panel or in the launcher's.
+document.addEventListener('snug-room-created', (event) => {
+  post('/rooms', { room: event.detail.room }).catch((error) => say(error.message));
+});

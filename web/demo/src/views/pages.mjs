@@ -29,7 +29,7 @@ const person = (member) => html`
 // script tells the site's backend the id.
 const helloButton = (view, member) => html`
 <snug-start class="hello" user="${member.id}" name="${member.name}" avatar="/avatars/${member.id}.svg"
-  data-record-room ${chatAttributes(view)}>${view.t('helloTo', { name: member.name })}</snug-start>`;
+  ${chatAttributes(view)}>${view.t('helloTo', { name: member.name })}</snug-start>`;
 
 // room 1: a plain form. With script the room opens beside the listing, without it the answer
 // leads to the messages tab.
