@@ -1,1 +1,140 @@
-//! snug-postgres
+//! The store on PostgreSQL, or on an engine that speaks its wire protocol. Rules of chat may not
+//! enter here: only what the ports say that a store does. What each table and index is for:
+//! `docs/schema-postgres.md`.
+//!
+//! One file per section of the port, the same as in the embedded store: `schema`, `gather`
+//! (there: writer), `rows`, then the sections. `pool` holds connections and failures, `append`
+//! what an append does to a room.
+
+mod append;
+mod apps;
+mod gather;
+mod members;
+mod messages;
+mod operators;
+mod pool;
+mod rooms;
+mod rows;
+mod schema;
+mod sessions;
+mod sync;
+mod users;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::Pool;
+use snug_core::model::Time;
+use snug_core::ports::{Position, Store, StoreError, StoreResult};
+
+use crate::gather::Gather;
+use crate::pool::{Fail, bounded};
+use crate::rows::{Cells, db_time};
+
+const POSITION: &str = concat!("SELECT value, ", db_time!(), " FROM meta WHERE key = 'epoch'");
+
+/// Connections of one node, when nothing else is said.
+pub const POOL_SIZE_DEFAULT: usize = 16;
+/// Fewer connections cannot keep reads, batches and held rooms apart.
+pub const POOL_SIZE_MIN: usize = 4;
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct PostgresConfig {
+    /// `postgres://user:password@host:port/database`
+    pub url: String,
+    /// Connections of this node, at least [`POOL_SIZE_MIN`].
+    pub pool_size: usize,
+    /// Becomes the install's epoch if the database is new.
+    pub epoch_seed: [u8; 16],
+}
+
+impl PostgresConfig {
+    #[must_use]
+    pub fn new(url: &str, epoch_seed: [u8; 16]) -> Self {
+        Self {
+            url: url.to_owned(),
+            pool_size: POOL_SIZE_DEFAULT,
+            epoch_seed,
+        }
+    }
+}
+
+impl std::fmt::Debug for PostgresConfig {
+    /// The URL may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("pool_size", &self.pool_size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A store on a PostgreSQL database.
+pub struct PostgresStore {
+    /// For everything but appends, which have connections of their own: neither starves the other.
+    reads: Pool,
+    gather: Gather,
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Connects and brings the schema to its newest version. Needs a tokio runtime, on which the
+    /// append workers live until the store is dropped.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer; `Broken` when it is no database of ours
+    /// or newer than this program.
+    pub async fn connect(config: PostgresConfig) -> StoreResult<Arc<Self>> {
+        let size = config.pool_size.max(POOL_SIZE_MIN);
+        let gatherers = (size / 4).clamp(1, 4);
+        let waiters = (size / 8).clamp(1, 4);
+        let reads = pool::pool(&config.url, size - gatherers - waiters)?;
+        schema::migrate(&reads, config.epoch_seed).await?;
+        let writes = pool::pool(&config.url, gatherers + waiters)?;
+        Ok(Arc::new(Self {
+            reads,
+            gather: Gather::start(&writes, gatherers, waiters),
+        }))
+    }
+
+    async fn position_once(&self) -> Result<Position, Fail> {
+        let client = self.reads.get().await?;
+        let position = client.prepare_cached(POSITION).await?;
+        let row = client.query_one(&position, &[]).await?;
+        let mut cells = Cells::of(&row);
+        Ok(Position {
+            epoch: cells.next()?,
+            at: cells.time()?,
+        })
+    }
+
+    async fn is_writable(&self) -> Result<bool, Fail> {
+        let client = self.reads.get().await?;
+        let writable = client
+            .prepare_cached(
+                "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'",
+            )
+            .await?;
+        Ok(client.query_one(&writable, &[]).await?.try_get(0)?)
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn position(&self, _now: Time) -> StoreResult<Position> {
+        Ok(bounded(|| self.position_once()).await?)
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        if bounded(|| self.is_writable()).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable("the database is read-only".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What an append does to a locked room, decided in memory: no statement may enter here.
+//!
+//! A batch may hold several appends to one room, so each is decided on the room as the ones
+//! before it left it; what is stored in the end is written by `messages`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use snug_core::ids::{AppId, MessageId, RoomId, UserId};
+use snug_core::model::{Head, Membership, Message, MessageKind, Preview, Time};
+use snug_core::ports::{Append, AppendOutcome, Appended, Guard, KeyHit, NewMessage, PayloadHash};
+
+/// What the database knows about a cursor at the place where `read_up_to` wants it, as far as
+/// the room went before this batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor {
+    pub(crate) seq: u64,
+    /// The room's counting number there.
+    pub(crate) count: u64,
+    /// The sender's own number at the newest own message on the way there that no cursor passed.
+    pub(crate) own: u64,
+    /// No message of others lies between there and the room's end.
+    pub(crate) clear: bool,
+}
+
+/// A member whose membership is locked.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) membership: Membership,
+    clear: bool,
+    touched: bool,
+}
+
+/// A row of `messages` to be.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) message: Message,
+    pub(crate) hash: PayloadHash,
+    /// The sender's counting number with this message; 0 when the sender is no active member.
+    pub(crate) own_no: u64,
+    /// The sender's cursor stayed behind it: whoever moves the cursor has to look for it.
+    pub(crate) behind: bool,
+}
+
+/// A locked room, as the appends so far left it.
+#[derive(Debug)]
+pub(crate) struct LockedRoom {
+    id: RoomId,
+    living: bool,
+    policy_rev: u64,
+    pub(crate) head: Head,
+    pub(crate) last_time: Time,
+    start_seq: u64,
+    pub(crate) stored: Vec<Stored>,
+    members: HashMap<UserId, Sender>,
+    keys: HashMap<MessageId, KeyHit>,
+}
+
+impl LockedRoom {
+    pub(crate) fn new(
+        id: RoomId,
+        living: bool,
+        policy_rev: u64,
+        head: Head,
+        last_time: Time,
+    ) -> Self {
+        Self {
+            id,
+            living,
+            policy_rev,
+            start_seq: head.seq,
+            head,
+            last_time,
+            stored: Vec::new(),
+            members: HashMap::new(),
+            keys: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn add_key(&mut self, hit: KeyHit) {
+        self.keys.insert(hit.message.id.clone(), hit);
+    }
+
+    pub(crate) fn add_member(&mut self, membership: Membership) {
+        let sender = Sender {
+            membership,
+            clear: false,
+            touched: false,
+        };
+        self.members
+            .entry(sender.membership.user.clone())
+            .or_insert(sender);
+    }
+
+    pub(crate) fn has_member(&self, user: &UserId) -> bool {
+        self.members.contains_key(user)
+    }
+
+    /// Memberships that the appends changed.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = &Membership> {
+        let touched = self.members.values().filter(|sender| sender.touched);
+        touched.map(|sender| &sender.membership)
+    }
+
+    fn guard_holds(&self, guard: &Guard) -> bool {
+        guard.room_policy_rev == self.policy_rev
+            && guard.member.as_ref().is_none_or(|(user, rev)| {
+                let sender = self.members.get(user);
+                sender.is_some_and(|s| s.membership.policy_rev == *rev)
+            })
+    }
+
+    /// Decides one append, in the order that the port names.
+    pub(crate) fn append(
+        &mut self,
+        append: &Append,
+        cursor: Option<Cursor>,
+        stamp: Time,
+    ) -> AppendOutcome {
+        if !self.living {
+            return AppendOutcome::RoomNotFound;
+        }
+        let new = &append.message;
+        if let Some(hit) = self.keys.get(&new.id) {
+            return if hit.hash == new.hash && hit.message.sender == new.sender {
+                AppendOutcome::Duplicate(Box::new(hit.message.clone()))
+            } else {
+                AppendOutcome::Conflict
+            };
+        }
+        if !self.guard_holds(&append.guard) {
+            return AppendOutcome::GuardMoved;
+        }
+        let before = self.head.seq;
+        let counts = new.kind != MessageKind::System && !new.silent;
+        let message = self.number(new, counts, append.now);
+        let (own_no, behind) = self.move_sender(new, counts, before, cursor, stamp);
+        self.add_key(KeyHit {
+            hash: new.hash,
+            message: message.clone(),
+        });
+        self.stored.push(Stored {
+            message: message.clone(),
+            hash: new.hash,
+            own_no,
+            behind,
+        });
+        let mine = new.sender.as_ref().and_then(|user| self.members.get(user));
+        AppendOutcome::Stored(Box::new(Appended {
+            message,
+            head: self.head.clone(),
+            mine: mine.map(|sender| sender.membership.clone()),
+        }))
+    }
+
+    /// Gives the message its place and moves the head there.
+    fn number(&mut self, new: &NewMessage, counts: bool, now: Time) -> Message {
+        let head = &mut self.head;
+        head.seq += 1;
+        head.rev += 1;
+        head.count += u64::from(counts);
+        self.last_time = now.max(Time(self.last_time.0.saturating_add(1)));
+        let message = Message {
+            id: new.id.clone(),
+            room: self.id.clone(),
+            seq: head.seq,
+            rev: head.rev,
+            first_rev: head.rev,
+            sender: new.sender.clone(),
+            kind: new.kind,
+            text: new.text.clone(),
+            custom: new.custom.clone(),
+            silent: new.silent,
+            count: head.count,
+            created_at: self.last_time,
+            deleted_at: None,
+        };
+        head.activity_at = message.created_at;
+        head.preview = Some(Preview::of(&message));
+        message
+    }
+
+    /// Moves the sender's cursor and own count; the message's own number and whether it stayed
+    /// ahead of the cursor. `before` is the room's seq without this message.
+    fn move_sender(
+        &mut self,
+        new: &NewMessage,
+        counts: bool,
+        before: u64,
+        cursor: Option<Cursor>,
+        stamp: Time,
+    ) -> (u64, bool) {
+        let Some(user) = &new.sender else {
+            return (0, false);
+        };
+        let Some(sender) = self.members.get_mut(user) else {
+            return (0, false);
+        };
+        if !sender.membership.is_active() {
+            return (0, false);
+        }
+        let start = sender.membership.read_seq;
+        let target = new.read_up_to.unwrap_or(0).min(before);
+        sender.read_up_to(target, self.start_seq, cursor, &self.stored);
+        let mine = &mut sender.membership;
+        mine.own_count += u64::from(counts);
+        let others_since = |stored: &&Stored| {
+            stored.message.seq > mine.read_seq && stored.message.sender.as_ref() != Some(user)
+        };
+        let clear = (sender.clear || mine.read_seq >= self.start_seq)
+            && !self.stored.iter().any(|stored| others_since(&stored));
+        if clear {
+            mine.read_seq = self.head.seq;
+            mine.read_count = self.head.count;
+            mine.read_own = mine.own_count;
+            sender.clear = true;
+        }
+        if mine.read_seq > start {
+            mine.read_rev = self.head.rev;
+        }
+        if counts || mine.read_seq > start {
+            mine.changed_at = stamp;
+            sender.touched = true;
+        }
+        (mine.own_count, counts && !clear)
+    }
+}
+
+impl Sender {
+    /// Moves the cursor to `target`, which is in the database or in this batch.
+    fn read_up_to(
+        &mut self,
+        target: u64,
+        start_seq: u64,
+        cursor: Option<Cursor>,
+        stored: &[Stored],
+    ) {
+        let mine = &mut self.membership;
+        if target > mine.read_seq {
+            if target <= start_seq {
+                let Some(cursor) = cursor else { return };
+                mine.read_seq = cursor.seq;
+                mine.read_count = cursor.count;
+                mine.read_own = mine.read_own.max(cursor.own);
+            } else {
+                let passed = stored.iter().filter(|stored| stored.message.seq <= target);
+                // Nothing of the sender's from before the batch is left behind the target.
+                let ahead = stored.iter().find(|stored| {
+                    stored.message.seq > target
+                        && stored.message.sender.as_ref() == Some(&mine.user)
+                        && stored.counts()
+                });
+                mine.read_own = ahead.map_or(mine.own_count, |stored| stored.own_no - 1);
+                mine.read_count = passed.last().map_or(mine.read_count, |s| s.message.count);
+                mine.read_seq = target;
+            }
+        }
+        if let Some(cursor) = cursor
+            && cursor.seq == mine.read_seq
+        {
+            self.clear = cursor.clear;
+        }
+    }
+}
+
+impl Stored {
+    fn counts(&self) -> bool {
+        self.message.kind != MessageKind::System && !self.message.silent
+    }
+}
+
+/// The rooms of a batch that could be locked, and what was read along with them.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) rooms: HashMap<(AppId, RoomId), LockedRoom>,
+    /// By the append's place in the batch.
+    pub(crate) cursors: Vec<Option<Cursor>>,
+    /// Database time after the locks.
+    pub(crate) stamp: Time,
+    /// Senders without a membership, who may not exist yet.
+    pub(crate) strangers: BTreeSet<(AppId, UserId)>,
+}
+
+impl Loaded {
+    /// Decides the append at `place`. `None`, only when `skipping`: its room or membership is in
+    /// somebody else's hands (or not there, which skipping cannot tell); it has to wait for them.
+    pub(crate) fn decide(
+        &mut self,
+        place: usize,
+        append: &Append,
+        skipping: bool,
+    ) -> Option<AppendOutcome> {
+        let key = (append.app.clone(), append.room.clone());
+        let Some(room) = self.rooms.get_mut(&key) else {
+            return (!skipping).then_some(AppendOutcome::RoomNotFound);
+        };
+        let acting = append.guard.member.as_ref().map(|(user, _)| user);
+        let mut wanted = append.message.sender.iter().chain(acting);
+        if skipping && !wanted.all(|user| room.has_member(user)) {
+            return None;
+        }
+        let outcome = room.append(append, self.cursors[place], self.stamp);
+        if let (AppendOutcome::Stored(_), Some(sender)) = (&outcome, &append.message.sender)
+            && !room.has_member(sender)
+        {
+            self.strangers.insert((append.app.clone(), sender.clone()));
+        }
+        Some(outcome)
+    }
+}

@@ -1,0 +1,338 @@
+//! Members: joined, removed, listed. The room is locked before any membership of it is.
+
+use std::collections::BTreeSet;
+
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits;
+use snug_core::model::{Member, MemberState, Membership, Role, Room, Time};
+use snug_core::ports::{
+    Append, AppendOutcome, Appended, ChangeMembers, ChangeMembersOutcome, Guard, MemberChange,
+    MembersChanged,
+};
+
+use crate::PostgresStore;
+use crate::messages::append_within;
+use crate::pool::{Fail, Tx};
+use crate::rooms::{self, rev_of};
+use crate::rows::{
+    Cells, big, db_time, member_columns, membership_columns, room_columns, rows,
+};
+use crate::users;
+
+/// A user on the way in.
+pub(crate) type Joining<'a> = (&'a UserId, Role, MemberState);
+
+/// Who comes back keeps the own count, on which the messages of before are numbered, and gets a
+/// `policy_rev` never seen.
+const JOIN: &str = "INSERT INTO members AS m (app, room, user_id, role, state, joined_at, rev,
+      policy_rev, visible_after_seq, read_seq, read_count, read_rev, own_count, read_own,
+      changed_at)
+    SELECT $1, $2, i.user_id, i.role, i.state, $6, $7, 1, 0, $8, $9, $7, 0, 0, $10
+    FROM unnest($3::text[], $4::text[], $5::text[]) AS i(user_id, role, state)
+    ORDER BY i.user_id
+    ON CONFLICT (app, room, user_id) DO UPDATE SET role = excluded.role, state = excluded.state,
+      joined_at = excluded.joined_at, left_at = NULL, left_seq = NULL, rev = excluded.rev,
+      policy_rev = m.policy_rev + 1, visible_after_seq = 0, read_seq = excluded.read_seq,
+      read_count = excluded.read_count, read_rev = excluded.read_rev, read_own = m.own_count,
+      changed_at = excluded.changed_at";
+const FORGET_LEFT: &str = "DELETE FROM left_rooms
+    WHERE app = $1 AND room = $2 AND user_id = ANY($3)";
+const LEAVE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_seq = $5, rev = $6,
+      policy_rev = m.policy_rev + 1, changed_at = $7
+    WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)";
+const REMEMBER_LEFT: &str = "INSERT INTO left_rooms (app, room, user_id, name, avatar, description,
+      custom, frozen, changed_at, member_count, seq, rev, members_rev, counted, activity_at,
+      preview_seq, preview_sender, preview_kind, preview_text, preview_at)
+    SELECT r.app, r.id, i.user_id, r.name, r.avatar, r.description, r.custom, r.frozen,
+      r.changed_at, r.member_count, r.seq, r.rev, r.members_rev, r.counted, r.activity_at,
+      r.preview_seq, r.preview_sender, r.preview_kind, r.preview_text, r.preview_at
+    FROM rooms r CROSS JOIN unnest($3::text[]) AS i(user_id) WHERE r.app = $1 AND r.id = $2";
+const END_ALL: &str = "UPDATE members m SET state = 'left', left_at = $3, left_seq = $4, rev = $5,
+      policy_rev = m.policy_rev + 1, changed_at = $6
+    WHERE m.app = $1 AND m.room = $2 AND m.state <> 'left'";
+const FORGET_ALL_LEFT: &str = "DELETE FROM left_rooms WHERE app = $1 AND room = $2";
+const STATES: &str = "SELECT user_id, state FROM members
+    WHERE app = $1 AND room = $2 AND user_id = ANY($3) ORDER BY user_id FOR UPDATE";
+const COUNT: &str = concat!(
+    "UPDATE rooms r SET rev = r.rev + 1, member_count = r.member_count + $3,
+       members_rev = CASE WHEN $4::boolean THEN r.rev + 1 ELSE r.members_rev END, changed_at = ",
+    db_time!(),
+    " WHERE r.app = $1 AND r.id = $2 RETURNING ",
+    room_columns!()
+);
+const NAMED: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    ", ",
+    membership_columns!(),
+    " FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+      WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3) ORDER BY m.user_id"
+);
+const PAGE: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    " FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
+      WHERE m.app = $1 AND m.room = $2 AND m.user_id > $3 AND m.state = 'active'
+      ORDER BY m.user_id LIMIT $4"
+);
+const AMONG: &str = "SELECT user_id FROM members
+    WHERE app = $1 AND room = $2 AND user_id = ANY($3) AND state = 'active' ORDER BY user_id";
+
+/// Makes memberships at the room's position and rev.
+pub(crate) async fn join(
+    tx: &Tx,
+    app: &AppId,
+    room: &Room,
+    joining: &[Joining<'_>],
+    now: Time,
+) -> Result<(), Fail> {
+    let users: Vec<&str> = joining.iter().map(|(user, _, _)| user.as_str()).collect();
+    let roles: Vec<&str> = joining.iter().map(|(_, role, _)| role.as_str()).collect();
+    let states: Vec<&str> = joining.iter().map(|(_, _, state)| state.as_str()).collect();
+    let join = tx.prepare_cached(JOIN).await?;
+    let forget = tx.prepare_cached(FORGET_LEFT).await?;
+    tx.execute(
+        &join,
+        &[
+            &app.as_str(),
+            &room.id.as_str(),
+            &users,
+            &roles,
+            &states,
+            &now.0,
+            &rev_of(room),
+            &big(room.head.seq),
+            &big(room.head.count),
+            &room.changed_at.0,
+        ],
+    )
+    .await?;
+    tx.execute(&forget, &[&app.as_str(), &room.id.as_str(), &users])
+        .await?;
+    Ok(())
+}
+
+/// Ends memberships, and keeps for each what the room looked like.
+async fn leave(
+    tx: &Tx,
+    app: &AppId,
+    room: &Room,
+    leaving: &[&str],
+    now: Time,
+) -> Result<(), Fail> {
+    let leave = tx.prepare_cached(LEAVE).await?;
+    let remember = tx.prepare_cached(REMEMBER_LEFT).await?;
+    let (app, id) = (app.as_str(), room.id.as_str());
+    tx.execute(
+        &leave,
+        &[
+            &app,
+            &id,
+            &leaving,
+            &now.0,
+            &big(room.head.seq),
+            &rev_of(room),
+            &room.changed_at.0,
+        ],
+    )
+    .await?;
+    tx.execute(&remember, &[&app, &id, &leaving]).await?;
+    Ok(())
+}
+
+/// Ends every membership of a room that is being deleted: nobody keeps a view of it.
+pub(crate) async fn end_all(tx: &Tx, app: &AppId, room: &Room, now: Time) -> Result<(), Fail> {
+    let end = tx.prepare_cached(END_ALL).await?;
+    let forget = tx.prepare_cached(FORGET_ALL_LEFT).await?;
+    let (app, id) = (app.as_str(), room.id.as_str());
+    tx.execute(
+        &end,
+        &[
+            &app,
+            &id,
+            &now.0,
+            &big(room.head.seq),
+            &rev_of(room),
+            &room.changed_at.0,
+        ],
+    )
+    .await?;
+    tx.execute(&forget, &[&app, &id]).await?;
+    Ok(())
+}
+
+/// Members and memberships of these users, side by side.
+pub(crate) async fn named(
+    tx: &Tx,
+    app: &AppId,
+    room: &RoomId,
+    users: &[&str],
+) -> Result<(Vec<Member>, Vec<Membership>), Fail> {
+    let named = tx.prepare_cached(NAMED).await?;
+    let found = tx
+        .query(&named, &[&app.as_str(), &room.as_str(), &users])
+        .await?;
+    let (mut members, mut memberships) = (Vec::new(), Vec::new());
+    for row in &found {
+        let mut cells = Cells::of(row);
+        members.push(cells.member()?);
+        memberships.push(cells.membership()?);
+    }
+    Ok((members, memberships))
+}
+
+/// Those among the named whose membership the change changes, each once.
+async fn affected<'a>(
+    tx: &Tx,
+    change: &'a ChangeMembers,
+    users: &'a [UserId],
+    adding: bool,
+) -> Result<Vec<&'a UserId>, Fail> {
+    let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    let states = tx.prepare_cached(STATES).await?;
+    let found = tx
+        .query(&states, &[&change.app.as_str(), &change.room.as_str(), &ids])
+        .await?;
+    let mut active = BTreeSet::new();
+    for row in &found {
+        let mut cells = Cells::of(row);
+        let user = cells.user_id()?;
+        if cells.word(MemberState::parse)? == MemberState::Active {
+            active.insert(user);
+        }
+    }
+    let distinct: BTreeSet<&UserId> = users.iter().collect();
+    let affected = distinct
+        .into_iter()
+        .filter(|user| active.contains(*user) != adding);
+    Ok(affected.collect())
+}
+
+impl PostgresStore {
+    pub(crate) async fn change_members_once(
+        &self,
+        change: &ChangeMembers,
+    ) -> Result<ChangeMembersOutcome, Fail> {
+        let tx = Tx::begin(self.reads.get().await?);
+        let outcome = change_within(&tx, change).await?;
+        match &outcome {
+            ChangeMembersOutcome::Changed(_) => tx.commit().await?,
+            _ => tx.rollback().await?,
+        }
+        Ok(outcome)
+    }
+
+    pub(crate) async fn members_page(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Fail> {
+        let client = self.reads.get().await?;
+        let page = client.prepare_cached(PAGE).await?;
+        let after = after.map_or("", UserId::as_str);
+        let limit = rows(limit, 0);
+        let found = client
+            .query(&page, &[&app.as_str(), &room.as_str(), &after, &limit])
+            .await?;
+        found.iter().map(|row| Cells::of(row).member()).collect()
+    }
+
+    pub(crate) async fn among_once(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fail> {
+        let client = self.reads.get().await?;
+        let among = client.prepare_cached(AMONG).await?;
+        let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        let found = client
+            .query(&among, &[&app.as_str(), &room.as_str(), &ids])
+            .await?;
+        found.iter().map(|row| Cells::of(row).user_id()).collect()
+    }
+}
+
+async fn change_within(tx: &Tx, change: &ChangeMembers) -> Result<ChangeMembersOutcome, Fail> {
+    let app = &change.app;
+    let room = rooms::lock(tx, app, &change.room).await?;
+    let Some(room) = room.filter(|room| room.deleted_at.is_none()) else {
+        return Ok(ChangeMembersOutcome::RoomNotFound);
+    };
+    if !rooms::guard_holds(tx, app, &room, &change.guard).await? {
+        return Ok(ChangeMembersOutcome::GuardMoved);
+    }
+    let (users, role) = match &change.change {
+        MemberChange::Add { users, role } => (users, Some(*role)),
+        MemberChange::Remove { users } => (users, None),
+    };
+    let affected = affected(tx, change, users, role.is_some()).await?;
+    if affected.is_empty() {
+        return Ok(ChangeMembersOutcome::Changed(Box::new(MembersChanged {
+            room,
+            members: Vec::new(),
+            memberships: Vec::new(),
+            announced: None,
+        })));
+    }
+    let count = i32::try_from(affected.len()).unwrap_or(i32::MAX);
+    let room_for = limits::ROOM_MEMBERS_MAX.saturating_sub(room.member_count);
+    if role.is_some() && affected.len() > room_for as usize {
+        return Ok(ChangeMembersOutcome::TooMany);
+    }
+    let update = tx.prepare_cached(COUNT).await?;
+    let by = if role.is_some() { count } else { -count };
+    let row = tx
+        .query_one(
+            &update,
+            &[&app.as_str(), &room.id.as_str(), &by, &role.is_none()],
+        )
+        .await?;
+    let room = Cells::of(&row).room()?;
+    let ids: Vec<&str> = affected.iter().map(|user| user.as_str()).collect();
+    if let Some(role) = role {
+        users::make_bare(tx, affected.iter().map(|user| (app, *user)), change.now).await?;
+        let joining: Vec<Joining<'_>> = affected
+            .iter()
+            .map(|user| (*user, role, MemberState::Active))
+            .collect();
+        join(tx, app, &room, &joining, change.now).await?;
+    } else {
+        leave(tx, app, &room, &ids, change.now).await?;
+    }
+    let announced = announce(tx, change, &room).await?;
+    let (members, memberships) = named(tx, app, &room.id, &ids).await?;
+    Ok(ChangeMembersOutcome::Changed(Box::new(MembersChanged {
+        room,
+        members,
+        memberships,
+        announced,
+    })))
+}
+
+async fn announce(
+    tx: &Tx,
+    change: &ChangeMembers,
+    room: &Room,
+) -> Result<Option<Appended>, Fail> {
+    let Some(message) = &change.announce else {
+        return Ok(None);
+    };
+    let append = Append {
+        app: change.app.clone(),
+        room: change.room.clone(),
+        guard: Guard {
+            room_policy_rev: room.policy_rev,
+            member: None,
+        },
+        message: message.clone(),
+        now: change.now,
+    };
+    match append_within(tx, &append).await? {
+        AppendOutcome::Stored(appended) => Ok(Some(*appended)),
+        // Its id was used before: what it would say was said.
+        _ => Ok(None),
+    }
+}

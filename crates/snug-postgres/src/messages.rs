@@ -1,0 +1,513 @@
+//! Messages and read cursors: the statements of an append, and the reads.
+//!
+//! Statements after the one that locks the rooms see what was committed before the lock, because
+//! under READ COMMITTED each takes its own snapshot. They may therefore be sent in one flight, but
+//! never be joined into the locking statement, whose snapshot is older than its wait.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use snug_core::ids::{AppId, MessageId, RoomId, UserId};
+use snug_core::model::{CustomJson, Head, Membership, Message, Time};
+use snug_core::ports::{
+    Append, AppendOutcome, HistoryQuery, KeyHit, MessageStore, StoreError, StoreResult,
+};
+
+use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
+
+use crate::PostgresStore;
+use crate::append::{Cursor, Loaded, LockedRoom, Stored};
+use crate::pool::{Fail, Tx, bounded};
+use crate::rows::{
+    Cells, big, db_time, head_columns, membership_columns, message_columns, rows,
+};
+
+/// What to do about a room that another transaction holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Leave it out.
+    Skip,
+    Wait,
+}
+
+macro_rules! lock_rooms {
+    ($how:literal) => {
+        concat!(
+            "SELECT i.n, r.deleted_at IS NULL, r.policy_rev, r.last_time, ",
+            head_columns!("r"),
+            " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS i(app, room, n)
+              JOIN rooms r ON r.app = i.app AND r.id = i.room
+              ORDER BY r.app, r.id FOR UPDATE OF r",
+            $how
+        )
+    };
+}
+const KEYS: &str = concat!(
+    "SELECT i.n, g.hash, ",
+    message_columns!(),
+    " FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS i(app, room, id, n)
+      JOIN messages g ON g.app = i.app AND g.room = i.room AND g.id = i.id"
+);
+/// Memberships with what an append wants to know about the cursor at `up_to`.
+macro_rules! lock_members {
+    ($how:literal) => {
+        concat!(
+            "SELECT i.n, c.seq,
+               coalesce((SELECT g.counted FROM messages g
+                 WHERE g.app = i.app AND g.room = i.room AND g.seq <= c.seq
+                 ORDER BY g.seq DESC LIMIT 1), 0),
+               coalesce((SELECT g.own_no FROM messages g
+                 WHERE g.app = i.app AND g.room = i.room AND g.sender = i.user_id AND g.behind
+                   AND g.seq > m.read_seq AND g.seq <= c.seq
+                 ORDER BY g.seq DESC LIMIT 1), 0),
+               NOT EXISTS (SELECT FROM messages g
+                 WHERE g.app = i.app AND g.room = i.room AND g.seq > c.seq AND g.seq <= r.seq
+                   AND g.sender IS DISTINCT FROM i.user_id), ",
+            membership_columns!(),
+            " FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+                 WITH ORDINALITY AS i(app, room, user_id, up_to, n)
+              JOIN rooms r ON r.app = i.app AND r.id = i.room
+              JOIN members m ON m.app = i.app AND m.room = i.room AND m.user_id = i.user_id
+              CROSS JOIN LATERAL (SELECT greatest(m.read_seq, least(i.up_to, r.seq)) AS seq) c
+              ORDER BY m.app, m.room, m.user_id FOR UPDATE OF m",
+            $how
+        )
+    };
+}
+const CLOCK: &str = concat!("SELECT ", db_time!());
+const INSERT: &str = "INSERT INTO messages (app, room, seq, id, rev, first_rev, sender, kind, text,
+      custom, silent, counted, own_no, behind, hash, created_at)
+    SELECT app, room, seq, id, rev, rev, sender, kind, text, custom, silent, counted, own_no,
+      behind, hash, created_at
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
+      $7::text[], $8::text[], $9::text[], $10::boolean[], $11::bigint[], $12::bigint[],
+      $13::boolean[], $14::bytea[], $15::bigint[])
+    AS i(app, room, seq, id, rev, sender, kind, text, custom, silent, counted, own_no, behind,
+      hash, created_at)";
+const HEADS: &str = "UPDATE rooms r SET seq = i.seq, rev = i.rev, counted = i.counted,
+      activity_at = i.at, last_time = i.at, changed_at = $10, preview_seq = i.seq,
+      preview_sender = i.sender, preview_kind = i.kind, preview_text = i.text, preview_at = i.at
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+      $7::text[], $8::text[], $9::text[])
+    AS i(app, room, seq, rev, counted, at, sender, kind, text)
+    WHERE r.app = i.app AND r.id = i.room";
+const CURSORS: &str = "UPDATE members m SET read_seq = i.read_seq, read_count = i.read_count,
+      read_rev = i.read_rev, own_count = i.own_count, read_own = i.read_own, changed_at = $9
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+      $7::bigint[], $8::bigint[])
+    AS i(app, room, user_id, read_seq, read_count, read_rev, own_count, read_own)
+    WHERE m.app = i.app AND m.room = i.room AND m.user_id = i.user_id";
+
+/// Locks the rooms of a batch in their order and reads what deciding needs: one flight.
+pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loaded, Fail> {
+    let (lock_rooms, lock_members) = match held {
+        Held::Skip => (lock_rooms!(" SKIP LOCKED"), lock_members!(" SKIP LOCKED")),
+        Held::Wait => (lock_rooms!(""), lock_members!("")),
+    };
+    let lock_rooms = tx.prepare_cached(lock_rooms).await?;
+    let keys = tx.prepare_cached(KEYS).await?;
+    let lock_members = tx.prepare_cached(lock_members).await?;
+    let clock = tx.prepare_cached(CLOCK).await?;
+
+    let apps: Vec<&str> = batch.iter().map(|a| a.app.as_str()).collect();
+    let rooms: Vec<&str> = batch.iter().map(|a| a.room.as_str()).collect();
+    let ids: Vec<&str> = batch.iter().map(|a| a.message.id.as_str()).collect();
+    let distinct: BTreeSet<(&AppId, &RoomId)> = batch.iter().map(|a| (&a.app, &a.room)).collect();
+    let room_keys: Vec<(&AppId, &RoomId)> = distinct.into_iter().collect();
+    let locked_apps: Vec<&str> = room_keys.iter().map(|(app, _)| app.as_str()).collect();
+    let locked_rooms: Vec<&str> = room_keys.iter().map(|(_, room)| room.as_str()).collect();
+    let wanted = wanted(batch);
+    let member_apps: Vec<&str> = wanted.iter().map(|w| apps[w.place]).collect();
+    let member_rooms: Vec<&str> = wanted.iter().map(|w| rooms[w.place]).collect();
+    let member_users: Vec<&str> = wanted.iter().map(|w| w.user.as_str()).collect();
+    let up_to: Vec<i64> = wanted.iter().map(|w| w.up_to).collect();
+
+    let (room_rows, key_rows, member_rows, clock_row) = tokio::try_join!(
+        async { tx.query(&lock_rooms, &[&locked_apps, &locked_rooms]).await },
+        async { tx.query(&keys, &[&apps, &rooms, &ids]).await },
+        async {
+            let wanted: [&(dyn ToSql + Sync); 4] =
+                [&member_apps, &member_rooms, &member_users, &up_to];
+            tx.query(&lock_members, &wanted).await
+        },
+        tx.query_one(&clock, &[]),
+    )?;
+    let mut loaded = Loaded {
+        rooms: HashMap::with_capacity(room_keys.len()),
+        cursors: vec![None; batch.len()],
+        stamp: Cells::of(&clock_row).time()?,
+        strangers: BTreeSet::new(),
+    };
+    for row in &room_rows {
+        let mut cells = Cells::of(row);
+        let (app, room) = room_keys[place(&mut cells)?];
+        let (living, policy_rev) = (cells.next()?, cells.number()?);
+        let (last_time, head) = (cells.time()?, cells.head()?);
+        let locked = LockedRoom::new(room.clone(), living, policy_rev, head, last_time);
+        loaded.rooms.insert((app.clone(), room.clone()), locked);
+    }
+    for row in &key_rows {
+        let mut cells = Cells::of(row);
+        let append = batch[place(&mut cells)?];
+        let hash = cells.payload_hash()?;
+        let message = cells.message()?;
+        if let Some(room) = room_of(&mut loaded, append) {
+            room.add_key(KeyHit { hash, message });
+        }
+    }
+    for row in &member_rows {
+        let mut cells = Cells::of(row);
+        let want = &wanted[place(&mut cells)?];
+        let cursor = Cursor {
+            seq: cells.number()?,
+            count: cells.number()?,
+            own: cells.number()?,
+            clear: cells.next()?,
+        };
+        let membership = cells.membership()?;
+        if want.is_sender {
+            loaded.cursors[want.place] = Some(cursor);
+        }
+        if let Some(room) = room_of(&mut loaded, batch[want.place]) {
+            room.add_member(membership);
+        }
+    }
+    Ok(loaded)
+}
+
+fn room_of<'a>(loaded: &'a mut Loaded, append: &Append) -> Option<&'a mut LockedRoom> {
+    loaded
+        .rooms
+        .get_mut(&(append.app.clone(), append.room.clone()))
+}
+
+/// WITH ORDINALITY counts from 1.
+fn place(cells: &mut Cells<'_>) -> Result<usize, Fail> {
+    let n = cells.number()?;
+    usize::try_from(n.saturating_sub(1)).map_err(|_| Fail::Broken("no such place".to_owned()))
+}
+
+/// A membership that deciding needs.
+struct Wanted<'a> {
+    place: usize,
+    user: &'a UserId,
+    up_to: i64,
+    is_sender: bool,
+}
+
+fn wanted<'a>(batch: &[&'a Append]) -> Vec<Wanted<'a>> {
+    let mut wanted = Vec::with_capacity(batch.len());
+    for (place, append) in batch.iter().enumerate() {
+        let sender = append.message.sender.as_ref();
+        if let Some(user) = sender {
+            wanted.push(Wanted {
+                place,
+                user,
+                up_to: big(append.message.read_up_to.unwrap_or(0)),
+                is_sender: true,
+            });
+        }
+        if let Some((user, _)) = &append.guard.member
+            && sender != Some(user)
+        {
+            wanted.push(Wanted {
+                place,
+                user,
+                up_to: 0,
+                is_sender: false,
+            });
+        }
+    }
+    wanted
+}
+
+/// Writes what was decided; with `commit` the commit goes out in the same flight.
+///
+/// The statements are prepared first: from there on nothing waits before it sends, so they reach
+/// the database in the order in which they stand here, the commit last.
+pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), Fail> {
+    let finish = async {
+        if commit {
+            tx.batch_execute("COMMIT").await?;
+        }
+        Ok::<(), Fail>(())
+    };
+    if loaded.rooms.values().all(|room| room.stored.is_empty()) {
+        return finish.await;
+    }
+    let insert = tx.prepare_cached(INSERT).await?;
+    let heads = tx.prepare_cached(HEADS).await?;
+    let cursors = tx.prepare_cached(CURSORS).await?;
+    if !loaded.strangers.is_empty() {
+        let users = loaded.strangers.iter().map(|(app, user)| (app, user));
+        crate::users::make_bare(tx, users, loaded.stamp).await?;
+    }
+    tokio::try_join!(
+        insert_messages(tx, &insert, loaded),
+        update_heads(tx, &heads, loaded),
+        update_cursors(tx, &cursors, loaded),
+        finish,
+    )?;
+    Ok(())
+}
+
+async fn insert_messages(tx: &Tx, insert: &Statement, loaded: &Loaded) -> Result<(), Fail> {
+    let stored: Vec<(&AppId, &Stored)> = loaded
+        .rooms
+        .iter()
+        .flat_map(|((app, _), room)| room.stored.iter().map(move |s| (app, s)))
+        .collect();
+    fn column<'a, T>(
+        stored: &[(&'a AppId, &'a Stored)],
+        of: impl Fn(&'a Message) -> T,
+    ) -> Vec<T> {
+        stored.iter().map(|(_, s)| of(&s.message)).collect()
+    }
+    let apps: Vec<&str> = stored.iter().map(|(app, _)| app.as_str()).collect();
+    let rooms = column(&stored, |m| m.room.as_str());
+    let seqs = column(&stored, |m| big(m.seq));
+    let ids = column(&stored, |m| m.id.as_str());
+    let revs = column(&stored, |m| big(m.rev));
+    let senders = column(&stored, |m| m.sender.as_ref().map(UserId::as_str));
+    let kinds = column(&stored, |m| m.kind.as_str());
+    let texts = column(&stored, |m| m.text.as_deref());
+    let customs = column(&stored, |m| m.custom.as_ref().map(CustomJson::as_str));
+    let silents = column(&stored, |m| m.silent);
+    let counts = column(&stored, |m| big(m.count));
+    let own_nos: Vec<i64> = stored.iter().map(|(_, s)| big(s.own_no)).collect();
+    let behinds: Vec<bool> = stored.iter().map(|(_, s)| s.behind).collect();
+    let hashes: Vec<&[u8]> = stored.iter().map(|(_, s)| s.hash.0.as_slice()).collect();
+    let times = column(&stored, |m| m.created_at.0);
+    tx.execute(
+        insert,
+        &[
+            &apps, &rooms, &seqs, &ids, &revs, &senders, &kinds, &texts, &customs, &silents,
+            &counts, &own_nos, &behinds, &hashes, &times,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn update_heads(tx: &Tx, update: &Statement, loaded: &Loaded) -> Result<(), Fail> {
+    let changed = || loaded.rooms.iter().filter(|(_, room)| !room.stored.is_empty());
+    let heads = || changed().map(|(_, room)| &room.head);
+    let previews = || heads().filter_map(|head| head.preview.as_ref());
+    let apps: Vec<&str> = changed().map(|((app, _), _)| app.as_str()).collect();
+    let rooms: Vec<&str> = changed().map(|((_, room), _)| room.as_str()).collect();
+    let seqs: Vec<i64> = heads().map(|head| big(head.seq)).collect();
+    let revs: Vec<i64> = heads().map(|head| big(head.rev)).collect();
+    let counts: Vec<i64> = heads().map(|head| big(head.count)).collect();
+    let times: Vec<i64> = heads().map(|head| head.activity_at.0).collect();
+    let senders: Vec<Option<&str>> = previews()
+        .map(|p| p.sender.as_ref().map(UserId::as_str))
+        .collect();
+    let kinds: Vec<&str> = previews().map(|p| p.kind.as_str()).collect();
+    let texts: Vec<Option<&str>> = previews().map(|p| p.text.as_deref()).collect();
+    tx.execute(
+        update,
+        &[
+            &apps, &rooms, &seqs, &revs, &counts, &times, &senders, &kinds, &texts,
+            &loaded.stamp.0,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn update_cursors(tx: &Tx, update: &Statement, loaded: &Loaded) -> Result<(), Fail> {
+    let touched: Vec<(&AppId, &RoomId, &Membership)> = loaded
+        .rooms
+        .iter()
+        .flat_map(|((app, id), room)| room.touched().map(move |mine| (app, id, mine)))
+        .collect();
+    let column = |of: fn(&Membership) -> u64| -> Vec<i64> {
+        touched.iter().map(|(_, _, mine)| big(of(mine))).collect()
+    };
+    let apps: Vec<&str> = touched.iter().map(|(app, _, _)| app.as_str()).collect();
+    let rooms: Vec<&str> = touched.iter().map(|(_, room, _)| room.as_str()).collect();
+    let users: Vec<&str> = touched.iter().map(|(_, _, m)| m.user.as_str()).collect();
+    tx.execute(
+        update,
+        &[
+            &apps,
+            &rooms,
+            &users,
+            &column(|m| m.read_seq),
+            &column(|m| m.read_count),
+            &column(|m| m.read_rev),
+            &column(|m| m.own_count),
+            &column(|m| m.read_own),
+            &loaded.stamp.0,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// One append inside a transaction that goes on (a first message, an announcement).
+pub(crate) async fn append_within(tx: &Tx, append: &Append) -> Result<AppendOutcome, Fail> {
+    let mut loaded = load(tx, &[append], Held::Wait).await?;
+    let outcome = loaded.decide(0, append, false);
+    write(tx, &loaded, false).await?;
+    Ok(outcome.unwrap_or(AppendOutcome::RoomNotFound))
+}
+
+const BY_KEY: &str = concat!(
+    "SELECT g.hash, ",
+    message_columns!(),
+    " FROM messages g WHERE g.app = $1 AND g.room = $2 AND g.id = $3"
+);
+macro_rules! page {
+    ($order:literal) => {
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages g WHERE g.app = $1 AND g.room = $2
+                AND g.seq >= (SELECT r.min_seq FROM rooms r WHERE r.app = $1 AND r.id = $2)
+                AND g.seq > $3 AND g.seq < $4 ORDER BY g.seq ",
+            $order,
+            " LIMIT $5"
+        )
+    };
+}
+const LOCK_POSITION: &str = concat!(
+    "SELECT ",
+    head_columns!("r"),
+    " FROM rooms r WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL FOR SHARE"
+);
+const MOVE: &str = concat!(
+    "UPDATE members m SET read_seq = c.seq, read_rev = r.rev, changed_at = ",
+    db_time!(),
+    ", read_count = coalesce((SELECT g.counted FROM messages g
+         WHERE g.app = $1 AND g.room = $2 AND g.seq <= c.seq ORDER BY g.seq DESC LIMIT 1), 0),
+       read_own = greatest(m.read_own, (SELECT g.own_no FROM messages g
+         WHERE g.app = $1 AND g.room = $2 AND g.sender = $3 AND g.behind
+           AND g.seq > m.read_seq AND g.seq <= c.seq ORDER BY g.seq DESC LIMIT 1))
+     FROM rooms r CROSS JOIN LATERAL (SELECT least($4, r.seq) AS seq) c
+     WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL
+       AND m.app = $1 AND m.room = $2 AND m.user_id = $3 AND m.state = 'active'
+       AND m.read_seq < c.seq"
+);
+const MINE: &str = concat!(
+    "SELECT ",
+    membership_columns!(),
+    " FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = $3 AND m.state = 'active'"
+);
+
+impl PostgresStore {
+    async fn history_page(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        query: &HistoryQuery,
+    ) -> Result<Vec<Message>, Fail> {
+        let client = self.reads.get().await?;
+        let ascending = query.after.is_some();
+        let page = if ascending { page!("ASC") } else { page!("DESC") };
+        let page = client.prepare_cached(page).await?;
+        let above = big(query.above.max(query.after.unwrap_or(0)));
+        let below = query.before.map_or(i64::MAX, big);
+        let limit = rows(query.limit, 0);
+        let found = client
+            .query(&page, &[&app.as_str(), &room.as_str(), &above, &below, &limit])
+            .await?;
+        let mut messages = found
+            .iter()
+            .map(|row| Cells::of(row).message())
+            .collect::<Result<Vec<_>, _>>()?;
+        if !ascending {
+            messages.reverse();
+        }
+        Ok(messages)
+    }
+
+    /// The room's lock is shared: cursors move side by side, but no append comes between the rev
+    /// that is written and the commit, so a sync from that rev on never misses the move.
+    async fn move_cursor_once(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        seq: u64,
+    ) -> Result<Option<(Membership, Head, bool)>, Fail> {
+        let tx = Tx::begin(self.reads.get().await?);
+        let lock = tx.prepare_cached(LOCK_POSITION).await?;
+        let move_it = tx.prepare_cached(MOVE).await?;
+        let mine = tx.prepare_cached(MINE).await?;
+        let (app, room, user) = (app.as_str(), room.as_str(), user.as_str());
+        let seq = big(seq);
+        let (head, moved, mine, ()) = tokio::try_join!(
+            async { tx.query_opt(&lock, &[&app, &room]).await },
+            async { tx.execute(&move_it, &[&app, &room, &user, &seq]).await },
+            async { tx.query_opt(&mine, &[&app, &room, &user]).await },
+            tx.batch_execute("COMMIT"),
+        )?;
+        tx.committed();
+        let (Some(head), Some(mine)) = (head, mine) else {
+            return Ok(None);
+        };
+        let (mine, head) = (Cells::of(&mine).membership()?, Cells::of(&head).head()?);
+        Ok(Some((mine, head, moved > 0)))
+    }
+
+    async fn by_key(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        id: &MessageId,
+    ) -> Result<Option<KeyHit>, Fail> {
+        let client = self.reads.get().await?;
+        let by_key = client.prepare_cached(BY_KEY).await?;
+        let row = client
+            .query_opt(&by_key, &[&app.as_str(), &room.as_str(), &id.as_str()])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut cells = Cells::of(&row);
+        Ok(Some(KeyHit {
+            hash: cells.payload_hash()?,
+            message: cells.message()?,
+        }))
+    }
+}
+
+#[async_trait]
+impl MessageStore for PostgresStore {
+    async fn append_message(&self, append: Append) -> StoreResult<AppendOutcome> {
+        // Known before the queue, so that it does not spoil the batch it would travel in.
+        if append.message.text.as_ref().is_some_and(|t| t.contains('\0')) {
+            return Err(StoreError::Broken("U+0000 in a message's text".to_owned()));
+        }
+        self.gather.append(append).await
+    }
+
+    async fn message_by_key(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        id: &MessageId,
+    ) -> StoreResult<Option<KeyHit>> {
+        Ok(bounded(|| self.by_key(app, room, id)).await?)
+    }
+
+    async fn history(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        query: &HistoryQuery,
+    ) -> StoreResult<Vec<Message>> {
+        Ok(bounded(|| self.history_page(app, room, query)).await?)
+    }
+
+    async fn move_cursor(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        seq: u64,
+        _now: Time,
+    ) -> StoreResult<Option<(Membership, Head, bool)>> {
+        Ok(bounded(|| self.move_cursor_once(app, room, user, seq)).await?)
+    }
+}

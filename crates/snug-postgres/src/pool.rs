@@ -1,0 +1,240 @@
+//! Connections: getting one in bounded time, a transaction that cannot leak, what a failure
+//! means, and the bounded retry of what the database asks to be retried. No table is named here.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
+    RecyclingMethod, Runtime, Timeouts,
+};
+use futures_util::FutureExt;
+use snug_core::limits;
+use snug_core::ports::StoreError;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls};
+
+/// Opening a connection takes no longer; a database that does not answer is told at once.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// The longest wait for one of our own connections to come free.
+const WAIT_LIMIT: Duration = Duration::from_secs(2);
+/// The longest call, with its retries: a transaction and a little for the way.
+pub(crate) const CALL_LIMIT: Duration = Duration::from_millis(limits::TRANSACTION_MS_MAX + 1_000);
+/// How often a call is tried when the database asks for a retry.
+const TRIES_MAX: u32 = 8;
+
+/// Ack means durable: a server set to lie about the commit is told not to, for our connections.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Why a try failed.
+#[derive(Debug)]
+pub(crate) enum Fail {
+    Database(tokio_postgres::Error),
+    Pool(PoolError),
+    /// A row that cannot be, or a value that the database cannot hold.
+    Broken(String),
+    /// No answer within [`CALL_LIMIT`].
+    Late,
+}
+
+impl From<tokio_postgres::Error> for Fail {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<PoolError> for Fail {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
+    }
+}
+
+impl Fail {
+    /// The database rolled back because of others and asks to do it again.
+    pub(crate) fn asks_again(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        matches!(
+            error.code(),
+            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+        )
+    }
+
+    /// Caused by what was asked, not by the database's state: of a batch, only one is to blame.
+    pub(crate) fn is_of_the_request(&self) -> bool {
+        matches!(self.meaning(), StoreError::Broken(_))
+    }
+
+    pub(crate) fn meaning(&self) -> StoreError {
+        match self {
+            Self::Broken(why) => StoreError::Broken(why.clone()),
+            Self::Late => StoreError::Unavailable("no answer in time".to_owned()),
+            Self::Pool(error) => StoreError::Unavailable(error.to_string()),
+            Self::Database(error) => match error.as_db_error() {
+                // The message names tables and columns; the detail would name customers' values.
+                Some(said) if is_misuse(said.code()) => {
+                    StoreError::Broken(format!("{}: {}", said.code().code(), said.message()))
+                }
+                Some(said) => StoreError::Unavailable(said.message().to_owned()),
+                None if error.is_closed() => StoreError::Unavailable("disconnected".to_owned()),
+                None => StoreError::Unavailable(error.to_string()),
+            },
+        }
+    }
+}
+
+/// Classes of SQLSTATE that say that a statement or a value is wrong, by the standard's table;
+/// everything else is the database's own state (down, full, read-only, cancelled).
+fn is_misuse(code: &SqlState) -> bool {
+    matches!(
+        &code.code()[..2],
+        "0A" | "21" | "22" | "23" | "42" | "44" | "XX"
+    )
+}
+
+impl From<Fail> for StoreError {
+    fn from(fail: Fail) -> Self {
+        fail.meaning()
+    }
+}
+
+/// Makes a pool. It opens nothing yet.
+pub(crate) fn pool(url: &str, size: usize) -> Result<Pool, Fail> {
+    let mut config: Config = url
+        .parse()
+        .map_err(|error| Fail::Broken(format!("the database's URL: {error}")))?;
+    let options = format!("{} {}", config.get_options().unwrap_or_default(), options());
+    config
+        .options(options.trim())
+        .application_name("snug")
+        .connect_timeout(CONNECT_LIMIT)
+        .tcp_user_timeout(CALL_LIMIT)
+        .keepalives_idle(Duration::from_secs(10))
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(2);
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    // The one place where a TLS connector goes in; until then a URL may not demand one.
+    if !matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer) {
+        return Err(Fail::Broken("the database's URL: no TLS yet".to_owned()));
+    }
+    let manager = Manager::from_config(config, NoTls, recycling);
+    Pool::builder(manager)
+        .max_size(size)
+        .runtime(Runtime::Tokio1)
+        .timeouts(Timeouts {
+            wait: Some(WAIT_LIMIT),
+            create: Some(CONNECT_LIMIT),
+            recycle: Some(CONNECT_LIMIT),
+        })
+        .post_create(Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                let done = client.batch_execute(DURABLE).await;
+                done.map_err(HookError::Backend)
+            })
+        }))
+        .build()
+        .map_err(|error| Fail::Broken(error.to_string()))
+}
+
+/// Every statement of ours finds its rows by an index; the planner may not think otherwise while
+/// it has no statistics of a young table, because the plan is kept.
+fn options() -> String {
+    let limit = limits::TRANSACTION_MS_MAX;
+    format!(
+        "-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit} \
+         -c default_transaction_isolation=read\\ committed -c timezone=UTC -c jit=off \
+         -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    )
+}
+
+/// A transaction. Dropped without a commit (a failure, or a call nobody waits for any more) it
+/// closes its connection, and the database rolls back: a connection in an unknown state never
+/// goes back to the pool.
+#[derive(Debug)]
+pub(crate) struct Tx {
+    object: Option<Object>,
+}
+
+impl Tx {
+    /// Begins without waiting: the next statement goes out right behind, in the same flight. If
+    /// BEGIN could not be sent the connection is gone, and so every later statement fails too.
+    pub(crate) fn begin(object: Object) -> Self {
+        Self::begin_as(object, "BEGIN")
+    }
+
+    /// All statements see one snapshot.
+    pub(crate) fn begin_snapshot(object: Object) -> Self {
+        Self::begin_as(object, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    }
+
+    fn begin_as(object: Object, statement: &str) -> Self {
+        drop(object.batch_execute(statement).now_or_never());
+        Self {
+            object: Some(object),
+        }
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), Fail> {
+        self.batch_execute("COMMIT").await?;
+        drop(self.object.take());
+        Ok(())
+    }
+
+    /// For a COMMIT that was sent along with the last statements, and succeeded with them all.
+    pub(crate) fn committed(mut self) {
+        drop(self.object.take());
+    }
+
+    /// Ends a transaction that wrote nothing worth keeping.
+    pub(crate) async fn rollback(mut self) -> Result<(), Fail> {
+        self.batch_execute("ROLLBACK").await?;
+        drop(self.object.take());
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        self.object.as_ref().expect("open until consumed")
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// Tries until it succeeds, fails for good, or the time is up.
+pub(crate) async fn bounded<T, F, Fut>(mut attempt: F) -> Result<T, Fail>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Fail>>,
+{
+    let tries = async {
+        let mut left = TRIES_MAX;
+        loop {
+            left -= 1;
+            match attempt().await {
+                Err(fail) if fail.asks_again() && left > 0 => {
+                    tracing::debug!(?fail, "the database asks for a retry");
+                }
+                other => return other,
+            }
+        }
+    };
+    match tokio::time::timeout(CALL_LIMIT, tries).await {
+        Ok(done) => done,
+        Err(_) => Err(Fail::Late),
+    }
+}

@@ -1,0 +1,377 @@
+//! Rows to domain values and back. Columns are read in the order in which the lists here name
+//! them; a list and its reader stand side by side.
+
+use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
+use snug_core::model::{
+    CloseReason, CustomJson, DirectKey, Head, Member, MemberState, Membership, Message,
+    MessageKind, Operator, OperatorRole, Preview, Role, Room, RoomKind, Session, Time, User,
+};
+use snug_core::ports::PayloadHash;
+use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
+
+use crate::pool::Fail;
+
+/// The database's own time in nanoseconds.
+macro_rules! db_time {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
+    };
+}
+macro_rules! head_columns {
+    ($t:literal) => {
+        concat!(
+            $t, ".seq, ", $t, ".rev, ", $t, ".members_rev, ", $t, ".counted, ", $t,
+            ".activity_at, ", $t, ".preview_seq, ", $t, ".preview_sender, ", $t,
+            ".preview_kind, ", $t, ".preview_text, ", $t, ".preview_at"
+        )
+    };
+}
+macro_rules! room_columns {
+    () => {
+        concat!(
+            "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
+             r.description, r.custom, r.creator, r.frozen, r.created_at, r.changed_at, \
+             r.deleted_at, r.epoch, r.min_seq, r.min_rev, r.policy_rev, r.member_count, ",
+            crate::rows::head_columns!("r")
+        )
+    };
+}
+/// What a room looked like to who left it; all null when the row is missing.
+macro_rules! left_columns {
+    () => {
+        concat!(
+            "l.name, l.avatar, l.description, l.custom, l.frozen, l.changed_at, \
+             l.member_count, ",
+            crate::rows::head_columns!("l")
+        )
+    };
+}
+macro_rules! membership_columns {
+    () => {
+        "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
+         m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
+         m.changed_at"
+    };
+}
+macro_rules! user_columns {
+    () => {
+        "u.id, u.name, u.avatar, u.locale, u.custom, u.session_custom, u.deactivated_at, \
+         u.created_at, u.changed_at"
+    };
+}
+/// A member as others see one: `m` joined with `u`.
+macro_rules! member_columns {
+    () => {
+        concat!(
+            "m.role, m.state, m.joined_at, m.read_seq, m.rev, ",
+            crate::rows::user_columns!()
+        )
+    };
+}
+macro_rules! message_columns {
+    () => {
+        "g.id, g.room, g.seq, g.rev, g.first_rev, g.sender, g.kind, g.text, g.custom, g.silent, \
+         g.counted, g.created_at, g.deleted_at"
+    };
+}
+macro_rules! session_columns {
+    () => {
+        "s.id, s.user_id, s.device, s.created_at, s.ttl_seconds, s.expires_at, s.closed_at, s.close_reason"
+    };
+}
+macro_rules! operator_columns {
+    () => {
+        "o.id, o.email, o.password_hash, o.role, o.created_at"
+    };
+}
+pub(crate) use {
+    db_time, head_columns, left_columns, member_columns, membership_columns, message_columns,
+    operator_columns, room_columns, session_columns, user_columns,
+};
+
+type Read<T> = Result<T, Fail>;
+
+/// Reads a row's columns one after the other.
+pub(crate) struct Cells<'a> {
+    row: &'a Row,
+    at: usize,
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn of(row: &'a Row) -> Self {
+        Self { row, at: 0 }
+    }
+
+    pub(crate) fn next<T: FromSql<'a>>(&mut self) -> Read<T> {
+        let value = self.row.try_get(self.at)?;
+        self.at += 1;
+        Ok(value)
+    }
+
+    pub(crate) fn number(&mut self) -> Read<u64> {
+        u64::try_from(self.next::<i64>()?).map_err(|_| broken("a number below zero"))
+    }
+
+    fn number_or_none(&mut self) -> Read<Option<u64>> {
+        let number = self.next::<Option<i64>>()?;
+        number
+            .map(u64::try_from)
+            .transpose()
+            .map_err(|_| broken("a number below zero"))
+    }
+
+    pub(crate) fn time(&mut self) -> Read<Time> {
+        Ok(Time(self.next()?))
+    }
+
+    pub(crate) fn time_or_none(&mut self) -> Read<Option<Time>> {
+        Ok(self.next::<Option<i64>>()?.map(Time))
+    }
+
+    pub(crate) fn word<T>(&mut self, parse: fn(&str) -> Option<T>) -> Read<T> {
+        let text: &str = self.next()?;
+        parse(text).ok_or_else(|| broken("a word nobody knows"))
+    }
+
+    pub(crate) fn app(&mut self) -> Read<AppId> {
+        Ok(AppId::from_stored(self.next()?))
+    }
+
+    pub(crate) fn room_id(&mut self) -> Read<RoomId> {
+        Ok(RoomId::from_stored(self.next()?))
+    }
+
+    pub(crate) fn user_id(&mut self) -> Read<UserId> {
+        Ok(UserId::from_stored(self.next()?))
+    }
+
+    fn user_or_none(&mut self) -> Read<Option<UserId>> {
+        Ok(self.next::<Option<&str>>()?.map(UserId::from_stored))
+    }
+
+    fn custom(&mut self) -> Read<Option<CustomJson>> {
+        let text: Option<String> = self.next()?;
+        text.map(CustomJson::from_stored)
+            .transpose()
+            .map_err(|_| broken("custom JSON that is none"))
+    }
+
+    pub(crate) fn hash(&mut self) -> Read<[u8; 32]> {
+        let bytes: &[u8] = self.next()?;
+        bytes
+            .try_into()
+            .map_err(|_| broken("a hash that is no SHA-256"))
+    }
+
+    pub(crate) fn head(&mut self) -> Read<Head> {
+        Ok(Head {
+            seq: self.number()?,
+            rev: self.number()?,
+            members_rev: self.number()?,
+            count: self.number()?,
+            activity_at: self.time()?,
+            preview: self.preview()?,
+        })
+    }
+
+    fn preview(&mut self) -> Read<Option<Preview>> {
+        let Some(seq) = self.number_or_none()? else {
+            self.at += 4;
+            return Ok(None);
+        };
+        Ok(Some(Preview {
+            seq,
+            sender: self.user_or_none()?,
+            kind: self.word(MessageKind::parse)?,
+            text: self.next()?,
+            created_at: self.time()?,
+        }))
+    }
+
+    pub(crate) fn room(&mut self) -> Read<Room> {
+        Ok(Room {
+            id: self.room_id()?,
+            kind: self.word(RoomKind::parse)?,
+            direct: self.direct()?,
+            name: self.next()?,
+            avatar: self.next()?,
+            description: self.next()?,
+            custom: self.custom()?,
+            creator: self.user_or_none()?,
+            frozen: self.next()?,
+            created_at: self.time()?,
+            changed_at: self.time()?,
+            deleted_at: self.time_or_none()?,
+            epoch: self.next()?,
+            min_seq: self.number()?,
+            min_rev: self.number()?,
+            policy_rev: self.number()?,
+            member_count: self.member_count()?,
+            head: self.head()?,
+        })
+    }
+
+    fn member_count(&mut self) -> Read<u32> {
+        u32::try_from(self.next::<i32>()?).map_err(|_| broken("a count below zero"))
+    }
+
+    fn direct(&mut self) -> Read<Option<DirectKey>> {
+        let (low, high) = (self.user_or_none()?, self.user_or_none()?);
+        let context: Option<String> = self.next()?;
+        Ok(match (low, high, context) {
+            (Some(low), Some(high), Some(context)) => Some(DirectKey { low, high, context }),
+            _ => None,
+        })
+    }
+
+    /// Dresses `room` as it was when its reader left, if there is such a view.
+    pub(crate) fn dress_left(&mut self, room: &mut Room) -> Read<bool> {
+        let (name, avatar, description) = (self.next()?, self.next()?, self.next()?);
+        let custom = self.custom()?;
+        let Some(frozen) = self.next::<Option<bool>>()? else {
+            self.at += 12;
+            return Ok(false);
+        };
+        room.name = name;
+        room.avatar = avatar;
+        room.description = description;
+        room.custom = custom;
+        room.frozen = frozen;
+        room.changed_at = self.time()?;
+        room.member_count = self.member_count()?;
+        room.head = self.head()?;
+        Ok(true)
+    }
+
+    pub(crate) fn membership(&mut self) -> Read<Membership> {
+        let user = self.user_id()?;
+        self.membership_of(user)
+    }
+
+    pub(crate) fn membership_or_none(&mut self) -> Read<Option<Membership>> {
+        match self.user_or_none()? {
+            Some(user) => self.membership_of(user).map(Some),
+            None => {
+                self.at += 14;
+                Ok(None)
+            }
+        }
+    }
+
+    fn membership_of(&mut self, user: UserId) -> Read<Membership> {
+        Ok(Membership {
+            user,
+            role: self.word(Role::parse)?,
+            state: self.word(MemberState::parse)?,
+            joined_at: self.time()?,
+            left_at: self.time_or_none()?,
+            left_seq: self.number_or_none()?,
+            rev: self.number()?,
+            policy_rev: self.number()?,
+            visible_after_seq: self.number()?,
+            read_seq: self.number()?,
+            read_count: self.number()?,
+            read_rev: self.number()?,
+            own_count: self.number()?,
+            read_own: self.number()?,
+            changed_at: self.time()?,
+        })
+    }
+
+    pub(crate) fn user(&mut self) -> Read<User> {
+        Ok(User {
+            id: self.user_id()?,
+            name: self.next()?,
+            avatar: self.next()?,
+            locale: self.next()?,
+            custom: self.custom()?,
+            session_custom: self.custom()?,
+            deactivated_at: self.time_or_none()?,
+            created_at: self.time()?,
+            changed_at: self.time()?,
+        })
+    }
+
+    pub(crate) fn member(&mut self) -> Read<Member> {
+        let role = self.word(Role::parse)?;
+        let state = self.word(MemberState::parse)?;
+        let joined_at = self.time()?;
+        let (read_seq, rev) = (self.number()?, self.number()?);
+        Ok(Member {
+            user: self.user()?,
+            role,
+            state,
+            joined_at,
+            read_seq,
+            rev,
+        })
+    }
+
+    pub(crate) fn message(&mut self) -> Read<Message> {
+        Ok(Message {
+            id: MessageId::from_stored(self.next()?),
+            room: self.room_id()?,
+            seq: self.number()?,
+            rev: self.number()?,
+            first_rev: self.number()?,
+            sender: self.user_or_none()?,
+            kind: self.word(MessageKind::parse)?,
+            text: self.next()?,
+            custom: self.custom()?,
+            silent: self.next()?,
+            count: self.number()?,
+            created_at: self.time()?,
+            deleted_at: self.time_or_none()?,
+        })
+    }
+
+    pub(crate) fn payload_hash(&mut self) -> Read<PayloadHash> {
+        Ok(PayloadHash(self.hash()?))
+    }
+
+    pub(crate) fn session(&mut self) -> Read<Session> {
+        let id = SessionId::from_stored(self.next()?);
+        let user = self.user_id()?;
+        let device = DeviceId::from_stored(self.next()?);
+        let (created_at, ttl_seconds) = (self.time()?, self.number()?);
+        let expires_at = self.time()?;
+        let closed_at = self.time_or_none()?;
+        let reason: Option<&str> = self.next()?;
+        let reason = reason.and_then(CloseReason::parse);
+        Ok(Session {
+            id,
+            user,
+            device,
+            created_at,
+            ttl_seconds,
+            expires_at,
+            closed: closed_at.zip(reason),
+        })
+    }
+
+    pub(crate) fn operator(&mut self) -> Read<Operator> {
+        Ok(Operator {
+            id: OperatorId::from_stored(self.next()?),
+            email: self.next()?,
+            password_hash: self.next()?,
+            role: self.word(OperatorRole::parse)?,
+            created_at: self.time()?,
+        })
+    }
+}
+
+fn broken(why: &str) -> Fail {
+    Fail::Broken(why.to_owned())
+}
+
+/// A number as the database holds it. Those of ours never reach the end of its range; those that
+/// callers ask about may ("everything before 2^64 - 1"), and mean the end.
+pub(crate) fn big(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A page's length, plus `more` to see whether something follows.
+pub(crate) fn rows(limit: usize, more: usize) -> i64 {
+    i64::try_from(limit.saturating_add(more)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,84 @@
+//! The suite that says what a store is, on PostgreSQL.
+
+use std::sync::Arc;
+
+use snug_core::conformance;
+use snug_core::ports::Store;
+use snug_postgres::{PostgresConfig, PostgresStore};
+use snug_testkit::PgServer;
+
+/// A store on an empty database of its own.
+async fn empty_store() -> Arc<dyn Store> {
+    let url = PgServer::shared().create_database();
+    let config = PostgresConfig {
+        pool_size: 8,
+        ..PostgresConfig::new(&url, [7; 16])
+    };
+    PostgresStore::connect(config).await.expect("connect")
+}
+
+async fn run(section: &str) {
+    let store = empty_store().await;
+    conformance::run_each(conformance::section(section), async || store.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apps() {
+    run("apps").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users() {
+    run("users").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions() {
+    run("sessions").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms() {
+    run("rooms").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members() {
+    run("members").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages() {
+    run("messages").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors() {
+    run("cursors").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists() {
+    run("lists").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sync() {
+    run("sync").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn catch_up() {
+    run("catch_up").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn races() {
+    run("races").await;
+}
+
+/// These speak of the whole install: an empty one each.
+#[tokio::test(flavor = "multi_thread")]
+async fn operators() {
+    conformance::run_each(conformance::FRESH_CASES.to_vec(), empty_store).await;
+}
