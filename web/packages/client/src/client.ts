@@ -15,6 +15,7 @@ import { backoff, DEFAULT_BOUNDS } from './backoff.js';
 import { Connection } from './connection.js';
 import type { Context } from './context.js';
 import { deviceId } from './device.js';
+import type { RoomEntry } from './entry.js';
 import { Cell, Emitter } from './observable.js';
 import { asSnugError, passing, SnugError } from './problem.js';
 import { addresses, closeSession } from './rest.js';
@@ -79,7 +80,7 @@ export class SnugClient implements Client {
       {
         hello: (hello) => this.#hello(hello),
         online: () => this.#online(),
-        event: (name, payload) => this.#event(name as EventName, payload),
+        event: (name, payload) => this.#event(name as EventName, payload as Events[EventName]),
         rested: (state) => this.#rested(state),
       },
     );
@@ -239,74 +240,70 @@ export class SnugClient implements Client {
     for (const store of this.#stores.values()) store.forget(gone);
   }
 
-  #event<E extends EventName>(name: E, payload: unknown): void {
-    // An event that this version does not know is not an error.
-    (EVENTS as Record<string, (client: Parties, payload: never) => void>)[name]?.(
-      {
-        list: this.#list,
-        store: (room) => this.#stores.get(room),
-        emit: this.#context.emit,
-      },
-      payload as never,
-    );
+  #event(name: EventName, payload: Events[EventName]): void {
+    // Every event but the session's own is of one room.
+    if (!('room' in payload)) {
+      if ('expires_at' in payload) {
+        this.#emitter.emit('session.expiring', { expiresAt: Date.parse(payload.expires_at) });
+      }
+      return;
+    }
+    const id = payload.room;
+    const entry = this.#list.entry(id);
+    const store = this.#stores.get(id);
+    const change = ROOM_EVENTS[name]?.(entry, store?.wanted ? store : undefined, payload as never);
+    if (entry.waiting) this.#list.lookUp();
+    if (change) this.#emitter.emit('room', { room: id, ...change });
   }
 }
 
-interface Parties {
-  list: RoomListStore;
-  store(room: string): RoomStore | undefined;
-  emit: Context['emit'];
-}
-
+type Change = Omit<ClientEvents['room'], 'room'>;
 type Handlers = {
-  [E in Exclude<EventName, 'hello' | 'error'>]: (to: Parties, event: Events[E]) => void;
+  [E in EventName]?: (
+    entry: RoomEntry,
+    open: RoomStore | undefined,
+    event: Events[E],
+  ) => Change | undefined | void;
 };
 
-const EVENTS: Handlers = {
-  'room.head': ({ list, store }, head) => {
-    list.head(head);
-    store(head.room)?.headMoved(head.rev);
+/** To the open room, which keeps the order; else to the entry that the list shows. */
+const ROOM_EVENTS: Handlers = {
+  'room.head': (entry, open, head) => {
+    entry.applyHead(head);
+    open?.headMoved(head.rev);
   },
-  'room.mine': ({ list, store }, { room, mine }) => {
-    list.mine(room, mine);
-    store(room)?.touch();
+  'room.mine': (entry, open, { mine }) => {
+    entry.applyMine(mine);
+    open?.touch();
   },
-  'message.new': ({ list, store }, event) => {
-    const { room, rev, members_rev, message, user } = event;
-    const open = store(room);
-    if (open?.wanted) open.messageNew(event);
-    else list.entry(room).applyMessage(message, rev, members_rev, user ?? undefined);
+  'message.new': (entry, open, event) => {
+    if (open) open.messageNew(event);
+    else entry.applyMessage(event.message, event.rev, event.members_rev, event.user ?? undefined);
   },
-  'room.changed': ({ list, store, emit }, event) => {
-    const open = store(event.room);
-    if (open?.wanted) open.roomChanged(event);
-    else list.entry(event.room).applyRoom(event.room_object);
-    emit('room', { room: event.room, change: 'changed' });
+  'room.changed': (entry, open, event) => {
+    if (open) open.roomChanged(event);
+    else entry.applyRoom(event.room_object);
+    return { change: 'changed' };
   },
-  'members.changed': ({ list, store, emit }, event) => {
-    const open = store(event.room);
-    if (open?.wanted) open.membersChanged(event);
-    else list.entry(event.room).applyMembers(event.members, event.member_count);
-    emit('room', { room: event.room, change: 'changed' });
+  'members.changed': (entry, open, event) => {
+    if (open) open.membersChanged(event);
+    else entry.applyMembers(event.members, event.member_count);
+    return { change: 'changed' };
   },
-  'room.joined': ({ list, store, emit }, { room, rev, room_object }) => {
-    const entry = list.entry(room);
+  'room.joined': (entry, open, { rev, room_object }) => {
     if (!entry.moved(rev)) return;
     entry.applyRoom(room_object, true);
-    store(room)?.joined();
-    emit('room', { room, change: 'joined' });
+    open?.joined();
+    return { change: 'joined' };
   },
-  'room.left': ({ list, store, emit }, { room, rev, reason }) => {
-    const entry = list.entry(room);
+  'room.left': (entry, open, { rev, reason }) => {
     if (!entry.moved(rev)) return;
     entry.left();
-    store(room)?.left(reason);
-    emit('room', { room, change: 'left', reason });
+    open?.left(reason);
+    return { change: 'left', reason };
   },
-  read: ({ store }, event) => store(event.room)?.read(event),
-  typing: ({ store }, event) => store(event.room)?.typed(event),
-  'session.expiring': ({ emit }, { expires_at }) =>
-    emit('session.expiring', { expiresAt: Date.parse(expires_at) }),
+  read: (_, open, event) => open?.read(event),
+  typing: (_, open, event) => open?.typed(event),
 };
 
 /** A group without an id of its own would be made twice. */

@@ -15,7 +15,8 @@ import { Link } from './link.js';
 import { Cell } from './observable.js';
 import { asSnugError, ConfigurationError, passing, SnugError } from './problem.js';
 import { networkGone, watchPage } from './signals.js';
-import type { Tokens } from './tokens.js';
+import { Timer } from './timer.js';
+import { SERVER_KEY_FIX, type Tokens } from './tokens.js';
 import type { ConnectionState, Transport } from './types.js';
 
 /** Up this long, a connection counts as good and the back-off starts anew. */
@@ -23,6 +24,13 @@ const STABLE_MS = 10_000;
 const WAIT_MS = 15_000;
 /** Failures before the first success after which the integrator is told. */
 const FIRST_FAILURES = 3;
+
+/** What the integrator can do about a close; any other close is no set-up problem. */
+const FIXES: Record<string, string> = {
+  server_key_in_browser: SERVER_KEY_FIX,
+  token_invalid: 'Open the session on this server, for this app, and pass its token on unchanged.',
+  origin_refused: 'Add the origin of this page to the origins of the app in the panel.',
+};
 
 export interface ConnectionSettings {
   url: string;
@@ -42,19 +50,13 @@ export interface ConnectionEvents {
   rested(state: ConnectionState): void;
 }
 
-interface Waiter {
-  resolve(): void;
-  reject(error: Error): void;
-}
-
 export class Connection {
   readonly state = new Cell<ConnectionState>({ status: 'idle' });
   readonly #settings: ConnectionSettings;
   readonly #events: ConnectionEvents;
-  readonly #waiters = new Set<Waiter>();
   #tokens: Tokens;
   #link: Link | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer();
   #unwatch: (() => void) | undefined;
   /** Makes the callbacks of an abandoned attempt harmless. */
   #attemptId = 0;
@@ -75,10 +77,7 @@ export class Connection {
   }
 
   get #resting(): boolean {
-    return this.#attemptRests(this.state.getSnapshot());
-  }
-
-  #attemptRests({ status, retryAt }: ConnectionState): boolean {
+    const { status, retryAt } = this.state.getSnapshot();
     if (status === 'misconfigured') return retryAt === undefined;
     return status === 'idle' || status === 'closed' || status === 'expired';
   }
@@ -120,24 +119,21 @@ export class Connection {
 
   /** Resolves at once when online; rejects when the machine rests or time is up. */
   whenOnline(): Promise<void> {
-    if (this.online) return Promise.resolve();
-    if (this.#resting) return Promise.reject(this.#restError());
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        reject(passing('not_connected', 'The server could not be reached in time.'));
-      }, WAIT_MS);
-      const waiter: Waiter = {
-        resolve: () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        reject: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
+      const timer = new Timer();
+      const look = () => {
+        if (this.online) resolve();
+        else if (this.#resting) reject(this.#restError());
+        else return;
+        stop();
+        timer.clear();
       };
-      this.#waiters.add(waiter);
+      const stop = this.state.subscribe(look);
+      timer.set(WAIT_MS, () => {
+        stop();
+        reject(passing('not_connected', 'The server could not be reached in time.'));
+      });
+      look();
     });
   }
 
@@ -156,7 +152,7 @@ export class Connection {
   #begin(code: string): void {
     const attempt = this.#leave();
     const status = this.#everOnline || this.#failures > 0 ? 'reconnecting' : 'connecting';
-    this.#turn(networkGone() ? { status: 'offline', code } : { status, code });
+    this.state.set(networkGone() ? { status: 'offline', code } : { status, code });
     this.#tokens.get().then(
       (token) => {
         if (attempt === this.#attemptId) this.#open(token);
@@ -187,7 +183,7 @@ export class Connection {
         new ConfigurationError(
           'unreachable',
           `${url} could not be opened: ${error}.`,
-          'Give `url` as the https address of your Snug server, and let `connect-src` of the page allow it.',
+          'Give `url` as the address of your Snug server and allow it in `connect-src`.',
         ),
       );
     }
@@ -200,7 +196,7 @@ export class Connection {
     this.#bounds = hello.reconnect;
     this.#events.hello(hello);
     const attempt = this.#attemptId;
-    this.#turn({ status: 'online', code: 'hello' });
+    this.state.set({ status: 'online', code: 'hello' });
     // A subscriber may have closed it.
     if (attempt === this.#attemptId) this.#events.online();
   }
@@ -234,35 +230,15 @@ export class Connection {
 
   #stayAway(closeCode: number, problem?: Problem): void {
     this.#tokens.forget();
-    const detail = problem?.detail;
-    const code = problem?.code;
-    if (code === 'server_key_in_browser') {
-      this.#misconfigured(
-        new ConfigurationError(
-          code,
-          detail ?? 'A server key was used from a page.',
-          'Rotate the key, keep it on your backend, and give the page a session token.',
-        ),
-      );
-    } else if (closeCode === 4204) {
-      this.#misconfigured(
-        new ConfigurationError(
-          'token_invalid',
-          detail ?? 'The server does not know this token.',
-          'Check that the token was opened on this server for this app, and is passed on unchanged.',
-        ),
-      );
-    } else if (closeCode === 4205) {
-      this.#misconfigured(
-        new ConfigurationError(
-          'origin_refused',
-          detail ?? 'The app does not allow this page’s origin.',
-          `Add ${typeof location === 'undefined' ? 'the page’s origin' : location.origin} to the app's origins in the panel.`,
-        ),
-      );
-    } else {
-      this.#rest({ status: 'closed', code: closeName(closeCode), detail });
-    }
+    const name = closeName(closeCode);
+    const code = problem?.code === 'server_key_in_browser' ? problem.code : name;
+    const fix = FIXES[code];
+    const detail = problem?.detail ?? `The server said ${code}.`;
+    this.#rest(
+      fix
+        ? { status: 'misconfigured', code, detail, fix }
+        : { status: 'closed', code, detail: problem?.detail },
+    );
   }
 
   #tokenFailed(error: unknown): void {
@@ -271,7 +247,7 @@ export class Connection {
     } else if (error instanceof SnugError && !error.retryable) {
       const fix =
         error.code === 'token_expired'
-          ? 'Open a new session on your backend, or give `tokenUrl` or a function as token source.'
+          ? 'Open a new session on your backend, or give `tokenUrl` or a function.'
           : 'Log in again.';
       this.#rest({ status: 'expired', code: error.code, detail: error.detail, fix });
     } else {
@@ -288,26 +264,26 @@ export class Connection {
     const unreachable =
       !this.#everOnline && this.#failures >= FIRST_FAILURES && code === 'connection_lost';
     if (networkGone()) {
-      this.#turn({ status: 'offline', code, detail, retryAt });
+      this.state.set({ status: 'offline', code, detail, retryAt });
     } else if (unreachable) {
       const http = url.replace(/^ws/, 'http').replace(/\/v1\/socket$/, '/healthz');
-      this.#turn({
+      this.state.set({
         status: 'misconfigured',
         code: 'unreachable',
         detail: `No connection to ${url}.`,
-        fix: `Open ${http} to see whether the server runs, and check \`url\` and the page's connect-src.`,
+        fix: `Open ${http} to see whether it runs; check \`url\` and \`connect-src\`.`,
         retryAt,
       });
     } else {
-      this.#turn({ status: 'reconnecting', code, detail, retryAt });
+      this.state.set({ status: 'reconnecting', code, detail, retryAt });
     }
     if (attempt !== this.#attemptId) return; // A subscriber closed or restarted it.
-    this.#timer = setTimeout(() => this.#begin(code), wait);
+    this.#timer.set(wait, () => this.#begin(code));
   }
 
   /** The page came back, or the network did: waiting longer helps nobody. */
   #wake(): void {
-    if (this.#timer !== undefined) this.#begin('wake');
+    if (this.#timer.running) this.#begin('wake');
     else this.#link?.check();
   }
 
@@ -319,30 +295,18 @@ export class Connection {
     this.#leave();
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#turn(state);
+    this.state.set(state);
     this.#events.rested(state);
   }
 
   /** Abandons link, timer and attempt; answers the next attempt's number. */
   #leave(): number {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.clear();
     const link = this.#link;
     this.#link = undefined;
     this.#attemptId++;
     link?.drop();
     return this.#attemptId;
-  }
-
-  #turn(state: ConnectionState): void {
-    this.state.set(state);
-    if (state.status !== 'online' && !this.#attemptRests(state)) return;
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) {
-      if (state.status === 'online') waiter.resolve();
-      else waiter.reject(this.#restError());
-    }
   }
 
   #restError(): Error {

@@ -2,6 +2,7 @@
 // caller's own view, each merged so that repeats and old news do no harm.
 import type { Head, Member, Message, Mine, Preview, Room, User } from '@snug/protocol';
 import type { Context } from './context.js';
+import { Timer } from './timer.js';
 import type { RoomView } from './types.js';
 
 /** How long an own message may wait for the own cursor that belongs to it. */
@@ -23,7 +24,8 @@ export class RoomEntry {
   /** What came before the room object it belongs to. */
   #early: { head?: Head; mine?: Mine } = {};
   #view: RoomView | undefined;
-  #held: { unread: number; skew: number; timer: ReturnType<typeof setTimeout> } | undefined;
+  #held: { unread: number; skew: number } | undefined;
+  readonly #heldFor = new Timer();
 
   constructor(id: string, context: Context, changed: () => void) {
     this.id = id;
@@ -242,20 +244,19 @@ export class RoomEntry {
    * apart, in either order; until both are here the count of before is shown.
    */
   #balance(heads: number): void {
-    this.#held ??= {
-      unread: this.unread,
-      skew: 0,
-      timer: setTimeout(() => {
+    if (!this.#held) {
+      this.#held = { unread: this.unread, skew: 0 };
+      this.#heldFor.set(OWN_CURSOR_MS, () => {
         this.#releaseUnread();
         this.touch();
-      }, OWN_CURSOR_MS),
-    };
+      });
+    }
     this.#held.skew += heads;
     if (this.#held.skew === 0) this.#releaseUnread();
   }
 
   #releaseUnread(): void {
-    clearTimeout(this.#held?.timer);
+    this.#heldFor.clear();
     this.#held = undefined;
   }
 }

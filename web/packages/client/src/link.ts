@@ -2,6 +2,7 @@
 // is noticed. What happens after the end is the connection's concern.
 import type { AnswerOf, Hello, Op, Problem, RequestOf, ServerFrame } from '@snug/protocol';
 import { fromProblem, passing } from './problem.js';
+import { Timer } from './timer.js';
 import type { Transport, TransportConnection, TransportTarget } from './types.js';
 
 const OPEN_TIMEOUT_MS = 15_000;
@@ -29,7 +30,7 @@ export class Link {
   readonly #now: () => number;
   readonly #waiting = new Map<string, Waiting>();
   #socket: TransportConnection | undefined;
-  #timer: ReturnType<typeof setTimeout>;
+  readonly #timer = new Timer();
   #nextId = 1;
   #heardAt: number;
   #livenessMs = 35_000;
@@ -46,7 +47,7 @@ export class Link {
     this.#events = events;
     this.#now = now;
     this.#heardAt = now();
-    this.#timer = setTimeout(() => this.#end(1006), OPEN_TIMEOUT_MS);
+    this.#timer.set(OPEN_TIMEOUT_MS, () => this.#end(1006));
     this.#socket = transport.open(target, {
       opened: () => {},
       received: (text) => this.#received(text),
@@ -123,18 +124,17 @@ export class Link {
 
   /** One timer, set anew only when it fires: hearing something costs no timer. */
   #watch(): void {
-    clearTimeout(this.#timer);
     const bound = this.#livenessMs * QUIET_SHARE;
     const quiet = this.#now() - this.#heardAt;
     if (quiet >= bound) this.check();
     const next = quiet >= bound ? bound : bound - quiet;
-    this.#timer = setTimeout(() => this.#watch(), next);
+    this.#timer.set(next, () => this.#watch());
   }
 
   #end(code: number, closeSocket = true, silent = false): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     const lost = passing('connection_lost', 'The connection broke before the answer.');
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer);

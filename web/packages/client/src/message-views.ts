@@ -7,9 +7,8 @@ import type { MessageView } from './types.js';
 
 interface Cached {
   of: Message | OutboxItem;
-  sender: User | undefined;
-  read: boolean;
-  status: MessageView['status'];
+  /** What else the view shows; compared one by one. */
+  shows: readonly unknown[];
   view: MessageView;
 }
 
@@ -26,74 +25,68 @@ export class MessageViews {
     outbox: readonly OutboxItem[],
     readByOthers: number,
   ): MessageView[] {
+    const me = this.#context.me();
     const next = new Map<string, Cached>();
-    const views: MessageView[] = [];
-    const add = (cached: Cached) => {
-      next.set(cached.of.id, cached);
-      views.push(cached.view);
+    const add = (of: Message | OutboxItem, shows: unknown[], make: () => MessageView) => {
+      const old = this.#cache.get(of.id);
+      const same = old?.of === of && shows.every((value, at) => value === old.shows[at]);
+      next.set(of.id, same ? old : { of, shows, view: make() });
     };
-    const stored = new Set<string>();
-    for (const message of messages) {
-      stored.add(message.id);
-      add(this.#sent(message, readByOthers));
+    for (const item of outbox) {
+      const sender = this.#user(me);
+      add(item, [sender, item.status], () => localView(item, sender));
     }
-    for (const item of outbox) if (!stored.has(item.id)) add(this.#local(item));
+    const waiting = [...next];
+    next.clear();
+    for (const message of messages) {
+      const own = message.sender != null && message.sender === me;
+      const sender = this.#user(message.sender);
+      const read = own && message.seq <= readByOthers;
+      add(message, [sender, read], () => sentView(message, own, sender, read));
+    }
+    for (const [id, cached] of waiting) if (!next.has(id)) next.set(id, cached);
     this.#cache = next;
-    return views;
+    return [...next.values()].map(({ view }) => view);
   }
 
   clear(): void {
     this.#cache.clear();
   }
 
-  #sent(message: Message, readByOthers: number): Cached {
-    const me = this.#context.me();
-    const own = message.sender != null && message.sender === me;
-    const sender = this.#user(message.sender);
-    const read = own && message.seq <= readByOthers;
-    const cached = this.#cache.get(message.id);
-    if (cached?.of === message && cached.sender === sender && cached.read === read) return cached;
-    const view: MessageView = {
-      id: message.id,
-      seq: message.seq,
-      own,
-      sender: sender ?? (message.sender == null ? undefined : { id: message.sender }),
-      kind: message.kind,
-      text: message.text ?? undefined,
-      custom: message.custom ?? undefined,
-      createdAt: Date.parse(message.created_at),
-      status: 'sent',
-      readByOthers: read,
-      deleted: message.deleted ?? undefined,
-    };
-    if (message.kind === 'system') view.system = systemOf(message.custom);
-    return { of: message, sender, read, status: 'sent', view };
-  }
-
-  #local(item: OutboxItem): Cached {
-    const me = this.#context.me();
-    const sender = this.#user(me);
-    const { id, message, createdAt, status, problem } = item;
-    const cached = this.#cache.get(id);
-    if (cached?.of === item && cached.sender === sender && cached.status === status) return cached;
-    const view: MessageView = {
-      id,
-      own: true,
-      sender: sender ?? (me === undefined ? undefined : { id: me }),
-      kind: message.kind ?? (message.text === undefined ? 'custom' : 'text'),
-      text: message.text,
-      custom: message.custom,
-      createdAt,
-      status,
-      problem,
-      readByOthers: false,
-    };
-    return { of: item, sender, read: false, status, view };
-  }
-
   #user(id: string | null | undefined): User | undefined {
     return id == null ? undefined : this.#context.users.get(id);
   }
+}
+
+function sentView(
+  message: Message,
+  own: boolean,
+  sender: User | undefined,
+  readByOthers: boolean,
+): MessageView {
+  const { id, seq, kind, text, custom, created_at, deleted } = message;
+  const author = message.sender;
+  return {
+    id,
+    seq,
+    own,
+    sender: sender ?? (author == null ? undefined : { id: author }),
+    kind,
+    text: text ?? undefined,
+    custom: custom ?? undefined,
+    createdAt: Date.parse(created_at),
+    status: 'sent',
+    readByOthers,
+    deleted: deleted ?? undefined,
+    system: kind === 'system' ? systemOf(custom) : undefined,
+  };
+}
+
+function localView(item: OutboxItem, sender: User | undefined): MessageView {
+  const { id, message, createdAt, status, problem } = item;
+  const { text, custom, kind = text === undefined ? 'custom' : 'text' } = message;
+  const readByOthers = false;
+  return { id, own: true, sender, kind, text, custom, createdAt, status, problem, readByOthers };
 }
 
 function systemOf(custom: Custom | undefined): MessageView['system'] {

@@ -68,18 +68,20 @@ export class Derived<T> implements Readable<T> {
 }
 
 export class Emitter<Events> {
-  readonly #callbacks = new Map<keyof Events, Set<(payload: never) => void>>();
+  readonly #callbacks = new Map<keyof Events, ((payload: never) => void)[]>();
 
   on<E extends keyof Events>(event: E, callback: (payload: Events[E]) => void): () => void {
     const own = (payload: Events[E]) => callback(payload);
-    const set = this.#callbacks.get(event) ?? new Set();
-    this.#callbacks.set(event, set);
-    set.add(own);
-    return () => void set.delete(own);
+    const others = this.#callbacks.get(event) ?? [];
+    this.#callbacks.set(event, [...others, own]);
+    return () => {
+      const left = this.#callbacks.get(event)!.filter((other) => other !== own);
+      this.#callbacks.set(event, left);
+    };
   }
 
   emit<E extends keyof Events>(event: E, payload: Events[E]): void {
-    for (const callback of [...(this.#callbacks.get(event) ?? [])]) {
+    for (const callback of this.#callbacks.get(event) ?? []) {
       guarded(() => (callback as (payload: Events[E]) => void)(payload));
     }
   }

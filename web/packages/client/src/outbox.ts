@@ -5,6 +5,7 @@ import type { Message, RequestOf } from '@snug/protocol';
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
 import type { Context } from './context.js';
 import { asSnugError, SnugError } from './problem.js';
+import { Timer } from './timer.js';
 import type { Outgoing, ProblemView } from './types.js';
 
 /** Refusals that may pass are repeated this often before the user is asked. */
@@ -37,7 +38,7 @@ export class Outbox {
   readonly #events: OutboxEvents;
   #entries: Entry[] = [];
   #sending = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer();
 
   constructor(room: string, context: Context, events: OutboxEvents) {
     this.#room = room;
@@ -105,8 +106,7 @@ export class Outbox {
 
   /** Everything is given up: the user logged out or changed. */
   clear(error: Error): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.clear();
     const entries = this.#entries;
     this.#entries = [];
     for (const entry of entries) entry.reject(error);
@@ -114,7 +114,7 @@ export class Outbox {
 
   /** Goes on, if there is a connection and something to send. */
   pump(): void {
-    if (this.#sending || this.#timer !== undefined || !this.#context.online()) return;
+    if (this.#sending || this.#timer.running || !this.#context.online()) return;
     const entry = this.#entries.find(({ status }) => status === 'pending');
     if (!entry) return;
     this.#sending = true;
@@ -146,10 +146,7 @@ export class Outbox {
     if (error.code === 'connection_lost' || error.code === 'not_connected') return;
     if (error.retryable && ++entry.tries < TRIES) {
       const wait = backoff(entry.tries, DEFAULT_BOUNDS, () => this.#context.random());
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.pump();
-      }, error.retryAfterMs ?? wait);
+      this.#timer.set(error.retryAfterMs ?? wait, () => this.pump());
       return;
     }
     entry.status = 'failed';

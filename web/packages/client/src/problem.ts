@@ -6,25 +6,22 @@ import type { ConfigurationCode, ProblemView } from './types.js';
 /** A refused or lost request. `code` is one of the protocol's, or `timeout`, `connection_lost`, `not_connected`, `closed`. */
 export class SnugError extends Error {
   override readonly name = 'SnugError';
-  readonly code: string;
-  readonly detail: string;
+  declare readonly code: string;
+  declare readonly detail: string;
   /** Whether the same request may succeed later. */
-  readonly retryable: boolean;
-  readonly field?: string;
-  readonly retryAfterMs?: number;
+  declare readonly retryable: boolean;
+  declare readonly field?: string;
+  declare readonly retryAfterMs?: number;
+  readonly #view: ProblemView;
 
   constructor(problem: ProblemView) {
     super(`${problem.code}: ${problem.detail}`);
-    this.code = problem.code;
-    this.detail = problem.detail;
-    this.retryable = problem.retryable;
-    this.field = problem.field;
-    this.retryAfterMs = problem.retryAfterMs;
+    this.#view = Object.assign(this, problem) && problem;
   }
 
+  /** The same as a plain object, for snapshots. */
   view(): ProblemView {
-    const { code, detail, retryable, field, retryAfterMs } = this;
-    return { code, detail, retryable, field, retryAfterMs };
+    return this.#view;
   }
 }
 
@@ -41,12 +38,13 @@ export class ConfigurationError extends Error {
 }
 
 export function fromProblem(problem: Problem): SnugError {
+  const { code, detail, retryable, field, retry_after_ms } = problem;
   return new SnugError({
-    code: problem.code,
-    detail: problem.detail,
-    retryable: problem.retryable,
-    field: problem.field ?? undefined,
-    retryAfterMs: problem.retry_after_ms ?? undefined,
+    code,
+    detail,
+    retryable,
+    field: field ?? undefined,
+    retryAfterMs: retry_after_ms ?? undefined,
   });
 }
 
@@ -60,5 +58,5 @@ export function asSnugError(error: unknown): SnugError {
   if (error instanceof ConfigurationError) {
     return new SnugError({ code: error.code, detail: error.message, retryable: false });
   }
-  return passing('internal', error instanceof Error ? error.message : String(error));
+  return passing('internal', String(error));
 }

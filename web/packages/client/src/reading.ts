@@ -3,6 +3,7 @@
 import type { Mine } from '@snug/protocol';
 import type { Context } from './context.js';
 import { asSnugError } from './problem.js';
+import { Timer } from './timer.js';
 
 const COALESCE_MS = 150;
 
@@ -11,7 +12,7 @@ export class Reading {
   readonly #context: Context;
   readonly #answered: (mine: Mine) => void;
   #wanted = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer();
   #asking = false;
 
   constructor(room: string, context: Context, answered: (mine: Mine) => void) {
@@ -27,16 +28,12 @@ export class Reading {
   }
 
   flush(): void {
-    if (this.#wanted === 0 || this.#asking || !this.#context.online()) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#ask();
-    }, COALESCE_MS);
+    if (!this.#wanted || this.#asking || this.#timer.running || !this.#context.online()) return;
+    this.#timer.set(COALESCE_MS, () => this.#ask());
   }
 
   clear(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.clear();
     this.#wanted = 0;
   }
 

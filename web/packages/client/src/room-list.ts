@@ -1,10 +1,11 @@
 // The rooms of the user, latest activity first: loaded by page, kept by heads,
 // caught up by the user's cursor. It holds every entry, listed or not.
-import type { Head, Mine, Room, RoomPage } from '@snug/protocol';
+import type { Room, RoomPage } from '@snug/protocol';
 import type { Context } from './context.js';
 import { RoomEntry } from './entry.js';
 import { Derived } from './observable.js';
 import { asSnugError } from './problem.js';
+import { Timer } from './timer.js';
 import type { ProblemView, RoomList, RoomListSnapshot, RoomView } from './types.js';
 
 const PAGE = 30;
@@ -21,7 +22,7 @@ export class RoomListStore implements RoomList {
   #next: string | undefined;
   #cursor: string | undefined;
   #work: Promise<void> | undefined;
-  #gather: ReturnType<typeof setTimeout> | undefined;
+  readonly #gather = new Timer();
   #unread = 0;
   #age = 0;
 
@@ -68,16 +69,6 @@ export class RoomListStore implements RoomList {
     return this.#sync();
   }
 
-  head(head: Head): void {
-    const entry = this.entry(head.room);
-    entry.applyHead(head);
-    if (!entry.room) this.#lookUp();
-  }
-
-  mine(room: string, mine: Mine): void {
-    this.entry(room).applyMine(mine);
-  }
-
   /** Names changed: views are built anew. */
   stale(): void {
     for (const entry of this.#entries.values()) entry.stale();
@@ -86,8 +77,7 @@ export class RoomListStore implements RoomList {
 
   forget(): void {
     this.#age++;
-    clearTimeout(this.#gather);
-    this.#gather = undefined;
+    this.#gather.clear();
     for (const entry of this.#entries.values()) entry.forget();
     this.#work = undefined;
     this.#cursor = undefined;
@@ -100,11 +90,12 @@ export class RoomListStore implements RoomList {
     if (this.#status === 'loading') this.#turn('error', problem);
   }
 
-  #lookUp(): void {
-    this.#gather ??= setTimeout(() => {
-      this.#gather = undefined;
+  /** A head came of a room that is not known yet. */
+  lookUp(): void {
+    if (this.#gather.running) return;
+    this.#gather.set(GATHER_MS, () => {
       if (this.#cursor !== undefined && this.#context.online()) this.#sync().catch(() => {});
-    }, GATHER_MS);
+    });
   }
 
   #sync(): Promise<void> {
@@ -143,7 +134,7 @@ export class RoomListStore implements RoomList {
     this.#next = page.next ?? undefined;
     this.#turn('ready');
     // Heads that came before the list, of rooms that it does not hold.
-    if ([...this.#entries.values()].some(({ waiting }) => waiting)) this.#lookUp();
+    if ([...this.#entries.values()].some(({ waiting }) => waiting)) this.lookUp();
   }
 
   /** One at a time, in the order asked: pages and cursors must not cross. */

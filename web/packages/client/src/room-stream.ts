@@ -2,6 +2,8 @@
 // one is applied, one that was seen is applied again without harm, one from
 // above a gap waits a moment for the missing, then a sync is asked for.
 
+import { Timer } from './timer.js';
+
 const GAP_MS = 200;
 
 export class RoomStream {
@@ -9,7 +11,7 @@ export class RoomStream {
   readonly #held = new Map<number, (() => void)[]>();
   #applied = 0;
   #highest = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer();
 
   constructor(onGap: () => void) {
     this.#onGap = onGap;
@@ -49,7 +51,7 @@ export class RoomStream {
       for (const apply of events) apply();
     }
     if (this.#highest > this.#applied) this.#arm();
-    else this.#disarm();
+    else this.#timer.clear();
   }
 
   /** As `advance`, and what was only heard of counts no more than this answer. */
@@ -61,24 +63,15 @@ export class RoomStream {
   /** Begins anew at `rev`, with nothing held. */
   reset(rev: number): void {
     this.#held.clear();
-    this.#disarm();
+    this.#timer.clear();
     this.#applied = rev;
     this.#highest = rev;
   }
 
-  stop(): void {
-    this.#disarm();
-  }
-
   #arm(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
+    if (this.#timer.running) return;
+    this.#timer.set(GAP_MS, () => {
       if (this.#highest > this.#applied) this.#onGap();
-    }, GAP_MS);
-  }
-
-  #disarm(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    });
   }
 }

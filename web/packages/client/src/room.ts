@@ -1,15 +1,6 @@
 // One room that a page looks at: opened and closed by count, kept whole by rev,
 // seen as a snapshot. What the list shows of it lives in its entry.
-import type {
-  AnswerOf,
-  Events,
-  History,
-  Member,
-  Message,
-  Room,
-  RoomSync,
-  User,
-} from '@snug/protocol';
+import type { AnswerOf, Events, Member, Message, Room, RoomSync, User } from '@snug/protocol';
 import type { Context } from './context.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
 import { MessageViews } from './message-views.js';
@@ -19,6 +10,7 @@ import { asSnugError, type SnugError } from './problem.js';
 import { Reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
 import { Timeline } from './timeline.js';
+import { Timer } from './timer.js';
 import type { Outgoing, ProblemView, RoomHandle, RoomSnapshot } from './types.js';
 import { TypingOthers, TypingOwn } from './typing.js';
 
@@ -60,7 +52,7 @@ export class RoomStore implements RoomHandle {
   #status: RoomSnapshot['status'] = 'closed';
   #problem: ProblemView | undefined;
   #refs = 0;
-  #linger: ReturnType<typeof setTimeout> | undefined;
+  readonly #linger = new Timer();
   #opening: Promise<void> | undefined;
   /** Events that came before the snapshot they belong after. */
   #early: (() => void)[] | undefined;
@@ -90,13 +82,12 @@ export class RoomStore implements RoomHandle {
   getSnapshot = this.#view.getSnapshot;
 
   get wanted(): boolean {
-    return this.#refs > 0 || this.#linger !== undefined;
+    return this.#refs > 0 || this.#linger.running;
   }
 
   open(): Promise<void> {
     this.#refs++;
-    clearTimeout(this.#linger);
-    this.#linger = undefined;
+    this.#linger.clear();
     if (this.#opening) return this.#opening;
     if (this.#status === 'ready') return Promise.resolve();
     if (this.#status !== 'loading') this.#turn('loading');
@@ -105,7 +96,7 @@ export class RoomStore implements RoomHandle {
 
   close(): void {
     if (this.#refs === 0 || --this.#refs > 0) return;
-    this.#linger = setTimeout(() => this.#leaveScreen(), LINGER_MS);
+    this.#linger.set(LINGER_MS, () => this.#leaveScreen());
   }
 
   /** Opens it on the connection at hand; also after every reconnect. */
@@ -136,21 +127,11 @@ export class RoomStore implements RoomHandle {
   }
 
   loadBefore(): Promise<void> {
-    const { first, hasBefore } = this.#timeline;
-    if (!hasBefore || first === undefined) return Promise.resolve();
-    this.#loading.before ??= this.#load({ before: first }, 'before', (page) =>
-      this.#timeline.addBefore(page),
-    );
-    return this.#loading.before;
+    return this.#load('before', this.#timeline.hasBefore, this.#timeline.first);
   }
 
   loadAfter(): Promise<void> {
-    const { last, hasAfter } = this.#timeline;
-    if (!hasAfter || last === undefined) return Promise.resolve();
-    this.#loading.after ??= this.#load({ after: last }, 'after', (page) =>
-      this.#timeline.addAfter(page),
-    );
-    return this.#loading.after;
+    return this.#load('after', this.#timeline.hasAfter, this.#timeline.last);
   }
 
   markRead(seq = this.#entry.room?.seq ?? 0): void {
@@ -364,25 +345,22 @@ export class RoomStore implements RoomHandle {
     this.touch();
   }
 
-  #load(
-    where: { before?: number; after?: number },
-    side: 'before' | 'after',
-    add: (page: History) => void,
-  ): Promise<void> {
+  #load(side: 'before' | 'after', more: boolean, seq: number | undefined): Promise<void> {
+    if (!more) return Promise.resolve();
     const visit = this.#visit;
-    const done = this.#context
-      .call('history', { room: this.id, ...where, limit: PAGE })
+    this.#loading[side] ??= this.#context
+      .call('history', { room: this.id, [side]: seq, limit: PAGE })
       .then((page) => {
         if (visit !== this.#visit) return;
         this.#context.users.put(page.users);
-        add(page);
+        this.#timeline.add(page, side);
       })
       .finally(() => {
         this.#loading[side] = undefined;
         this.touch();
       });
-    queueMicrotask(() => this.touch());
-    return done;
+    this.touch();
+    return this.#loading[side];
   }
 
   #accepted(message: Message): void {
@@ -433,7 +411,6 @@ export class RoomStore implements RoomHandle {
   }
 
   #leaveScreen(): void {
-    this.#linger = undefined;
     const joined = this.#status === 'ready' || this.#opening !== undefined;
     if (joined && this.#context.online()) {
       this.#context.request('room.close', { room: this.id }).catch(() => {});

@@ -15,15 +15,15 @@ export function watchPage(signals: PageSignals): () => void {
   };
   const wake = () => signals.wake();
   const offline = () => signals.offline();
-  window.addEventListener('online', wake);
-  window.addEventListener('pageshow', wake);
-  window.addEventListener('offline', offline);
-  document.addEventListener('visibilitychange', visible);
+  const watched = [
+    [window, 'online', wake],
+    [window, 'pageshow', wake],
+    [window, 'offline', offline],
+    [document, 'visibilitychange', visible],
+  ] as const;
+  for (const [target, event, callback] of watched) target.addEventListener(event, callback);
   return () => {
-    window.removeEventListener('online', wake);
-    window.removeEventListener('pageshow', wake);
-    window.removeEventListener('offline', offline);
-    document.removeEventListener('visibilitychange', visible);
+    for (const [target, event, callback] of watched) target.removeEventListener(event, callback);
   };
 }
 

@@ -27,19 +27,15 @@ export class Timeline {
 
   /** A page that takes the place of everything. */
   set(history: History): void {
-    this.#messages = [];
-    this.hasBefore = history.has_before;
+    this.clear();
+    this.add(history, 'before');
     this.hasAfter = history.has_after;
-    for (const message of history.messages) this.#put(message);
   }
 
-  addBefore(history: History): void {
-    this.hasBefore = history.has_before;
-    for (const message of history.messages) this.#put(message);
-  }
-
-  addAfter(history: History): void {
-    this.hasAfter = history.has_after;
+  /** The next page on one side. */
+  add(history: History, side: 'before' | 'after'): void {
+    if (side === 'before') this.hasBefore = history.has_before;
+    else this.hasAfter = history.has_after;
     for (const message of history.messages) this.#put(message);
   }
 

@@ -3,6 +3,9 @@
 import { ConfigurationError, passing, SnugError } from './problem.js';
 import type { ClientOptions, TokenFunction } from './types.js';
 
+export const SERVER_KEY_FIX =
+  'Rotate the key now, keep it on your backend, and give the page a token from POST /v1/server/sessions.';
+
 export interface TokenSettings {
   token?: string | TokenFunction;
   tokenUrl?: string;
@@ -84,7 +87,7 @@ export class Tokens {
     throw new ConfigurationError(
       'token_missing',
       'No session token was given.',
-      'Give `token` or `tokenUrl`: your backend opens a session with POST /v1/server/sessions and hands its token to the page.',
+      'Give `token` or `tokenUrl`; your backend gets the token from POST /v1/server/sessions.',
     );
   }
 
@@ -112,7 +115,7 @@ export class Tokens {
       throw new ConfigurationError(
         'token_missing',
         `${tokenUrl} answered ${answer.status}.`,
-        'Let this URL of your backend answer POST with the session token, as text or as {"token":"…"}.',
+        'Let it answer POST with the session token, as text or as {"token":"…"}.',
       );
     }
     if (!answer.ok) throw passing('token_source_failed', `${tokenUrl} answered ${answer.status}.`);
@@ -124,7 +127,7 @@ export class Tokens {
       throw new ConfigurationError(
         'token_missing',
         'The token source gave no token.',
-        'Return the `token` of the answer of POST /v1/server/sessions.',
+        'Return the `token` that POST /v1/server/sessions answered.',
       );
     }
     checkToken(token);
@@ -147,28 +150,26 @@ export function checkToken(token: string): void {
   if (token.startsWith('snug_sk_')) {
     throw new ConfigurationError(
       'server_key_in_browser',
-      'A server key was given where a session token belongs; anyone who sees this page can read it.',
-      'Rotate the key now, keep it on your backend, and give the page a token from POST /v1/server/sessions.',
+      'A server key was given where a session token belongs.',
+      SERVER_KEY_FIX,
     );
   }
   if (!/^[\w.~+-]{1,4096}$/.test(token)) {
     throw new ConfigurationError(
       'token_invalid',
       'The token holds characters that no session token has.',
-      'Give the token alone, exactly as the server answered it, not a page or a JSON text around it.',
+      'Give the token alone, exactly as the server answered it.',
     );
   }
 }
 
+/** A token as text, as JSON text, or as the `token` of a JSON object. */
 function tokenIn(text: string): string {
-  const trimmed = text.trim();
-  if (!/^[{"]/.test(trimmed)) return trimmed;
   try {
-    const parsed: unknown = JSON.parse(trimmed);
-    if (typeof parsed === 'string') return parsed;
-    return (parsed as { token?: string }).token ?? '';
+    const parsed = JSON.parse(text);
+    return parsed.token ?? (typeof parsed === 'string' ? parsed : '');
   } catch {
-    return trimmed;
+    return text.trim();
   }
 }
 

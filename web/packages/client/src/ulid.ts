@@ -1,5 +1,5 @@
-// Message ids: ULIDs, monotone within one client so that ids sort as they were
-// made. The server never orders by them.
+// Message ids: ULIDs, in the order in which this client made them. The server
+// never orders by them.
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** From 0 up to 1, from the platform's strong source. */
@@ -8,24 +8,15 @@ export function strongRandom(): number {
 }
 
 export function ulidSource(now: () => number, random: () => number): () => string {
-  let lastTime = -1;
-  let digits: number[] = [];
+  let time = 0;
   return () => {
-    const time = Math.max(now(), lastTime);
-    if (time > lastTime) digits = Array.from({ length: 16 }, () => Math.floor(random() * 32));
-    else increment(digits);
-    lastTime = time;
-    let head = '';
+    // Two in one millisecond: the second borrows from the next.
+    time = Math.max(now(), time + 1);
+    let id = '';
     for (let rest = time, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) {
-      head = ALPHABET[rest % 32] + head;
+      id = ALPHABET[rest % 32] + id;
     }
-    return head + digits.map((digit) => ALPHABET[digit]).join('');
+    while (id.length < 26) id += ALPHABET[Math.floor(random() * 32)];
+    return id;
   };
-}
-
-function increment(digits: number[]): void {
-  for (let i = digits.length - 1; i >= 0; i--) {
-    digits[i] = (digits[i]! + 1) % 32;
-    if (digits[i] !== 0) return;
-  }
 }

@@ -22,9 +22,11 @@ export class UserBook {
     let changed = false;
     for (const user of users) {
       const known = this.#users.get(user.id);
-      if (known && same(known, user)) continue;
       // Absent is not cleared: a member carries fewer fields than a user.
-      this.#users.set(user.id, { ...known, ...present(user) });
+      const fields = Object.entries(user).filter(([, value]) => value != null);
+      const next = { ...known, ...Object.fromEntries(fields) } as User;
+      if (JSON.stringify(next) === JSON.stringify(known)) continue;
+      this.#users.set(user.id, next);
       changed = true;
     }
     if (changed) this.#changed();
@@ -51,17 +53,4 @@ export class UserBook {
   clear(): void {
     this.#users.clear();
   }
-}
-
-function present(user: User): User {
-  return Object.fromEntries(Object.entries(user).filter(([, value]) => value != null)) as User & {
-    id: string;
-  };
-}
-
-function same(known: User, user: User): boolean {
-  return Object.entries(user).every(([field, value]) => {
-    const old = known[field as keyof User];
-    return value == null || old === value || JSON.stringify(old) === JSON.stringify(value);
-  });
 }
