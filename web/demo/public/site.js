@@ -62,11 +62,15 @@ function openHere(room) {
   element.setAttribute('url', place.dataset.url);
   element.setAttribute('locale', place.dataset.locale);
   element.setAttribute('token-from', '#chat-token');
+  element.setAttribute('closable', '');
   place.append(element);
   place.hidden = false;
   if (launcher) launcher.hidden = true;
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  place.scrollIntoView({ block: 'start', behavior: still ? 'auto' : 'smooth' });
+  place.scrollIntoView({
+    block: innerWidth < 900 ? 'start' : 'nearest',
+    behavior: still ? 'auto' : 'smooth',
+  });
 }
 
 async function post(address, fields) {
@@ -102,7 +106,7 @@ for (const form of document.querySelectorAll('form[data-opens-room]')) {
   });
 }
 
-document.querySelector('[data-chat-close]')?.addEventListener('click', () => {
+place?.addEventListener('snug-close', () => {
   place.querySelector('snug-room')?.remove();
   place.hidden = true;
   if (launcher) launcher.hidden = false;

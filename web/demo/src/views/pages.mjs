@@ -99,9 +99,7 @@ export function listingPage(view, found) {
     <div class="actions">${actions(view, found)}</div>
   </div>
   <section class="chat-here" data-chat-here hidden aria-label="${t('chat')}"
-    data-url="${view.snugPublicUrl}" data-locale="${language}">
-    <button class="plain chat-close" data-chat-close>${t('close')}</button>
-  </section>
+    data-url="${view.snugPublicUrl}" data-locale="${language}"></section>
 </article>
 ${
   others.length > 0 &&
