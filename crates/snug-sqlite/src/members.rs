@@ -199,7 +199,8 @@ pub(crate) fn change_members(
             // Line 12: every later event carries this rev.
             head.members_rev = head.rev;
             head.member_count = head.member_count.saturating_sub(number);
-            remove(conn, wanted, &head, &changed.room, (concerned, at))?
+            save_head(conn, &head)?;
+            remove(conn, wanted, &head, (concerned, at))?
         }
     };
     (changed.members, changed.memberships) = done.into_iter().unzip();
@@ -239,11 +240,11 @@ fn remove(
     conn: &Connection,
     wanted: &ChangeMembers,
     head: &HeadRow,
-    before: &Room,
     (leaving, at): (Vec<&UserId>, Time),
 ) -> Sql<Vec<(Member, Membership)>> {
     let shown = page(conn, &wanted.app, head.rk, None, LIST_MEMBERS_SHOWN)?;
-    let left = LeftRoom::of(before, &shown).to_json()?;
+    // As it stands at the leaving's rev: nothing later is theirs to see.
+    let left = LeftRoom::of(&room_of(conn, head)?, &shown).to_json()?;
     let mut done = Vec::with_capacity(leaving.len());
     for user in leaving {
         let Some(mut mine) = find_member(conn, head.rk, user)? else {
@@ -256,7 +257,7 @@ fn remove(
         facts.rev = head.rev;
         facts.policy_rev += 1;
         facts.changed_at = at;
-        let kept = Some((left.as_str(), before.head.activity_at));
+        let kept = Some((left.as_str(), head.activity_at));
         put_member(conn, &wanted.app, head.rk, &mine, kept)?;
         let user = users::get(conn, &wanted.app, user, wanted.now)?;
         done.push((as_seen(user, &mine.facts), mine.facts));

@@ -1,0 +1,102 @@
+//! The suite that defines what a store is, in memory and on a file.
+
+use std::sync::Arc;
+
+use snug_core::conformance::{self, CASES, FRESH_CASES, SECTIONS};
+use snug_core::ports::Store;
+use snug_sqlite::{SqliteConfig, SqliteStore};
+use snug_testkit::{TempDir, temp_dir};
+
+const SEED: [u8; 16] = [7; 16];
+
+fn in_memory() -> Arc<dyn Store> {
+    SqliteStore::open(SqliteConfig::memory(SEED)).expect("a store in memory opens")
+}
+
+/// Every case of a section on one database in memory, and on one in a file.
+async fn section(name: &str) {
+    let store = in_memory();
+    conformance::run_each(conformance::section(name), async || store.clone()).await;
+    let dir = temp_dir();
+    let store = on_file(&dir, "snug.db");
+    conformance::run_each(conformance::section(name), async || store.clone()).await;
+}
+
+fn on_file(dir: &TempDir, name: &str) -> Arc<dyn Store> {
+    SqliteStore::open(SqliteConfig::file(dir.join(name), SEED)).expect("a store on a file opens")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apps() {
+    section("apps").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users() {
+    section("users").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions() {
+    section("sessions").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms() {
+    section("rooms").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members() {
+    section("members").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages() {
+    section("messages").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors() {
+    section("cursors").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists() {
+    section("lists").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sync() {
+    section("sync").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn catch_up() {
+    section("catch_up").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn races() {
+    section("races").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_install() {
+    conformance::run_each(FRESH_CASES.to_vec(), async || in_memory()).await;
+    for (place, case) in FRESH_CASES.iter().enumerate() {
+        let dir = temp_dir();
+        let store = on_file(&dir, &format!("{place}.db"));
+        conformance::run_each(vec![*case], async || store.clone()).await;
+    }
+}
+
+#[test]
+fn no_section_is_forgotten() {
+    let ours = [
+        "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
+        "catch_up", "races",
+    ];
+    assert_eq!(SECTIONS, ours);
+    assert!(CASES.iter().all(|case| ours.contains(&case.section())));
+}
