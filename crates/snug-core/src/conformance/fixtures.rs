@@ -25,9 +25,12 @@ pub(super) const ALL: usize = 5_000;
 pub(super) struct Fixture<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) app: AppId,
-    last: AtomicI64,
     made: AtomicU64,
 }
+
+/// The last time given out by any fixture. Shared, because a store may hold its stamps against
+/// a clock that went back, and one case's clock must not lie behind another's stamps.
+static LAST: AtomicI64 = AtomicI64::new(0);
 
 impl<'a> Fixture<'a> {
     /// Makes an app that no other case has.
@@ -48,7 +51,6 @@ impl<'a> Fixture<'a> {
         Self {
             store,
             app,
-            last: AtomicI64::new(0),
             made: AtomicU64::new(0),
         }
     }
@@ -57,8 +59,7 @@ impl<'a> Fixture<'a> {
     pub(super) fn now(&self) -> Time {
         let real = wall_clock();
         let next = |last: i64| Some(real.max(last + 1_000_000));
-        let last = self
-            .last
+        let last = LAST
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
             .expect("the closure never declines");
         Time(real.max(last + 1_000_000))

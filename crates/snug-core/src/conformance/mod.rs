@@ -4,21 +4,26 @@
 //! Every case makes an app of its own, so one database serves all of [`CASES`], also at the
 //! same time. [`FRESH_CASES`] speak of the whole install and need an empty one each.
 //!
-//! A backend's test file holds one `#[tokio::test]` per section, and nothing can be forgotten
-//! because [`SECTIONS`] is compared with the cases by a test here:
+//! A backend's test file holds one `#[tokio::test]` per section of [`SECTIONS`], each over a
+//! list by hand, and one for the cases that need an empty install:
 //!
 //! ```ignore
+//! use snug_core::conformance::{self, FRESH_CASES};
+//!
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn rooms() {
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … users, apps, sessions, members, messages, cursors, lists, sync, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, races
 //! #[tokio::test(flavor = "multi_thread")]
-//! async fn operators() {
-//!     conformance::run_each(conformance::section("operators"), async || empty_store().await).await;
+//! async fn empty_install() {
+//!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
 //! }
 //! ```
+//!
+//! [`run_on_nodes`] gives races several handles of one database, as several servers hold them.
+//! So that no section is forgotten, a backend may also run all of [`CASES`] in one test.
 //!
 //! Where the ports leave a word open, the suite takes it so:
 //! - "Of others" is everything that is not the sender's own, a message without a sender too.
@@ -30,6 +35,7 @@
 
 pub mod apps;
 pub mod bus;
+pub mod catch_up;
 pub mod cursors;
 mod fixtures;
 pub mod lists;
@@ -52,12 +58,15 @@ use crate::ports::Store;
 /// What running a case gives: it panics when the promise is broken.
 pub type CaseFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Handles of one database, as several servers hold them; at least one.
+pub type Nodes = Vec<Arc<dyn Store>>;
+
 /// One promise, by the path of its function in here.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
     /// `section::function`.
     pub name: &'static str,
-    pub run: fn(Arc<dyn Store>) -> CaseFuture,
+    pub run: fn(Nodes) -> CaseFuture,
 }
 
 /// A case over `&dyn Store`; only names it, the body is a function.
@@ -65,24 +74,25 @@ macro_rules! case {
     ($section:ident :: $name:ident) => {
         Case {
             name: concat!(stringify!($section), "::", stringify!($name)),
-            run: |store| Box::pin(async move { $section::$name(store.as_ref()).await }),
+            run: |nodes| Box::pin(async move { $section::$name(nodes[0].as_ref()).await }),
         }
     };
 }
 
-/// A case whose tasks race, over `&Arc<dyn Store>`.
+/// A case whose tasks race, over all nodes.
 macro_rules! race {
     ($section:ident :: $name:ident) => {
         Case {
             name: concat!(stringify!($section), "::", stringify!($name)),
-            run: |store| Box::pin(async move { $section::$name(&store).await }),
+            run: |nodes| Box::pin(async move { $section::$name(&nodes).await }),
         }
     };
 }
 
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
-    "apps", "users", "sessions", "rooms", "members", "messages", "cursors",
+    "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
+    "catch_up", "races",
 ];
 
 /// Cases that share a database.
@@ -158,12 +168,48 @@ pub const CASES: &[Case] = &[
     case!(cursors::unread_equals_counting_the_history),
     case!(cursors::who_joins_late_counts_exactly),
     case!(cursors::a_repeat_reads_nothing),
+    case!(lists::the_list_is_by_activity),
+    case!(lists::pages_are_whole_under_ties),
+    case!(lists::an_empty_room_is_its_creators),
+    case!(lists::what_was_left_stays_as_it_was),
+    case!(lists::deleted_rooms_are_never_listed),
+    case!(lists::rows_show_members),
+    case!(lists::apps_never_meet),
+    case!(sync::changes_above_a_rev_are_all_that_is_newer),
+    case!(sync::what_a_member_may_not_see_is_left_out),
+    case!(sync::pages_are_complete_up_to_their_rev),
+    case!(sync::cursors_that_moved_are_told),
+    case!(sync::the_newest_cursors_win),
+    case!(sync::from_any_rev_to_the_same_state),
+    case!(sync::apps_never_meet),
+    case!(catch_up::each_change_is_found),
+    case!(catch_up::pages_are_whole),
+    case!(catch_up::what_was_left_tells_nothing_newer),
+    case!(catch_up::a_clock_that_jumps_back_hides_nothing),
+    case!(catch_up::from_sync_to_sync_nothing_is_missed),
+    case!(catch_up::apps_never_meet),
+    race!(races::racing_creators_make_one_direct_room),
+    race!(races::creators_with_the_same_people_do_not_block_each_other),
+    race!(races::racing_senders_leave_no_hole),
+    race!(races::retried_sends_are_stored_once),
+    race!(races::nothing_is_stored_after_a_removal),
+    race!(races::racing_adds_join_each_once),
+    race!(races::racing_cursors_end_at_the_furthest),
+    race!(races::a_raced_refresh_succeeds_once),
+    race!(races::racing_opens_leave_one_session),
+    race!(races::one_jwt_is_one_session),
+    race!(races::a_revoke_leaves_no_old_jwt),
 ];
 
 /// Cases that speak of the whole install: each needs an empty database.
-pub const FRESH_CASES: &[Case] = &[];
+pub const FRESH_CASES: &[Case] = &[
+    race!(races::racing_sign_ups_make_one_owner),
+    case!(operators::sign_up_makes_one_owner),
+    case!(operators::panel_sessions_end),
+    case!(operators::audit_is_newest_first),
+];
 
-/// The cases of one section.
+/// The cases of one section that share a database.
 ///
 /// # Panics
 /// When there is no such section: a misspelt one would pass with nothing run.
@@ -172,7 +218,6 @@ pub fn section(name: &str) -> Vec<Case> {
     assert!(SECTIONS.contains(&name), "no section {name:?}");
     CASES
         .iter()
-        .chain(FRESH_CASES)
         .filter(|case| case.section() == name)
         .copied()
         .collect()
@@ -191,6 +236,14 @@ impl Case {
 /// # Panics
 /// When a case fails, after all have run.
 pub async fn run_each(cases: Vec<Case>, make: impl AsyncFn() -> Arc<dyn Store>) {
+    run_on_nodes(cases, async || vec![make().await]).await;
+}
+
+/// The same with several handles of one database, which races spread over.
+///
+/// # Panics
+/// When a case fails, after all have run.
+pub async fn run_on_nodes(cases: Vec<Case>, make: impl AsyncFn() -> Nodes) {
     assert!(!cases.is_empty(), "no case was run");
     let mut failed = Vec::new();
     for case in cases {
@@ -213,5 +266,50 @@ fn said_by(error: tokio::task::JoinError) -> String {
         Err(panic) => panic
             .downcast::<&str>()
             .map_or_else(|_| "panicked".to_owned(), |text| (*text).to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCES: &[(&str, &str)] = &[
+        ("apps", include_str!("apps.rs")),
+        ("users", include_str!("users.rs")),
+        ("sessions", include_str!("sessions.rs")),
+        ("rooms", include_str!("rooms.rs")),
+        ("members", include_str!("members.rs")),
+        ("messages", include_str!("messages.rs")),
+        ("cursors", include_str!("cursors.rs")),
+        ("lists", include_str!("lists.rs")),
+        ("sync", include_str!("sync.rs")),
+        ("catch_up", include_str!("catch_up.rs")),
+        ("races", include_str!("races.rs")),
+        ("operators", include_str!("operators.rs")),
+    ];
+
+    #[test]
+    fn every_public_case_is_listed() {
+        let listed: Vec<_> = CASES.iter().chain(FRESH_CASES).map(|c| c.name).collect();
+        let mut found = Vec::new();
+        for (section, source) in SOURCES {
+            let names = source
+                .lines()
+                .filter_map(|line| line.strip_prefix("pub async fn "));
+            let names = names.filter_map(|rest| rest.split('(').next());
+            found.extend(names.map(|name| format!("{section}::{name}")));
+        }
+        for name in &found {
+            assert!(listed.contains(&name.as_str()), "{name} is in no list");
+        }
+        assert_eq!(found.len(), listed.len());
+    }
+
+    #[test]
+    fn every_section_has_cases() {
+        for name in SECTIONS {
+            assert!(!section(name).is_empty(), "{name} is empty");
+        }
+        assert!(CASES.iter().all(|case| SECTIONS.contains(&case.section())));
     }
 }

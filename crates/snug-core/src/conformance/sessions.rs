@@ -28,7 +28,7 @@ pub(super) fn new(f: &Fixture<'_>, name: &str, device: &str, token: &str) -> New
     }
 }
 
-fn hash(f: &Fixture<'_>, token: &str) -> TokenHash {
+pub(super) fn hash(f: &Fixture<'_>, token: &str) -> TokenHash {
     TokenHash::of(&format!("{}/{token}", f.app))
 }
 
