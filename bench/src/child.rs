@@ -45,12 +45,7 @@ impl Running {
                 }
             });
         }
-        Ok(Self {
-            stdin: child.stdin.take(),
-            child,
-            lines,
-            name: name.to_owned(),
-        })
+        Ok(Self { stdin: child.stdin.take(), child, lines, name: name.to_owned() })
     }
 
     /// This very program, in another role.

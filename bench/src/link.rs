@@ -46,18 +46,9 @@ impl Poll {
         token: u64,
         watch: bool,
     ) -> io::Result<()> {
-        let out = if watch {
-            EventFlags::OUT
-        } else {
-            EventFlags::empty()
-        };
+        let out = if watch { EventFlags::OUT } else { EventFlags::empty() };
         let data = EventData::new_u64(token);
-        Ok(epoll::modify(
-            &self.epoll,
-            source,
-            data,
-            EventFlags::IN | out,
-        )?)
+        Ok(epoll::modify(&self.epoll, source, data, EventFlags::IN | out)?)
     }
 
     /// Waits for readiness, at most `timeout`, and puts it into `ready`.
@@ -110,11 +101,7 @@ impl Link {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            carry: Vec::new(),
-            unsent: Vec::new(),
-        })
+        Ok(Self { stream, carry: Vec::new(), unsent: Vec::new() })
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {

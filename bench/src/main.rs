@@ -9,9 +9,16 @@ mod clock;
 mod floor;
 mod link;
 mod load;
+mod machine;
 mod out;
+mod preload;
+mod report;
+mod rest;
 mod spread;
+mod stage;
 mod stamp;
+mod stores;
+mod suite;
 mod tally;
 mod token;
 mod wire;
@@ -26,6 +33,8 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     role: Option<Role>,
+    #[command(flatten)]
+    suite: suite::SuiteArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,12 +48,16 @@ enum Role {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.role {
-        Some(Role::Floor(args)) => floor::run(&args),
-        Some(Role::Load) => load::run(),
-        None => Ok(()),
+        Some(Role::Floor(args)) => floor::run(&args).map(|()| true),
+        Some(Role::Load) => load::run().map(|()| true),
+        None => suite::run(cli.suite),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            out::note("snug-bench: not all ran, or not all was delivered right: see the tables");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             out::note(&format!("snug-bench: {error}"));
             ExitCode::FAILURE

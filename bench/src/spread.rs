@@ -109,9 +109,7 @@ mod tests {
 
     #[test]
     fn every_slot_ends_where_the_next_begins() {
-        for micros in [
-            0, 1, 15, 16, 17, 31, 32, 33, 1_000, 65_535, 65_536, 10_000_000,
-        ] {
+        for micros in [0, 1, 15, 16, 17, 31, 32, 33, 1_000, 65_535, 65_536, 10_000_000] {
             let upper = upper_micros(slot_of(micros));
             assert!(upper > micros, "{micros}");
             assert_eq!(slot_of(upper), slot_of(micros) + 1, "{micros}");

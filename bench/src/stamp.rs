@@ -47,10 +47,7 @@ pub(crate) struct StampReader {
 
 impl StampReader {
     pub(crate) fn new() -> Self {
-        Self {
-            mark: Finder::new(MARK),
-            seq: Finder::new(b"\"seq\":"),
-        }
+        Self { mark: Finder::new(MARK), seq: Finder::new(b"\"seq\":") }
     }
 
     pub(crate) fn read(&self, payload: &[u8]) -> Option<Stamp> {
@@ -87,12 +84,7 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_back_out_of_a_frame() {
-        let stamp = Stamp {
-            room: 99,
-            sender: 65_535,
-            number: 123_456,
-            at: 0x0123_4567_89ab_cdef,
-        };
+        let stamp = Stamp { room: 99, sender: 65_535, number: 123_456, at: 0x0123_4567_89ab_cdef };
         let mut text = Vec::new();
         stamp.put(&mut text);
         assert_eq!(text.len(), TEXT_BYTES);

@@ -26,15 +26,8 @@ pub(crate) struct Faults {
 
 impl Faults {
     pub(crate) fn sum(&self) -> u64 {
-        let Self {
-            lost,
-            doubled,
-            out_of_order,
-            order_differs,
-            misrouted,
-            refused,
-            disconnected,
-        } = self;
+        let Self { lost, doubled, out_of_order, order_differs, misrouted, refused, disconnected } =
+            self;
         lost + doubled + out_of_order + order_differs + misrouted + refused + disconnected
     }
 
@@ -118,15 +111,11 @@ impl Tally {
         self.faults.out_of_order += u64::from(late);
         track.seen += 1;
         let what = (u64::from(sender) << 32) | u64::from(number);
-        track.order = (track.order ^ what)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(29);
+        track.order = (track.order ^ what).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 
     fn fill(&mut self, who: (u32, u16), number: u32) -> bool {
-        self.holes
-            .get_mut(&who)
-            .is_some_and(|holes| holes.remove(&number))
+        self.holes.get_mut(&who).is_some_and(|holes| holes.remove(&number))
     }
 
     fn cell(&self, receiver: u32, sender: u16) -> usize {
@@ -153,9 +142,7 @@ impl Tally {
                 self.faults.lost += u64::from(due - track.seen);
                 continue;
             }
-            let order = first_order
-                .entry(receiver / self.members)
-                .or_insert(track.order);
+            let order = first_order.entry(receiver / self.members).or_insert(track.order);
             self.faults.order_differs += u64::from(*order != track.order);
         }
         self.faults
@@ -204,10 +191,7 @@ mod tests {
                     seen.remove(place);
                 }
             });
-            let expected = Faults {
-                lost: 1,
-                ..Faults::default()
-            };
+            let expected = Faults { lost: 1, ..Faults::default() };
             assert_eq!(faults, expected, "place {place}");
         }
     }
@@ -230,10 +214,7 @@ mod tests {
                     seen.insert(place + 1, seen[2]);
                 }
             });
-            let expected = Faults {
-                doubled: 1,
-                ..Faults::default()
-            };
+            let expected = Faults { doubled: 1, ..Faults::default() };
             assert_eq!(faults, expected, "place {place}");
         }
     }
@@ -256,10 +237,7 @@ mod tests {
                 seen.swap(4, 5);
             }
         });
-        let expected = Faults {
-            order_differs: 1,
-            ..Faults::default()
-        };
+        let expected = Faults { order_differs: 1, ..Faults::default() };
         assert_eq!(faults, expected);
     }
 

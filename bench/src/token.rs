@@ -55,9 +55,7 @@ mod tests {
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"snug_sk_1");
         assert!(hmac::verify(&key, signed.as_bytes(), &signature).is_ok());
-        let claims = URL_SAFE_NO_PAD
-            .decode(signed.split_once('.').unwrap().1)
-            .unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(signed.split_once('.').unwrap().1).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!(claims["sub"], "u1");
         assert_eq!(claims["exp"], 1_000 + LIFE_SECONDS);

@@ -70,10 +70,7 @@ pub(crate) fn find(buffer: &[u8]) -> Result<Option<Found>, FrameTooLong> {
             _ => return Ok(None),
         },
         127 => match rest.first_chunk::<8>() {
-            Some(bytes) => (
-                usize::try_from(u64::from_be_bytes(*bytes)).unwrap_or(usize::MAX),
-                10,
-            ),
+            Some(bytes) => (usize::try_from(u64::from_be_bytes(*bytes)).unwrap_or(usize::MAX), 10),
             None => return Ok(None),
         },
         short => (usize::from(short), 2),
@@ -92,11 +89,7 @@ pub(crate) fn find(buffer: &[u8]) -> Result<Option<Found>, FrameTooLong> {
     if buffer.len() < at + length {
         return Ok(None);
     }
-    Ok(Some(Found {
-        op: Op::of(first & 0x0f),
-        payload: at..at + length,
-        mask,
-    }))
+    Ok(Some(Found { op: Op::of(first & 0x0f), payload: at..at + length, mask }))
 }
 
 /// Undoes a mask in place.
@@ -141,10 +134,8 @@ pub(crate) fn upgrade_request(path: &str, token: Option<&str>) -> String {
 
 /// What the floor answers to a request that holds a key.
 pub(crate) fn upgrade_answer(key: &str) -> String {
-    let hash = digest::digest(
-        &digest::SHA1_FOR_LEGACY_USE_ONLY,
-        format!("{key}{KEY_SUFFIX}").as_bytes(),
-    );
+    let hash =
+        digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{KEY_SUFFIX}").as_bytes());
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Accept: {}\r\n\r\n",

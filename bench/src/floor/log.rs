@@ -19,11 +19,7 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::create(path)?;
-        Ok(Self {
-            file,
-            written: 0,
-            reserved: 0,
-        })
+        Ok(Self { file, written: 0, reserved: 0 })
     }
 
     /// Durable on return.

@@ -3,6 +3,7 @@
 //! a log, everything that arrived in one turn is made durable by one fdatasync before it is
 //! delivered. No accounts, no rules, no reads: whoever connects to `/r/7` is in room 7.
 
+mod bend;
 mod log;
 
 use std::io;
@@ -10,6 +11,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 use std::path::PathBuf;
 
+use bend::{Bend, Bender};
 use log::Log;
 
 use crate::link::{Link, Poll, Ready, Scratch};
@@ -25,6 +27,9 @@ pub(crate) struct FloorArgs {
     /// Makes every message durable in this file before it is delivered.
     #[arg(long)]
     log: Option<PathBuf>,
+    /// Puts in one fault, for the generator's self-test.
+    #[arg(long)]
+    bend: Option<Bend>,
 }
 
 /// Serves until standard input ends.
@@ -34,7 +39,9 @@ pub(crate) fn run(args: &FloorArgs) -> io::Result<()> {
     let log = args.log.as_deref().map(Log::create).transpose()?;
     crate::out::line(&format!("{{\"port\":{port}}}"))?;
     crate::child::exit_with_parent();
-    Floor::new(listener, log)?.serve()
+    let mut floor = Floor::new(listener, log)?;
+    floor.bender = args.bend.map(Bender::new);
+    floor.serve()
 }
 
 #[derive(Debug)]
@@ -61,6 +68,7 @@ struct Floor {
     rooms: Vec<Vec<u32>>,
     turn: Vec<u8>,
     arrived: Vec<Arrived>,
+    bender: Option<Bender>,
 }
 
 impl Floor {
@@ -78,6 +86,7 @@ impl Floor {
             rooms: Vec::new(),
             turn: Vec::new(),
             arrived: Vec::new(),
+            bender: None,
         })
     }
 
@@ -105,10 +114,7 @@ impl Floor {
         while let Ok((stream, _)) = self.listener.accept() {
             let slot = self.free.pop().unwrap_or(self.conns.len());
             self.poll.add(&stream, slot as u64)?;
-            let conn = Some(Conn {
-                link: Link::new(stream)?,
-                room: None,
-            });
+            let conn = Some(Conn { link: Link::new(stream)?, room: None });
             if slot == self.conns.len() {
                 self.conns.push(conn);
             } else {
@@ -126,10 +132,7 @@ impl Floor {
         if event.writable {
             match conn.link.flush() {
                 Ok(true) => {
-                    drop(
-                        self.poll
-                            .watch_writes(conn.link.stream(), event.token, false),
-                    );
+                    drop(self.poll.watch_writes(conn.link.stream(), event.token, false));
                 }
                 Ok(false) => {}
                 Err(_) => return self.remove(slot),
@@ -196,7 +199,12 @@ impl Floor {
                 let Some(conn) = self.conns[slot].as_mut() else {
                     continue;
                 };
-                match conn.link.send(&self.turn[frame.clone()]) {
+                let frame = &self.turn[frame.clone()];
+                let sent = match &mut self.bender {
+                    None => conn.link.send(frame),
+                    Some(bender) => conn.link.send(&bender.bent(slot, frame)),
+                };
+                match sent {
                     Ok(false) => {}
                     Ok(true) => {
                         let token = u64::from(*member);
@@ -233,10 +241,7 @@ impl Request {
             return Some(Self::Page);
         };
         let key = wire::header(head, "sec-websocket-key")?;
-        Some(Self::Join {
-            room: room.parse().ok()?,
-            answer: wire::upgrade_answer(key),
-        })
+        Some(Self::Join { room: room.parse().ok()?, answer: wire::upgrade_answer(key) })
     }
 }
 

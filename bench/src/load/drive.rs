@@ -149,12 +149,7 @@ impl Driver {
     fn send(&mut self, fleet: &mut Fleet, room: u32, sender: u16) {
         let cell = room as usize * usize::from(self.senders) + usize::from(sender);
         let number = self.sent[cell] + 1;
-        let stamp = Stamp {
-            room: self.first_room + room,
-            sender,
-            number,
-            at: monotonic_nanos(),
-        };
+        let stamp = Stamp { room: self.first_room + room, sender, number, at: monotonic_nanos() };
         let (client, into) = match self.drive {
             Drive::Window { rooms, .. } => (room, room * rooms + number % rooms),
             Drive::Hold | Drive::Pace { .. } | Drive::PingPong => {
@@ -206,12 +201,9 @@ impl Driver {
         now: u64,
     ) {
         self.report.deliveries += 1;
-        self.report
-            .latencies
-            .add_nanos(now.saturating_sub(stamp.at));
+        self.report.latencies.add_nanos(now.saturating_sub(stamp.at));
         let room = stamp.room.wrapping_sub(self.first_room);
-        self.tally
-            .delivered(client, (room, stamp.sender, stamp.number), seq);
+        self.tally.delivered(client, (room, stamp.sender, stamp.number), seq);
         if self.ended {
             return;
         }

@@ -87,10 +87,8 @@ impl Fleet {
                 return Err(fleet.failure("connecting took too long"));
             }
         }
-        let connected = Connected {
-            connected: fleet.plan.clients,
-            seconds: started.elapsed().as_secs_f64(),
-        };
+        let connected =
+            Connected { connected: fleet.plan.clients, seconds: started.elapsed().as_secs_f64() };
         Ok((fleet, connected))
     }
 
@@ -108,9 +106,7 @@ impl Fleet {
             };
             let first = plan.first / divisor * rooms_each;
             let count = (plan.clients / divisor * rooms_each).max(1);
-            rooms = (first..first + count)
-                .map(|room| to.names.room(&to.app, room))
-                .collect();
+            rooms = (first..first + count).map(|room| to.names.room(&to.app, room)).collect();
         }
         Ok(Self {
             clients: Vec::with_capacity(plan.clients as usize),
@@ -129,10 +125,7 @@ impl Fleet {
     }
 
     fn failure(&self, what: &str) -> io::Error {
-        io::Error::new(
-            ErrorKind::TimedOut,
-            format!("{what}: {:?}", self.complaints),
-        )
+        io::Error::new(ErrorKind::TimedOut, format!("{what}: {:?}", self.complaints))
     }
 
     fn connect_next(&mut self) -> io::Result<()> {
@@ -151,10 +144,7 @@ impl Fleet {
         let mut link = Link::new(stream)?;
         // A fresh socket takes a kilobyte.
         link.send(wire::upgrade_request(&path, token.as_deref()).as_bytes())?;
-        self.clients.push(Some(Client {
-            link,
-            stage: Stage::Upgrade,
-        }));
+        self.clients.push(Some(Client { link, stage: Stage::Upgrade }));
         self.waiting += 1;
         Ok(())
     }
@@ -189,10 +179,7 @@ impl Fleet {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut alive = Some(());
         if event.writable && this.link.flush().is_ok_and(|done| done) {
-            drop(
-                self.poll
-                    .watch_writes(this.link.stream(), event.token, false),
-            );
+            drop(self.poll.watch_writes(this.link.stream(), event.token, false));
         }
         if event.readable {
             alive = self.read(client, &mut this, &mut scratch, heard);
@@ -285,12 +272,7 @@ impl Fleet {
             "id": "open", "op": "room.open", "data": {"room": room, "limit": 1},
         });
         self.frame.clear();
-        wire::put(
-            &mut self.frame,
-            Op::Text,
-            true,
-            request.to_string().as_bytes(),
-        );
+        wire::put(&mut self.frame, Op::Text, true, request.to_string().as_bytes());
         // A fresh socket takes a small frame; one that is gone shows itself to the next read.
         drop(this.link.send(&self.frame));
     }
