@@ -82,7 +82,7 @@ pub async fn creators_with_the_same_people_do_not_block_each_other(nodes: &Nodes
     for racer in 0..32 {
         let names: Vec<String> = (0..12).map(|n| format!("u{n}")).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-        names.sort_by_key(|_| dice.roll(1_000));
+        names.sort_by_cached_key(|_| dice.roll(1_000));
         let mut new = f.new_group(&format!("r{racer}"), &names);
         new.message = Some(text_message(f.message_id(), Some(names[3]), "first"));
         let (store, start) = (node(nodes, racer), start.clone());
@@ -185,7 +185,7 @@ pub async fn retried_sends_are_stored_once(nodes: &Nodes) {
     }
     // A third is tried in another order, so that repeats meet first tries of other nodes.
     let mut dice = Dice::new(1);
-    sends.sort_by_key(|_| dice.roll(1 << 30));
+    sends.sort_by_cached_key(|_| dice.roll(1 << 30));
     let at_once = Arc::new(Semaphore::new(512));
     let mut tasks = JoinSet::new();
     for (place, send) in sends.into_iter().enumerate() {
