@@ -5,23 +5,13 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundleOptions } from './bundle.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const web = resolve(here, '..', '..');
 const dist = join(here, 'dist');
 await rm(dist, { recursive: true, force: true });
-await build({
-  absWorkingDir: here,
-  entryPoints: ['src/index.ts'],
-  outfile: 'dist/snug-client.js',
-  bundle: true,
-  minify: true,
-  sourcemap: true,
-  format: 'esm',
-  target: 'es2022',
-  conditions: ['snug-source'],
-  logLevel: 'warning',
-});
+await build({ ...bundleOptions, outfile: 'dist/snug-client.js', sourcemap: true });
 
 const tsc = join(web, 'node_modules', 'typescript', 'bin', 'tsc');
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: here, stdio: 'inherit' });

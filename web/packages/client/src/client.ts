@@ -17,11 +17,11 @@ import type { Context } from './context.js';
 import { deviceId } from './device.js';
 import type { RoomEntry } from './entry.js';
 import { Cell, Emitter } from './observable.js';
-import { asSnugError, passing, SnugError } from './problem.js';
+import { asSnugError, SnugError } from './problem.js';
 import { addresses, closeSession } from './rest.js';
 import { RoomStore } from './room.js';
 import { RoomListStore } from './room-list.js';
-import { Tokens, tokenSettings } from './tokens.js';
+import { type TokenSettings, Tokens } from './tokens.js';
 import type {
   Client,
   ClientEventName,
@@ -51,7 +51,7 @@ export class SnugClient implements Client {
   /** The device's id, as sessions and token sources see it. */
   readonly device: string;
 
-  readonly #options: ClientOptions;
+  #options: TokenSettings;
   readonly #context: Context;
   readonly #machine: Connection;
   readonly #list: RoomListStore;
@@ -70,10 +70,12 @@ export class SnugClient implements Client {
     const random = options.random ?? strongRandom;
     const mint = ulidSource(now, random);
     const { rest, socket } = addresses(options.url);
-    this.#options = options;
     this.#rest = rest;
     this.device = deviceId(options.device, options.storage, mint);
-    this.#tokens = new Tokens(tokenSettings(options, this.device));
+    // Looked up at each call: a page may wrap `fetch` later.
+    const call: typeof fetch = (...args) => fetch(...args);
+    this.#options = { ...options, fetch: options.fetch ?? call, device: this.device };
+    this.#tokens = new Tokens(this.#options);
     const transport = options.transport ?? webSocketTransport;
     this.#machine = new Connection(
       { url: socket, tokens: this.#tokens, transport, now, random },
@@ -116,17 +118,12 @@ export class SnugClient implements Client {
 
   async logout(): Promise<void> {
     const token = this.#tokens.current;
-    const closed = this.#machine.online
-      ? this.#machine.request('session.close', {}).then(
-          () => true,
-          () => false,
-        )
-      : Promise.resolve(false);
-    if (!(await closed) && token !== undefined) {
-      const { fetch: call } = tokenSettings(this.#options, this.device);
-      await closeSession({ url: this.#rest, fetch: call }, token);
+    try {
+      await this.#machine.request('session.close', {});
+    } catch {
+      if (token) await closeSession(this.#options.fetch, this.#rest, token);
     }
-    if (token !== undefined) this.#tokens.refuse(token);
+    if (token) this.#tokens.refuse(token);
     this.#machine.close('logged_out');
     this.#forget();
     this.#me.set(null);
@@ -134,10 +131,8 @@ export class SnugClient implements Client {
 
   setToken(token: string | TokenFunction): void {
     if (token === this.#options.token && this.#tokens.current !== undefined) return;
-    this.#options.token = token;
-    this.#tokens = new Tokens(
-      tokenSettings({ ...this.#options, token, tokenUrl: undefined }, this.device),
-    );
+    this.#options = { ...this.#options, token, tokenUrl: undefined };
+    this.#tokens = new Tokens(this.#options);
     this.#machine.restart(this.#tokens);
   }
 
@@ -194,7 +189,7 @@ export class SnugClient implements Client {
     const reign = this.#reign;
     for (let tries = 1; ; tries++) {
       await this.#machine.whenOnline();
-      if (reign !== this.#reign) throw passing('closed', 'The user has changed.');
+      if (reign !== this.#reign) throw gone();
       try {
         return await this.#machine.request(op, payload);
       } catch (error) {
@@ -222,22 +217,14 @@ export class SnugClient implements Client {
   }
 
   #rested({ status, code, detail }: ConnectionState): void {
-    if (status !== 'closed') {
-      this.#list.failed({ code: code ?? status, detail: detail ?? '', retryable: false });
-    }
     this.#emitter.emit('closed', { code: code ?? status, detail });
   }
 
   #forget(): void {
     this.#reign++;
-    const gone = new SnugError({
-      code: 'closed',
-      detail: 'The user logged out or changed.',
-      retryable: false,
-    });
     this.#users.clear();
     this.#list.forget();
-    for (const store of this.#stores.values()) store.forget(gone);
+    for (const store of this.#stores.values()) store.forget(gone());
   }
 
   #event(name: EventName, payload: Events[EventName]): void {
@@ -263,10 +250,11 @@ type Handlers = {
     entry: RoomEntry,
     open: RoomStore | undefined,
     event: Events[E],
-  ) => Change | undefined | void;
+    // biome-ignore lint/suspicious/noConfusingVoidType: most tell of no change
+  ) => Change | void;
 };
 
-/** To the open room, which keeps the order; else to the entry that the list shows. */
+/** To the entry that the list shows, and to the room if it is open, which keeps the order. */
 const ROOM_EVENTS: Handlers = {
   'room.head': (entry, open, head) => {
     entry.applyHead(head);
@@ -276,18 +264,13 @@ const ROOM_EVENTS: Handlers = {
     entry.applyMine(mine);
     open?.touch();
   },
-  'message.new': (entry, open, event) => {
-    if (open) open.messageNew(event);
-    else entry.applyMessage(event.message, event.rev, event.members_rev, event.user ?? undefined);
-  },
-  'room.changed': (entry, open, event) => {
-    if (open) open.roomChanged(event);
-    else entry.applyRoom(event.room_object);
+  'message.new': (_, open, event) => open?.messageNew(event),
+  'room.changed': (_, open, event) => {
+    open?.roomChanged(event);
     return { change: 'changed' };
   },
-  'members.changed': (entry, open, event) => {
-    if (open) open.membersChanged(event);
-    else entry.applyMembers(event.members, event.member_count);
+  'members.changed': (_, open, event) => {
+    open?.membersChanged(event);
     return { change: 'changed' };
   },
   'room.joined': (entry, open, { rev, room_object }) => {
@@ -305,6 +288,10 @@ const ROOM_EVENTS: Handlers = {
   read: (_, open, event) => open?.read(event),
   typing: (_, open, event) => open?.typed(event),
 };
+
+function gone(): SnugError {
+  return new SnugError({ code: 'closed', detail: 'The user has changed.', retryable: false });
+}
 
 /** A group without an id of its own would be made twice. */
 function repeatable(op: Op, payload: unknown): boolean {

@@ -21,6 +21,7 @@ import type { ConnectionState, Transport } from './types.js';
 
 /** Up this long, a connection counts as good and the back-off starts anew. */
 const STABLE_MS = 10_000;
+const NO_CONNECTION = 'There is no connection to the server.';
 const WAIT_MS = 15_000;
 /** Failures before the first success after which the integrator is told. */
 const FIRST_FAILURES = 3;
@@ -84,18 +85,13 @@ export class Connection {
 
   connect(): void {
     if (!this.#resting) return;
-    this.#failures = 0;
-    this.#renewals = 0;
-    this.#unwatch ??= watchPage({
-      wake: () => this.#wake(),
-      offline: () => this.#link?.check(),
-    });
-    this.#begin('connect');
+    this.#unwatch ??= watchPage(() => this.#wake());
+    this.#start('connect');
   }
 
   close(code = 'closed_by_page'): void {
     const { status } = this.state.getSnapshot();
-    if (status === 'idle' || (status === 'closed' && !this.#link)) return;
+    if (status === 'idle' || status === 'closed') return;
     this.#rest({ status: 'closed', code });
   }
 
@@ -104,15 +100,13 @@ export class Connection {
     this.#tokens = tokens;
     const { status } = this.state.getSnapshot();
     if (status === 'idle' || (status === 'closed' && !this.#unwatch)) return;
-    this.#failures = 0;
-    this.#renewals = 0;
-    this.#begin('token_changed');
+    this.#start('token_changed');
   }
 
   /** Sends now; rejects when there is no live connection. */
   request<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>> {
     if (!this.#link || !this.online) {
-      return Promise.reject(passing('not_connected', 'There is no connection to the server.'));
+      return Promise.reject(passing('not_connected', NO_CONNECTION));
     }
     return this.#link.request(op, payload);
   }
@@ -131,7 +125,7 @@ export class Connection {
       const stop = this.state.subscribe(look);
       timer.set(WAIT_MS, () => {
         stop();
-        reject(passing('not_connected', 'The server could not be reached in time.'));
+        reject(passing('not_connected', NO_CONNECTION));
       });
       look();
     });
@@ -147,6 +141,12 @@ export class Connection {
     const fresh = token === link.token ? undefined : token;
     const answer = await link.request('session.refresh', fresh ? { token: fresh } : {});
     if (answer.token) tokens.replace(answer.token);
+  }
+
+  #start(code: string): void {
+    this.#failures = 0;
+    this.#renewals = 0;
+    this.#begin(code);
   }
 
   #begin(code: string): void {
@@ -179,13 +179,8 @@ export class Connection {
         now,
       );
     } catch (error) {
-      this.#misconfigured(
-        new ConfigurationError(
-          'unreachable',
-          `${url} could not be opened: ${error}.`,
-          'Give `url` as the address of your Snug server and allow it in `connect-src`.',
-        ),
-      );
+      // The address is none, or the page's policy forbids it.
+      this.#rest(this.#unreachable(` (${error})`));
     }
   }
 
@@ -241,9 +236,21 @@ export class Connection {
     );
   }
 
+  #unreachable(reason = ''): ConnectionState {
+    const { url } = this.#settings;
+    const health = url.replace(/^ws(.*)\/v1\/socket$/, 'http$1/healthz');
+    return {
+      status: 'misconfigured',
+      code: 'unreachable',
+      detail: `No connection to ${url}${reason}.`,
+      fix: `Check \`url\` and \`connect-src\`, and whether ${health} answers.`,
+    };
+  }
+
   #tokenFailed(error: unknown): void {
     if (error instanceof ConfigurationError) {
-      this.#misconfigured(error);
+      const { code, detail, fix } = error;
+      this.#rest({ status: 'misconfigured', code, detail, fix });
     } else if (error instanceof SnugError && !error.retryable) {
       const fix =
         error.code === 'token_expired'
@@ -258,25 +265,15 @@ export class Connection {
 
   #retry(code: string, detail?: string, atLeastMs = 0): void {
     const attempt = this.#leave();
-    const { now, random, url } = this.#settings;
+    const { now, random } = this.#settings;
     const wait = Math.max(atLeastMs, backoff(this.#failures++, this.#bounds, random));
     const retryAt = now() + wait;
-    const unreachable =
-      !this.#everOnline && this.#failures >= FIRST_FAILURES && code === 'connection_lost';
-    if (networkGone()) {
-      this.state.set({ status: 'offline', code, detail, retryAt });
-    } else if (unreachable) {
-      const http = url.replace(/^ws/, 'http').replace(/\/v1\/socket$/, '/healthz');
-      this.state.set({
-        status: 'misconfigured',
-        code: 'unreachable',
-        detail: `No connection to ${url}.`,
-        fix: `Open ${http} to see whether it runs; check \`url\` and \`connect-src\`.`,
-        retryAt,
-      });
-    } else {
-      this.state.set({ status: 'reconnecting', code, detail, retryAt });
-    }
+    const never = !this.#everOnline && this.#failures >= FIRST_FAILURES;
+    this.state.set(
+      never && code === 'connection_lost' && !networkGone()
+        ? { ...this.#unreachable(), retryAt }
+        : { status: networkGone() ? 'offline' : 'reconnecting', code, detail, retryAt },
+    );
     if (attempt !== this.#attemptId) return; // A subscriber closed or restarted it.
     this.#timer.set(wait, () => this.#begin(code));
   }
@@ -285,10 +282,6 @@ export class Connection {
   #wake(): void {
     if (this.#timer.running) this.#begin('wake');
     else this.#link?.check();
-  }
-
-  #misconfigured({ code, detail, fix }: ConfigurationError): void {
-    this.#rest({ status: 'misconfigured', code, detail, fix });
   }
 
   #rest(state: ConnectionState): void {
@@ -316,7 +309,7 @@ export class Connection {
     }
     return new SnugError({
       code: code ?? 'not_connected',
-      detail: detail ?? (status === 'idle' ? 'Call connect() first.' : 'The connection is closed.'),
+      detail: detail ?? NO_CONNECTION,
       retryable: false,
     });
   }

@@ -83,9 +83,7 @@ export class RoomEntry {
     if (head.rev < room.rev || (head.rev === room.rev && head.seq <= room.seq)) return;
     const own = head.preview?.sender === this.#context.me();
     if (own && head.count > room.count) this.#balance(1);
-    const { seq, rev, members_rev, count, activity_at } = head;
-    const preview = head.preview ?? room.preview;
-    this.room = { ...room, seq, rev, members_rev, count, activity_at, preview };
+    this.room = { ...room, ...headOf(head), preview: head.preview ?? room.preview };
     this.#announce(head);
     this.touch();
   }
@@ -162,10 +160,10 @@ export class RoomEntry {
     return names.join(', ') || this.id;
   }
 
+  /** Of a room that is listed. */
   view(): RoomView {
-    const { room } = this;
-    if (!room) throw new Error('a room without its object is not listed');
     if (this.#view) return this.#view;
+    const room = this.room!;
     const { users } = this.#context;
     const peerId = this.peerId();
     const peer = peerId === undefined ? undefined : (users.get(peerId) ?? { id: peerId });
@@ -279,7 +277,7 @@ function nextMine(known: Mine | null | undefined, news: Mine | null | undefined)
   return known.state === news.state ? mergeMine(known, news) : news;
 }
 
-function headOf({ seq, rev, members_rev, count, preview, activity_at }: Room) {
+function headOf({ seq, rev, members_rev, count, preview, activity_at }: Omit<Head, 'room'>) {
   return { seq, rev, members_rev, count, preview, activity_at };
 }
 

@@ -7,6 +7,7 @@ import type { Transport, TransportConnection, TransportTarget } from './types.js
 
 const OPEN_TIMEOUT_MS = 15_000;
 const ANSWER_TIMEOUT_MS = 15_000;
+const LOST = 'The connection broke.';
 const PING_TIMEOUT_MS = 8_000;
 /** Before the server's bound, so that a quiet connection is not cut at it. */
 const QUIET_SHARE = 0.8;
@@ -49,7 +50,6 @@ export class Link {
     this.#heardAt = now();
     this.#timer.set(OPEN_TIMEOUT_MS, () => this.#end(1006));
     this.#socket = transport.open(target, {
-      opened: () => {},
       received: (text) => this.#received(text),
       closed: (code) => this.#end(code, false),
     });
@@ -58,7 +58,7 @@ export class Link {
   request<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>> {
     return new Promise((resolve, reject) => {
       if (this.#over || !this.#socket) {
-        reject(passing('connection_lost', 'The connection is gone.'));
+        reject(passing('connection_lost', LOST));
         return;
       }
       const id = String(this.#nextId++);
@@ -96,7 +96,7 @@ export class Link {
     } catch {
       return; // Not ours to mend; a lost event shows as a gap.
     }
-    if ('event' in frame) this.#event(frame.event, frame.data);
+    if ('event' in frame) this.#event(frame.event, frame.data ?? {});
     else this.#answer(frame);
   }
 
@@ -135,7 +135,7 @@ export class Link {
     if (this.#over) return;
     this.#over = true;
     this.#timer.clear();
-    const lost = passing('connection_lost', 'The connection broke before the answer.');
+    const lost = passing('connection_lost', LOST);
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer);
       waiting.reject(lost);

@@ -2,9 +2,10 @@
 import type { Readable } from './types.js';
 
 /** Tells subscribers that something changed; one that throws harms no other. */
-export class Signal {
+class Signal {
   readonly #callbacks = new Set<() => void>();
 
+  // Bound, since React takes it off the object.
   subscribe = (callback: () => void): (() => void) => {
     // Wrapped, so that the same function subscribed twice is told twice.
     const own = () => callback();
@@ -12,27 +13,26 @@ export class Signal {
     return () => void this.#callbacks.delete(own);
   };
 
-  notify(): void {
+  protected notify(): void {
     for (const callback of [...this.#callbacks]) guarded(callback);
   }
 }
 
 /** A value that is replaced. */
-export class Cell<T> implements Readable<T> {
-  readonly #signal = new Signal();
+export class Cell<T> extends Signal implements Readable<T> {
   #value: T;
 
   constructor(value: T) {
+    super();
     this.#value = value;
   }
 
-  subscribe = this.#signal.subscribe;
   getSnapshot = (): T => this.#value;
 
   set(value: T): void {
     if (Object.is(value, this.#value)) return;
     this.#value = value;
-    this.#signal.notify();
+    this.notify();
   }
 }
 
@@ -40,19 +40,14 @@ export class Cell<T> implements Readable<T> {
  * A snapshot built from mutable state when somebody looks, not at each change.
  * It is fresh at once; subscribers hear of several changes in one go.
  */
-export class Derived<T> implements Readable<T> {
-  readonly #signal = new Signal();
-  readonly #build: () => T;
+export abstract class Derived<T> extends Signal implements Readable<T> {
   #value: { of: T } | undefined;
   #telling = false;
 
-  constructor(build: () => T) {
-    this.#build = build;
-  }
+  protected abstract build(): T;
 
-  subscribe = this.#signal.subscribe;
   getSnapshot = (): T => {
-    this.#value ??= { of: this.#build() };
+    this.#value ??= { of: this.build() };
     return this.#value.of;
   };
 
@@ -62,7 +57,7 @@ export class Derived<T> implements Readable<T> {
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
-      this.#signal.notify();
+      this.notify();
     });
   }
 }

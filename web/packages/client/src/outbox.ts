@@ -33,8 +33,8 @@ export interface OutboxEvents {
 }
 
 export class Outbox {
-  readonly #room: string;
   readonly #context: Context;
+  readonly #room: string;
   readonly #events: OutboxEvents;
   #entries: Entry[] = [];
   #sending = false;
@@ -52,7 +52,7 @@ export class Outbox {
 
   send(message: Outgoing, readUpTo?: number): Promise<Message> {
     if (!message.text?.trim() && message.custom === undefined) {
-      const detail = 'A message needs text or custom content.';
+      const detail = 'Give text or custom.';
       return Promise.reject(new SnugError({ code: 'missing_field', detail, retryable: false }));
     }
     const id = this.#context.mint();

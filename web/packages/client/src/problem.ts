@@ -5,7 +5,7 @@ import type { ConfigurationCode, ProblemView } from './types.js';
 
 /** A refused or lost request. `code` is one of the protocol's, or `timeout`, `connection_lost`, `not_connected`, `closed`. */
 export class SnugError extends Error {
-  override readonly name = 'SnugError';
+  override name = 'SnugError';
   declare readonly code: string;
   declare readonly detail: string;
   /** Whether the same request may succeed later. */
@@ -26,14 +26,16 @@ export class SnugError extends Error {
 }
 
 /** Set-up that the integrator must mend; `fix` is one sentence that says how. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
+export class ConfigurationError extends SnugError {
+  declare readonly code: ConfigurationCode;
+
   constructor(
-    readonly code: ConfigurationCode,
-    readonly detail: string,
+    code: ConfigurationCode,
+    detail: string,
     readonly fix: string,
   ) {
-    super(`${detail} ${fix}`);
+    super({ code, detail, retryable: false });
+    this.name = 'ConfigurationError';
   }
 }
 
@@ -55,8 +57,5 @@ export function passing(code: string, detail: string): SnugError {
 
 export function asSnugError(error: unknown): SnugError {
   if (error instanceof SnugError) return error;
-  if (error instanceof ConfigurationError) {
-    return new SnugError({ code: error.code, detail: error.message, retryable: false });
-  }
   return passing('internal', String(error));
 }

@@ -7,55 +7,48 @@ import { Timer } from './timer.js';
 
 const COALESCE_MS = 150;
 
-export class Reading {
-  readonly #room: string;
-  readonly #context: Context;
-  readonly #answered: (mine: Mine) => void;
-  #wanted = 0;
-  readonly #timer = new Timer();
-  #asking = false;
+export interface Reading {
+  mark(seq: number): void;
+  flush(): void;
+  clear(): void;
+}
 
-  constructor(room: string, context: Context, answered: (mine: Mine) => void) {
-    this.#room = room;
-    this.#context = context;
-    this.#answered = answered;
-  }
+export function reading(context: Context, room: string, answered: (mine: Mine) => void): Reading {
+  const timer = new Timer();
+  let wanted = 0;
+  let asking = false;
 
-  mark(seq: number): void {
-    if (seq <= this.#wanted) return;
-    this.#wanted = seq;
-    this.flush();
-  }
+  const said = (seq: number) => {
+    if (wanted === seq) wanted = 0;
+  };
+  const ask = async () => {
+    const seq = wanted;
+    if (!seq || !context.online()) return;
+    asking = true;
+    try {
+      answered(await context.request('read', { room, seq }));
+      said(seq);
+    } catch (error) {
+      // Refused for good: the next mark may try again. Else it stays wanted.
+      if (!asSnugError(error).retryable) said(seq);
+    }
+    asking = false;
+    if (wanted > seq) flush();
+  };
+  const flush = () => {
+    if (wanted && !asking && !timer.running && context.online()) timer.set(COALESCE_MS, ask);
+  };
 
-  flush(): void {
-    if (!this.#wanted || this.#asking || this.#timer.running || !this.#context.online()) return;
-    this.#timer.set(COALESCE_MS, () => this.#ask());
-  }
-
-  clear(): void {
-    this.#timer.clear();
-    this.#wanted = 0;
-  }
-
-  #ask(): void {
-    const seq = this.#wanted;
-    if (seq === 0 || !this.#context.online()) return;
-    this.#asking = true;
-    this.#context
-      .request('read', { room: this.#room, seq })
-      .then(
-        (mine) => {
-          if (this.#wanted === seq) this.#wanted = 0;
-          this.#answered(mine);
-        },
-        (error) => {
-          // Refused for good: the next mark may try again. Else it stays wanted.
-          if (!asSnugError(error).retryable && this.#wanted === seq) this.#wanted = 0;
-        },
-      )
-      .finally(() => {
-        this.#asking = false;
-        if (this.#wanted > seq) this.flush();
-      });
-  }
+  return {
+    mark(seq) {
+      if (seq <= wanted) return;
+      wanted = seq;
+      flush();
+    },
+    flush,
+    clear() {
+      timer.clear();
+      wanted = 0;
+    },
+  };
 }

@@ -9,13 +9,11 @@ import { Timer } from './timer.js';
 import type { ProblemView, RoomList, RoomListSnapshot, RoomView } from './types.js';
 
 const PAGE = 30;
-const MAX_PAGE = 100;
 /** Heads of rooms that are not known yet are looked up together. */
 const GATHER_MS = 50;
 
-export class RoomListStore implements RoomList {
+export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList {
   readonly #context: Context;
-  readonly #view = new Derived(() => this.#build());
   readonly #entries = new Map<string, RoomEntry>();
   #status: RoomListSnapshot['status'] = 'loading';
   #problem: ProblemView | undefined;
@@ -27,17 +25,15 @@ export class RoomListStore implements RoomList {
   #age = 0;
 
   constructor(context: Context) {
+    super();
     this.#context = context;
-    this.#view.subscribe(() => this.#tellUnread());
+    this.subscribe(() => this.#tellUnread());
   }
-
-  subscribe = this.#view.subscribe;
-  getSnapshot = this.#view.getSnapshot;
 
   entry(id: string): RoomEntry {
     let entry = this.#entries.get(id);
     if (!entry) {
-      entry = new RoomEntry(id, this.#context, () => this.#view.touch());
+      entry = new RoomEntry(id, this.#context, () => this.touch());
       this.#entries.set(id, entry);
     }
     return entry;
@@ -54,8 +50,7 @@ export class RoomListStore implements RoomList {
 
   refresh(): Promise<void> {
     return this.#alone(async (current) => {
-      const shown = Math.max(PAGE, Math.min(MAX_PAGE, this.getSnapshot().rooms.length));
-      const page = await this.#context.call('rooms.list', { limit: shown });
+      const page = await this.#context.call('rooms.list', { limit: PAGE });
       if (!current()) return;
       // The oldest cursor stays: what changed in rooms beyond this page counts too.
       this.#cursor ??= page.cursor;
@@ -72,7 +67,7 @@ export class RoomListStore implements RoomList {
   /** Names changed: views are built anew. */
   stale(): void {
     for (const entry of this.#entries.values()) entry.stale();
-    this.#view.touch();
+    this.touch();
   }
 
   forget(): void {
@@ -83,11 +78,6 @@ export class RoomListStore implements RoomList {
     this.#cursor = undefined;
     this.#next = undefined;
     this.#turn('loading');
-  }
-
-  /** The connection rests for good: a list that never came will not come. */
-  failed(problem: ProblemView): void {
-    if (this.#status === 'loading') this.#turn('error', problem);
   }
 
   /** A head came of a room that is not known yet. */
@@ -157,10 +147,10 @@ export class RoomListStore implements RoomList {
   #turn(status: RoomListSnapshot['status'], problem?: ProblemView): void {
     this.#status = status;
     this.#problem = problem;
-    this.#view.touch();
+    this.touch();
   }
 
-  #build(): RoomListSnapshot {
+  protected build(): RoomListSnapshot {
     const rooms: RoomView[] = [];
     for (const entry of this.#entries.values()) if (entry.listed) rooms.push(entry.view());
     rooms.sort((a, b) => b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1));

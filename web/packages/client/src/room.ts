@@ -1,18 +1,18 @@
 // One room that a page looks at: opened and closed by count, kept whole by rev,
 // seen as a snapshot. What the list shows of it lives in its entry.
-import type { AnswerOf, Events, Member, Message, Room, RoomSync, User } from '@snug/protocol';
+import type { AnswerOf, Events, Member, Message, RoomSync, User } from '@snug/protocol';
 import type { Context } from './context.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
 import { MessageViews } from './message-views.js';
 import { Derived } from './observable.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, type SnugError } from './problem.js';
-import { Reading } from './reading.js';
+import { type Reading, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
 import { Timeline } from './timeline.js';
 import { Timer } from './timer.js';
 import type { Outgoing, ProblemView, RoomHandle, RoomSnapshot } from './types.js';
-import { TypingOthers, TypingOwn } from './typing.js';
+import { type TypingOwn, typingOthers, typingOwn } from './typing.js';
 
 const PAGE = 50;
 /** Missing more than this, the newest page is loaded instead of everything between. */
@@ -29,20 +29,19 @@ const NO_ACCESS = new Set([
   'room_deleted',
 ]);
 
-export class RoomStore implements RoomHandle {
+export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   readonly id: string;
   draft = '';
   readonly #context: Context;
   readonly #entry: RoomEntry;
-  readonly #view = new Derived(() => this.#build());
   readonly #timeline = new Timeline();
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
-  readonly #typingOthers = new TypingOthers(() => {
-    this.#entry.typing = this.#typingOthers.users.map((id) => this.#context.users.name(id));
+  readonly #typingOthers = typingOthers(() => {
+    this.#entry.typing = this.#typingOthers.users().map((id) => this.#context.users.name(id));
     this.#entry.touch();
     this.touch();
   });
@@ -66,20 +65,18 @@ export class RoomStore implements RoomHandle {
   #lineSet = false;
 
   constructor(entry: RoomEntry, context: Context) {
+    super();
     this.id = entry.id;
     this.#entry = entry;
     this.#context = context;
     this.#views = new MessageViews(context);
-    this.#typingOwn = new TypingOwn(this.id, context);
-    this.#reading = new Reading(this.id, context, (mine) => entry.applyMine(mine));
+    this.#typingOwn = typingOwn(context, this.id);
+    this.#reading = reading(context, this.id, (mine) => entry.applyMine(mine));
     this.#outbox = new Outbox(this.id, context, {
       changed: () => this.touch(),
       accepted: (message) => this.#accepted(message),
     });
   }
-
-  subscribe = this.#view.subscribe;
-  getSnapshot = this.#view.getSnapshot;
 
   get wanted(): boolean {
     return this.#refs > 0 || this.#linger.running;
@@ -184,29 +181,21 @@ export class RoomStore implements RoomHandle {
       if (message.sender) this.#typingOthers.set(message.sender, false);
       this.#entry.applyMessage(message, rev, members_rev, user ?? undefined);
       this.#outbox.confirm([message]);
-      this.touch();
     });
   }
 
   roomChanged({ rev, room_object }: Events['room.changed']): void {
-    this.#receive(rev, () => {
-      this.#entry.applyRoom(room_object);
-      this.touch();
-    });
+    this.#receive(rev, () => this.#entry.applyRoom(room_object));
   }
 
   membersChanged({ rev, members, member_count }: Events['members.changed']): void {
-    this.#receive(rev, () => {
-      this.#mergeMembers(members, member_count);
-      this.touch();
-    });
+    this.#receive(rev, () => this.#mergeMembers(members, member_count));
   }
 
   read({ user, seq, rev }: Events['read']): void {
     this.#now(() => {
       this.#mergeRead(user, seq);
       this.#stream.note(rev);
-      this.touch();
     });
   }
 
@@ -217,22 +206,15 @@ export class RoomStore implements RoomHandle {
   }
 
   headMoved(rev: number): void {
-    if (this.#status === 'ready') this.#now(() => this.#stream.note(rev));
-  }
-
-  touch(): void {
-    this.#view.touch();
+    this.#now(() => this.#stream.note(rev));
   }
 
   /** The user is another: nothing of the old one stays. */
   forget(error: SnugError): void {
     this.#outbox.clear(error);
     this.#reading.clear();
-    this.#stay++;
-    this.#opening = undefined;
-    this.#clear();
     this.draft = '';
-    this.#turn(this.wanted ? 'loading' : 'closed');
+    this.#depart(this.wanted ? 'loading' : 'closed');
   }
 
   async #join(): Promise<void> {
@@ -295,7 +277,7 @@ export class RoomStore implements RoomHandle {
       this.#stream.reset(Math.min(room.rev, history.head.rev));
     }
     this.#outbox.confirm(history.messages);
-    this.#drawLine(room);
+    this.#drawLine();
     this.#turn('ready');
   }
 
@@ -378,7 +360,10 @@ export class RoomStore implements RoomHandle {
   /** At once, or after the snapshot that is on its way; not after leaving. */
   #now(apply: () => void): void {
     if (this.#early) this.#early.push(apply);
-    else if (this.#status === 'ready') apply();
+    else if (this.#status === 'ready') {
+      apply();
+      this.touch();
+    }
   }
 
   #mergeMembers(members: readonly Member[], count?: number): void {
@@ -392,7 +377,7 @@ export class RoomStore implements RoomHandle {
     this.#reads = new Map(this.#reads).set(user, seq);
   }
 
-  #drawLine(room: Room): void {
+  #drawLine(): void {
     const { mine } = this.#entry;
     if (this.#lineSet || !mine) return;
     this.#lineSet = true;
@@ -401,7 +386,7 @@ export class RoomStore implements RoomHandle {
     const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
     const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
     const first = after.find((m) => m.sender !== me && m.kind !== 'system' && !m.silent);
-    this.#line = known ? first?.seq : Math.max(mine.read_seq + 1, room.min_seq);
+    this.#line = known ? first?.seq : mine.read_seq + 1;
   }
 
   #refuse(problem: ProblemView): void {
@@ -415,10 +400,14 @@ export class RoomStore implements RoomHandle {
     if (joined && this.#context.online()) {
       this.#context.request('room.close', { room: this.id }).catch(() => {});
     }
+    this.#depart('closed');
+  }
+
+  #depart(status: 'loading' | 'closed'): void {
     this.#stay++;
     this.#opening = undefined;
     this.#clear();
-    this.#turn('closed');
+    this.#turn(status);
   }
 
   #clear(): void {
@@ -444,7 +433,7 @@ export class RoomStore implements RoomHandle {
     this.touch();
   }
 
-  #build(): RoomSnapshot {
+  protected build(): RoomSnapshot {
     const me = this.#context.me();
     let readByOthers = 0;
     for (const [user, seq] of this.#reads) {
@@ -465,11 +454,11 @@ export class RoomStore implements RoomHandle {
       messages: this.#views.build(this.#timeline.messages, this.#outbox.items, readByOthers),
       hasBefore: this.#timeline.hasBefore,
       hasAfter: this.#timeline.hasAfter,
-      loadingBefore: this.#loading.before !== undefined,
-      loadingAfter: this.#loading.after !== undefined,
+      loadingBefore: !!this.#loading.before,
+      loadingAfter: !!this.#loading.after,
       members: this.#members,
       users,
-      typing: this.#typingOthers.users.map((id) => this.#context.users.get(id) ?? { id }),
+      typing: this.#typingOthers.users().map((id) => this.#context.users.get(id) ?? { id }),
       readBy: this.#reads,
       unread: this.#entry.unread,
       unreadLineSeq: this.#line,

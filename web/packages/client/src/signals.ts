@@ -1,29 +1,20 @@
 // What a browser says about network and page. Nothing is touched before
 // `watchPage` runs, and without a window it does nothing.
 
-export interface PageSignals {
-  /** A moment at which trying again is likely to help. */
-  wake(): void;
-  /** The browser says that the network is gone. */
-  offline(): void;
-}
-
-export function watchPage(signals: PageSignals): () => void {
+/** `wake` is called at every moment at which the network may be another. */
+export function watchPage(wake: () => void): () => void {
   if (typeof window === 'undefined' || typeof document === 'undefined') return () => {};
-  const visible = () => {
-    if (document.visibilityState === 'visible') signals.wake();
-  };
-  const wake = () => signals.wake();
-  const offline = () => signals.offline();
+  // Wrapped: two clients on one page must not take each other's listener off.
+  const listener = () => wake();
   const watched = [
-    [window, 'online', wake],
-    [window, 'pageshow', wake],
-    [window, 'offline', offline],
-    [document, 'visibilitychange', visible],
+    [window, 'online'],
+    [window, 'offline'],
+    [window, 'pageshow'],
+    [document, 'visibilitychange'],
   ] as const;
-  for (const [target, event, callback] of watched) target.addEventListener(event, callback);
+  for (const [target, event] of watched) target.addEventListener(event, listener);
   return () => {
-    for (const [target, event, callback] of watched) target.removeEventListener(event, callback);
+    for (const [target, event] of watched) target.removeEventListener(event, listener);
   };
 }
 

@@ -1,7 +1,7 @@
 // Where session tokens come from. Asks the source once at a time, never offers
 // a token that was refused, and says what is wrong in words the integrator can use.
 import { ConfigurationError, passing, SnugError } from './problem.js';
-import type { ClientOptions, TokenFunction } from './types.js';
+import type { TokenFunction } from './types.js';
 
 export const SERVER_KEY_FIX =
   'Rotate the key now, keep it on your backend, and give the page a token from POST /v1/server/sessions.';
@@ -36,13 +36,9 @@ export class Tokens {
   }
 
   /** The token at hand, else a new one. Callers at the same time share one request. */
-  get(): Promise<string> {
-    if (this.#asking) return this.#asking;
-    if (this.#current !== undefined) {
-      const token = this.#current;
-      return Promise.resolve().then(() => this.#checked(token));
-    }
-    return this.renew();
+  async get(): Promise<string> {
+    if (this.#asking || this.#current === undefined) return this.renew();
+    return this.#checked(this.#current);
   }
 
   /** Asks the source anew. */
@@ -97,29 +93,26 @@ export class Tokens {
     const answer = await this.#settings
       .fetch(tokenUrl, {
         method: 'POST',
-        credentials: 'same-origin',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/plain' },
+        headers: { 'Content-Type': 'application/json' },
         body,
       })
       .catch((error: unknown) => {
-        throw passing('token_source_failed', `${tokenUrl} could not be reached: ${error}.`);
+        throw passing('token_source_failed', `${tokenUrl}: ${error}.`);
       });
-    if (answer.status === 401 || answer.status === 403) {
-      throw new SnugError({
-        code: 'logged_out',
-        detail: `${tokenUrl} answered ${answer.status}: the page's user is not logged in.`,
-        retryable: false,
-      });
+    const { ok, status } = answer;
+    const detail = `${tokenUrl} answered ${status}.`;
+    if (ok) return tokenIn(await answer.text());
+    if (status === 401 || status === 403) {
+      throw new SnugError({ code: 'logged_out', detail, retryable: false });
     }
-    if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
+    if (status < 500 && status !== 429) {
       throw new ConfigurationError(
         'token_missing',
-        `${tokenUrl} answered ${answer.status}.`,
+        detail,
         'Let it answer POST with the session token, as text or as {"token":"…"}.',
       );
     }
-    if (!answer.ok) throw passing('token_source_failed', `${tokenUrl} answered ${answer.status}.`);
-    return tokenIn(await answer.text());
+    throw passing('token_source_failed', detail);
   }
 
   #checked(token: unknown): string {
@@ -136,13 +129,6 @@ export class Tokens {
     }
     return token;
   }
-}
-
-export function tokenSettings(options: ClientOptions, device: string): TokenSettings {
-  const { token, tokenUrl, pushToken } = options;
-  // Looked up at each call: a page may polyfill or wrap `fetch` later.
-  const call = options.fetch ?? ((...args: Parameters<typeof fetch>) => fetch(...args));
-  return { token, tokenUrl, device, pushToken, fetch: call };
 }
 
 /** Throws a ConfigurationError for what can never be a session token. */

@@ -234,7 +234,6 @@ export interface TransportTarget {
 }
 
 export interface TransportEvents {
-  opened(): void;
   received(text: string): void;
   /** Once, last. `code` 1006 when the connection broke or never stood. */
   closed(code: number, reason: string): void;

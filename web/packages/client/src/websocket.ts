@@ -8,9 +8,6 @@ export const webSocketTransport: Transport = {
     // query would end up in logs. The server selects `snug.v1`.
     const socket = new WebSocket(url, ['snug.v1', `snug.token.${token}`]);
     let over = false;
-    socket.onopen = () => {
-      if (!over) events.opened();
-    };
     socket.onmessage = ({ data }) => {
       if (!over && typeof data === 'string') events.received(data);
     };

@@ -111,11 +111,11 @@ test('waits longer after each failure, up to the bound the server named', async 
 
 test('a server that greets and closes at once is not hammered', async () => {
   const { server } = await online();
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 20; i++) {
     server.last.break(4000);
     await pass(500);
   }
-  assert.ok(server.connections.length <= 4, `${server.connections.length} connections in 2.5 s`);
+  assert.ok(server.connections.length <= 6, `${server.connections.length} connections in 10 s`);
 });
 
 test('4003 waits as long as the server says', async () => {

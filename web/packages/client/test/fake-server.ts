@@ -231,6 +231,7 @@ export class FakeServer {
     const stored = this.rooms.get(id)!;
     this.#moveCursor(stored, user, seq);
     stored.reads.push({ user, seq, rev: stored.room.rev });
+    this.#touch(id);
   }
 
   #live(): FakeConnection[] {
@@ -262,7 +263,6 @@ export class FakeServer {
     queueMicrotask(() => {
       if (this.mode === 'drop') return connection.break(1006);
       if (connection.closed) return;
-      events.opened();
       if (this.mode === 'mute') return;
       if (user === undefined) connection.break(this.refusal.code, this.refusal.problem);
       else connection.push('hello', this.#hello(user));

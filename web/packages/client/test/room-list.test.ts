@@ -211,6 +211,22 @@ test('pages, and a room in which nothing was said is its creator’s alone', asy
   assert.ok(!list().rooms.some(({ id }) => id === 'quiet'));
 });
 
+test('a refresh of the first page does not skip what changed beyond it', async () => {
+  const { server, client, list } = await listed((s) => {
+    for (let i = 0; i < 40; i++) {
+      s.makeRoom(`r${i}`, ['alice', 'bob']);
+      s.say(`r${i}`, 'bob', 'x');
+    }
+  });
+  await client.rooms.loadMore();
+  assert.equal(list().unread, 40);
+  server.readAs('r0', 'alice', 1);
+  await client.rooms.refresh();
+  server.last.break(1006);
+  await pass(1_000);
+  assert.equal(list().unread, 39);
+});
+
 test('joined and left, and old news of either', async () => {
   const { server, client, list } = await listed(() => {});
   const changes: string[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { ConfigurationError } from '../src/problem.js';
-import { checkToken } from '../src/tokens.js';
+import { checkToken, Tokens } from '../src/tokens.js';
 import { FakeServer } from './fake-server.js';
 import { online, pass, settle, useFakeTime } from './stage.js';
 
@@ -58,6 +58,19 @@ test('an expired token is renewed once, however many ask', async () => {
   assert.equal(asked, 2);
   assert.equal(client.connection.getSnapshot().status, 'online');
   assert.equal(server.last.target.token, 'second');
+});
+
+test('one request to the source serves everybody who waits', async () => {
+  let asked = 0;
+  const token = async () => `t${++asked}`;
+  const tokens = new Tokens({ token, device: 'd', fetch });
+  assert.deepEqual(await Promise.all([tokens.renew(), tokens.get(), tokens.renew()]), [
+    't1',
+    't1',
+    't1',
+  ]);
+  assert.equal(await tokens.get(), 't1');
+  assert.equal(await tokens.renew(), 't2');
 });
 
 test('the same expired token twice is an error, not a loop', async () => {
@@ -169,7 +182,6 @@ test('tokenUrl: asked by POST with the device, answered as JSON or text', async 
     assert.equal(client.connection.getSnapshot().status, 'online', body);
     assert.equal(calls[0]![0], '/chat-token');
     assert.equal(calls[0]![1].method, 'POST');
-    assert.equal(calls[0]![1].credentials, 'same-origin');
     assert.deepEqual(JSON.parse(String(calls[0]![1].body)), { device: 'web-1' });
   }
 });
