@@ -15,6 +15,8 @@ export const root = join(process.env.SNUG_WEB ?? process.cwd(), 'packages', 'ele
 export interface Stage {
   url: string;
   open(scene: string, options?: Opening): Promise<Page>;
+  /** Any other page of the server. */
+  visit(path: string, options?: Opening): Promise<Page>;
 }
 
 export interface Opening extends BrowserContextOptions {
@@ -23,19 +25,21 @@ export interface Opening extends BrowserContextOptions {
   expected?: RegExp;
 }
 
+export type Extra = Record<string, [type: string, body: string, status?: number]>;
+
 interface Opened {
   page: Page;
   complaints: string[];
 }
 
 /** Sets up the hooks of a test file. */
-export function stage(): Stage {
+export function stage(extra?: () => Promise<Extra>): Stage {
   let browser: Browser;
   let server: { url: string; stop: () => Promise<void> };
   const pages: Opened[] = [];
 
   before(async () => {
-    server = await serveGallery(root);
+    server = await serveGallery(root, 0, await extra?.());
     browser = await launch();
   });
   after(async () => {
@@ -44,31 +48,35 @@ export function stage(): Stage {
   });
   afterEach(async () => {
     for (const { page, complaints } of pages.splice(0)) {
-      const violations = await page.evaluate(() => window.violations);
+      const violations = await page.evaluate(() => window.violations ?? []);
       await page.context().close();
       assert.deepEqual(violations, [], 'policy violations');
       assert.deepEqual(complaints, [], 'console');
     }
   });
 
+  async function visit(path: string, options: Opening = {}): Promise<Page> {
+    const { query: _query, expected, ...more } = options;
+    const context = await browser.newContext({ viewport: { width: 1100, height: 760 }, ...more });
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on('console', (line) => {
+      if (!['error', 'warning'].includes(line.type())) return;
+      if (!expected?.test(line.text())) complaints.push(line.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    pages.push({ page, complaints });
+    await page.goto(`${server.url}${path}`);
+    return page;
+  }
+
   return {
     get url() {
       return server.url;
     },
-    async open(scene, { query = '', expected, ...options } = {}) {
-      const context = await browser.newContext({
-        viewport: { width: 1100, height: 760 },
-        ...options,
-      });
-      const page = await context.newPage();
-      const complaints: string[] = [];
-      page.on('console', (line) => {
-        if (!['error', 'warning'].includes(line.type())) return;
-        if (!expected?.test(line.text())) complaints.push(line.text());
-      });
-      page.on('pageerror', (error) => complaints.push(error.message));
-      pages.push({ page, complaints });
-      await page.goto(`${server.url}?${query}#${scene}`);
+    visit,
+    async open(scene, options = {}) {
+      const page = await visit(`?${options.query ?? ''}#${scene}`, options);
       await page.waitForFunction(() => 'gallery' in window);
       return page;
     },

@@ -1,3 +1,4 @@
+import type { Client } from '@snug/client';
 import {
   html,
   nothing,
@@ -74,6 +75,10 @@ export class SnugChat extends SnugElement {
     this.widthWatch?.disconnect();
   }
 
+  protected override clientChanged(client: Client): void {
+    this.keep(client.rooms.subscribe(() => this.requestUpdate()));
+  }
+
   protected override willUpdate(changed: PropertyValues): void {
     super.willUpdate(changed);
     // Known before the first picture, so that no room is ever laid out in the
@@ -130,6 +135,9 @@ export class SnugChat extends SnugElement {
   }
 
   private placeholder(): TemplateResult {
+    // Nothing to choose from: the list says so itself.
+    if (this.activeClient?.rooms.getSnapshot().rooms.length === 0)
+      return html`<div class="none"></div>`;
     return html`<div class="none">${stateCard({ icon: 'chat', tone: 'quiet', title: this.words('chooseRoom') })}</div>`;
   }
 

@@ -89,7 +89,8 @@ export const en = {
   cfgTokenInvalidFix:
     'It belongs to another application or server, or was signed with another key. Check that the page and your backend use the same application.',
   cfgUnreachable: 'The chat server does not answer',
-  cfgUnreachableFix: 'Check that the server runs and that this address is right:',
+  cfgUnreachableFix:
+    'Check that the server runs, that this is its address, and that the content policy of the page (connect-src) allows it:',
   cfgOther: 'The chat is not set up yet',
   reference: 'Reference',
   sysRoomCreated: '{name} started the conversation',

@@ -90,7 +90,8 @@ export const zhHant: Strings = {
   cfgTokenInvalidFix:
     '它屬於另一個應用程式或伺服器，或以另一把金鑰簽署。請確認頁面與後端使用同一個應用程式。',
   cfgUnreachable: '聊天伺服器沒有回應',
-  cfgUnreachableFix: '請確認伺服器正在執行，且這個位址正確：',
+  cfgUnreachableFix:
+    '請確認伺服器正在執行、這是它的位址，且頁面的內容安全政策（connect-src）允許連線：',
   cfgOther: '聊天尚未設定完成',
   reference: '說明文件',
   sysRoomCreated: '{name} 開始了對話',

@@ -50,7 +50,7 @@ function meta(message: MessageView, context: MessageContext): TemplateResult | t
   // The time closes a group; an own message on its way says so by itself.
   if (!context.last && message.status === 'sent') return nothing;
   const { words } = context;
-  return html`<bdi class="meta"><time datetime=${new Date(message.createdAt).toISOString()} title=${fullTime(message.createdAt, words)}>${clockTime(message.createdAt, words)}</time>${state(message, words)}</bdi>`;
+  return html`<span class="meta"><bdi><time datetime=${new Date(message.createdAt).toISOString()} title=${fullTime(message.createdAt, words)}>${clockTime(message.createdAt, words)}</time>${state(message, words)}</bdi></span>`;
 }
 
 function failure(message: MessageView, context: MessageContext): TemplateResult {

@@ -446,9 +446,6 @@ const message = css`
   }
   .meta {
     float: inline-end;
-    display: inline-flex;
-    align-items: center;
-    gap: 4px;
     position: relative;
     inset-block-start: 5px;
     margin-inline-start: 10px;
@@ -459,6 +456,11 @@ const message = css`
     white-space: nowrap;
     font-variant-numeric: tabular-nums;
     color: var(--snug-other-meta);
+  }
+  .meta bdi {
+    display: flex;
+    align-items: center;
+    gap: 4px;
   }
   .own .meta {
     color: var(--snug-own-meta);
