@@ -16,7 +16,7 @@ function say(sentence) {
 // The SDK's script comes before this one: when it has not defined its elements by now, it could
 // not be loaded. It is asked for again, and when it comes the elements wake up where they stand.
 const sdk = document.querySelector('script[data-sdk]');
-const AGAIN_MS = 2000;
+const AGAIN_MS = 1000;
 let turn = 0;
 
 function loadAgain() {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, it } from 'node:test';
 import { chromium } from 'playwright-core';
@@ -234,4 +235,35 @@ it('never scrolls sideways on a phone', async () => {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `${route} is ${wide} px too wide`);
   }
+});
+
+it('meets WCAG 2.2 AA as far as a program can tell, light and dark', async () => {
+  const axe = fs.readFileSync(path.join(panel, '../../node_modules/axe-core/axe.min.js'), 'utf8');
+  const check = async (what) => {
+    await page.evaluate(axe);
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      const found = violations.flatMap(({ id, nodes }) =>
+        nodes.map((node) => `${id}: ${node.html}`),
+      );
+      assert.deepEqual(found, [], `${what}, ${colorScheme}`);
+    }
+  };
+  await open();
+  await press('Create account');
+  await check('sign-up');
+  api.settle({ apps: SAMPLE_APPS });
+  await open('#/apps/new');
+  await page.reload();
+  await title('New application');
+  await check('new application');
+  await open(`#/apps/${api.apps[0].id}`);
+  await title('Second Street');
+  await check('application');
+  await open('#/apps');
+  await title('Applications');
+  await check('applications');
+  await page.locator('.app').first().getByRole('button', { name: 'New key' }).click();
+  await check('new key');
 });
