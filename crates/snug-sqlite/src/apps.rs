@@ -24,8 +24,7 @@ impl AppStore for SqliteStore {
 
     async fn app(&self, app: &AppId) -> StoreResult<Option<App>> {
         let app = app.clone();
-        self.read(Some(app.clone()), move |conn| find(conn, &app))
-            .await
+        self.read(Some(app.clone()), move |conn| find(conn, &app)).await
     }
 
     async fn apps(&self) -> StoreResult<Vec<App>> {
@@ -43,10 +42,7 @@ impl AppStore for SqliteStore {
         now: Time,
     ) -> StoreResult<Option<App>> {
         let app = app.clone();
-        self.write(Some(app.clone()), move |conn| {
-            update(conn, &app, &patch, now)
-        })
-        .await
+        self.write(Some(app.clone()), move |conn| update(conn, &app, &patch, now)).await
     }
 
     async fn server_keys(&self, app: &AppId, now: Time) -> StoreResult<Vec<ServerKey>> {
@@ -69,26 +65,17 @@ impl AppStore for SqliteStore {
         key: NewServerKey,
         others_expire_at: Time,
     ) -> StoreResult<Option<KeyId>> {
-        self.write(Some(key.app.clone()), move |conn| {
-            rotate(conn, &key, others_expire_at)
-        })
-        .await
+        self.write(Some(key.app.clone()), move |conn| rotate(conn, &key, others_expire_at)).await
     }
 
     async fn app_counts(&self, app: &AppId) -> StoreResult<AppCounts> {
         let app = app.clone();
-        self.read(Some(app.clone()), move |conn| counts(conn, &app))
-            .await
+        self.read(Some(app.clone()), move |conn| counts(conn, &app)).await
     }
 }
 
 fn find(conn: &Connection, app: &AppId) -> Sql<Option<App>> {
-    one(
-        conn,
-        &format!("{APP} WHERE id = ?1"),
-        [app.as_str()],
-        read_app,
-    )
+    one(conn, &format!("{APP} WHERE id = ?1"), [app.as_str()], read_app)
 }
 
 fn read_app(row: &Row<'_>) -> Sql<App> {
@@ -147,12 +134,7 @@ fn update(conn: &Connection, id: &AppId, patch: &AppPatch, now: Time) -> Sql<Opt
     let Some(mut app) = find(conn, id)? else {
         return Ok(None);
     };
-    let AppPatch {
-        name,
-        policy,
-        development,
-        origins,
-    } = patch.clone();
+    let AppPatch { name, policy, development, origins } = patch.clone();
     app.name = name.unwrap_or(app.name);
     app.policy = policy.unwrap_or(app.policy);
     app.development = development.unwrap_or(app.development);
@@ -206,8 +188,5 @@ fn counts(conn: &Connection, app: &AppId) -> Sql<AppCounts> {
         "SELECT count(*) FROM rooms r JOIN heads h ON h.rk = r.rk \
          WHERE r.app = ?1 AND h.deleted_at IS NULL",
     )?;
-    Ok(AppCounts {
-        users: users.unwrap_or(0),
-        rooms: rooms.unwrap_or(0),
-    })
+    Ok(AppCounts { users: users.unwrap_or(0), rooms: rooms.unwrap_or(0) })
 }

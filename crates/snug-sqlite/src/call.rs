@@ -30,14 +30,7 @@ where
     F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    (
-        Box::new(Typed {
-            work,
-            result: None,
-            reply,
-        }),
-        answer,
-    )
+    (Box::new(Typed { work, result: None, reply }), answer)
 }
 
 impl<T, F> Call for Typed<T, F>

@@ -8,11 +8,7 @@ use crate::rows::{HeadRow, MemberRow, Sql, int, one, uint};
 /// Moves the cursor to `to`, which is above it and within the room.
 pub(crate) fn move_to(conn: &Connection, head: &HeadRow, mine: &mut MemberRow, to: u64) -> Sql<()> {
     // Nearly always the newest message, where both numbers are at hand.
-    let read_count = if to >= head.seq {
-        head.count
-    } else {
-        count_at(conn, head.rk, to)?
-    };
+    let read_count = if to >= head.seq { head.count } else { count_at(conn, head.rk, to)? };
     mine.facts.read_own = own_at(conn, head.rk, mine, to)?;
     mine.facts.read_count = read_count;
     mine.facts.read_seq = to;
@@ -37,12 +33,7 @@ pub(crate) fn only_own_above(
         conn,
         "SELECT 1 FROM messages WHERE rk = ?1 AND seq > ?2 AND seq <= ?3 AND sender IS NOT ?4 \
          LIMIT 1",
-        (
-            head.rk,
-            int(mine.facts.read_seq),
-            int(head.seq),
-            user.as_str(),
-        ),
+        (head.rk, int(mine.facts.read_seq), int(head.seq), user.as_str()),
         |_| Ok(()),
     )?;
     Ok(others.is_none())

@@ -74,8 +74,7 @@ impl SqliteStore {
         F: Fn(&Connection, Time) -> rusqlite::Result<T> + Send + 'static,
     {
         let clock = Arc::clone(&self.clock);
-        self.write(Some(app.clone()), move |conn| work(conn, clock.stamp(now)))
-            .await
+        self.write(Some(app.clone()), move |conn| work(conn, clock.stamp(now))).await
     }
 
     async fn read<T, F>(&self, lane: Lane, work: F) -> StoreResult<T>
@@ -114,9 +113,7 @@ impl Drop for SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore")
-            .field("epoch", &self.epoch)
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
 
@@ -141,10 +138,7 @@ impl Clock {
 impl Store for SqliteStore {
     async fn position(&self, now: Time) -> StoreResult<Position> {
         self.clock.see(now);
-        Ok(Position {
-            epoch: self.epoch.clone(),
-            at: now,
-        })
+        Ok(Position { epoch: self.epoch.clone(), at: now })
     }
 
     async fn ping(&self) -> StoreResult<()> {

@@ -17,11 +17,7 @@ use crate::users;
 pub(crate) fn find_member(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<MemberRow>> {
     one(
         conn,
-        concat!(
-            "SELECT ",
-            member_columns!(),
-            " FROM members m WHERE m.rk = ?1 AND m.user = ?2"
-        ),
+        concat!("SELECT ", member_columns!(), " FROM members m WHERE m.rk = ?1 AND m.user = ?2"),
         (rk, user.as_str()),
         MemberRow::read,
     )
@@ -131,10 +127,7 @@ impl Joining<'_> {
             changed_at: self.at,
         };
         let last_own_seq = old.map_or(0, |old| old.last_own_seq);
-        let mine = MemberRow {
-            facts,
-            last_own_seq,
-        };
+        let mine = MemberRow { facts, last_own_seq };
         put_member(conn, self.app, self.head.rk, &mine, None)?;
         Ok((as_seen(made, &mine.facts), mine.facts))
     }
@@ -186,12 +179,7 @@ pub(crate) fn change_members(
     let done = match &wanted.change {
         MemberChange::Add { role, .. } => {
             head.member_count += number;
-            let joining = Joining {
-                app: &wanted.app,
-                head: &head,
-                now: wanted.now,
-                at,
-            };
+            let joining = Joining { app: &wanted.app, head: &head, now: wanted.now, at };
             let join = |user| joining.join(conn, user, *role, MemberState::Active);
             concerned.into_iter().map(join).collect::<Sql<Vec<_>>>()?
         }
@@ -208,7 +196,8 @@ pub(crate) fn change_members(
     changed.room = room_of(conn, &head)?;
     if let Some(said) = &wanted.announce {
         let times = (wanted.now, at);
-        changed.announced = Some(store_said(conn, &wanted.room, &mut head, said, times)?);
+        changed.announced =
+            Some(store_said(conn, (&wanted.app, &wanted.room), &mut head, said, times)?);
     }
     Ok(ChangeMembersOutcome::Changed(Box::new(changed)))
 }
@@ -284,15 +273,7 @@ pub(crate) fn end_all(
         "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
          policy_rev = policy_rev + 1, changed_at = ?5, left_activity_at = ?6, left_room = ?7 \
          WHERE rk = ?1 AND state <> 'left'",
-        (
-            head.rk,
-            now.0,
-            int(head.seq),
-            int(head.rev),
-            at.0,
-            head.activity_at.0,
-            room,
-        ),
+        (head.rk, now.0, int(head.seq), int(head.rev), at.0, head.activity_at.0, room),
     )
     .map(drop)
 }
@@ -313,12 +294,7 @@ pub(crate) fn page(
              CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
              WHERE m.rk = ?1 AND m.user > ?3 AND m.state = 'active' ORDER BY m.user LIMIT ?4"
         ),
-        (
-            rk,
-            app.as_str(),
-            after.map_or("", UserId::as_str),
-            size(limit),
-        ),
+        (rk, app.as_str(), after.map_or("", UserId::as_str), size(limit)),
         member,
     )
 }

@@ -14,14 +14,13 @@ use crate::rooms::{living, save_head};
 use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, hash, int, message, message_columns, size,
 };
-use crate::{SqliteStore, cursor};
+use crate::{SqliteStore, cursor, users};
 
 #[async_trait]
 impl MessageStore for SqliteStore {
     async fn append_message(&self, append: Append) -> StoreResult<AppendOutcome> {
         let (app, now) = (append.app.clone(), append.now);
-        self.write_at(&app, now, move |conn, at| try_append(conn, &append, at))
-            .await
+        self.write_at(&app, now, move |conn, at| try_append(conn, &append, at)).await
     }
 
     async fn message_by_key(
@@ -31,11 +30,9 @@ impl MessageStore for SqliteStore {
         id: &MessageId,
     ) -> StoreResult<Option<KeyHit>> {
         let (app, room, id) = (app.clone(), room.clone(), id.clone());
-        self.read(Some(app.clone()), move |conn| {
-            match living(conn, &app, &room)? {
-                Some(head) => by_key(conn, head.rk, &room, &id),
-                None => Ok(None),
-            }
+        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => by_key(conn, head.rk, &room, &id),
+            None => Ok(None),
         })
         .await
     }
@@ -47,11 +44,9 @@ impl MessageStore for SqliteStore {
         query: &HistoryQuery,
     ) -> StoreResult<Vec<Message>> {
         let (app, room, query) = (app.clone(), room.clone(), query.clone());
-        self.read(Some(app.clone()), move |conn| {
-            match living(conn, &app, &room)? {
-                Some(head) => page(conn, &head, &room, &query),
-                None => Ok(Vec::new()),
-            }
+        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => page(conn, &head, &room, &query),
+            None => Ok(Vec::new()),
         })
         .await
     }
@@ -90,13 +85,7 @@ impl MessageStore for SqliteStore {
 
 /// The order of the checks is the contract's: room, key, guard.
 fn try_append(conn: &Connection, append: &Append, at: Time) -> Sql<AppendOutcome> {
-    let Append {
-        app,
-        room,
-        guard,
-        message: new,
-        now,
-    } = append;
+    let Append { app, room, guard, message: new, now } = append;
     let Some(mut head) = living(conn, app, room)? else {
         return Ok(AppendOutcome::RoomNotFound);
     };
@@ -116,6 +105,7 @@ fn try_append(conn: &Connection, append: &Append, at: Time) -> Sql<AppendOutcome
     if !guard_holds(conn, &head, guard, mine.as_ref())? {
         return Ok(AppendOutcome::GuardMoved);
     }
+    ensure_sender(conn, app, mine.as_ref(), new, *now)?;
     let appended = store(conn, room, &mut head, mine, new, (*now, at))?;
     Ok(AppendOutcome::Stored(Box::new(appended)))
 }
@@ -186,11 +176,7 @@ pub(crate) fn store(
         save_member(conn, head.rk, mine)?;
     }
     let head = head.head_with(Some(Preview::of(&message)));
-    Ok(Appended {
-        message,
-        head,
-        mine: mine.map(|mine| mine.facts),
-    })
+    Ok(Appended { message, head, mine: mine.map(|mine| mine.facts) })
 }
 
 /// The sender's own number and cursor. A sender who is away (the backend may speak for one)
@@ -275,10 +261,7 @@ fn by_key(conn: &Connection, rk: i64, room: &RoomId, id: &MessageId) -> Sql<Opti
     conn.prepare_cached(sql)?
         .query_row((rk, id.as_str()), |row| {
             let hash = PayloadHash(hash(row, MESSAGE_WIDTH)?);
-            Ok(KeyHit {
-                hash,
-                message: message(row, room)?,
-            })
+            Ok(KeyHit { hash, message: message(row, room)? })
         })
         .optional()
 }
@@ -290,10 +273,7 @@ fn page(
     query: &HistoryQuery,
 ) -> Sql<Vec<Message>> {
     // `above` and `after` are exclusive, `min_seq` is not.
-    let above = query
-        .above
-        .max(query.after.unwrap_or(0))
-        .max(head.min_seq.saturating_sub(1));
+    let above = query.above.max(query.after.unwrap_or(0)).max(head.min_seq.saturating_sub(1));
     let before = query.before.unwrap_or(u64::MAX);
     let forward = query.after.is_some();
     let sql = if forward {
@@ -322,7 +302,7 @@ fn page(
 /// As `store`, for a call that does not know the sender's membership.
 pub(crate) fn store_said(
     conn: &Connection,
-    room: &RoomId,
+    (app, room): (&AppId, &RoomId),
     head: &mut HeadRow,
     new: &NewMessage,
     times: (Time, Time),
@@ -331,5 +311,20 @@ pub(crate) fn store_said(
         Some(sender) => find_member(conn, head.rk, sender)?,
         None => None,
     };
+    ensure_sender(conn, app, mine.as_ref(), new, times.0)?;
     store(conn, room, head, mine, new, times)
+}
+
+/// A member is a user already; anybody else is made on the spot.
+fn ensure_sender(
+    conn: &Connection,
+    app: &AppId,
+    mine: Option<&MemberRow>,
+    new: &NewMessage,
+    now: Time,
+) -> Sql<()> {
+    match &new.sender {
+        Some(sender) if mine.is_none() => users::ensure(conn, app, sender, now),
+        _ => Ok(()),
+    }
 }

@@ -42,10 +42,7 @@ pub struct SqliteConfig {
 impl SqliteConfig {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>, epoch_seed: [u8; 16]) -> Self {
-        Self {
-            path: Some(path.into()),
-            ..Self::memory(epoch_seed)
-        }
+        Self { path: Some(path.into()), ..Self::memory(epoch_seed) }
     }
 
     #[must_use]
@@ -74,10 +71,7 @@ pub enum OpenError {
     #[error("the file is a database, but not one of Snug's; name another path")]
     Foreign,
     #[error("{}: {error}", .path.display())]
-    Io {
-        path: PathBuf,
-        error: std::io::Error,
-    },
+    Io { path: PathBuf, error: std::io::Error },
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -103,19 +97,12 @@ impl SqliteStore {
 
         let (end, ended) = watch::channel(false);
         let patience = Duration::from_millis(config.read_ms_max + 1_000);
-        let wal = WalBounds {
-            bytes: config.wal_bytes_max,
-            patience,
-        };
+        let wal = WalBounds { bytes: config.wal_bytes_max, patience };
         let writes = queue();
         let wal = config.path.as_ref().map(|_| wal);
         let writer = Writer::new(conn, Arc::clone(&writes), wal, lock, end)?;
         let readers = readers(&config)?;
-        let reads = if readers.is_empty() {
-            Arc::clone(&writes)
-        } else {
-            queue()
-        };
+        let reads = if readers.is_empty() { Arc::clone(&writes) } else { queue() };
 
         // From here on a failure drops the store, which ends the threads that run.
         let store = Self {
@@ -139,10 +126,7 @@ impl SqliteStore {
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(run)
-            .map_err(|error| OpenError::Io {
-                path: PathBuf::from(name),
-                error,
-            })?;
+            .map_err(|error| OpenError::Io { path: PathBuf::from(name), error })?;
         self.threads.lock().push(thread);
         Ok(())
     }
@@ -157,21 +141,12 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let beside = PathBuf::from(name);
-    let io = |error| OpenError::Io {
-        path: beside.clone(),
-        error,
-    };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&beside)
-        .map_err(io)?;
+    let io = |error| OpenError::Io { path: beside.clone(), error };
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&beside).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            path: path.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(io(error)),
     }
 }
@@ -198,9 +173,7 @@ fn write_ahead(conn: &Connection, wal_bytes_max: u64) -> rusqlite::Result<()> {
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     let limit = i64::try_from(wal_bytes_max).unwrap_or(i64::MAX);
-    conn.query_row(&format!("PRAGMA journal_size_limit = {limit}"), [], |_| {
-        Ok(())
-    })
+    conn.query_row(&format!("PRAGMA journal_size_limit = {limit}"), [], |_| Ok(()))
 }
 
 fn readers(config: &SqliteConfig) -> Result<Vec<Connection>, OpenError> {

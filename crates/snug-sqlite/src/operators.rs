@@ -25,20 +25,14 @@ impl OperatorStore for SqliteStore {
                     operator.created_at.0,
                 ),
             )?;
-            Ok(if made == 1 {
-                CreateOperator::Created
-            } else {
-                CreateOperator::Closed
-            })
+            Ok(if made == 1 { CreateOperator::Created } else { CreateOperator::Closed })
         })
         .await
     }
 
     async fn operator_count(&self) -> StoreResult<u64> {
         self.read(None, |conn| {
-            let count = one(conn, "SELECT count(*) FROM operators", [], |row| {
-                uint(row, 0)
-            })?;
+            let count = one(conn, "SELECT count(*) FROM operators", [], |row| uint(row, 0))?;
             Ok(count.unwrap_or(0))
         })
         .await
@@ -63,11 +57,7 @@ impl OperatorStore for SqliteStore {
             change(
                 conn,
                 "INSERT INTO operator_sessions (token, operator, expires_at) VALUES (?1, ?2, ?3)",
-                (
-                    session.token.0,
-                    session.operator.as_str(),
-                    session.expires_at.0,
-                ),
+                (session.token.0, session.operator.as_str(), session.expires_at.0),
             )
             .map(drop)
         })
@@ -94,12 +84,7 @@ impl OperatorStore for SqliteStore {
 
     async fn close_operator_session(&self, token: TokenHash) -> StoreResult<()> {
         self.write(None, move |conn| {
-            change(
-                conn,
-                "DELETE FROM operator_sessions WHERE token = ?1",
-                [token.0],
-            )
-            .map(drop)
+            change(conn, "DELETE FROM operator_sessions WHERE token = ?1", [token.0]).map(drop)
         })
         .await
     }
@@ -128,17 +113,9 @@ impl OperatorStore for SqliteStore {
                 "SELECT at, operator, app, action FROM audit ORDER BY n DESC LIMIT ?1",
                 [size(limit)],
                 |row| {
-                    let operator = row
-                        .get_ref(1)?
-                        .as_str_or_null()?
-                        .map(OperatorId::from_stored);
+                    let operator = row.get_ref(1)?.as_str_or_null()?.map(OperatorId::from_stored);
                     let app = row.get_ref(2)?.as_str_or_null()?.map(AppId::from_stored);
-                    Ok(AuditEntry {
-                        at: time(row, 0)?,
-                        operator,
-                        app,
-                        action: row.get(3)?,
-                    })
+                    Ok(AuditEntry { at: time(row, 0)?, operator, app, action: row.get(3)? })
                 },
             )
         })

@@ -35,18 +35,9 @@ struct State<J> {
 
 impl<J> FairQueue<J> {
     pub(crate) fn new(most: usize, most_per_lane: usize) -> Self {
-        let state = State {
-            lanes: HashMap::new(),
-            turns: VecDeque::new(),
-            waiting: 0,
-            closed: false,
-        };
-        Self {
-            state: Mutex::new(state),
-            filled: Condvar::new(),
-            most,
-            most_per_lane,
-        }
+        let state =
+            State { lanes: HashMap::new(), turns: VecDeque::new(), waiting: 0, closed: false };
+        Self { state: Mutex::new(state), filled: Condvar::new(), most, most_per_lane }
     }
 
     pub(crate) fn push(&self, lane: &Lane, job: J) -> Result<(), Refused> {

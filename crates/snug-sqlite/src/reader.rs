@@ -33,13 +33,7 @@ impl Reader {
         let end = Arc::clone(&ends_at);
         let over = move || millis(born.elapsed()) >= end.load(Ordering::Relaxed);
         conn.progress_handler(LOOK_EVERY, Some(over))?;
-        Ok(Self {
-            conn,
-            calls,
-            most,
-            born,
-            ends_at,
-        })
+        Ok(Self { conn, calls, most, born, ends_at })
     }
 
     pub(crate) fn run(self) {

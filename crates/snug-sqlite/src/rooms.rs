@@ -21,8 +21,7 @@ use crate::rows::{
 impl RoomStore for SqliteStore {
     async fn create_room(&self, new: NewRoom) -> StoreResult<CreateRoomOutcome> {
         let (app, now) = (new.app.clone(), new.now);
-        self.write_at(&app, now, move |conn, at| create(conn, &new, at))
-            .await
+        self.write_at(&app, now, move |conn, at| create(conn, &new, at)).await
     }
 
     async fn room_facts(
@@ -41,10 +40,7 @@ impl RoomStore for SqliteStore {
                 None => None,
             };
             let room = room_of(conn, &head)?;
-            Ok(Some(RoomFacts {
-                room,
-                mine: mine.map(|mine| mine.facts),
-            }))
+            Ok(Some(RoomFacts { room, mine: mine.map(|mine| mine.facts) }))
         })
         .await
     }
@@ -87,10 +83,7 @@ impl RoomStore for SqliteStore {
 
     async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome> {
         let (app, now) = (change.app.clone(), change.now);
-        self.write_at(&app, now, move |conn, at| {
-            members::change_members(conn, &change, at)
-        })
-        .await
+        self.write_at(&app, now, move |conn, at| members::change_members(conn, &change, at)).await
     }
 
     async fn members(
@@ -101,11 +94,9 @@ impl RoomStore for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<Member>> {
         let (app, room, after) = (app.clone(), room.clone(), after.cloned());
-        self.read(Some(app.clone()), move |conn| {
-            match living(conn, &app, &room)? {
-                Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit),
-                None => Ok(Vec::new()),
-            }
+        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit),
+            None => Ok(Vec::new()),
         })
         .await
     }
@@ -117,11 +108,9 @@ impl RoomStore for SqliteStore {
         users: &[UserId],
     ) -> StoreResult<Vec<UserId>> {
         let (app, room, users) = (app.clone(), room.clone(), users.to_vec());
-        self.read(Some(app.clone()), move |conn| {
-            match living(conn, &app, &room)? {
-                Some(head) => members::among(conn, head.rk, &users),
-                None => Ok(Vec::new()),
-            }
+        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => members::among(conn, head.rk, &users),
+            None => Ok(Vec::new()),
         })
         .await
     }
@@ -234,21 +223,12 @@ fn create(conn: &Connection, new: &NewRoom, at: Time) -> Sql<CreateRoomOutcome> 
     save_head(conn, &head)?;
     let room = room_of(conn, &head)?;
     let message = match &new.message {
-        Some(message) => Some(store_said(
-            conn,
-            &new.id,
-            &mut head,
-            message,
-            (new.now, at),
-        )?),
+        Some(message) => {
+            Some(store_said(conn, (&new.app, &new.id), &mut head, message, (new.now, at))?)
+        }
         None => None,
     };
-    let created = CreatedRoom {
-        room,
-        members,
-        memberships,
-        message,
-    };
+    let created = CreatedRoom { room, members, memberships, message };
     Ok(CreateRoomOutcome::Created(Box::new(created)))
 }
 
@@ -335,12 +315,7 @@ type FirstMembers = (Vec<Member>, Vec<snug_core::model::Membership>);
 
 fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> Sql<FirstMembers> {
     let (mut members, mut memberships) = (Vec::new(), Vec::new());
-    let joining = Joining {
-        app: &new.app,
-        head,
-        now: new.now,
-        at,
-    };
+    let joining = Joining { app: &new.app, head, now: new.now, at };
     for (place, (user, role)) in new.members.iter().enumerate() {
         if new.members[..place].iter().any(|(other, _)| other == user) {
             continue;
@@ -359,13 +334,7 @@ fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> 
 }
 
 fn update(conn: &Connection, head: &mut HeadRow, patch: &RoomPatch, at: Time) -> Sql<Room> {
-    let RoomPatch {
-        name,
-        avatar,
-        description,
-        custom,
-        frozen,
-    } = patch;
+    let RoomPatch { name, avatar, description, custom, frozen } = patch;
     let mut room = room_of(conn, head)?;
     set(&mut room.name, name);
     set(&mut room.avatar, avatar);

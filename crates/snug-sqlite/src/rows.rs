@@ -67,9 +67,7 @@ pub(crate) fn maybe_json(row: &Row<'_>, at: usize) -> Sql<Option<CustomJson>> {
     let Some(text) = row.get::<_, Option<String>>(at)? else {
         return Ok(None);
     };
-    CustomJson::from_stored(text)
-        .map(Some)
-        .map_err(|_| damaged(at, "custom JSON that is none"))
+    CustomJson::from_stored(text).map(Some).map_err(|_| damaged(at, "custom JSON that is none"))
 }
 
 /// A stored word of the domain.
@@ -172,11 +170,7 @@ impl HeadRow {
     /// The head as everybody sees it. The preview is the message at its seq, never a copy that
     /// could differ from it.
     pub(crate) fn head(&self, conn: &Connection) -> Sql<Head> {
-        let preview = if self.has_message() {
-            preview(conn, self.rk, self.seq)?
-        } else {
-            None
-        };
+        let preview = if self.has_message() { preview(conn, self.rk, self.seq)? } else { None };
         Ok(self.head_with(preview))
     }
 
@@ -212,11 +206,7 @@ fn preview(conn: &Connection, rk: i64, seq: u64) -> Sql<Option<Preview>> {
 /// A room from its own columns at `at` and its head.
 pub(crate) fn room(conn: &Connection, row: &Row<'_>, at: usize, head: &HeadRow) -> Sql<Room> {
     let direct = match (maybe_user(row, at + 2)?, maybe_user(row, at + 3)?) {
-        (Some(low), Some(high)) => Some(DirectKey {
-            low,
-            high,
-            context: row.get(at + 4)?,
-        }),
+        (Some(low), Some(high)) => Some(DirectKey { low, high, context: row.get(at + 4)? }),
         _ => None,
     };
     Ok(Room {
@@ -272,10 +262,7 @@ impl MemberRow {
             read_own: uint(row, at + 13)?,
             changed_at: time(row, at + 14)?,
         };
-        Ok(Self {
-            facts,
-            last_own_seq: uint(row, at + 15)?,
-        })
+        Ok(Self { facts, last_own_seq: uint(row, at + 15)? })
     }
 }
 

@@ -18,28 +18,20 @@ pub(crate) fn migrate(conn: &mut Connection, first_epoch: &str) -> Result<String
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found = version(&tx)?;
     if found > KNOWN {
-        return Err(OpenError::Newer {
-            found,
-            known: KNOWN,
-        });
+        return Err(OpenError::Newer { found, known: KNOWN });
     }
     for (place, sql) in MIGRATIONS.iter().enumerate() {
         let version = place as i64 + 1;
         if version > found {
             tx.execute_batch(sql)?;
-            tx.execute(
-                "INSERT INTO schema_versions (version) VALUES (?1)",
-                [version],
-            )?;
+            tx.execute("INSERT INTO schema_versions (version) VALUES (?1)", [version])?;
         }
     }
     tx.execute(
         "INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT DO NOTHING",
         [first_epoch],
     )?;
-    let epoch = tx.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| {
-        row.get(0)
-    })?;
+    let epoch = tx.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
     tx.commit()?;
     Ok(epoch)
 }

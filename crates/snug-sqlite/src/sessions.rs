@@ -18,8 +18,7 @@ const SESSION: &str = "SELECT id, user, device, created_at, ttl_seconds, expires
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn open_session(&self, new: NewSession) -> StoreResult<OpenOutcome> {
-        self.write(Some(new.app.clone()), move |conn| open(conn, &new))
-            .await
+        self.write(Some(new.app.clone()), move |conn| open(conn, &new)).await
     }
 
     async fn session_by_token(
@@ -34,10 +33,7 @@ impl SessionStore for SqliteStore {
             };
             let user = users::find(conn, &app, &session.user)?;
             let user_deactivated = user.is_some_and(|user| user.deactivated_at.is_some());
-            Ok(Some(SessionFacts {
-                session,
-                user_deactivated,
-            }))
+            Ok(Some(SessionFacts { session, user_deactivated }))
         })
         .await
     }
@@ -51,10 +47,8 @@ impl SessionStore for SqliteStore {
         now: Time,
     ) -> StoreResult<RefreshOutcome> {
         let app = app.clone();
-        self.write(Some(app.clone()), move |conn| {
-            refresh(conn, &app, (old, new), expires_at, now)
-        })
-        .await
+        self.write(Some(app.clone()), move |conn| refresh(conn, &app, (old, new), expires_at, now))
+            .await
     }
 
     async fn close_sessions(
@@ -65,10 +59,7 @@ impl SessionStore for SqliteStore {
         now: Time,
     ) -> StoreResult<Vec<ClosedSession>> {
         let (app, which) = (app.clone(), which.clone());
-        self.write(Some(app.clone()), move |conn| {
-            close(conn, &app, &which, reason, now)
-        })
-        .await
+        self.write(Some(app.clone()), move |conn| close(conn, &app, &which, reason, now)).await
     }
 
     async fn sessions_of(
@@ -143,12 +134,7 @@ fn open(conn: &Connection, new: &NewSession) -> Sql<OpenOutcome> {
         conn,
         "INSERT INTO devices (app, user, id, push_token) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT DO UPDATE SET push_token = coalesce(excluded.push_token, push_token)",
-        (
-            new.app.as_str(),
-            new.user.as_str(),
-            new.device.as_str(),
-            &new.push_token,
-        ),
+        (new.app.as_str(), new.user.as_str(), new.device.as_str(), &new.push_token),
     )?;
     let replaced = replace(conn, new)?;
     let session = insert(conn, new)?;
@@ -174,12 +160,7 @@ fn keep_custom(conn: &Connection, new: &NewSession, custom: &CustomJson) -> Sql<
         conn,
         "UPDATE users SET session_custom = ?3, changed_at = ?4 \
          WHERE app = ?1 AND id = ?2 AND session_custom IS NOT ?3",
-        (
-            new.app.as_str(),
-            new.user.as_str(),
-            custom.as_str(),
-            new.now.0,
-        ),
+        (new.app.as_str(), new.user.as_str(), custom.as_str(), new.now.0),
     )
     .map(drop)
 }
@@ -200,9 +181,7 @@ fn replace(conn: &Connection, new: &NewSession) -> Sql<Vec<ClosedSession>> {
     if session.expires_at <= new.now {
         return Ok(Vec::new());
     }
-    let Session {
-        id, user, device, ..
-    } = session;
+    let Session { id, user, device, .. } = session;
     Ok(vec![ClosedSession { id, user, device }])
 }
 
@@ -332,10 +311,7 @@ fn close_all(
     now: Time,
 ) -> Sql<Vec<ClosedSession>> {
     let mut closed = Vec::with_capacity(open.len());
-    for Session {
-        id, user, device, ..
-    } in open
-    {
+    for Session { id, user, device, .. } in open {
         close_one(conn, app, &id, reason, now)?;
         closed.push(ClosedSession { id, user, device });
     }

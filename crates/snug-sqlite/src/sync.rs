@@ -28,10 +28,7 @@ impl SyncStore for SqliteStore {
         query: &RoomListQuery,
     ) -> StoreResult<Vec<ListedRoom>> {
         let (app, user, query) = (app.clone(), user.clone(), query.clone());
-        self.read(Some(app.clone()), move |conn| {
-            list(conn, &app, &user, &query)
-        })
-        .await
+        self.read(Some(app.clone()), move |conn| list(conn, &app, &user, &query)).await
     }
 
     async fn room_changes(
@@ -47,13 +44,7 @@ impl SyncStore for SqliteStore {
             let Some(head) = living(conn, &app, &room)? else {
                 return Ok(None);
             };
-            let from = From {
-                app: &app,
-                room: &room,
-                head: &head,
-                rev,
-                above_seq,
-            };
+            let from = From { app: &app, room: &room, head: &head, rev, above_seq };
             from.changes(conn, limit).map(Some)
         })
         .await
@@ -68,10 +59,7 @@ impl SyncStore for SqliteStore {
     ) -> StoreResult<UserChanges> {
         self.clock.see(now);
         let (app, user, query) = (app.clone(), user.clone(), query.clone());
-        self.read(Some(app.clone()), move |conn| {
-            changed(conn, &app, &user, &query, now)
-        })
-        .await
+        self.read(Some(app.clone()), move |conn| changed(conn, &app, &user, &query, now)).await
     }
 }
 
@@ -113,24 +101,10 @@ fn listed(
         let left = LeftRoom::from_json(&left)?;
         left.apply(&mut room)?;
         let members = left.members(conn, app)?;
-        return Ok(Some((
-            ListedRoom {
-                room,
-                mine,
-                members,
-            },
-            Some(left),
-        )));
+        return Ok(Some((ListedRoom { room, mine, members }, Some(left))));
     }
     let members = shown_members(conn, app, rk, &room, shown)?;
-    Ok(Some((
-        ListedRoom {
-            room,
-            mine,
-            members,
-        },
-        None,
-    )))
+    Ok(Some((ListedRoom { room, mine, members }, None)))
 }
 
 /// The pair of a direct room, the first few of a group.
@@ -141,11 +115,7 @@ fn shown_members(
     room: &Room,
     shown: usize,
 ) -> Sql<Vec<Member>> {
-    let Some(pair) = room
-        .direct
-        .as_ref()
-        .filter(|_| room.kind == RoomKind::Direct)
-    else {
+    let Some(pair) = room.direct.as_ref().filter(|_| room.kind == RoomKind::Direct) else {
         return members::page(conn, app, rk, None, shown);
     };
     let mut members = Vec::with_capacity(2);
@@ -165,10 +135,7 @@ fn list(
     query: &RoomListQuery,
 ) -> Sql<Vec<ListedRoom>> {
     // Only the index by user and the narrow heads are read for rooms that are not on the page.
-    let until = query
-        .after
-        .as_ref()
-        .map_or(i64::MAX, |after| after.activity_at.0);
+    let until = query.after.as_ref().map_or(i64::MAX, |after| after.activity_at.0);
     let mut rooms = all(
         conn,
         "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
@@ -213,10 +180,7 @@ fn changed(
     query: &UserSyncQuery,
     now: Time,
 ) -> Sql<UserChanges> {
-    let since = query
-        .after
-        .as_ref()
-        .map_or(query.since, |(at, _)| query.since.max(*at));
+    let since = query.after.as_ref().map_or(query.since, |(at, _)| query.since.max(*at));
     // Line 6. A left room changes for who left only by the membership: what happens in it
     // afterwards is nobody's business who is not in it.
     let mut rooms = all(
@@ -235,10 +199,7 @@ fn changed(
         for (at, rk) in alike {
             let found = listed(conn, app, user, *rk, query.members_shown)?;
             let seen = |id: &RoomId| {
-                query
-                    .after
-                    .as_ref()
-                    .is_some_and(|(after, room)| (at, id) <= (after, room))
+                query.after.as_ref().is_some_and(|(after, room)| (at, id) <= (after, room))
             };
             if let Some((listed, _)) = found
                 && !seen(&listed.room.id)
@@ -254,11 +215,7 @@ fn changed(
     }
     let more = page.len() > query.limit;
     page.truncate(query.limit);
-    Ok(UserChanges {
-        rooms: page,
-        read_at: now,
-        more,
-    })
+    Ok(UserChanges { rooms: page, read_at: now, more })
 }
 
 /// Where a room sync starts.
@@ -297,14 +254,7 @@ impl From<'_> {
         let more = more && rev < self.head.rev;
         let reads = if more { Vec::new() } else { self.reads(conn)? };
         let room = room_of(conn, self.head)?;
-        Ok(RoomChanges {
-            room,
-            messages,
-            members,
-            reads,
-            rev,
-            more,
-        })
+        Ok(RoomChanges { room, messages, members, reads, rev, more })
     }
 
     /// Messages that were never changed: their first revs rise with seq, so the index by seq
@@ -382,13 +332,7 @@ impl From<'_> {
                  WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 AND m.state <> 'creator' \
                  ORDER BY m.rev, m.user LIMIT ?5"
             ),
-            (
-                self.head.rk,
-                self.app.as_str(),
-                int(above),
-                int(until),
-                size(limit),
-            ),
+            (self.head.rk, self.app.as_str(), int(above), int(until), size(limit)),
             member,
         )
     }
@@ -402,12 +346,7 @@ impl From<'_> {
              WHERE rk = ?1 AND read_rev >= ?2 AND state = 'active' \
              ORDER BY read_rev DESC LIMIT ?3",
             (self.head.rk, int(self.rev), size(SYNC_READS_MAX)),
-            |row| {
-                Ok((
-                    UserId::from_stored(row.get_ref(0)?.as_str()?),
-                    uint(row, 1)?,
-                ))
-            },
+            |row| Ok((UserId::from_stored(row.get_ref(0)?.as_str()?), uint(row, 1)?)),
         )
     }
 }

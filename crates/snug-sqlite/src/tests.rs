@@ -1,1 +1,283 @@
+//! What callers of the ports cannot see: order, groups, failures, the write-ahead log.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use snug_core::ids::{AppId, MessageId, RoomId, UserId};
+use snug_core::limits::{GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
+use snug_core::model::{MessageKind, Role, RoomKind, Time};
+use snug_core::ports::{
+    Append, AppendOutcome, Guard, MessageStore, NewMessage, NewRoom, PayloadHash, RoomStore, Store,
+    StoreError,
+};
+use snug_testkit::temp_dir;
+use tokio::task::JoinSet;
+
+use crate::call::call;
+use crate::{OpenError, SqliteConfig, SqliteStore};
+
+const SEED: [u8; 16] = [1; 16];
+
+fn memory() -> Arc<SqliteStore> {
+    SqliteStore::open(SqliteConfig::memory(SEED)).unwrap()
+}
+
+fn app(of: u8) -> AppId {
+    AppId::new(&format!("app_{of:020}")).unwrap()
+}
+
+/// Holds the writer inside a call until the sender is dropped or used.
+fn hold(store: &SqliteStore) -> mpsc::Sender<()> {
+    let (go, wait) = mpsc::channel::<()>();
+    let (holding, held) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let (job, _) = call(move |_| {
+        holding.send(()).ok();
+        wait.lock().recv().ok();
+        Ok(())
+    });
+    store.writes.push(&None, job).unwrap();
+    held.recv().unwrap();
+    go
+}
+
+fn note(conn: &Connection, key: &str) -> rusqlite::Result<usize> {
+    conn.execute("INSERT INTO meta (key, value) VALUES (?1, '')", [key])
+}
+
+fn notes(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT count(*) FROM meta WHERE key <> 'epoch'", [], |row| row.get(0))
+}
+
+#[tokio::test]
+async fn a_failing_call_spoils_nobody_elses() {
+    let store = memory();
+    let go = hold(&store);
+    let (good, good_answer) = call(|conn| note(conn, "good"));
+    let (half, half_answer) = call(|conn| {
+        note(conn, "half")?;
+        note(conn, "half")
+    });
+    let (panics, panic_answer) = call(|conn| -> rusqlite::Result<()> {
+        note(conn, "panics")?;
+        panic!("a bug")
+    });
+    let (late, late_answer) = call(|conn| note(conn, "late"));
+    for job in [good, half, panics, late] {
+        store.writes.push(&None, job).unwrap();
+    }
+    go.send(()).unwrap();
+    assert_eq!(good_answer.await.unwrap(), Ok(1));
+    assert!(matches!(half_answer.await.unwrap(), Err(StoreError::Broken(_))));
+    assert!(
+        matches!(panic_answer.await.unwrap(), Err(StoreError::Broken(why)) if why.contains("a bug"))
+    );
+    assert_eq!(late_answer.await.unwrap(), Ok(1));
+    assert_eq!(store.write(None, notes).await, Ok(2), "a failed call leaves nothing half done");
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_survives_a_panic() {
+    let dir = temp_dir();
+    let mut config = SqliteConfig::file(dir.join("snug.db"), SEED);
+    config.readers = 1;
+    let store = SqliteStore::open(config).unwrap();
+    let failed = store.read(None, |_| -> rusqlite::Result<()> { panic!("a bug") }).await;
+    assert!(matches!(failed, Err(StoreError::Broken(_))));
+    let written = store.read(None, |conn| note(conn, "x")).await;
+    assert!(matches!(written, Err(StoreError::Unavailable(_))), "readers cannot write");
+    assert_eq!(store.read(None, notes).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_burst_of_one_app_leaves_the_next_group_to_others() {
+    let store = memory();
+    let go = hold(&store);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let push = |of: u8| {
+        let order = Arc::clone(&order);
+        let (job, answer) = call(move |_| {
+            order.lock().push(of);
+            Ok(())
+        });
+        store.writes.push(&Some(app(of)), job).map(|()| answer)
+    };
+    let mut answers = Vec::new();
+    for _ in 0..WRITER_QUEUE_PER_APP_MAX {
+        answers.push(push(1).unwrap());
+    }
+    assert!(push(1).is_err(), "one app may fill its own share only");
+    assert_eq!(
+        store.write(Some(app(1)), |_| Ok(())).await,
+        Err(StoreError::Overloaded),
+        "a full queue says so at once"
+    );
+    answers.push(push(2).unwrap());
+    go.send(()).unwrap();
+    for answer in answers {
+        answer.await.unwrap().unwrap();
+    }
+    let place = order.lock().iter().position(|of| *of == 2).unwrap();
+    assert!(place < GROUP_COMMIT_MAX, "the other app's call was run as number {place}");
+}
+
+#[tokio::test]
+async fn closing_works_off_what_is_queued() {
+    let dir = temp_dir();
+    let path = dir.join("snug.db");
+    let store = SqliteStore::open(SqliteConfig::file(&path, SEED)).unwrap();
+    let go = hold(&store);
+    let (job, answer) = call(|conn| note(conn, "queued"));
+    store.writes.push(&None, job).unwrap();
+    go.send(()).unwrap();
+    store.close().await;
+    assert_eq!(answer.await.unwrap(), Ok(1));
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    let again = SqliteStore::open(SqliteConfig::file(&path, [9; 16])).unwrap();
+    assert_eq!(again.read(None, notes).await, Ok(1));
+    assert_eq!(again.epoch, store.epoch, "the epoch is made once");
+}
+
+#[tokio::test]
+async fn a_file_is_refused_with_a_reason() {
+    let dir = temp_dir();
+    let path = dir.join("snug.db");
+    let open = || SqliteStore::open(SqliteConfig::file(&path, SEED));
+    let store = open().unwrap();
+    let refused = open().unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
+    store
+        .write(None, |conn| conn.execute("INSERT INTO schema_versions VALUES (9999)", []))
+        .await
+        .unwrap();
+    drop(store);
+    let refused = open().unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 9999, .. }), "{refused}");
+    let other = dir.join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    let refused = SqliteStore::open(SqliteConfig::file(&other, SEED)).unwrap_err();
+    assert!(matches!(refused, OpenError::Foreign), "{refused}");
+}
+
+#[tokio::test]
+async fn stamps_do_not_fall_behind_a_reader() {
+    let store = memory();
+    let late = Time::from_seconds(1_000);
+    store.position(late).await.unwrap();
+    let stamp = store.clock.stamp(Time::from_seconds(1));
+    assert_eq!(stamp, Time::from_seconds(995), "within the overlap of any cursor given out");
+    assert_eq!(store.clock.stamp(Time::from_seconds(996)), Time::from_seconds(996));
+}
+
+async fn room(store: &SqliteStore) -> RoomId {
+    let id = RoomId::new("room").unwrap();
+    let new = NewRoom {
+        app: app(1),
+        id: id.clone(),
+        kind: RoomKind::Group,
+        direct: None,
+        name: None,
+        avatar: None,
+        description: None,
+        custom: None,
+        creator: None,
+        members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
+        epoch: "e".to_owned(),
+        message: None,
+        now: Time::from_seconds(1),
+    };
+    store.create_room(new).await.unwrap();
+    id
+}
+
+fn append(room: &RoomId, id: &str) -> Append {
+    Append {
+        app: app(1),
+        room: room.clone(),
+        guard: Guard { room_policy_rev: 1, member: None },
+        message: NewMessage {
+            id: MessageId::new(id).unwrap(),
+            sender: Some(UserId::new("anna").unwrap()),
+            kind: MessageKind::Text,
+            text: Some("x".repeat(1_000)),
+            custom: None,
+            silent: false,
+            hash: PayloadHash([0; 32]),
+            read_up_to: None,
+        },
+        now: Time::from_seconds(2),
+    }
+}
+
+/// Reads that never end by themselves, one after another, hold the log; their bound frees it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_stays_bounded_under_long_reads() {
+    const BOUND: u64 = 2 * 1_024 * 1_024;
+    let dir = temp_dir();
+    let path = dir.join("snug.db");
+    let mut config = SqliteConfig::file(&path, SEED);
+    config.wal_bytes_max = BOUND;
+    config.read_ms_max = 100;
+    let store = SqliteStore::open(config).unwrap();
+    let room = room(&store).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let mut reads = JoinSet::new();
+    for _ in 0..2 {
+        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+        reads.spawn(async move {
+            let mut ended = 0;
+            while !done.load(Ordering::Relaxed) {
+                let read = store.read(None, endless).await;
+                assert!(matches!(read, Err(StoreError::Unavailable(_))));
+                ended += 1;
+            }
+            ended
+        });
+    }
+    let wal = dir.join("snug.db-wal");
+    let mut largest = 0;
+    let mut written = 0;
+    for round in 0..100 {
+        let mut sends = JoinSet::new();
+        for n in 0..200 {
+            let (store, append) = (Arc::clone(&store), append(&room, &format!("{round}-{n}")));
+            sends.spawn(async move { store.append_message(append).await });
+        }
+        while let Some(sent) = sends.join_next().await {
+            assert!(matches!(sent.unwrap(), Ok(AppendOutcome::Stored(_))));
+            written += 1_000_u64;
+        }
+        largest = largest.max(std::fs::metadata(&wal).unwrap().len());
+    }
+    done.store(true, Ordering::Relaxed);
+    let ended: u32 = reads.join_all().await.into_iter().sum();
+    assert!(ended > 1, "reads were held and ended");
+    assert!(written > 4 * BOUND, "enough was written to need many checkpoints");
+    // Twice the bound, and what one group may add to it.
+    assert!(largest < 3 * BOUND, "the log grew to {largest} bytes");
+    store.close().await;
+    let left = std::fs::metadata(&wal).map_or(0, |file| file.len());
+    assert_eq!(left, 0, "closing empties the log");
+}
+
+fn endless(conn: &Connection) -> rusqlite::Result<i64> {
+    let first: i64 = conn.query_row("SELECT count(*) FROM messages", [], |row| row.get(0))?;
+    let sql = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) \
+               SELECT sum(x) FROM n";
+    conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|last| first + last)
+}
+
+#[tokio::test]
+async fn a_write_is_read_by_the_next_read() {
+    let dir = temp_dir();
+    let store = SqliteStore::open(SqliteConfig::file(dir.join("snug.db"), SEED)).unwrap();
+    for n in 1..=200 {
+        store.write(None, move |conn| note(conn, &n.to_string())).await.unwrap();
+        assert_eq!(store.read(None, notes).await, Ok(n));
+    }
+    tokio::time::timeout(Duration::from_secs(60), store.close()).await.unwrap();
+}

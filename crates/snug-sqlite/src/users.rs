@@ -19,25 +19,18 @@ impl UserStore for SqliteStore {
         now: Time,
     ) -> StoreResult<User> {
         let (app, user) = (app.clone(), user.clone());
-        self.write(Some(app.clone()), move |conn| {
-            upsert(conn, &app, &user, &patch, now)
-        })
-        .await
+        self.write(Some(app.clone()), move |conn| upsert(conn, &app, &user, &patch, now)).await
     }
 
     async fn user(&self, app: &AppId, user: &UserId) -> StoreResult<Option<User>> {
         let (app, user) = (app.clone(), user.clone());
-        self.read(Some(app.clone()), move |conn| find(conn, &app, &user))
-            .await
+        self.read(Some(app.clone()), move |conn| find(conn, &app, &user)).await
     }
 
     async fn users(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<User>> {
         let (app, users) = (app.clone(), users.to_vec());
         self.read(Some(app.clone()), move |conn| {
-            users
-                .iter()
-                .filter_map(|user| find(conn, &app, user).transpose())
-                .collect()
+            users.iter().filter_map(|user| find(conn, &app, user).transpose()).collect()
         })
         .await
     }
@@ -49,10 +42,7 @@ impl UserStore for SqliteStore {
         now: Time,
     ) -> StoreResult<Option<(User, Vec<ClosedSession>)>> {
         let (app, user) = (app.clone(), user.clone());
-        self.write(Some(app.clone()), move |conn| {
-            deactivate(conn, &app, &user, now)
-        })
-        .await
+        self.write(Some(app.clone()), move |conn| deactivate(conn, &app, &user, now)).await
     }
 
     async fn reactivate_user(
@@ -78,11 +68,7 @@ impl UserStore for SqliteStore {
 pub(crate) fn find(conn: &Connection, app: &AppId, id: &UserId) -> Sql<Option<User>> {
     one(
         conn,
-        concat!(
-            "SELECT ",
-            user_columns!(),
-            " FROM users u WHERE u.app = ?1 AND u.id = ?2"
-        ),
+        concat!("SELECT ", user_columns!(), " FROM users u WHERE u.app = ?1 AND u.id = ?2"),
         (app.as_str(), id.as_str()),
         user,
     )
@@ -119,12 +105,7 @@ pub(crate) fn upsert(
     if patch.is_empty() {
         return Ok(user);
     }
-    let UserPatch {
-        name,
-        avatar,
-        locale,
-        custom,
-    } = patch.clone();
+    let UserPatch { name, avatar, locale, custom } = patch.clone();
     user.name = name.apply(user.name);
     user.avatar = avatar.apply(user.avatar);
     user.locale = locale.apply(user.locale);

@@ -52,27 +52,15 @@ impl Writer {
         ended: watch::Sender<bool>,
     ) -> rusqlite::Result<Self> {
         let wal_bytes = Arc::new(AtomicU64::new(0));
-        let page_size: u64 = conn
-            .query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?
-            .unsigned_abs();
+        let page_size: u64 =
+            conn.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?.unsigned_abs();
         let seen = Arc::clone(&wal_bytes);
         conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
-            seen.store(
-                u64::from(pages.unsigned_abs()) * page_size,
-                Ordering::Relaxed,
-            );
+            seen.store(u64::from(pages.unsigned_abs()) * page_size, Ordering::Relaxed);
             Ok(())
         }))?;
         let checkpoint_at = wal.map_or(u64::MAX, |wal| wal.bytes);
-        Ok(Self {
-            conn,
-            calls,
-            wal,
-            wal_bytes,
-            checkpoint_at,
-            ended,
-            _lock: lock,
-        })
+        Ok(Self { conn, calls, wal, wal_bytes, checkpoint_at, ended, _lock: lock })
     }
 
     pub(crate) fn run(mut self) {
@@ -84,9 +72,7 @@ impl Writer {
             }
         }
         self.last_checkpoint();
-        let Self {
-            conn, ended, _lock, ..
-        } = self;
+        let Self { conn, ended, _lock, .. } = self;
         if let Err((_, e)) = conn.close() {
             tracing::warn!(%e, "the writer's connection did not close");
         }
@@ -100,9 +86,7 @@ impl Writer {
         // without them first, and once more with them when a call failed.
         let ran = match self.attempt(taken, false) {
             Ok(Some(ran)) => Ok(ran),
-            Ok(None) => self
-                .attempt(taken, true)
-                .map(|ran| ran.unwrap_or(taken.len())),
+            Ok(None) => self.attempt(taken, true).map(|ran| ran.unwrap_or(taken.len())),
             Err(e) => Err(e),
         };
         let answered = match ran {
@@ -151,10 +135,7 @@ impl Writer {
             return Err(e);
         }
         if begun.elapsed().as_millis() > u128::from(TRANSACTION_MS_MAX) {
-            tracing::warn!(
-                ms = begun.elapsed().as_millis(),
-                "a transaction took too long"
-            );
+            tracing::warn!(ms = begun.elapsed().as_millis(), "a transaction took too long");
         }
         Ok(Some(ran))
     }
@@ -164,15 +145,9 @@ impl Writer {
         let fine = call.run(&self.conn);
         if self.conn.is_autocommit() {
             // A full disk or an I/O error may end the whole transaction by itself.
-            return Err(StoreError::Unavailable(
-                "the transaction was ended".to_owned(),
-            ));
+            return Err(StoreError::Unavailable("the transaction was ended".to_owned()));
         }
-        let undone = if fine {
-            Ok(())
-        } else {
-            self.exec("ROLLBACK TO call")
-        };
+        let undone = if fine { Ok(()) } else { self.exec("ROLLBACK TO call") };
         if let Err(e) = undone.and_then(|()| self.exec("RELEASE call")) {
             self.roll_back();
             return Err(e);
@@ -181,10 +156,7 @@ impl Writer {
     }
 
     fn exec(&self, sql: &str) -> Result<(), StoreError> {
-        let done = self
-            .conn
-            .prepare_cached(sql)
-            .and_then(|mut s| s.execute([]));
+        let done = self.conn.prepare_cached(sql).and_then(|mut s| s.execute([]));
         done.map(drop).map_err(|e| failure(&e))
     }
 
@@ -208,11 +180,7 @@ impl Writer {
         // A long read keeps the log from starting over. First ask, and grow on for a while;
         // then wait: reads are ended by their own bound, which is within the patience.
         let must = bytes >= wal.bytes.saturating_mul(2);
-        let wait = if must {
-            wal.patience
-        } else {
-            Duration::from_millis(CHECKPOINT_WAIT_MS)
-        };
+        let wait = if must { wal.patience } else { Duration::from_millis(CHECKPOINT_WAIT_MS) };
         match self.checkpoint(CheckpointMode::RESTART, wait) {
             Ok(()) => {
                 self.wal_bytes.store(0, Ordering::Relaxed);
@@ -238,8 +206,7 @@ impl Writer {
     fn checkpoint(&self, mode: CheckpointMode, wait: Duration) -> rusqlite::Result<()> {
         self.conn.busy_timeout(wait)?;
         let done = self.conn.wal_checkpoint_v2(Some("main"), mode);
-        self.conn
-            .busy_timeout(Duration::from_millis(TRANSACTION_MS_MAX))?;
+        self.conn.busy_timeout(Duration::from_millis(TRANSACTION_MS_MAX))?;
         done.map(drop)
     }
 }
