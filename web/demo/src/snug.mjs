@@ -7,7 +7,7 @@ import fs from 'node:fs';
 const TIMEOUT_MS = 5000;
 const PROBE_MS = 400;
 const PROBE_AGE_MS = 2000;
-const KEY = /^snug_sk_(app_[0-9a-z]{20})_([0-9A-Za-z]+)_([0-9A-Za-z_-]{43})$/;
+const KEY = /^snug_sk_(app_[0-9a-z]{20})_([0-9A-Za-z_]+)_([0-9A-Za-z_-]{43})$/;
 
 /** Snug could not be reached at all, as opposed to having said no. */
 export class ChatAway extends Error {}

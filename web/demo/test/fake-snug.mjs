@@ -4,7 +4,7 @@ import crypto from 'node:crypto';
 import http from 'node:http';
 
 export const APP = 'app_0123456789abcdefghij';
-export const SERVER_KEY = `snug_sk_${APP}_k1_${'A'.repeat(43)}`;
+export const SERVER_KEY = `snug_sk_${APP}_key_01_${'A'.repeat(43)}`;
 
 export async function startFakeSnug() {
   const fake = { users: new Map(), rooms: new Map(), sessions: [], calls: [], refuse: undefined };
