@@ -20,8 +20,10 @@ use crate::clock::unix_seconds;
 use crate::load::plan::Names;
 use crate::stamp::TEXT_BYTES;
 
-/// Calls under way at once: enough for full groups, below an app's share of the queue.
-const AT_ONCE: usize = 512;
+/// Appends under way at once: enough for full groups, below an app's share of the queue.
+const APPENDS_AT_ONCE: usize = 512;
+/// Rooms being made at once: on PostgreSQL each takes a connection, and waits 2 s for it at most.
+const ROOMS_AT_ONCE: usize = 128;
 
 /// A room to be made: its members, by client number.
 #[derive(Debug, Clone)]
@@ -47,7 +49,7 @@ impl Preload<'_> {
     ) -> io::Result<u64> {
         let position = self.store.position(now()).await.map_err(other)?;
         let stored = self
-            .each(wanted, |wanted| {
+            .each(ROOMS_AT_ONCE, wanted, |wanted| {
                 let new = self.new_room(wanted, with_message, &position.epoch);
                 async {
                     match self.store.create_room(new).await? {
@@ -80,7 +82,7 @@ impl Preload<'_> {
         }
         let all = (0..each).flat_map(|number| (0..rooms).map(move |room| (room, number)));
         let stored = self
-            .each(all, |(room, number)| {
+            .each(APPENDS_AT_ONCE, all, |(room, number)| {
                 let append = Append {
                     app: self.app.clone(),
                     room: RoomId::from_stored(&self.names.group(room)),
@@ -161,7 +163,12 @@ impl Preload<'_> {
     }
 
     /// Runs `work` over `items`, many at once; waits when the store says that it is full.
-    async fn each<I, W, F>(&self, items: impl Iterator<Item = I>, work: W) -> io::Result<Stored>
+    async fn each<I, W, F>(
+        &self,
+        at_once: usize,
+        items: impl Iterator<Item = I>,
+        work: W,
+    ) -> io::Result<Stored>
     where
         W: Fn(I) -> F,
         F: Future<Output = Result<(), StoreError>>,
@@ -175,7 +182,7 @@ impl Preload<'_> {
             !late && failed.borrow().is_none()
         });
         stream::iter(items)
-            .for_each_concurrent(AT_ONCE, |item| {
+            .for_each_concurrent(at_once, |item| {
                 let work = work(item);
                 async {
                     match work.await {
@@ -255,5 +262,65 @@ mod tests {
             assert_eq!(rooms.len(), 2_000);
             assert!(rooms.values().all(|count| *count == 20));
         }
+    }
+
+    /// As the suite does it: an app, rooms, messages, a count; small.
+    async fn fill(store: &dyn Store) {
+        use snug_core::ids::KeyId;
+        use snug_core::model::{App, AppPolicy, ServerKey};
+        use snug_core::ports::NewApp;
+
+        let app = AppId::new("app_bench000000000000000").unwrap();
+        let key = ServerKey {
+            app: app.clone(),
+            id: KeyId::new("k1").unwrap(),
+            sealed: vec![1],
+            hash: [1; 32],
+            hint: "hint".into(),
+            created_at: now(),
+            expires_at: None,
+        };
+        let new = App {
+            id: app.clone(),
+            name: "bench".into(),
+            policy: AppPolicy::Open,
+            development: true,
+            origins: Vec::new(),
+            created_at: now(),
+            changed_at: now(),
+        };
+        store.create_app(NewApp { app: new, key }).await.unwrap();
+        let names = Names { prefix: "t".into(), rooms: crate::load::plan::RoomNames::Group };
+        let preload = Preload { store, app, names: &names, patience: Duration::from_secs(60) };
+        let made = preload.rooms(groups(40, 2, 20), true).await.unwrap();
+        assert_eq!(made, 4);
+        assert_eq!(preload.rooms(pairs(10, 4), false).await.unwrap(), 20);
+        assert_eq!(preload.messages(4, 50, |_| 0).await.unwrap(), 200);
+        // With the first message of each room.
+        assert_eq!(preload.stored(4).await.unwrap(), 204);
+        let again = preload.rooms(groups(40, 2, 20), false).await;
+        assert!(again.is_err(), "rooms of an earlier run must not pass");
+    }
+
+    #[tokio::test]
+    async fn the_embedded_store_is_filled() {
+        let folder = snug_testkit::temp_dir();
+        let config = snug_sqlite::SqliteConfig::file(folder.join("t.db"), [1; 16]);
+        let store = snug_sqlite::SqliteStore::open(config).unwrap();
+        fill(store.as_ref()).await;
+        drop(store);
+        let reopened = crate::stores::open(folder.path(), None).await;
+        assert!(reopened.is_ok(), "the file is found by what it holds");
+    }
+
+    #[tokio::test]
+    async fn postgresql_is_filled() {
+        let postgres = snug_testkit::PgServer::shared();
+        let url = postgres.create_database();
+        let folder = snug_testkit::temp_dir();
+        let store = crate::stores::open(folder.path(), Some(&url)).await.unwrap();
+        fill(store.as_ref()).await;
+        drop(store);
+        postgres.drop_database(&url);
     }
 }

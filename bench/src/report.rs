@@ -66,6 +66,21 @@ impl Entry {
         all
     }
 
+    /// What went wrong, in words; empty when nothing did.
+    fn troubles(&self) -> String {
+        let mut text = String::new();
+        for error in &self.errors {
+            text.push_str(&format!("\n{} failed: {error}\n", self.contender));
+        }
+        if self.faults().sum() > 0 {
+            text.push_str(&format!("\n{}: {:?}\n", self.contender, self.faults()));
+        }
+        for (said, times) in self.samples.iter().flat_map(|s| &s.complaints) {
+            text.push_str(&format!("\n{} said {times} times: `{said}`\n", self.contender));
+        }
+        text
+    }
+
     fn median(&self, figure: &str) -> Option<Median> {
         let values = self.samples.iter().filter_map(|s| s.figures.get(figure));
         Median::of(&values.copied().collect::<Vec<_>>())
@@ -113,12 +128,7 @@ impl Table {
             row(&mut text, &cells);
         }
         for entry in &self.entries {
-            for error in &entry.errors {
-                text.push_str(&format!("\n{} failed: {error}\n", entry.contender));
-            }
-            if entry.faults().sum() > 0 {
-                text.push_str(&format!("\n{}: {:?}\n", entry.contender, entry.faults()));
-            }
+            text.push_str(&entry.troubles());
         }
         text
     }
