@@ -99,6 +99,7 @@ export class SnugClient implements Client {
       online: () => this.#machine.online,
       request: (op, payload) => this.#machine.request(op, payload),
       call: (op, payload) => this.#call(op, payload),
+      meet: (ids) => this.users(ids),
       emit: (event, payload) => this.#emitter.emit(event, payload),
     };
     this.#list = new RoomListStore(this.#context);

@@ -29,8 +29,8 @@ const FIRST_FAILURES = 3;
 /** What the integrator can do about a close; any other close is no set-up problem. */
 const FIXES: Record<string, string> = {
   server_key_in_browser: SERVER_KEY_FIX,
-  token_invalid: 'Open the session on this server, for this app, and pass its token on unchanged.',
-  origin_refused: 'Add the origin of this page to the origins of the app in the panel.',
+  token_invalid: 'Open the session on this server and pass its token on unchanged.',
+  origin_refused: 'Add the origin of this page to the app in the panel.',
 };
 
 export interface ConnectionSettings {

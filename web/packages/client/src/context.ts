@@ -16,5 +16,7 @@ export interface Context {
   request<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>>;
   /** Waits for the connection; asks again when it broke before the answer. */
   call<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>>;
+  /** Asks who these are; the answer goes into `users`. */
+  meet(ids: string[]): Promise<unknown>;
   emit<E extends keyof ClientEvents>(event: E, payload: ClientEvents[E]): void;
 }

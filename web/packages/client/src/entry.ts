@@ -1,6 +1,6 @@
 // One room as the room list knows it: the newest head, the room object and the
 // caller's own view, each merged so that repeats and old news do no harm.
-import type { Head, Member, Message, Mine, Preview, Room, User } from '@snug/protocol';
+import type { Head, Member, Message, Mine, Preview, Room } from '@snug/protocol';
 import type { Context } from './context.js';
 import { Timer } from './timer.js';
 import type { RoomView } from './types.js';
@@ -89,13 +89,12 @@ export class RoomEntry {
   }
 
   /** An open room gets no heads; its messages carry what a head would. */
-  applyMessage(message: Message, rev: number, membersRev?: number, user?: User): void {
+  applyMessage(message: Message, rev: number, membersRev = 0): void {
     const { room } = this;
     if (!room) return;
     if (message.seq > (this.announced ?? 0)) {
       this.announced = message.seq;
-      const own = message.sender === this.#context.me();
-      this.#context.emit('message', { room: this.id, message, user, own });
+      this.#tell(message.sender, { message });
     }
     if (message.seq <= room.seq) {
       if (rev > room.rev) this.room = { ...room, rev };
@@ -106,7 +105,7 @@ export class RoomEntry {
       room: this.id,
       seq,
       rev,
-      members_rev: Math.max(membersRev ?? 0, room.members_rev),
+      members_rev: Math.max(membersRev, room.members_rev),
       count,
       preview: { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at },
       activity_at: created_at,
@@ -228,11 +227,15 @@ export class RoomEntry {
     return { ...preview, senderName, own: sender === this.#context.me() };
   }
 
+  #tell(sender: string | null | undefined, what: { message?: Message; preview?: Preview }): void {
+    const own = sender === this.#context.me();
+    const user = sender == null ? undefined : this.#context.users.get(sender);
+    this.#context.emit('message', { room: this.id, user, own, ...what });
+  }
+
   #announce({ seq, preview }: Pick<Head, 'seq' | 'preview'>): void {
     if (this.announced !== undefined && seq > this.announced && preview?.seq === seq) {
-      const own = preview.sender === this.#context.me();
-      const user = preview.sender == null ? undefined : this.#context.users.get(preview.sender);
-      this.#context.emit('message', { room: this.id, preview, user, own });
+      this.#tell(preview.sender, { preview });
     }
     this.announced = Math.max(this.announced ?? 0, seq);
   }

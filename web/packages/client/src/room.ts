@@ -174,12 +174,12 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     }
   }
 
-  messageNew({ rev, members_rev, message, user }: Events['message.new']): void {
+  messageNew({ rev, members_rev, message }: Events['message.new']): void {
     this.#receive(rev, () => {
-      if (user) this.#context.users.put([user]);
+      this.#meet(message.sender);
       this.#timeline.merge([message]);
       if (message.sender) this.#typingOthers.set(message.sender, false);
-      this.#entry.applyMessage(message, rev, members_rev, user ?? undefined);
+      this.#entry.applyMessage(message, rev, members_rev);
       this.#outbox.confirm([message]);
     });
   }
@@ -370,6 +370,12 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     this.#members = mergeMembers(new Map(this.#members), members);
     this.#entry.applyMembers(members, count);
     for (const { user, read_seq } of members) this.#mergeRead(user, read_seq);
+  }
+
+  /** In a large room the members at hand are not all. */
+  #meet(id: string | null | undefined): void {
+    if (id == null || this.#context.users.get(id)) return;
+    this.#context.meet([id]).catch(() => {});
   }
 
   #mergeRead(user: string, seq: number): void {

@@ -143,7 +143,7 @@ export function checkToken(token: string): void {
   if (!/^[\w.~+-]{1,4096}$/.test(token)) {
     throw new ConfigurationError(
       'token_invalid',
-      'The token holds characters that no session token has.',
+      'This is no session token.',
       'Give the token alone, exactly as the server answered it.',
     );
   }

@@ -53,6 +53,20 @@ test('a message arrives, with its sender, and its snapshot stays until the next 
   assert.equal(told, count);
 });
 
+test('a sender beyond the members at hand is asked for, once', async () => {
+  const { room, server } = await inRoom();
+  server.on('users.get', () => ({ users: [{ id: 'zoe', name: 'Zoe' }] }));
+  server.say('r', 'zoe', 'hi');
+  await settle();
+  server.say('r', 'zoe', 'again');
+  await settle();
+  assert.deepEqual(
+    room.getSnapshot().messages.map(({ sender }) => sender?.name),
+    ['Zoe', 'Zoe'],
+  );
+  assert.equal(server.asked('users.get').length, 1);
+});
+
 test('a duplicate changes nothing', async () => {
   const { room, server } = await inRoom();
   const event = server.say('r', 'bob', 'once');

@@ -136,7 +136,6 @@ export interface Events {
     rev: number;
     members_rev: number;
     message: Message;
-    user?: User | null;
   };
   'room.changed': { room: string; rev: number; members_rev: number; room_object: Room };
   'members.changed': {
