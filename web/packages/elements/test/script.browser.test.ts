@@ -7,7 +7,8 @@ import { build } from 'esbuild';
 import { type Extra, root, stage } from './stage.js';
 
 const HTML = 'text/html; charset=utf-8';
-const SCRIPT = '<!doctype html><html lang="en"><title>Host</title><link rel="icon" href="/picture.svg"><script src="/snug.js"></script>';
+const SCRIPT =
+  '<!doctype html><html lang="en"><title>Host</title><link rel="icon" href="/picture.svg"><script src="/snug.js"></script>';
 
 async function pages(): Promise<Extra> {
   const { outputFiles } = await build({

@@ -55,7 +55,7 @@ export function stage(extra?: () => Promise<Extra>): Stage {
     }
   });
 
-  async function visit(path: string, options: Opening = {}): Promise<Page> {
+  async function visit(path: string, options: Opening = {}, noon = false): Promise<Page> {
     const { query: _query, expected, ...more } = options;
     const context = await browser.newContext({ viewport: { width: 1100, height: 760 }, ...more });
     const page = await context.newPage();
@@ -66,6 +66,7 @@ export function stage(extra?: () => Promise<Extra>): Stage {
     });
     page.on('pageerror', (error) => complaints.push(error.message));
     pages.push({ page, complaints });
+    if (noon) await page.clock.setFixedTime('2026-11-20T12:00:00Z');
     await page.goto(`${server.url}${path}`);
     return page;
   }
@@ -76,7 +77,8 @@ export function stage(extra?: () => Promise<Extra>): Stage {
     },
     visit,
     async open(scene, options = {}) {
-      const page = await visit(`?${options.query ?? ''}#${scene}`, options);
+      // No scene may depend on the hour: a day separator would come and go.
+      const page = await visit(`?${options.query ?? ''}#${scene}`, options, true);
       await page.waitForFunction(() => 'gallery' in window);
       return page;
     },

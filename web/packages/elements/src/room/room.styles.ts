@@ -18,8 +18,8 @@ const frame = css`
     flex-direction: column;
     block-size: 100%;
     min-block-size: 0;
-    max-inline-size: 960px;
-    margin-inline: auto;
+    /* The pane may be wider than the 960 px that are read. */
+    --edge: max(20px, calc(50% - 460px));
   }
   header {
     flex: none;
@@ -27,17 +27,8 @@ const frame = css`
     align-items: center;
     gap: 12px;
     block-size: 64px;
-    padding-inline: 20px 10px;
-    position: relative;
-  }
-  /* As wide as the pane, also where the room is narrower. */
-  header::after {
-    content: '';
-    position: absolute;
-    inset-block-end: 0;
-    inset-inline: -100vw;
-    block-size: 1px;
-    background: var(--snug-line);
+    padding-inline: var(--edge) max(10px, calc(50% - 470px));
+    border-block-end: 1px solid var(--snug-line);
   }
   header.backed {
     gap: 8px;
@@ -69,8 +60,9 @@ const frame = css`
     align-items: center;
     gap: 12px;
     min-block-size: 56px;
-    margin: 12px 20px 0;
-    padding: 8px 4px 8px 8px;
+    margin-block: 12px 0;
+    margin-inline: var(--edge);
+    padding-block: 8px;
     padding-inline: 8px 4px;
     border-radius: 12px;
     background: var(--snug-surface);
@@ -131,15 +123,9 @@ const frame = css`
     border-radius: 14px;
     box-shadow: 0 2px 10px #0f172a1f;
   }
-  /* What scrolls away fades under the header. */
-  .stage::before {
-    content: '';
-    position: absolute;
-    inset: 0 0 auto;
-    z-index: 1;
-    block-size: 14px;
-    background: linear-gradient(var(--snug-bg), transparent);
-    pointer-events: none;
+  snug-composer {
+    flex: none;
+    padding-inline: max(0px, calc(50% - 480px));
   }
   .foot {
     flex: none;
@@ -159,7 +145,7 @@ const frame = css`
     align-items: center;
     gap: 8px;
     block-size: 22px;
-    padding-inline: 24px;
+    padding-inline: max(24px, calc(50% - 456px));
     font-size: 13px;
     color: var(--snug-text-quiet);
   }
@@ -206,6 +192,8 @@ const timeline = css`
     min-block-size: 0;
     overflow: hidden auto;
     overflow-anchor: none;
+    /* What scrolls away fades under the header. */
+    mask-image: linear-gradient(transparent, #000 14px);
     container-type: inline-size;
     overscroll-behavior: contain;
     scrollbar-width: thin;
@@ -220,7 +208,8 @@ const timeline = css`
     flex-direction: column;
     justify-content: flex-end;
     min-block-size: 100%;
-    padding: 8px 20px 4px;
+    padding-block: 8px 4px;
+    padding-inline: var(--edge);
   }
   .day,
   .system {
@@ -258,7 +247,7 @@ const timeline = css`
   .jump {
     position: absolute;
     inset-block-end: 8px;
-    inset-inline-end: 16px;
+    inset-inline-end: max(16px, calc(50% - 464px));
     z-index: 2;
     display: grid;
     place-items: center;
@@ -423,14 +412,11 @@ const message = css`
     border-end-end-radius: var(--j);
   }
   .text {
+    /* Holds the floating time. */
+    display: flow-root;
     white-space: pre-wrap;
     overflow-wrap: anywhere;
     text-align: start;
-  }
-  .text::after {
-    content: '';
-    display: block;
-    clear: both;
   }
   .text a {
     text-decoration: underline;
