@@ -8,10 +8,7 @@ use crate::ports::{NewApp, Store, StoreError};
 
 async fn create(store: &dyn Store, app: &App) -> ServerKey {
     let key = key_of(&app.id, app.created_at);
-    let new = NewApp {
-        app: app.clone(),
-        key: key.clone(),
-    };
+    let new = NewApp { app: app.clone(), key: key.clone() };
     store.create_app(new).await.expect("create_app");
     key
 }
@@ -38,10 +35,7 @@ pub async fn create_stores_app_and_first_key(store: &dyn Store) {
     clash.name = "Thief".to_owned();
     let key = key_of(&app.id, f.now());
     let refused = store.create_app(NewApp { app: clash, key }).await;
-    assert!(
-        matches!(refused, Err(StoreError::Broken(_))),
-        "an id that is taken: {refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::Broken(_))), "an id that is taken: {refused:?}");
     assert_eq!(found(store, &app.id).await, Some(app.clone()));
     let keys = store.server_keys(&app.id, f.now()).await;
     assert_eq!(keys.expect("server_keys").len(), 1, "nor was a key added");
@@ -83,18 +77,13 @@ pub async fn update_changes_the_given_fields(store: &dyn Store) {
     };
     assert_eq!(changed, expected);
     assert_eq!(found(store, &app.id).await, Some(expected));
-    let patch = AppPatch {
-        name: Some("New".to_owned()),
-        development: Some(true),
-        ..AppPatch::default()
-    };
+    let patch =
+        AppPatch { name: Some("New".to_owned()), development: Some(true), ..AppPatch::default() };
     let changed = store.update_app(&app.id, patch, f.now()).await;
     let changed = changed.expect("update_app").expect("the app is there");
     assert_eq!((changed.name.as_str(), changed.development), ("New", true));
     assert_eq!(changed.policy, AppPolicy::BackendOnly);
-    let none = store
-        .update_app(&random_app(), AppPatch::default(), f.now())
-        .await;
+    let none = store.update_app(&random_app(), AppPatch::default(), f.now()).await;
     assert_eq!(none.expect("update_app"), None);
 }
 
@@ -111,9 +100,7 @@ pub async fn rotation_ends_the_other_keys(store: &dyn Store) {
     assert!(rotated.expect("rotate_server_key").is_some());
     let keys = async |app: &AppId, now: Time| {
         let keys = store.server_keys(app, now).await.expect("server_keys");
-        keys.into_iter()
-            .map(|key| (key.id, key.expires_at))
-            .collect::<Vec<_>>()
+        keys.into_iter().map(|key| (key.id, key.expires_at)).collect::<Vec<_>>()
     };
     let now = f.now();
     assert_eq!(
@@ -134,11 +121,7 @@ pub async fn rotation_ends_the_other_keys(store: &dyn Store) {
     assert!(rotated.expect("rotate_server_key").is_some());
     assert_eq!(
         keys(&app.id, now).await,
-        vec![
-            (third.id, None),
-            (second.id, Some(later)),
-            (first.id, Some(hour))
-        ],
+        vec![(third.id, None), (second.id, Some(later)), (first.id, Some(hour))],
         "an end that was set does not move away"
     );
     let others = keys(&other.id, later.plus_millis(1)).await;

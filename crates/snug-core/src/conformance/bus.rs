@@ -32,7 +32,8 @@ pub async fn run_all(make: &MakeNode) {
     publishing_never_waits(make).await;
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long something may take to arrive; our own tests of the suite do not wait as long.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// A sink that keeps what it is given.
 #[derive(Default)]
@@ -71,10 +72,7 @@ struct Node {
 
 fn node(make: &MakeNode) -> Node {
     let sink = Arc::new(Recorder::default());
-    Node {
-        bus: make(sink.clone()),
-        sink,
-    }
+    Node { bus: make(sink.clone()), sink }
 }
 
 /// A room's event, told apart by its rev.
@@ -82,14 +80,7 @@ fn beacon(app: &AppId, room: &str, rev: u64) -> Event {
     Event::Room(RoomEvent {
         app: app.clone(),
         room: room_id(room),
-        head: Head {
-            seq: 0,
-            rev,
-            members_rev: 0,
-            count: 0,
-            activity_at: Time(0),
-            preview: None,
-        },
+        head: Head { seq: 0, rev, members_rev: 0, count: 0, activity_at: Time(0), preview: None },
         body: RoomEventBody::Beacon,
     })
 }
@@ -98,10 +89,7 @@ fn closed(app: &AppId, name: &str) -> Event {
     Event::User(UserEvent {
         app: app.clone(),
         user: user(name),
-        body: UserEventBody::SessionsClosed {
-            sessions: Vec::new(),
-            reason: CloseReason::Revoked,
-        },
+        body: UserEventBody::SessionsClosed { sessions: Vec::new(), reason: CloseReason::Revoked },
     })
 }
 
@@ -129,14 +117,8 @@ pub async fn delivers_to_every_node_that_subscribed(make: &MakeNode) {
             node.bus.subscribe(&topic);
         }
         let interested = [&nodes[0], &nodes[1], &nodes[2]];
-        assert!(
-            reaches(&nodes[0], &event, &interested).await,
-            "from a subscriber"
-        );
-        assert!(
-            reaches(&nodes[3], &event, &interested).await,
-            "from another node"
-        );
+        assert!(reaches(&nodes[0], &event, &interested).await, "from a subscriber");
+        assert!(reaches(&nodes[3], &event, &interested).await, "from another node");
         assert!(!nodes[3].sink.has(&event), "a node without interest got it");
     }
 }
@@ -218,10 +200,7 @@ pub async fn carries_events_whole(make: &MakeNode) {
     for room in ["a.b.>", "*", "a b", "字/👩‍👩‍👧", "#"] {
         let mut event = beacon(&app, room, u64::MAX >> 1);
         if let Event::Room(event) = &mut event {
-            event.body = RoomEventBody::Typing {
-                user: user("ünï.*.>"),
-                on: true,
-            };
+            event.body = RoomEventBody::Typing { user: user("ünï.*.>"), on: true };
         }
         two.bus.subscribe(&Topic::of(&event));
         assert!(reaches(&one, &event, &[&two]).await, "{room}");
@@ -257,8 +236,105 @@ pub async fn publishing_never_waits(make: &MakeNode) {
     let done = timeout(PATIENCE, task.join_next()).await;
     assert!(matches!(done, Ok(Some(Ok(())))), "a publish blocked");
     let after = beacon(&app, "room", 30_000);
-    assert!(
-        reaches(&one, &after, &[&two]).await,
-        "the bus goes on after a burst"
-    );
+    assert!(reaches(&one, &after, &[&two]).await, "the bus goes on after a burst");
+}
+
+#[cfg(test)]
+mod tests {
+    //! The suite itself: a plain bus passes, and buses with one fault do not.
+
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Fault {
+        None,
+        KeepsAfterUnsubscribe,
+        DeliversToAll,
+        ForgetsOwn,
+    }
+
+    #[derive(Default)]
+    struct Hub(Mutex<Vec<Arc<Plain>>>);
+
+    struct Plain {
+        hub: Arc<Hub>,
+        fault: Fault,
+        sink: Arc<dyn BusSink>,
+        counts: Mutex<HashMap<Topic, u32>>,
+    }
+
+    impl Plain {
+        fn wants(&self, topic: &Topic, own: bool) -> bool {
+            match self.fault {
+                Fault::DeliversToAll => true,
+                Fault::ForgetsOwn if own => false,
+                Fault::KeepsAfterUnsubscribe => self.counts.lock().contains_key(topic),
+                _ => self.counts.lock().get(topic).is_some_and(|count| *count > 0),
+            }
+        }
+    }
+
+    struct Handle(Arc<Plain>);
+
+    impl Bus for Handle {
+        fn publish(&self, event: Arc<Event>) {
+            let topic = Topic::of(&event);
+            for node in self.0.hub.0.lock().iter() {
+                if node.wants(&topic, Arc::ptr_eq(node, &self.0)) {
+                    node.sink.deliver(event.clone());
+                }
+            }
+        }
+
+        fn subscribe(&self, topic: &Topic) {
+            *self.0.counts.lock().entry(topic.clone()).or_default() += 1;
+        }
+
+        fn unsubscribe(&self, topic: &Topic) {
+            if let Some(count) = self.0.counts.lock().get_mut(topic) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    fn buses(fault: Fault) -> Box<MakeNode> {
+        let hub = Arc::new(Hub::default());
+        Box::new(move |sink| {
+            let (hub, counts) = (hub.clone(), Mutex::default());
+            let plain = Arc::new(Plain { hub: hub.clone(), fault, sink, counts });
+            hub.0.lock().push(plain.clone());
+            Arc::new(Handle(plain))
+        })
+    }
+
+    #[tokio::test]
+    async fn a_plain_bus_passes() {
+        run_all(&*buses(Fault::None)).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "one.sink.has(&late)")]
+    async fn keeping_on_after_unsubscribe_is_found() {
+        delivers_nothing_after_unsubscribe(&*buses(Fault::KeepsAfterUnsubscribe)).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "after 3 of 3")]
+    async fn a_count_that_never_ends_is_found() {
+        counts_subscriptions(&*buses(Fault::KeepsAfterUnsubscribe)).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "a node without interest got it")]
+    async fn delivering_to_all_is_found() {
+        delivers_to_every_node_that_subscribed(&*buses(Fault::DeliversToAll)).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "an own event right after subscribe")]
+    async fn forgetting_the_own_node_is_found() {
+        delivers_own_events_from_the_subscription_on(&*buses(Fault::ForgetsOwn)).await;
+    }
 }

@@ -16,16 +16,8 @@ async fn page(
     after: Option<(Time, RoomId)>,
     limit: usize,
 ) -> UserChanges {
-    let query = UserSyncQuery {
-        since,
-        after,
-        limit,
-        members_shown: 3,
-    };
-    f.store
-        .user_changes(&f.app, &user(name), &query, f.now())
-        .await
-        .expect("user_changes")
+    let query = UserSyncQuery { since, after, limit, members_shown: 3 };
+    f.store.user_changes(&f.app, &user(name), &query, f.now()).await.expect("user_changes")
 }
 
 /// The store's time now: with one caller at a time, what commits later is stamped later.
@@ -34,11 +26,7 @@ async fn position(f: &Fixture<'_>) -> Time {
 }
 
 fn ids(changes: &UserChanges) -> Vec<&str> {
-    let mut ids: Vec<_> = changes
-        .rooms
-        .iter()
-        .map(|(_, listed)| listed.room.id.as_str())
-        .collect();
+    let mut ids: Vec<_> = changes.rooms.iter().map(|(_, listed)| listed.room.id.as_str()).collect();
     ids.sort_unstable();
     ids
 }
@@ -53,9 +41,7 @@ async fn lively(f: &Fixture<'_>, id: &str, members: &[&str]) -> RoomId {
 /// did not change is not.
 pub async fn each_change_is_found(store: &dyn Store) {
     let f = Fixture::new(store).await;
-    for id in [
-        "sent", "read", "renamed", "added", "removed", "deleted", "quiet",
-    ] {
+    for id in ["sent", "read", "renamed", "added", "removed", "deleted", "quiet"] {
         lively(&f, id, &["anna", "ben"]).await;
     }
     let since = position(&f).await;
@@ -66,15 +52,10 @@ pub async fn each_change_is_found(store: &dyn Store) {
     rename(&f, &room_id("renamed"), "new").await;
     f.add(&room_id("added"), &["zoe"]).await;
     f.remove(&room_id("removed"), &["ben"]).await;
-    let deleted = store
-        .delete_room(&f.app, &room_id("deleted"), f.now())
-        .await;
+    let deleted = store.delete_room(&f.app, &room_id("deleted"), f.now()).await;
     assert!(deleted.expect("delete_room").is_some());
     let found = page(&f, "ben", since, None, ALL).await;
-    assert_eq!(
-        ids(&found),
-        ["added", "deleted", "read", "removed", "renamed", "sent"]
-    );
+    assert_eq!(ids(&found), ["added", "deleted", "read", "removed", "renamed", "sent"]);
     assert!(!found.more);
     for (at, listed) in &found.rooms {
         assert!(*at >= since, "{} is stamped since", listed.room.id);
@@ -158,9 +139,7 @@ pub async fn a_clock_that_jumps_back_hides_nothing(store: &dyn Store) {
     let mut append = f.append_of(&room_id("sent"), guard, message);
     append.now = slow;
     store.append_message(append).await.expect("append_message");
-    let read = store
-        .move_cursor(&f.app, &room_id("read"), &user("ben"), 1, slow)
-        .await;
+    let read = store.move_cursor(&f.app, &room_id("read"), &user("ben"), 1, slow).await;
     assert!(read.expect("move_cursor").is_some());
     let deleted = store.delete_room(&f.app, &room_id("removed"), slow).await;
     assert!(deleted.expect("delete_room").is_some());
@@ -168,15 +147,9 @@ pub async fn a_clock_that_jumps_back_hides_nothing(store: &dyn Store) {
     let ids = ids(&found);
     for id in ["sent", "read", "removed"] {
         assert!(ids.contains(&id), "{id} changed since the last sync");
-        let listed = found
-            .rooms
-            .iter()
-            .find(|room| room.1.room.id.as_str() == id);
+        let listed = found.rooms.iter().find(|room| room.1.room.id.as_str() == id);
         let at = listed.map(|room| room.0);
-        assert!(
-            at >= Some(since),
-            "{id} is stamped at {at:?}, before {since:?}"
-        );
+        assert!(at >= Some(since), "{id} is stamped at {at:?}, before {since:?}");
     }
 }
 
@@ -210,10 +183,7 @@ pub async fn from_sync_to_sync_nothing_is_missed(store: &dyn Store) {
         let (mut after, from) = (None, since);
         loop {
             let next = page(&f, "ben", from, after, 2).await;
-            after = next
-                .rooms
-                .last()
-                .map(|room| (room.0, room.1.room.id.clone()));
+            after = next.rooms.last().map(|room| (room.0, room.1.room.id.clone()));
             for (_, listed) in next.rooms {
                 known.insert(listed.room.id.clone(), listed);
             }

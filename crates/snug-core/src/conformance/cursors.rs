@@ -22,19 +22,13 @@ pub async fn a_cursor_is_monotone_and_capped(store: &dyn Store) {
         (u64::from(u32::MAX), 5, false),
         (3, 5, false),
     ] {
-        let moved = store
-            .move_cursor(&f.app, &room, &user("ben"), to, f.now())
-            .await
-            .expect("move_cursor");
+        let moved =
+            store.move_cursor(&f.app, &room, &user("ben"), to, f.now()).await.expect("move_cursor");
         let (mine, now, moved) = moved.expect("ben is an active member");
         assert_eq!(mine.read_seq, at, "the cursor after asking for {to}");
         assert_eq!(moved, moves, "whether asking for {to} moved it");
         assert_eq!(now, head, "a cursor takes no rev");
-        assert_eq!(
-            mine,
-            f.mine(&room, "ben").await,
-            "the answer is what is stored"
-        );
+        assert_eq!(mine, f.mine(&room, "ben").await, "the answer is what is stored");
     }
 }
 
@@ -63,14 +57,8 @@ pub async fn only_active_members_have_a_cursor(store: &dyn Store) {
     let room = f.group("team", &["anna", "ben"]).await;
     f.send(&room, "anna", "1").await;
     f.remove(&room, &["ben"]).await;
-    for (room, name) in [
-        (room.clone(), "ben"),
-        (room, "nobody"),
-        (room_id("none"), "anna"),
-    ] {
-        let moved = store
-            .move_cursor(&f.app, &room, &user(name), 1, f.now())
-            .await;
+    for (room, name) in [(room.clone(), "ben"), (room, "nobody"), (room_id("none"), "anna")] {
+        let moved = store.move_cursor(&f.app, &room, &user(name), 1, f.now()).await;
         assert_eq!(moved.expect("move_cursor"), None, "{name} in {room}");
     }
 }
@@ -80,20 +68,12 @@ pub async fn a_send_moves_the_cursor_past_own_only(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let room = f.group("team", &["anna", "ben", "cleo"]).await;
     let at = |sent: Appended| sent.mine.expect("the sender's membership").read_seq;
-    assert_eq!(
-        at(f.send(&room, "ben", "1").await),
-        1,
-        "alone: past the own"
-    );
+    assert_eq!(at(f.send(&room, "ben", "1").await), 1, "alone: past the own");
     assert_eq!(at(f.send(&room, "ben", "2").await), 2);
     f.send(&room, "anna", "3").await;
     assert_eq!(at(f.send(&room, "ben", "4").await), 2, "anna's 3 is unread");
     assert_eq!(at(f.send(&room, "ben", "5").await), 2);
-    assert_eq!(
-        at(carrying(&f, &room, "ben", 2).await),
-        2,
-        "6: still unread"
-    );
+    assert_eq!(at(carrying(&f, &room, "ben", 2).await), 2, "6: still unread");
     assert_eq!(
         at(carrying(&f, &room, "ben", 3).await),
         7,
@@ -101,11 +81,7 @@ pub async fn a_send_moves_the_cursor_past_own_only(store: &dyn Store) {
     );
     f.send(&room, "anna", "8").await;
     f.send(&room, "cleo", "9").await;
-    assert_eq!(
-        at(carrying(&f, &room, "ben", 8).await),
-        8,
-        "cleo's 9 is unread"
-    );
+    assert_eq!(at(carrying(&f, &room, "ben", 8).await), 8, "cleo's 9 is unread");
     assert_eq!(at(carrying(&f, &room, "ben", 3).await), 8, "never back");
     assert_eq!(
         at(carrying(&f, &room, "ben", 999).await),
@@ -115,19 +91,11 @@ pub async fn a_send_moves_the_cursor_past_own_only(store: &dyn Store) {
     let mut silent = text_message(f.message_id(), Some("anna"), "13");
     silent.silent = true;
     f.append(&room, hashed(silent)).await;
-    assert_eq!(
-        at(f.send(&room, "ben", "14").await),
-        12,
-        "a silent one is of others too"
-    );
+    assert_eq!(at(f.send(&room, "ben", "14").await), 12, "a silent one is of others too");
     f.read(&room, "ben", 14).await;
     let said = system_message(f.message_id(), r#"{"type":"room_updated"}"#);
     f.append(&room, said).await;
-    assert_eq!(
-        at(f.send(&room, "ben", "16").await),
-        14,
-        "nobody's is of others too"
-    );
+    assert_eq!(at(f.send(&room, "ben", "16").await), 14, "nobody's is of others too");
 }
 
 async fn carrying(f: &Fixture<'_>, room: &RoomId, name: &str, read_up_to: u64) -> Appended {
@@ -179,11 +147,7 @@ fn check_counts(mine: &Membership, history: &[Message], who: &str) {
         upto.filter(|m| counts(m)).filter(own_only).count() as u64
     };
     let at = mine.read_seq;
-    assert_eq!(
-        mine.read_count,
-        counted(at, false),
-        "{who}: read_count at {at}"
-    );
+    assert_eq!(mine.read_count, counted(at, false), "{who}: read_count at {at}");
     assert_eq!(mine.read_own, counted(at, true), "{who}: read_own at {at}");
     assert_eq!(mine.own_count, counted(u64::MAX, true), "{who}: own_count");
 }
@@ -224,11 +188,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     async fn new(f: Fixture<'a>, seed: u64) -> Self {
         let room = f.group("walk", &PEOPLE).await;
-        let person = |_: &&str| Person {
-            active: true,
-            ever_left: false,
-            cursor: 0,
-        };
+        let person = |_: &&str| Person { active: true, ever_left: false, cursor: 0 };
         Self {
             f,
             room,
@@ -303,10 +263,7 @@ impl<'a> Walk<'a> {
         let change = if active {
             MemberChange::Remove { users }
         } else {
-            MemberChange::Add {
-                users,
-                role: crate::model::Role::Member,
-            }
+            MemberChange::Add { users, role: crate::model::Role::Member }
         };
         let announce = (self.dice.roll(2) == 0)
             .then(|| system_message(self.f.message_id(), r#"{"type":"members_changed"}"#));
@@ -331,10 +288,7 @@ impl<'a> Walk<'a> {
         let message = self.dice.pick(&self.sent).clone();
         let guard = self.f.backend_guard(&self.room).await;
         let outcome = self.f.try_append(&self.room, guard, message).await;
-        assert!(
-            matches!(outcome, AppendOutcome::Duplicate(_)),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, AppendOutcome::Duplicate(_)), "{outcome:?}");
     }
 
     async fn check_one(&mut self, step: u32) {
@@ -348,11 +302,7 @@ impl<'a> Walk<'a> {
         }
         let history = self.f.history(&self.room).await;
         let seqs: Vec<u64> = history.iter().map(|m| m.seq).collect();
-        assert_eq!(
-            seqs,
-            (1..=self.seq()).collect::<Vec<_>>(),
-            "no hole, no double"
-        );
+        assert_eq!(seqs, (1..=self.seq()).collect::<Vec<_>>(), "no hole, no double");
         let kept = |m: &Message| (m.sender.as_ref().map(ToString::to_string), counts(m));
         let logged =
             |entry: &(Option<usize>, bool)| (entry.0.map(|who| PEOPLE[who].to_owned()), entry.1);
@@ -365,11 +315,7 @@ impl<'a> Walk<'a> {
         let mine = facts.mine.expect("everybody joined once");
         let place = format!("seed {}, step {step}, {name}", self.seed);
         assert_eq!(facts.room.head.seq, self.seq(), "{place}: the room's seq");
-        assert_eq!(
-            facts.room.head.count,
-            self.count(|_, counts| counts),
-            "{place}: the count"
-        );
+        assert_eq!(facts.room.head.count, self.count(|_, counts| counts), "{place}: the count");
         assert_eq!(mine.is_active(), person.active, "{place}: state");
         let unread = mine.unread(facts.room.head.count);
         if !person.active {
@@ -386,11 +332,7 @@ impl<'a> Walk<'a> {
         assert_eq!(mine.read_count, read, "{place}: read_count");
         let own_after = log().filter(|(entry, seq)| entry.0 == own && after(*seq));
         let difference = mine.own_count.checked_sub(mine.read_own);
-        assert_eq!(
-            difference,
-            Some(own_after.count() as u64),
-            "{place}: own after"
-        );
+        assert_eq!(difference, Some(own_after.count() as u64), "{place}: own after");
         if !person.ever_left {
             let all = self.count(|sender, counts| counts && sender == own);
             assert_eq!(mine.own_count, all, "{place}: own_count");
@@ -398,10 +340,7 @@ impl<'a> Walk<'a> {
     }
 
     fn count(&self, which: impl Fn(Option<usize>, bool) -> bool) -> u64 {
-        self.log
-            .iter()
-            .filter(|entry| which(entry.0, entry.1))
-            .count() as u64
+        self.log.iter().filter(|entry| which(entry.0, entry.1)).count() as u64
     }
 }
 

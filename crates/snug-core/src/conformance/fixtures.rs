@@ -39,20 +39,13 @@ impl<'a> Fixture<'a> {
         let now = fixture.now();
         let app = app_of(fixture.app.clone(), now);
         let key = key_of(&app.id, now);
-        store
-            .create_app(NewApp { app, key })
-            .await
-            .expect("create_app");
+        store.create_app(NewApp { app, key }).await.expect("create_app");
         fixture
     }
 
     /// For another task in an app that is there.
     pub(super) fn in_app(store: &'a dyn Store, app: AppId) -> Self {
-        Self {
-            store,
-            app,
-            made: AtomicU64::new(0),
-        }
+        Self { store, app, made: AtomicU64::new(0) }
     }
 
     /// The wall clock, a millisecond on at least.
@@ -74,11 +67,7 @@ impl<'a> Fixture<'a> {
     /// A group to be made: the first member is its creator and owner.
     pub(super) fn new_group(&self, id: &str, members: &[&str]) -> NewRoom {
         let role = |place| {
-            if place == 0 {
-                Role::Owner
-            } else {
-                Role::Member
-            }
+            if place == 0 { Role::Owner } else { Role::Member }
         };
         NewRoom {
             app: self.app.clone(),
@@ -122,9 +111,7 @@ impl<'a> Fixture<'a> {
 
     pub(super) async fn mine(&self, room: &RoomId, name: &str) -> Membership {
         let facts = self.facts(room, name).await;
-        facts
-            .mine
-            .unwrap_or_else(|| panic!("{name} has a membership"))
+        facts.mine.unwrap_or_else(|| panic!("{name} has a membership"))
     }
 
     pub(super) async fn head(&self, room: &RoomId) -> Head {
@@ -142,9 +129,7 @@ impl<'a> Fixture<'a> {
     /// What policy sees of a member now.
     pub(super) async fn guard(&self, room: &RoomId, name: &str) -> Guard {
         let facts = self.facts(room, name).await;
-        let mine = facts
-            .mine
-            .unwrap_or_else(|| panic!("{name} has a membership"));
+        let mine = facts.mine.unwrap_or_else(|| panic!("{name} has a membership"));
         Guard {
             room_policy_rev: facts.room.policy_rev,
             member: Some((user(name), mine.policy_rev)),
@@ -153,20 +138,11 @@ impl<'a> Fixture<'a> {
 
     /// What policy sees for the backend now.
     pub(super) async fn backend_guard(&self, room: &RoomId) -> Guard {
-        Guard {
-            room_policy_rev: self.backend_facts(room).await.room.policy_rev,
-            member: None,
-        }
+        Guard { room_policy_rev: self.backend_facts(room).await.room.policy_rev, member: None }
     }
 
     pub(super) fn append_of(&self, room: &RoomId, guard: Guard, message: NewMessage) -> Append {
-        Append {
-            app: self.app.clone(),
-            room: room.clone(),
-            guard,
-            message,
-            now: self.now(),
-        }
+        Append { app: self.app.clone(), room: room.clone(), guard, message, now: self.now() }
     }
 
     pub(super) async fn try_append(
@@ -201,8 +177,7 @@ impl<'a> Fixture<'a> {
 
     /// Sends a text with a new id.
     pub(super) async fn send(&self, room: &RoomId, name: &str, text: &str) -> Appended {
-        self.append(room, text_message(self.message_id(), Some(name), text))
-            .await
+        self.append(room, text_message(self.message_id(), Some(name), text)).await
     }
 
     /// Changes members for the backend.
@@ -220,29 +195,19 @@ impl<'a> Fixture<'a> {
             announce,
             now: self.now(),
         };
-        match self
-            .store
-            .change_members(change)
-            .await
-            .expect("change_members")
-        {
+        match self.store.change_members(change).await.expect("change_members") {
             ChangeMembersOutcome::Changed(changed) => *changed,
             other => panic!("a change of members with a fresh guard gave {other:?}"),
         }
     }
 
     pub(super) async fn add(&self, room: &RoomId, names: &[&str]) -> MembersChanged {
-        let change = MemberChange::Add {
-            users: users(names),
-            role: Role::Member,
-        };
+        let change = MemberChange::Add { users: users(names), role: Role::Member };
         self.change(room, change, None).await
     }
 
     pub(super) async fn remove(&self, room: &RoomId, names: &[&str]) -> MembersChanged {
-        let change = MemberChange::Remove {
-            users: users(names),
-        };
+        let change = MemberChange::Remove { users: users(names) };
         self.change(room, change, None).await
     }
 
@@ -258,16 +223,8 @@ impl<'a> Fixture<'a> {
     }
 
     pub(super) async fn history(&self, room: &RoomId) -> Vec<Message> {
-        let query = HistoryQuery {
-            before: None,
-            after: Some(0),
-            above: 0,
-            limit: ALL,
-        };
-        self.store
-            .history(&self.app, room, &query)
-            .await
-            .expect("history")
+        let query = HistoryQuery { before: None, after: Some(0), above: 0, limit: ALL };
+        self.store.history(&self.app, room, &query).await.expect("history")
     }
 }
 
@@ -388,10 +345,8 @@ impl Dice {
 
     /// From 0 to `sides` - 1.
     pub(super) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 

@@ -12,16 +12,8 @@ async fn page(
     limit: usize,
     include_left: bool,
 ) -> Vec<ListedRoom> {
-    let query = RoomListQuery {
-        after,
-        limit,
-        include_left,
-        members_shown: 3,
-    };
-    f.store
-        .room_list(&f.app, &user(name), &query)
-        .await
-        .expect("room_list")
+    let query = RoomListQuery { after, limit, include_left, members_shown: 3 };
+    f.store.room_list(&f.app, &user(name), &query).await.expect("room_list")
 }
 
 async fn listed(f: &Fixture<'_>, name: &str) -> Vec<ListedRoom> {
@@ -60,11 +52,7 @@ pub async fn the_list_is_by_activity(store: &dyn Store) {
     for row in &rooms {
         let facts = f.facts(&row.room.id, "ben").await;
         assert_eq!(row.room, facts.room, "a row's room is the room");
-        assert_eq!(
-            Some(&row.mine),
-            facts.mine.as_ref(),
-            "a row's place is ben's"
-        );
+        assert_eq!(Some(&row.mine), facts.mine.as_ref(), "a row's place is ben's");
     }
     let unread = |row: &ListedRoom| row.mine.unread(row.room.head.count);
     assert_eq!(rooms.iter().map(unread).collect::<Vec<_>>(), [2, 0, 1]);
@@ -74,9 +62,7 @@ pub async fn the_list_is_by_activity(store: &dyn Store) {
 /// Pages give every room once, in one order, also when all have the same activity.
 pub async fn pages_are_whole_under_ties(store: &dyn Store) {
     let f = Fixture::new(store).await;
-    let names = [
-        "a", "B", "b", "_", "~", "10", "9", "é", "字", "a b", "a-b", "ab",
-    ];
+    let names = ["a", "B", "b", "_", "~", "10", "9", "é", "字", "a b", "a-b", "ab"];
     let at = f.now();
     for name in names {
         let mut new = f.new_group(name, &["anna"]);
@@ -92,11 +78,7 @@ pub async fn pages_are_whole_under_ties(store: &dyn Store) {
     );
     let mut expected = names.to_vec();
     expected.sort_by(|a, b| b.cmp(a));
-    assert_eq!(
-        ids(&all),
-        expected,
-        "ties go by room id, descending by bytes"
-    );
+    assert_eq!(ids(&all), expected, "ties go by room id, descending by bytes");
     for limit in [1, 5, 12, 13] {
         let mut seen = Vec::new();
         loop {
@@ -142,9 +124,7 @@ pub async fn what_was_left_stays_as_it_was(store: &dyn Store) {
     let left = lively(&f, "left", &["anna", "ben"]).await;
     let seen = f.send(&left, "anna", "the last that ben sees").await;
     lively(&f, "stays", &["anna", "ben"]).await;
-    let change = crate::ports::MemberChange::Remove {
-        users: vec![user("ben")],
-    };
+    let change = crate::ports::MemberChange::Remove { users: vec![user("ben")] };
     let said = system_message(f.message_id(), r#"{"type":"members_removed"}"#);
     let removed = f.change(&left, change, Some(said)).await;
     f.send(&left, "anna", "secret").await;
@@ -152,11 +132,7 @@ pub async fn what_was_left_stays_as_it_was(store: &dyn Store) {
 
     assert_eq!(ids(&listed(&f, "ben").await), ["stays"]);
     let with_left = page(&f, "ben", None, ALL, true).await;
-    assert_eq!(
-        ids(&with_left),
-        ["stays", "left"],
-        "ordered by its activity at the leaving"
-    );
+    assert_eq!(ids(&with_left), ["stays", "left"], "ordered by its activity at the leaving");
     let row = &with_left[1];
     assert_eq!(row.mine.state, MemberState::Left);
     assert_eq!(row.mine.left_seq, Some(2));
@@ -173,10 +149,7 @@ pub async fn what_was_left_stays_as_it_was(store: &dyn Store) {
     f.add(&left, &["ben"]).await;
     let back = listed(&f, "ben").await;
     assert_eq!(ids(&back), ["left", "stays"]);
-    assert_eq!(
-        back[0].room.head.seq, 5,
-        "who is back sees the room as it is"
-    );
+    assert_eq!(back[0].room.head.seq, 5, "who is back sees the room as it is");
 }
 
 /// A deleted room is in no list.

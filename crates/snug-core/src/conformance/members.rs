@@ -11,21 +11,11 @@ pub async fn add_takes_one_rev(store: &dyn Store) {
     let room = f.group("team", &["anna"]).await;
     f.send(&room, "anna", "before").await;
     let before = f.head(&room).await;
-    let change = MemberChange::Add {
-        users: users(&["ben", "zoe"]),
-        role: Role::Admin,
-    };
+    let change = MemberChange::Add { users: users(&["ben", "zoe"]), role: Role::Admin };
     let changed = f.change(&room, change, None).await;
-    assert_eq!(
-        changed.room.head.rev,
-        before.rev + 1,
-        "one rev for all added"
-    );
+    assert_eq!(changed.room.head.rev, before.rev + 1, "one rev for all added");
     assert_eq!(changed.room.head.seq, before.seq);
-    assert_eq!(
-        changed.room.head.members_rev, before.members_rev,
-        "an addition is no removal"
-    );
+    assert_eq!(changed.room.head.members_rev, before.members_rev, "an addition is no removal");
     assert_eq!(changed.room.member_count, 3);
     assert_eq!(changed.announced, None);
     assert_eq!(changed.members.len(), 2);
@@ -35,11 +25,7 @@ pub async fn add_takes_one_rev(store: &dyn Store) {
         assert_eq!((mine.role, mine.state), (Role::Admin, MemberState::Active));
         assert_eq!(mine.rev, before.rev + 1);
         assert_eq!(mine.read_seq, before.seq, "what was before is read");
-        assert_eq!(
-            mine.unread(before.count),
-            0,
-            "what was before is not unread"
-        );
+        assert_eq!(mine.unread(before.count), 0, "what was before is not unread");
         assert!(changed.memberships.contains(&mine));
         let made = store.user(&f.app, &user(name)).await.expect("user");
         assert!(made.is_some(), "{name} was made on the spot");
@@ -59,34 +45,22 @@ pub async fn remove_takes_one_rev_and_keeps_the_leaving(store: &dyn Store) {
     let changed = f.remove(&room, &["ben"]).await;
     let rev = before.room.head.rev + 1;
     assert_eq!(changed.room.head.rev, rev);
-    assert_eq!(
-        changed.room.head.members_rev, rev,
-        "a removal's rev is told"
-    );
+    assert_eq!(changed.room.head.members_rev, rev, "a removal's rev is told");
     assert_eq!(changed.room.member_count, 2);
     let mine = f.mine(&room, "ben").await;
     assert_eq!(mine.state, MemberState::Left);
     assert_eq!(mine.rev, rev);
     assert_eq!(mine.left_seq, Some(1), "the room's seq at leaving");
     assert!(mine.left_at.is_some());
-    assert!(
-        mine.policy_rev > mine_before.policy_rev,
-        "a removal moves the member's policy_rev"
-    );
+    assert!(mine.policy_rev > mine_before.policy_rev, "a removal moves the member's policy_rev");
     assert_eq!(changed.memberships, vec![mine.clone()]);
     assert_eq!(changed.members.len(), 1);
     assert_eq!(changed.members[0].user.id, user("ben"));
     assert_eq!(changed.members[0].state, MemberState::Left);
     f.send(&room, "anna", "2").await;
     assert_eq!(f.mine(&room, "ben").await.unread(2), 0);
-    let cursor = store
-        .move_cursor(&f.app, &room, &user("ben"), 2, f.now())
-        .await;
-    assert_eq!(
-        cursor.expect("move_cursor"),
-        None,
-        "no cursor after leaving"
-    );
+    let cursor = store.move_cursor(&f.app, &room, &user("ben"), 2, f.now()).await;
+    assert_eq!(cursor.expect("move_cursor"), None, "no cursor after leaving");
     let among = store
         .members_among(&f.app, &room, &users(&["anna", "ben", "zoe", "nobody"]))
         .await
@@ -100,16 +74,10 @@ pub async fn announcement_follows_the_change(store: &dyn Store) {
     let room = f.group("team", &["anna", "ben"]).await;
     f.send(&room, "anna", "1").await;
     let before = f.head(&room).await;
-    let change = MemberChange::Remove {
-        users: users(&["ben"]),
-    };
+    let change = MemberChange::Remove { users: users(&["ben"]) };
     let said = system_message(f.message_id(), r#"{"type":"members_removed"}"#);
     let changed = f.change(&room, change, Some(said.clone())).await;
-    assert_eq!(
-        changed.room.head.rev,
-        before.rev + 1,
-        "the answer's room is at the change's rev"
-    );
+    assert_eq!(changed.room.head.rev, before.rev + 1, "the answer's room is at the change's rev");
     let announced = changed.announced.expect("the announcement is answered");
     assert_eq!(announced.message.id, said.id);
     assert_eq!(announced.message.rev, before.rev + 2);
@@ -122,10 +90,7 @@ pub async fn announcement_follows_the_change(store: &dyn Store) {
         Some(before.seq),
         "who leaves does not see the announcement"
     );
-    let change = MemberChange::Add {
-        users: users(&["zoe"]),
-        role: Role::Member,
-    };
+    let change = MemberChange::Add { users: users(&["zoe"]), role: Role::Member };
     let said = system_message(f.message_id(), r#"{"type":"members_added"}"#);
     let changed = f.change(&room, change, Some(said)).await;
     assert!(changed.announced.is_some());
@@ -139,10 +104,7 @@ pub async fn already_active_stays_untouched(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let room = f.group("team", &["anna", "ben"]).await;
     let (anna, ben) = (f.mine(&room, "anna").await, f.mine(&room, "ben").await);
-    let change = MemberChange::Add {
-        users: users(&["anna", "ben", "zoe"]),
-        role: Role::Admin,
-    };
+    let change = MemberChange::Add { users: users(&["anna", "ben", "zoe"]), role: Role::Admin };
     let changed = f.change(&room, change, None).await;
     let who: Vec<_> = changed.members.iter().map(|m| m.user.id.as_str()).collect();
     assert_eq!(who, ["zoe"], "only who changed is answered");
@@ -157,17 +119,9 @@ pub async fn nothing_changed_takes_no_rev(store: &dyn Store) {
     let room = f.group("team", &["anna", "ben"]).await;
     let before = f.facts(&room, "anna").await;
     let nothing = [
-        MemberChange::Add {
-            users: users(&["anna", "ben"]),
-            role: Role::Admin,
-        },
-        MemberChange::Add {
-            users: Vec::new(),
-            role: Role::Member,
-        },
-        MemberChange::Remove {
-            users: users(&["nobody"]),
-        },
+        MemberChange::Add { users: users(&["anna", "ben"]), role: Role::Admin },
+        MemberChange::Add { users: Vec::new(), role: Role::Member },
+        MemberChange::Remove { users: users(&["nobody"]) },
     ];
     for change in nothing {
         let said = system_message(f.message_id(), r#"{"type":"members_added"}"#);
@@ -221,11 +175,7 @@ pub async fn rejoin_starts_anew(store: &dyn Store) {
     );
     let seq = f.head(&room).await.seq;
     let (read, _) = f.read(&room, "ben", seq - 1).await;
-    assert_eq!(
-        read.unread(count),
-        0,
-        "own messages of before do not shift the count"
-    );
+    assert_eq!(read.unread(count), 0, "own messages of before do not shift the count");
 }
 
 /// Removing twice, or who is not there, passes over.
@@ -254,14 +204,8 @@ pub async fn change_is_guarded(store: &dyn Store) {
         app: f.app.clone(),
         room: room.clone(),
         guard,
-        change: MemberChange::Add {
-            users: users(&["zoe"]),
-            role: Role::Member,
-        },
-        announce: Some(system_message(
-            f.message_id(),
-            r#"{"type":"members_added"}"#,
-        )),
+        change: MemberChange::Add { users: users(&["zoe"]), role: Role::Member },
+        announce: Some(system_message(f.message_id(), r#"{"type":"members_added"}"#)),
         now: f.now(),
     };
     let outcome = store.change_members(change.clone()).await;
@@ -274,10 +218,7 @@ pub async fn change_is_guarded(store: &dyn Store) {
     assert_eq!(f.facts(&room, "zoe").await.mine, None);
     change.room = room_id("none");
     let outcome = store.change_members(change).await;
-    assert_eq!(
-        outcome.expect("change_members"),
-        ChangeMembersOutcome::RoomNotFound
-    );
+    assert_eq!(outcome.expect("change_members"), ChangeMembersOutcome::RoomNotFound);
 }
 
 /// A room never grows over its bound, and a change that would is refused whole.
@@ -290,18 +231,12 @@ pub async fn too_many_members_are_refused_whole(store: &dyn Store) {
         app: f.app.clone(),
         room: room.clone(),
         guard: f.backend_guard(&room).await,
-        change: MemberChange::Add {
-            users: crowd.collect(),
-            role: Role::Member,
-        },
+        change: MemberChange::Add { users: crowd.collect(), role: Role::Member },
         announce: None,
         now: f.now(),
     };
     let outcome = store.change_members(change).await;
-    assert_eq!(
-        outcome.expect("change_members"),
-        ChangeMembersOutcome::TooMany
-    );
+    assert_eq!(outcome.expect("change_members"), ChangeMembersOutcome::TooMany);
     assert_eq!(f.facts(&room, "anna").await, before, "nothing was stored");
     assert_eq!(f.facts(&room, "u0").await.mine, None);
     let bare = store.user(&f.app, &user("u0")).await.expect("user");
@@ -311,30 +246,14 @@ pub async fn too_many_members_are_refused_whole(store: &dyn Store) {
 /// Members come by the bytes of their ids, page by page, those who left never.
 pub async fn members_are_paged_by_the_bytes_of_their_ids(store: &dyn Store) {
     let f = Fixture::new(store).await;
-    let names = [
-        "anna",
-        "Ben",
-        "_x",
-        "~z",
-        "zoe",
-        "Zoe",
-        "10",
-        "9",
-        "émile",
-        "使用者",
-        "a b",
-        "a-b",
-        "ab",
-    ];
+    let names =
+        ["anna", "Ben", "_x", "~z", "zoe", "Zoe", "10", "9", "émile", "使用者", "a b", "a-b", "ab"];
     let room = f.group("team", &names).await;
     f.add(&room, &["gone"]).await;
     f.remove(&room, &["gone"]).await;
     let mut pages = Vec::new();
     loop {
-        let page = store
-            .members(&f.app, &room, pages.last(), 4)
-            .await
-            .expect("members");
+        let page = store.members(&f.app, &room, pages.last(), 4).await.expect("members");
         assert!(page.len() <= 4, "a page holds at most its limit");
         if page.is_empty() {
             break;
@@ -356,9 +275,7 @@ pub async fn members_show_profile_and_cursor(store: &dyn Store) {
         name: crate::model::Patch::Set("Ben B.".to_owned()),
         ..Default::default()
     };
-    let ben = store
-        .upsert_user(&f.app, &user("ben"), patch, f.now())
-        .await;
+    let ben = store.upsert_user(&f.app, &user("ben"), patch, f.now()).await;
     let ben = ben.expect("upsert_user");
     let members = store.members(&f.app, &room, None, ALL).await;
     let members = members.expect("members");
@@ -381,10 +298,7 @@ pub async fn a_guard_notices_leaving_and_coming_back(store: &dyn Store) {
     f.remove(&room, &["ben"]).await;
     f.add(&room, &["ben"]).await;
     let message = text_message(f.message_id(), Some("ben"), "old rights");
-    assert_eq!(
-        f.try_append(&room, guard, message).await,
-        AppendOutcome::GuardMoved
-    );
+    assert_eq!(f.try_append(&room, guard, message).await, AppendOutcome::GuardMoved);
 }
 
 fn sorted(mut ids: Vec<crate::ids::UserId>) -> Vec<crate::ids::UserId> {

@@ -17,25 +17,14 @@ pub async fn append_takes_the_next_seq_and_rev(store: &dyn Store) {
     for n in 1..=5 {
         let sent = f.send(&room, "anna", &format!("text {n}")).await;
         assert_eq!(sent.message.seq, n, "seq is contiguous from 1");
-        assert_eq!(
-            sent.message.rev,
-            n + 1,
-            "rev is contiguous after the creation's"
-        );
+        assert_eq!(sent.message.rev, n + 1, "rev is contiguous after the creation's");
         assert_eq!(sent.message.first_rev, sent.message.rev);
         assert_eq!(sent.message.count, n);
         assert_eq!(sent.message.room, room);
         assert_eq!(sent.message.sender, Some(user("anna")));
         assert_eq!(sent.message.deleted_at, None);
-        assert_eq!(
-            (sent.head.seq, sent.head.rev, sent.head.count),
-            (n, n + 1, n)
-        );
-        assert_eq!(
-            sent.head,
-            f.head(&room).await,
-            "the answer's head is stored"
-        );
+        assert_eq!((sent.head.seq, sent.head.rev, sent.head.count), (n, n + 1, n));
+        assert_eq!(sent.head, f.head(&room).await, "the answer's head is stored");
         assert_eq!(sent.mine, Some(f.mine(&room, "anna").await));
         answered.push(sent.message);
     }
@@ -62,10 +51,7 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
         assert_eq!(got.sender, new.sender);
         assert_eq!(got.kind, new.kind);
         assert_eq!(got.text, new.text);
-        assert_eq!(
-            got.custom, new.custom,
-            "JSON comes out as the bytes that went in"
-        );
+        assert_eq!(got.custom, new.custom, "JSON comes out as the bytes that went in");
         assert_eq!(got.silent, new.silent);
         let hit = store.message_by_key(&f.app, &room, &new.id).await;
         let hit = hit.expect("message_by_key").expect("the id is known");
@@ -83,11 +69,7 @@ pub async fn system_and_silent_do_not_count(store: &dyn Store) {
     silent.silent = true;
     let silent = f.append(&room, hashed(silent)).await;
     assert_eq!((silent.message.seq, silent.message.count), (2, 1));
-    assert_eq!(
-        silent.mine.map(|mine| mine.own_count),
-        Some(1),
-        "silent is not counted as own"
-    );
+    assert_eq!(silent.mine.map(|mine| mine.own_count), Some(1), "silent is not counted as own");
     let said = system_message(f.message_id(), r#"{"type":"room_updated"}"#);
     let said = f.append(&room, said).await;
     assert_eq!((said.message.seq, said.message.count), (3, 1));
@@ -116,10 +98,7 @@ pub async fn times_strictly_increase(store: &dyn Store) {
         let outcome = store.append_message(append).await.expect("append_message");
         let sent = stored(outcome);
         let at = sent.message.created_at;
-        assert!(
-            at > last,
-            "{at:?} is not after {last:?} (clock moved {jump} ms)"
-        );
+        assert!(at > last, "{at:?} is not after {last:?} (clock moved {jump} ms)");
         assert!(at >= now, "a message is not older than its sending");
         assert_eq!(sent.head.activity_at, at);
         last = at;
@@ -131,10 +110,7 @@ pub async fn times_strictly_increase(store: &dyn Store) {
         let mut append = f.append_of(&room, guard, message);
         append.now = same;
         let sent = stored(store.append_message(append).await.expect("append_message"));
-        assert!(
-            sent.message.created_at > last,
-            "one clock reading, two times"
-        );
+        assert!(sent.message.created_at > last, "one clock reading, two times");
         last = sent.message.created_at;
     }
 }
@@ -154,16 +130,10 @@ pub async fn head_previews_the_newest_message(store: &dyn Store) {
     card.kind = MessageKind::Custom;
     (card.text, card.custom) = (None, Some(json("{}")));
     let sent = f.append(&room, hashed(card)).await;
-    assert_eq!(
-        f.head(&room).await.preview,
-        Some(Preview::of(&sent.message))
-    );
+    assert_eq!(f.head(&room).await.preview, Some(Preview::of(&sent.message)));
     let said = system_message(f.message_id(), r#"{"type":"room_updated"}"#);
     let said = f.append(&room, said).await;
-    assert_eq!(
-        f.head(&room).await.preview,
-        Some(Preview::of(&said.message))
-    );
+    assert_eq!(f.head(&room).await.preview, Some(Preview::of(&said.message)));
 }
 
 /// A repeat of id, sender and payload is answered with what is stored, and stores nothing.
@@ -177,16 +147,9 @@ pub async fn a_repeat_is_answered_alike(store: &dyn Store) {
     let guard = f.guard(&room, "ben").await;
     for _ in 0..3 {
         let again = f.try_append(&room, guard.clone(), message.clone()).await;
-        assert_eq!(
-            again,
-            AppendOutcome::Duplicate(Box::new(first.message.clone()))
-        );
+        assert_eq!(again, AppendOutcome::Duplicate(Box::new(first.message.clone())));
     }
-    assert_eq!(
-        f.facts(&room, "ben").await,
-        before,
-        "a repeat moves nothing"
-    );
+    assert_eq!(f.facts(&room, "ben").await, before, "a repeat moves nothing");
 
     f.remove(&room, &["ben"]).await;
     let again = f.try_append(&room, guard.clone(), message.clone()).await;
@@ -217,13 +180,7 @@ pub async fn another_payload_or_sender_conflicts(store: &dyn Store) {
     other_sender_same_hash.hash = message.hash;
     let mut nobody = message.clone();
     nobody.sender = None;
-    for new in [
-        other_payload,
-        other_hash,
-        other_sender,
-        other_sender_same_hash,
-        nobody,
-    ] {
+    for new in [other_payload, other_hash, other_sender, other_sender_same_hash, nobody] {
         let guard = f.backend_guard(&room).await;
         let outcome = f.try_append(&room, guard, new.clone()).await;
         assert_eq!(outcome, AppendOutcome::Conflict, "{new:?}");
@@ -245,10 +202,7 @@ pub async fn another_payload_or_sender_conflicts(store: &dyn Store) {
 /// An id is a key in its own room only.
 pub async fn an_id_is_a_key_of_its_room(store: &dyn Store) {
     let f = Fixture::new(store).await;
-    let (one, two) = (
-        f.group("one", &["anna"]).await,
-        f.group("two", &["anna"]).await,
-    );
+    let (one, two) = (f.group("one", &["anna"]).await, f.group("two", &["anna"]).await);
     let first = text_message(message_id("key"), Some("anna"), "one");
     let second = text_message(message_id("key"), Some("anna"), "two");
     f.append(&one, first).await;
@@ -288,11 +242,7 @@ pub async fn a_guard_that_moved_stores_nothing(store: &dyn Store) {
         member: Some((user("stranger"), 0)),
     };
     refused(&f, &room, stranger, "stranger", "never a member").await;
-    assert_eq!(
-        f.send(&room, "dan", "2").await.message.seq,
-        2,
-        "refused appends leave no hole"
-    );
+    assert_eq!(f.send(&room, "dan", "2").await.message.seq, 2, "refused appends leave no hole");
 }
 
 async fn refused(f: &Fixture<'_>, room: &RoomId, guard: Guard, sender: &str, why: &str) {
@@ -310,20 +260,11 @@ async fn refused(f: &Fixture<'_>, room: &RoomId, guard: Guard, sender: &str, why
 }
 
 async fn freeze(f: &Fixture<'_>, room: &RoomId) {
-    let patch = RoomPatch {
-        frozen: Some(true),
-        ..RoomPatch::default()
-    };
+    let patch = RoomPatch { frozen: Some(true), ..RoomPatch::default() };
     let guard = f.backend_guard(room).await;
-    let frozen = f
-        .store
-        .update_room(&f.app, room, patch, &guard, f.now())
-        .await
-        .expect("update_room");
-    assert!(
-        matches!(frozen, UpdateRoomOutcome::Updated(_)),
-        "{frozen:?}"
-    );
+    let frozen =
+        f.store.update_room(&f.app, room, patch, &guard, f.now()).await.expect("update_room");
+    assert!(matches!(frozen, UpdateRoomOutcome::Updated(_)), "{frozen:?}");
 }
 
 /// What policy does not look at leaves a guard alone: others' sends, reads, log-outs.
@@ -347,10 +288,7 @@ pub async fn a_guard_stays_through_the_everyday(store: &dyn Store) {
 /// No room, nothing stored; and a sender whom nobody made is made on the spot.
 pub async fn unknown_rooms_and_unknown_senders(store: &dyn Store) {
     let f = Fixture::new(store).await;
-    let guard = Guard {
-        room_policy_rev: 0,
-        member: None,
-    };
+    let guard = Guard { room_policy_rev: 0, member: None };
     let message = text_message(f.message_id(), Some("anna"), "?");
     let outcome = f.try_append(&room_id("none"), guard, message).await;
     assert_eq!(outcome, AppendOutcome::RoomNotFound);
@@ -371,12 +309,7 @@ pub async fn history_pages_both_ways(store: &dyn Store) {
     for n in 1..=10 {
         f.send(&room, "anna", &n.to_string()).await;
     }
-    let page = |before, after, above, limit| HistoryQuery {
-        before,
-        after,
-        above,
-        limit,
-    };
+    let page = |before, after, above, limit| HistoryQuery { before, after, above, limit };
     let cases: [(HistoryQuery, Vec<u64>); 13] = [
         (page(None, None, 0, 3), vec![8, 9, 10]),
         (page(None, None, 0, ALL), (1..=10).collect()),
@@ -397,9 +330,7 @@ pub async fn history_pages_both_ways(store: &dyn Store) {
         let seqs: Vec<_> = found.expect("history").iter().map(|m| m.seq).collect();
         assert_eq!(seqs, expected, "{query:?}");
     }
-    let none = store
-        .history(&f.app, &room_id("none"), &page(None, None, 0, 5))
-        .await;
+    let none = store.history(&f.app, &room_id("none"), &page(None, None, 0, 5)).await;
     assert!(none.expect("history").is_empty());
 }
 

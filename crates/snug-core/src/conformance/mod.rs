@@ -216,11 +216,7 @@ pub const FRESH_CASES: &[Case] = &[
 #[must_use]
 pub fn section(name: &str) -> Vec<Case> {
     assert!(SECTIONS.contains(&name), "no section {name:?}");
-    CASES
-        .iter()
-        .filter(|case| case.section() == name)
-        .copied()
-        .collect()
+    CASES.iter().filter(|case| case.section() == name).copied().collect()
 }
 
 impl Case {
@@ -293,9 +289,7 @@ mod tests {
         let listed: Vec<_> = CASES.iter().chain(FRESH_CASES).map(|c| c.name).collect();
         let mut found = Vec::new();
         for (section, source) in SOURCES {
-            let names = source
-                .lines()
-                .filter_map(|line| line.strip_prefix("pub async fn "));
+            let names = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
             let names = names.filter_map(|rest| rest.split('(').next());
             found.extend(names.map(|name| format!("{section}::{name}")));
         }

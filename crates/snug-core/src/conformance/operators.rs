@@ -23,10 +23,7 @@ pub async fn sign_up_makes_one_owner(store: &dyn Store) {
     assert_eq!(none.expect("operator_by_email"), None);
     let owner = operator("a@shop.example", now);
     let made = store.create_first_operator(owner.clone()).await;
-    assert_eq!(
-        made.expect("create_first_operator"),
-        CreateOperator::Created
-    );
+    assert_eq!(made.expect("create_first_operator"), CreateOperator::Created);
     assert_eq!(store.operator_count().await.expect("operator_count"), 1);
     let found = store.operator_by_email("a@shop.example").await;
     assert_eq!(found.expect("operator_by_email"), Some(owner.clone()));
@@ -46,10 +43,7 @@ pub async fn panel_sessions_end(store: &dyn Store) {
     let now = Time::from_seconds(1_700_000_000);
     let owner = operator("a@shop.example", now);
     let made = store.create_first_operator(owner.clone()).await;
-    assert_eq!(
-        made.expect("create_first_operator"),
-        CreateOperator::Created
-    );
+    assert_eq!(made.expect("create_first_operator"), CreateOperator::Created);
     let end = now.plus_millis(60_000);
     for token in ["one", "two"] {
         let session = OperatorSession {

@@ -130,10 +130,7 @@ pub async fn racing_senders_leave_no_hole(nodes: &Nodes) {
     }
     let mut answered = Vec::new();
     for sent in tasks.join_all().await {
-        assert!(
-            sent.is_sorted_by_key(|m| m.seq),
-            "one sender's order is kept"
-        );
+        assert!(sent.is_sorted_by_key(|m| m.seq), "one sender's order is kept");
         answered.extend(sent);
     }
     answered.sort_by_key(|message| message.seq);
@@ -161,9 +158,7 @@ fn check_contiguous(history: &[Message], total: usize, first_rev: u64) {
     }
     let times = history.windows(2);
     assert!(
-        times
-            .into_iter()
-            .all(|two| two[0].created_at < two[1].created_at),
+        times.into_iter().all(|two| two[0].created_at < two[1].created_at),
         "times strictly increase with seq"
     );
 }
@@ -204,19 +199,12 @@ pub async fn retried_sends_are_stored_once(nodes: &Nodes) {
         }
     }
     assert_eq!(stored.len(), ROOMS * EACH, "each is stored once");
-    assert_eq!(
-        repeated.len(),
-        2 * ROOMS * EACH,
-        "each other try is a repeat"
-    );
+    assert_eq!(repeated.len(), 2 * ROOMS * EACH, "each other try is a repeat");
     let key = |m: &Message| (m.room.clone(), m.id.clone());
     stored.sort_by_key(key);
     repeated.sort_by_key(key);
     for (first, repeats) in stored.iter().zip(repeated.chunks(2)) {
-        assert!(
-            repeats.iter().all(|again| again == first),
-            "answers are alike"
-        );
+        assert!(repeats.iter().all(|again| again == first), "answers are alike");
     }
     for r in 0..ROOMS {
         let history = f.history(&super::fixtures::room_id(&format!("r{r}"))).await;
@@ -259,15 +247,8 @@ pub async fn nothing_is_stored_after_a_removal(nodes: &Nodes) {
         let acked: u64 = senders.join_all().await.into_iter().sum();
         let history = f.history(&room).await;
         let last = history.last().map_or(0, |message| message.seq);
-        assert!(
-            last <= seq,
-            "round {round}, {stop:?}: a message was stored after it returned"
-        );
-        assert_eq!(
-            history.len() as u64,
-            acked,
-            "what was acked is what is stored"
-        );
+        assert!(last <= seq, "round {round}, {stop:?}: a message was stored after it returned");
+        assert_eq!(history.len() as u64, acked, "what was acked is what is stored");
     }
 }
 
@@ -302,14 +283,9 @@ async fn halt(f: &Fixture<'_>, store: &dyn Store, room: &RoomId, name: &str, sto
             return removed.room.head.seq;
         }
         Stop::Freeze => {
-            let patch = RoomPatch {
-                frozen: Some(true),
-                ..RoomPatch::default()
-            };
+            let patch = RoomPatch { frozen: Some(true), ..RoomPatch::default() };
             let guard = f.backend_guard(room).await;
-            let frozen = store
-                .update_room(&f.app, room, patch, &guard, f.now())
-                .await;
+            let frozen = store.update_room(&f.app, room, patch, &guard, f.now()).await;
             let UpdateRoomOutcome::Updated(room) = frozen.expect("update_room") else {
                 panic!("a freeze with a fresh guard is done");
             };
@@ -331,10 +307,7 @@ pub async fn racing_adds_join_each_once(nodes: &Nodes) {
     let start = Arc::new(Barrier::new(12));
     let mut tasks = JoinSet::new();
     for racer in 0..12 {
-        let mut names: Vec<&str> = crowd[racer..racer + 18]
-            .iter()
-            .map(String::as_str)
-            .collect();
+        let mut names: Vec<&str> = crowd[racer..racer + 18].iter().map(String::as_str).collect();
         if racer % 2 == 0 {
             names.reverse();
         }
@@ -342,10 +315,7 @@ pub async fn racing_adds_join_each_once(nodes: &Nodes) {
             app: f.app.clone(),
             room: room.clone(),
             guard: f.backend_guard(&room).await,
-            change: MemberChange::Add {
-                users: users(&names),
-                role: Role::Member,
-            },
+            change: MemberChange::Add { users: users(&names), role: Role::Member },
             announce: None,
             now: f.now(),
         };
@@ -368,11 +338,7 @@ pub async fn racing_adds_join_each_once(nodes: &Nodes) {
     assert!(expected.iter().eq(&joined), "each joined exactly once");
     let facts = f.facts(&room, "anna").await;
     assert_eq!(facts.room.member_count, 30);
-    assert_eq!(
-        facts.room.head.rev,
-        1 + changes,
-        "a rev for each change, no more"
-    );
+    assert_eq!(facts.room.head.rev, 1 + changes, "a rev for each change, no more");
     let members = nodes[0].members(&f.app, &room, None, ALL).await;
     assert_eq!(members.expect("members").len(), 30);
 }
@@ -398,10 +364,7 @@ pub async fn racing_cursors_end_at_the_furthest(nodes: &Nodes) {
             start.wait().await;
             let moved = store.move_cursor(&app, &room, &user("ben"), to, now).await;
             let (mine, _, _) = moved.expect("move_cursor").expect("ben is a member");
-            assert!(
-                mine.read_seq >= to,
-                "a cursor is at least where it was moved"
-            );
+            assert!(mine.read_seq >= to, "a cursor is at least where it was moved");
         });
     }
     tasks.join_all().await;
@@ -442,10 +405,7 @@ pub async fn a_raced_refresh_succeeds_once(nodes: &Nodes) {
             RefreshOutcome::Gone => assert_eq!(known, None, "a loser's token is nothing"),
         }
     }
-    assert_eq!(
-        refreshed, 1,
-        "eight refreshes of one token exchange it once"
-    );
+    assert_eq!(refreshed, 1, "eight refreshes of one token exchange it once");
 }
 
 /// One device opened from everywhere has one living session, and every other was replaced.
@@ -463,11 +423,7 @@ pub async fn racing_opens_leave_one_session(nodes: &Nodes) {
     }
     let (mut opened, mut replaced) = (BTreeSet::new(), BTreeSet::new());
     for outcome in tasks.join_all().await {
-        let OpenOutcome::Opened {
-            session,
-            replaced: old,
-        } = outcome
-        else {
+        let OpenOutcome::Opened { session, replaced: old } = outcome else {
             panic!("a new token opens a session: {outcome:?}");
         };
         opened.insert(session.id);
@@ -477,17 +433,11 @@ pub async fn racing_opens_leave_one_session(nodes: &Nodes) {
     }
     assert_eq!(opened.len(), 16);
     let living = nodes[0].sessions_of(&f.app, &user("anna"), f.now()).await;
-    let living: BTreeSet<SessionId> = living
-        .expect("sessions_of")
-        .into_iter()
-        .map(|session| session.id)
-        .collect();
+    let living: BTreeSet<SessionId> =
+        living.expect("sessions_of").into_iter().map(|session| session.id).collect();
     assert_eq!(living.len(), 1, "one session of a device lives");
     let all: BTreeSet<_> = replaced.union(&living).cloned().collect();
-    assert_eq!(
-        all, opened,
-        "who opened and did not survive was told replaced"
-    );
+    assert_eq!(all, opened, "who opened and did not survive was told replaced");
 }
 
 /// One JWT shown from everywhere at once is one session.
@@ -550,10 +500,7 @@ pub async fn a_revoke_leaves_no_old_jwt(nodes: &Nodes) {
         tasks.join_all().await;
         let living = nodes[0].sessions_of(&f.app, &user(&name), f.now()).await;
         let living = living.expect("sessions_of");
-        assert!(
-            living.is_empty(),
-            "round {round}: {living:?} outlived a revoke"
-        );
+        assert!(living.is_empty(), "round {round}: {living:?} outlived a revoke");
     }
 }
 

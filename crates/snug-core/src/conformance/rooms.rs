@@ -23,10 +23,7 @@ pub async fn create_makes_room_members_and_bare_users(store: &dyn Store) {
     assert_eq!(room.name, new.name);
     assert_eq!(room.avatar, new.avatar);
     assert_eq!(room.description, new.description);
-    assert_eq!(
-        room.custom, new.custom,
-        "custom JSON comes out as the bytes that went in"
-    );
+    assert_eq!(room.custom, new.custom, "custom JSON comes out as the bytes that went in");
     assert_eq!(room.creator, Some(user("anna")));
     assert_eq!(room.epoch, new.epoch);
     assert!(!room.frozen);
@@ -38,25 +35,15 @@ pub async fn create_makes_room_members_and_bare_users(store: &dyn Store) {
         "a room is made at seq 0, rev 1"
     );
     assert_eq!(room.head.preview, None);
-    assert_eq!(
-        room.head.activity_at, room.created_at,
-        "without a message, activity is the making"
-    );
-    assert_eq!(
-        created.room, room,
-        "the answer is what a later reader finds"
-    );
+    assert_eq!(room.head.activity_at, room.created_at, "without a message, activity is the making");
+    assert_eq!(created.room, room, "the answer is what a later reader finds");
 
     check_members(&f, &created).await;
 }
 
 async fn check_members(f: &Fixture<'_>, created: &CreatedRoom) {
     let room = &created.room.id;
-    for (name, role) in [
-        ("anna", Role::Owner),
-        ("ben", Role::Member),
-        ("chloé", Role::Member),
-    ] {
+    for (name, role) in [("anna", Role::Owner), ("ben", Role::Member), ("chloé", Role::Member)] {
         let mine = f.mine(room, name).await;
         assert_eq!(mine.role, role, "{name}'s role");
         assert_eq!(mine.state, MemberState::Active, "{name}'s state");
@@ -74,11 +61,7 @@ async fn check_members(f: &Fixture<'_>, created: &CreatedRoom) {
             .unwrap_or_else(|| panic!("{name} was made on the spot"));
         assert_eq!((bare.name, bare.custom), (None, None), "{name} is bare");
     }
-    let members = f
-        .store
-        .members(&f.app, room, None, ALL)
-        .await
-        .expect("members");
+    let members = f.store.members(&f.app, room, None, ALL).await.expect("members");
     let mut answered = created.members.clone();
     answered.sort_by(|a, b| a.user.id.cmp(&b.user.id));
     assert_eq!(answered, members, "the answer's members are those stored");
@@ -94,10 +77,7 @@ pub async fn create_stores_the_first_message_in_the_same_commit(store: &dyn Stor
     assert_eq!((appended.message.seq, appended.message.rev), (1, 2));
     assert_eq!(appended.message.first_rev, 2);
     assert_eq!(appended.message.count, 1);
-    assert_eq!(
-        (appended.head.seq, appended.head.rev, appended.head.count),
-        (1, 2, 1)
-    );
+    assert_eq!((appended.head.seq, appended.head.rev, appended.head.count), (1, 2, 1));
     let room = created.room.id;
     assert_eq!(f.head(&room).await, appended.head);
     assert_eq!(f.history(&room).await, vec![appended.message]);
@@ -105,11 +85,7 @@ pub async fn create_stores_the_first_message_in_the_same_commit(store: &dyn Stor
     assert_eq!(appended.mine.as_ref(), Some(&anna));
     assert_eq!(anna.unread(1), 0, "the sender has read the own message");
     assert_eq!(anna.read_seq, 1);
-    assert_eq!(
-        f.mine(&room, "ben").await.unread(1),
-        1,
-        "a first message is unread for the others"
-    );
+    assert_eq!(f.mine(&room, "ben").await.unread(1), 1, "a first message is unread for the others");
 }
 
 /// A living room's id is answered with the room, and nothing of the second create is stored.
@@ -128,11 +104,7 @@ pub async fn create_again_says_exists_and_stores_nothing(store: &dyn Store) {
         panic!("the id of a living room was made twice: {outcome:?}");
     };
     assert_eq!(*room, before.room, "Exists answers the room that is there");
-    assert_eq!(
-        f.facts(&room_id("team"), "anna").await,
-        before,
-        "a second create changes nothing"
-    );
+    assert_eq!(f.facts(&room_id("team"), "anna").await, before, "a second create changes nothing");
     assert_eq!(f.facts(&room.id, "zoe").await.mine, None);
     assert!(f.history(&room.id).await.is_empty());
 }
@@ -150,37 +122,19 @@ pub async fn creator_outside_is_no_member(store: &dyn Store) {
         1,
         "a creator outside is not counted"
     );
-    let members = store
-        .members(&f.app, &room, None, ALL)
-        .await
-        .expect("members");
-    assert_eq!(
-        members.len(),
-        1,
-        "a creator outside is not listed as member"
-    );
-    let among = store
-        .members_among(&f.app, &room, &users(&["anna", "ben"]))
-        .await
-        .expect("members_among");
+    let members = store.members(&f.app, &room, None, ALL).await.expect("members");
+    assert_eq!(members.len(), 1, "a creator outside is not listed as member");
+    let among =
+        store.members_among(&f.app, &room, &users(&["anna", "ben"])).await.expect("members_among");
     assert_eq!(among, users(&["ben"]));
-    let joined = store
-        .joined_rooms(&f.app, &user("anna"))
-        .await
-        .expect("joined_rooms");
+    let joined = store.joined_rooms(&f.app, &user("anna")).await.expect("joined_rooms");
     assert!(joined.is_empty(), "a creator outside has not joined");
-    let moved = store
-        .move_cursor(&f.app, &room, &user("anna"), 1, f.now())
-        .await
-        .expect("move_cursor");
+    let moved =
+        store.move_cursor(&f.app, &room, &user("anna"), 1, f.now()).await.expect("move_cursor");
     assert_eq!(moved, None, "a creator outside has no cursor");
 
     f.send(&room, "ben", "hi").await;
-    assert_eq!(
-        f.mine(&room, "anna").await.unread(1),
-        0,
-        "nothing is unread for a creator outside"
-    );
+    assert_eq!(f.mine(&room, "anna").await.unread(1), 0, "nothing is unread for a creator outside");
     let joined = f.add(&room, &["anna"]).await;
     assert_eq!(joined.members.len(), 1, "a creator can join later");
     assert_eq!(f.mine(&room, "anna").await.state, MemberState::Active);
@@ -218,45 +172,24 @@ pub async fn update_changes_given_fields_and_takes_a_rev(store: &dyn Store) {
     let after = update(&f, patch).await;
     assert_eq!(after.name.as_deref(), Some("new"));
     assert_eq!(after.avatar, None, "Clear empties the field");
-    assert_eq!(
-        after.description.as_deref(),
-        Some("stays"),
-        "Keep keeps the field"
-    );
+    assert_eq!(after.description.as_deref(), Some("stays"), "Keep keeps the field");
     assert_eq!(after.custom, Some(json("[1,  2]")));
     assert_eq!(after.head.rev, 2, "an update takes one rev");
-    assert_eq!(
-        (after.head.seq, after.head.members_rev),
-        (0, before.head.members_rev)
-    );
-    assert_eq!(
-        after.policy_rev, before.policy_rev,
-        "a name is nothing that policy looks at"
-    );
+    assert_eq!((after.head.seq, after.head.members_rev), (0, before.head.members_rev));
+    assert_eq!(after.policy_rev, before.policy_rev, "a name is nothing that policy looks at");
     assert_eq!(f.facts(&after.id, "anna").await.room, after);
 
-    let frozen = RoomPatch {
-        frozen: Some(true),
-        ..RoomPatch::default()
-    };
+    let frozen = RoomPatch { frozen: Some(true), ..RoomPatch::default() };
     let after_freeze = update(&f, frozen).await;
     assert!(after_freeze.frozen);
     assert_eq!(after_freeze.head.rev, 3);
-    assert!(
-        after_freeze.policy_rev > after.policy_rev,
-        "freezing moves the room's policy_rev"
-    );
+    assert!(after_freeze.policy_rev > after.policy_rev, "freezing moves the room's policy_rev");
 }
 
 async fn update(f: &Fixture<'_>, patch: RoomPatch) -> crate::model::Room {
     let room = room_id("team");
     let guard = f.backend_guard(&room).await;
-    match f
-        .store
-        .update_room(&f.app, &room, patch, &guard, f.now())
-        .await
-        .expect("update_room")
-    {
+    match f.store.update_room(&f.app, &room, patch, &guard, f.now()).await.expect("update_room") {
         UpdateRoomOutcome::Updated(room) => *room,
         other => panic!("an update with a fresh guard gave {other:?}"),
     }
@@ -269,10 +202,7 @@ pub async fn update_is_guarded(store: &dyn Store) {
     let guard = f.guard(&room, "ben").await;
     f.remove(&room, &["ben"]).await;
     let head = f.head(&room).await;
-    let patch = RoomPatch {
-        name: Patch::Set("ben's".to_owned()),
-        ..RoomPatch::default()
-    };
+    let patch = RoomPatch { name: Patch::Set("ben's".to_owned()), ..RoomPatch::default() };
     let outcome = store
         .update_room(&f.app, &room, patch.clone(), &guard, f.now())
         .await
@@ -291,10 +221,8 @@ pub async fn facts_of_strangers_and_of_nothing(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let room = f.group("team", &["anna"]).await;
     assert_eq!(f.facts(&room, "stranger").await.mine, None);
-    let none = store
-        .room_facts(&f.app, &room_id("none"), Some(&user("anna")))
-        .await
-        .expect("room_facts");
+    let none =
+        store.room_facts(&f.app, &room_id("none"), Some(&user("anna"))).await.expect("room_facts");
     assert_eq!(none, None);
     let backend = store
         .room_facts(&f.app, &room, None)
@@ -312,16 +240,9 @@ pub async fn ids_are_compared_byte_for_byte(store: &dyn Store) {
         f.group(id, &[id]).await;
     }
     for id in ids {
-        let joined = store
-            .joined_rooms(&f.app, &user(id))
-            .await
-            .expect("joined_rooms");
+        let joined = store.joined_rooms(&f.app, &user(id)).await.expect("joined_rooms");
         let rooms: Vec<_> = joined.iter().map(|(room, _)| room.as_str()).collect();
-        assert_eq!(
-            rooms,
-            vec![id],
-            "the user {id:?} is in the room {id:?} only"
-        );
+        assert_eq!(rooms, vec![id], "the user {id:?} is in the room {id:?} only");
     }
 }
 
@@ -337,21 +258,11 @@ pub async fn delete_ends_everything(store: &dyn Store) {
         .await
         .expect("delete_room")
         .expect("a living room is deleted");
-    assert_eq!(
-        head.rev,
-        before.room.head.rev + 1,
-        "a deletion takes one rev"
-    );
-    assert_eq!(
-        head.members_rev, head.rev,
-        "a deletion removes everybody at its rev"
-    );
+    assert_eq!(head.rev, before.room.head.rev + 1, "a deletion takes one rev");
+    assert_eq!(head.members_rev, head.rev, "a deletion removes everybody at its rev");
     assert_eq!(head.seq, 1);
 
-    let facts = store
-        .room_facts(&f.app, &room, Some(&user("anna")))
-        .await
-        .expect("room_facts");
+    let facts = store.room_facts(&f.app, &room, Some(&user("anna"))).await.expect("room_facts");
     assert_eq!(facts, None, "a deleted room is not there");
     let sent = text_message(f.message_id(), Some("anna"), "late");
     assert_eq!(
@@ -366,9 +277,7 @@ pub async fn delete_ends_everything(store: &dyn Store) {
     assert!(joined.expect("joined_rooms").is_empty());
     let changes = store.room_changes(&f.app, &room, 0, 0, ALL).await;
     assert_eq!(changes.expect("room_changes"), None);
-    let moved = store
-        .move_cursor(&f.app, &room, &user("ben"), 1, f.now())
-        .await;
+    let moved = store.move_cursor(&f.app, &room, &user("ben"), 1, f.now()).await;
     assert_eq!(moved.expect("move_cursor"), None);
     let again = store.delete_room(&f.app, &room, f.now()).await;
     assert_eq!(again.expect("delete_room"), None, "it is gone already");
@@ -403,18 +312,12 @@ pub async fn deleted_id_is_made_anew_on_the_same_counters(store: &dyn Store) {
     assert_eq!(room.min_seq, 4, "nothing before is shown");
     assert_eq!(room.min_rev, gone.rev + 1, "nothing before can be synced");
     assert_eq!(room.epoch, new.epoch);
-    assert_ne!(
-        room.epoch, old.epoch,
-        "the epoch tells clients to start over"
-    );
+    assert_ne!(room.epoch, old.epoch, "the epoch tells clients to start over");
     assert_eq!(room.deleted_at, None);
     assert_eq!(room.member_count, 2);
     assert_eq!(f.history(&room.id).await, vec![first.message]);
     let ben = f.facts(&room.id, "ben").await.mine;
-    assert!(
-        ben.is_none_or(|ben| !ben.is_active()),
-        "only the new members are members"
-    );
+    assert!(ben.is_none_or(|ben| !ben.is_active()), "only the new members are members");
     assert_eq!(f.mine(&room.id, "anna").await.unread(4), 1);
     assert_eq!(f.mine(&room.id, "zoe").await.unread(4), 0);
 }
@@ -429,10 +332,7 @@ pub async fn joined_rooms_are_the_active_ones(store: &dyn Store) {
     f.remove(&room_id("c"), &["ben"]).await;
     let deleted = store.delete_room(&f.app, &room_id("d"), f.now()).await;
     assert!(deleted.expect("delete_room").is_some());
-    let mut joined = store
-        .joined_rooms(&f.app, &user("ben"))
-        .await
-        .expect("joined_rooms");
+    let mut joined = store.joined_rooms(&f.app, &user("ben")).await.expect("joined_rooms");
     joined.sort_by(|a, b| a.0.cmp(&b.0));
     let expected = vec![
         (room_id("a"), f.head(&room_id("a")).await),
@@ -452,10 +352,7 @@ pub async fn apps_never_meet(store: &dyn Store) {
     one.append(&room, message.clone()).await;
     one.read(&room, "ben", 1).await;
     let untouched = two.facts(&room, "ben").await;
-    assert_eq!(
-        untouched.room.head.rev, 1,
-        "the other app's room is untouched"
-    );
+    assert_eq!(untouched.room.head.rev, 1, "the other app's room is untouched");
     assert_eq!(untouched.room.name.as_deref(), Some("two"));
     assert_eq!(untouched.room.member_count, 1);
     assert_eq!(untouched.mine.map(|ben| ben.read_seq), Some(0));
@@ -466,12 +363,7 @@ pub async fn apps_never_meet(store: &dyn Store) {
     let deleted = store.delete_room(&two.app, &room, two.now()).await;
     assert!(deleted.expect("delete_room").is_some());
     assert_eq!(one.facts(&room, "anna").await.room.deleted_at, None);
-    let query = HistoryQuery {
-        before: None,
-        after: None,
-        above: 0,
-        limit: ALL,
-    };
+    let query = HistoryQuery { before: None, after: None, above: 0, limit: ALL };
     let kept = store.history(&one.app, &room, &query).await;
     assert_eq!(kept.expect("history").len(), 1);
 }
@@ -483,8 +375,5 @@ pub async fn times_are_kept_to_the_nanosecond(store: &dyn Store) {
     new.now = Time(new.now.0 / 1_000 * 1_000 + 789);
     let made = f.create(new.clone()).await;
     assert_eq!(made.room.created_at, new.now);
-    assert_eq!(
-        f.facts(&made.room.id, "anna").await.room.created_at,
-        new.now
-    );
+    assert_eq!(f.facts(&made.room.id, "anna").await.room.created_at, new.now);
 }

@@ -48,10 +48,7 @@ pub(super) async fn open(f: &Fixture<'_>, name: &str, device: &str, token: &str)
 }
 
 pub(super) async fn by_token(f: &Fixture<'_>, token: &str) -> Option<SessionFacts> {
-    f.store
-        .session_by_token(&f.app, hash(f, token))
-        .await
-        .expect("session_by_token")
+    f.store.session_by_token(&f.app, hash(f, token)).await.expect("session_by_token")
 }
 
 /// How the session of a token was closed; `None` while it lives.
@@ -107,11 +104,7 @@ pub async fn the_same_device_replaces(store: &dyn Store) {
     open(&f, "anna", "tablet", "two").await;
     open(&f, "ben", "phone", "three").await;
     let (_, replaced) = opened(&f, new(&f, "anna", "phone", "four")).await;
-    let expected = ClosedSession {
-        id: first.id,
-        user: first.user,
-        device: first.device,
-    };
+    let expected = ClosedSession { id: first.id, user: first.user, device: first.device };
     assert_eq!(replaced, vec![expected]);
     assert_eq!(closed_as(&f, "one").await, Some(CloseReason::Replaced));
     for token in ["two", "three", "four"] {
@@ -126,9 +119,8 @@ pub async fn a_token_shown_again_gives_its_session(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let minted = |f: &Fixture<'_>| {
         let mut minted = new(f, "anna", "phone", "jwt");
-        minted.origin = SessionOrigin::Minted {
-            issued_at: Time::from_seconds(minted.now.seconds() - 5),
-        };
+        minted.origin =
+            SessionOrigin::Minted { issued_at: Time::from_seconds(minted.now.seconds() - 5) };
         minted
     };
     let (session, _) = opened(&f, minted(&f)).await;
@@ -142,10 +134,7 @@ pub async fn a_token_shown_again_gives_its_session(store: &dyn Store) {
         panic!("a closed session's token opened another");
     };
     assert_eq!(again.id, session.id);
-    assert_eq!(
-        again.closed.map(|(_, reason)| reason),
-        Some(CloseReason::Revoked)
-    );
+    assert_eq!(again.closed.map(|(_, reason)| reason), Some(CloseReason::Revoked));
 }
 
 /// A deactivated user opens nothing, by whatever door.
@@ -156,19 +145,13 @@ pub async fn the_deactivated_open_nothing(store: &dyn Store) {
     assert!(out.expect("deactivate_user").is_some());
     assert_eq!(closed_as(&f, "one").await, Some(CloseReason::Deactivated));
     let facts = by_token(&f, "one").await.expect("the token is known");
-    assert!(
-        facts.user_deactivated,
-        "the token tells that its user is out"
-    );
+    assert!(facts.user_deactivated, "the token tells that its user is out");
     let refused = outcome(&f, new(&f, "anna", "tablet", "two")).await;
     assert_eq!(refused, OpenOutcome::UserDeactivated);
     let mut minted = new(&f, "anna", "tablet", "three");
     let ahead = Time::from_seconds(minted.now.seconds() + 10);
     minted.origin = SessionOrigin::Minted { issued_at: ahead };
-    assert_eq!(
-        outcome(&f, minted.clone()).await,
-        OpenOutcome::UserDeactivated
-    );
+    assert_eq!(outcome(&f, minted.clone()).await, OpenOutcome::UserDeactivated);
     assert_eq!(by_token(&f, "two").await, None, "nothing was stored");
 
     let back = store.reactivate_user(&f.app, &user("anna"), f.now()).await;
@@ -192,10 +175,8 @@ pub async fn a_revoke_refuses_jwts_minted_before(store: &dyn Store) {
     // must not outlive its revoke.
     let at = f.now();
     let device = DeviceId::new("phone").expect("a device id");
-    for which in [
-        SessionSelector::User(user("anna")),
-        SessionSelector::Device(user("ben"), device),
-    ] {
+    for which in [SessionSelector::User(user("anna")), SessionSelector::Device(user("ben"), device)]
+    {
         store
             .close_sessions(&f.app, &which, CloseReason::Revoked, at)
             .await
@@ -218,15 +199,10 @@ pub async fn a_revoke_refuses_jwts_minted_before(store: &dyn Store) {
     ] {
         let place = format!("{name} on {device}, minted {} s after", issued - second);
         let mut minted = new(&f, name, device, &place);
-        minted.origin = SessionOrigin::Minted {
-            issued_at: Time::from_seconds(issued),
-        };
+        minted.origin = SessionOrigin::Minted { issued_at: Time::from_seconds(issued) };
         let got = outcome(&f, minted).await;
         if opens {
-            assert!(
-                matches!(got, OpenOutcome::Opened { .. }),
-                "{place}: {got:?}"
-            );
+            assert!(matches!(got, OpenOutcome::Opened { .. }), "{place}: {got:?}");
         } else {
             assert_eq!(got, OpenOutcome::Revoked, "{place}");
             assert_eq!(by_token(&f, &place).await, None, "{place}: nothing stored");
@@ -240,19 +216,15 @@ pub async fn other_closes_refuse_no_jwt(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let first = open(&f, "anna", "phone", "one").await;
     let second = open(&f, "anna", "phone", "two").await;
-    assert_eq!(
-        close(&f, &SessionSelector::Session(second.id.clone())).await,
-        vec![second.id]
-    );
+    assert_eq!(close(&f, &SessionSelector::Session(second.id.clone())).await, vec![second.id]);
     assert_eq!(
         close(&f, &SessionSelector::Session(first.id)).await,
         Vec::<SessionId>::new(),
         "a replaced session is closed already"
     );
     let mut minted = new(&f, "anna", "phone", "three");
-    minted.origin = SessionOrigin::Minted {
-        issued_at: Time::from_seconds(minted.now.seconds() - 30),
-    };
+    minted.origin =
+        SessionOrigin::Minted { issued_at: Time::from_seconds(minted.now.seconds() - 30) };
     opened(&f, minted).await;
 }
 
@@ -290,9 +262,7 @@ pub async fn the_closed_and_expired_are_not_refreshed(store: &dyn Store) {
 
     let session = open(&f, "anna", "tablet", "three").await;
     let end = session.expires_at;
-    let late = store
-        .refresh_session(&f.app, hash(&f, "three"), hash(&f, "four"), end, end)
-        .await;
+    let late = store.refresh_session(&f.app, hash(&f, "three"), hash(&f, "four"), end, end).await;
     assert_eq!(late.expect("refresh_session"), RefreshOutcome::Gone);
     let facts = by_token(&f, "three").await.expect("the token is known");
     assert_eq!(
@@ -300,9 +270,7 @@ pub async fn the_closed_and_expired_are_not_refreshed(store: &dyn Store) {
         "an expired session is as it was: expiring is the reader's to see"
     );
     let just = Time(end.0 - 1);
-    let just = store
-        .refresh_session(&f.app, hash(&f, "three"), hash(&f, "four"), end, just)
-        .await;
+    let just = store.refresh_session(&f.app, hash(&f, "three"), hash(&f, "four"), end, just).await;
     let just = just.expect("refresh_session");
     assert!(matches!(just, RefreshOutcome::Refreshed(_)), "{just:?}");
 }
@@ -343,11 +311,8 @@ pub async fn selectors_close_what_they_name(store: &dyn Store) {
         )
         .await
         .expect("close_sessions");
-    let expected = ClosedSession {
-        id: logged_out.id,
-        user: logged_out.user,
-        device: logged_out.device,
-    };
+    let expected =
+        ClosedSession { id: logged_out.id, user: logged_out.user, device: logged_out.device };
     assert_eq!(closed, vec![expected]);
     assert_eq!(closed_as(&f, "again").await, Some(CloseReason::Closed));
 }
@@ -390,17 +355,12 @@ pub async fn apps_never_meet(store: &dyn Store) {
     let now = two.now();
     let until = now.plus_millis(HOUR_MS);
     let fresh = hash(&two, "fresh");
-    let stolen = store
-        .refresh_session(&two.app, token, fresh, until, now)
-        .await;
+    let stolen = store.refresh_session(&two.app, token, fresh, until, now).await;
     assert_eq!(stolen.expect("refresh_session"), RefreshOutcome::Gone);
     let mut same_token = new(&two, "anna", "phone", "unused");
     same_token.token = token;
     let (other, replaced) = opened(&two, same_token).await;
-    assert!(
-        replaced.is_empty(),
-        "the other app's session is not replaced"
-    );
+    assert!(replaced.is_empty(), "the other app's session is not replaced");
     assert_ne!(other.id, session.id);
     for which in [
         SessionSelector::Session(session.id.clone()),
@@ -411,8 +371,7 @@ pub async fn apps_never_meet(store: &dyn Store) {
     }
     assert_eq!(closed_as(&one, "token").await, None);
     let mut minted = new(&one, "anna", "phone", "jwt");
-    minted.origin = SessionOrigin::Minted {
-        issued_at: Time::from_seconds(minted.now.seconds() - 30),
-    };
+    minted.origin =
+        SessionOrigin::Minted { issued_at: Time::from_seconds(minted.now.seconds() - 30) };
     opened(&one, minted).await;
 }

@@ -24,20 +24,13 @@ fn revs(messages: &[Message]) -> Vec<u64> {
 
 fn who(members: &[Member]) -> Vec<(&str, u64)> {
     let each = members.iter();
-    each.map(|member| (member.user.id.as_str(), member.rev))
-        .collect()
+    each.map(|member| (member.user.id.as_str(), member.rev)).collect()
 }
 
 pub(super) async fn rename(f: &Fixture<'_>, room: &RoomId, name: &str) {
-    let patch = RoomPatch {
-        name: Patch::Set(name.to_owned()),
-        ..RoomPatch::default()
-    };
+    let patch = RoomPatch { name: Patch::Set(name.to_owned()), ..RoomPatch::default() };
     let guard = f.backend_guard(room).await;
-    let updated = f
-        .store
-        .update_room(&f.app, room, patch, &guard, f.now())
-        .await;
+    let updated = f.store.update_room(&f.app, room, patch, &guard, f.now()).await;
     let updated = updated.expect("update_room");
     assert!(matches!(updated, UpdateRoomOutcome::Updated(_)));
 }
@@ -58,11 +51,7 @@ pub async fn changes_above_a_rev_are_all_that_is_newer(store: &dyn Store) {
     let mut members = who(&all.members);
     assert!(members.is_sorted_by_key(|member| member.1), "by rev");
     members.sort_unstable();
-    assert_eq!(
-        members,
-        [("anna", 1), ("ben", 5), ("cleo", 3), ("zoe", 3)],
-        "who left is told too"
-    );
+    assert_eq!(members, [("anna", 1), ("ben", 5), ("cleo", 3), ("zoe", 3)], "who left is told too");
     for (rev, messages, members) in [
         (1, vec![2, 4], 3),
         (2, vec![4], 3),
@@ -79,9 +68,7 @@ pub async fn changes_above_a_rev_are_all_that_is_newer(store: &dyn Store) {
     }
     let ben = &all.members.iter().find(|m| m.user.id == user("ben"));
     assert_eq!(ben.map(|ben| ben.state), Some(MemberState::Left));
-    let none = store
-        .room_changes(&f.app, &room_id("none"), 0, 0, ALL)
-        .await;
+    let none = store.room_changes(&f.app, &room_id("none"), 0, 0, ALL).await;
     assert_eq!(none.expect("room_changes"), None);
 }
 
@@ -111,8 +98,7 @@ pub async fn pages_are_complete_up_to_their_rev(store: &dyn Store) {
         }
     }
     // Seven members at one rev: more than a small page holds.
-    f.add(&room, &["m1", "m2", "m3", "m4", "m5", "m6", "m7"])
-        .await;
+    f.add(&room, &["m1", "m2", "m3", "m4", "m5", "m6", "m7"]).await;
     f.send(&room, "m1", "z").await;
     f.remove(&room, &["m2", "m3"]).await;
     f.send(&room, "m1", "z").await;
@@ -222,8 +208,7 @@ struct Client {
 impl Client {
     fn apply(&mut self, page: RoomChanges) {
         self.rev = page.rev;
-        self.messages
-            .extend(page.messages.into_iter().map(|m| (m.seq, m)));
+        self.messages.extend(page.messages.into_iter().map(|m| (m.seq, m)));
         for member in page.members {
             self.members.insert(member.user.id.clone(), member);
         }
@@ -244,11 +229,7 @@ impl Client {
 }
 
 async fn fresh(f: &Fixture<'_>, room: &RoomId) -> Client {
-    let mut client = Client {
-        rev: 0,
-        messages: BTreeMap::new(),
-        members: BTreeMap::new(),
-    };
+    let mut client = Client { rev: 0, messages: BTreeMap::new(), members: BTreeMap::new() };
     client.apply(changes(f, room, 0, ALL).await);
     // A member who left has no cursor that anybody is told of.
     for member in client.members.values_mut() {
@@ -276,8 +257,7 @@ async fn stir(f: &Fixture<'_>, room: &RoomId, dice: &mut Dice) {
         2 | 3 => {
             let (users, role) = (users(&[name]), Role::Member);
             let said = system_message(f.message_id(), "{}");
-            f.change(room, MemberChange::Add { users, role }, Some(said))
-                .await;
+            f.change(room, MemberChange::Add { users, role }, Some(said)).await;
         }
         4..=6 if active => {
             let seq = f.head(room).await.seq;

@@ -5,10 +5,7 @@ use crate::model::{Patch, User, UserPatch};
 use crate::ports::{NewSession, SessionOrigin, Store};
 
 async fn upsert(f: &Fixture<'_>, name: &str, patch: UserPatch) -> User {
-    f.store
-        .upsert_user(&f.app, &user(name), patch, f.now())
-        .await
-        .expect("upsert_user")
+    f.store.upsert_user(&f.app, &user(name), patch, f.now()).await.expect("upsert_user")
 }
 
 async fn found(f: &Fixture<'_>, name: &str) -> Option<User> {
@@ -34,10 +31,7 @@ pub async fn upsert_changes_the_given_fields(store: &dyn Store) {
         Some(json(r#"{"b":1,  "a":"\u0000"}"#)),
         "custom JSON comes out as the bytes that went in"
     );
-    assert_eq!(
-        (made.session_custom.clone(), made.deactivated_at),
-        (None, None)
-    );
+    assert_eq!((made.session_custom.clone(), made.deactivated_at), (None, None));
     assert_eq!(found(&f, "anna").await, Some(made.clone()));
 
     let patch = UserPatch {
@@ -47,12 +41,8 @@ pub async fn upsert_changes_the_given_fields(store: &dyn Store) {
     };
     let changed = upsert(&f, "anna", patch).await;
     assert!(changed.changed_at > made.changed_at, "a change is stamped");
-    let expected = User {
-        name: Some("A.".to_owned()),
-        avatar: None,
-        changed_at: changed.changed_at,
-        ..made
-    };
+    let expected =
+        User { name: Some("A.".to_owned()), avatar: None, changed_at: changed.changed_at, ..made };
     assert_eq!(changed, expected, "Keep keeps, Clear clears, Set sets");
     assert_eq!(found(&f, "anna").await, Some(changed));
 }
@@ -86,20 +76,13 @@ pub async fn several_at_once(store: &dyn Store) {
 /// Who is put out has no session and no right decided before; letting in gives neither back.
 pub async fn deactivate_and_reactivate(store: &dyn Store) {
     let f = Fixture::new(store).await;
-    let nobody = store
-        .deactivate_user(&f.app, &user("nobody"), f.now())
-        .await;
+    let nobody = store.deactivate_user(&f.app, &user("nobody"), f.now()).await;
     assert_eq!(nobody.expect("deactivate_user"), None);
-    let nobody = store
-        .reactivate_user(&f.app, &user("nobody"), f.now())
-        .await;
+    let nobody = store.reactivate_user(&f.app, &user("nobody"), f.now()).await;
     assert_eq!(nobody.expect("reactivate_user"), None);
     assert_eq!(found(&f, "nobody").await, None, "neither makes a user");
 
-    let (one, two) = (
-        f.group("one", &["anna", "ben"]).await,
-        f.group("two", &["anna"]).await,
-    );
+    let (one, two) = (f.group("one", &["anna", "ben"]).await, f.group("two", &["anna"]).await);
     let before = (f.mine(&one, "anna").await, f.mine(&two, "anna").await);
     let ben = f.mine(&one, "ben").await;
     let session = super::sessions::open(&f, "anna", "phone", "token").await;
@@ -115,10 +98,7 @@ pub async fn deactivate_and_reactivate(store: &dyn Store) {
         "every membership's policy_rev moves"
     );
     assert_eq!(f.mine(&one, "ben").await, ben, "others are left alone");
-    assert_eq!(
-        after.0.state, before.0.state,
-        "a deactivated user stays a member"
-    );
+    assert_eq!(after.0.state, before.0.state, "a deactivated user stays a member");
 
     let again = store.deactivate_user(&f.app, &user("anna"), f.now()).await;
     let (again, closed) = again.expect("deactivate_user").expect("anna is there");
@@ -156,19 +136,14 @@ pub async fn a_session_brings_the_profile(store: &dyn Store) {
 /// The same user id in two apps is two users.
 pub async fn apps_never_meet(store: &dyn Store) {
     let (one, two) = (Fixture::new(store).await, Fixture::new(store).await);
-    let patch = UserPatch {
-        name: Patch::Set("One".to_owned()),
-        ..UserPatch::default()
-    };
+    let patch = UserPatch { name: Patch::Set("One".to_owned()), ..UserPatch::default() };
     upsert(&one, "anna", patch).await;
     assert_eq!(found(&two, "anna").await, None);
     let none = store.users(&two.app, &users(&["anna"])).await;
     assert!(none.expect("users").is_empty());
     upsert(&two, "anna", UserPatch::default()).await;
     super::sessions::open(&one, "anna", "phone", "token").await;
-    let out = store
-        .deactivate_user(&two.app, &user("anna"), two.now())
-        .await;
+    let out = store.deactivate_user(&two.app, &user("anna"), two.now()).await;
     let (_, closed) = out.expect("deactivate_user").expect("two's anna is there");
     assert!(closed.is_empty(), "the other app's session stays");
     let anna = found(&one, "anna").await.expect("one's anna is there");
