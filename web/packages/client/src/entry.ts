@@ -62,8 +62,11 @@ export class RoomEntry {
     this.#objectRev = room.rev;
     this.#context.users.putMembers(room.members);
     const mine = anew ? room.mine : nextMine(known.mine, room.mine);
+    // Events and syncs carry the object without members: those known stay.
+    const members = room.members.length > 0 ? room.members : (known?.members ?? []);
     // The head may be ahead of the object, which is the same for all members.
-    this.room = { ...room, ...(!anew && known.rev > room.rev ? headOf(known) : {}), mine };
+    const ahead = !anew && known.rev > room.rev ? headOf(known) : {};
+    this.room = { ...room, ...ahead, members, mine };
     if (room.mine) this.#releaseUnread();
     if (joined) this.announced ??= 0;
     this.#announce(room);

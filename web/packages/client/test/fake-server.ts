@@ -410,7 +410,9 @@ export class FakeServer {
       messages: reset ? [] : messages.filter((m) => m.rev > rev),
       members: reset ? [] : [...members.values()].filter((m) => m.rev > rev),
       reads: reset ? [] : reads.filter((read) => read.rev > rev),
-      room_object: reset ? undefined : this.view(room.id, user),
+      room_object: reset
+        ? undefined
+        : { ...this.view(room.id, user), members: [], mine: undefined },
       min_seq: room.min_seq,
       users: [],
     };

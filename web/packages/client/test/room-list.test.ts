@@ -131,6 +131,21 @@ test('a head without its own cursor is believed after a second', async () => {
   assert.deepEqual(unread(), ['a:1']);
 });
 
+test('a room object without members leaves those that are known', async () => {
+  const { server, client, list } = await listed((s) => {
+    s.makeRoom('d', ['alice', 'bob'], { kind: 'direct' });
+    s.say('d', 'bob', 'hi');
+  });
+  await client.room('d').open();
+  const object = { ...server.view('d', 'alice'), custom: { a: 1 }, members: [], mine: undefined };
+  const event = { room: 'd', rev: 3, members_rev: 1, room_object: { ...object, rev: 3 } };
+  server.last.push('room.changed', event);
+  await settle();
+  assert.deepEqual(list().rooms[0]!.room.custom, { a: 1 });
+  assert.equal(list().rooms[0]!.title, 'Bob');
+  assert.equal(list().rooms[0]!.unread, 1);
+});
+
 test('one `message` event per message, however it is heard of', async () => {
   const { server, client } = await listed((s) => {
     s.makeRoom('a', ['alice', 'bob']);
