@@ -14,7 +14,7 @@ import { Store } from './src/store.mjs';
 const USAGE = `usage: node server.mjs --snug-url URL --server-key-file FILE --data DIR
   --port N               8090; 0 takes a free one
   --host ADDRESS         127.0.0.1
-  --public-url URL       how a browser reaches this site; http://localhost:PORT
+  --public-url URL       how a browser reaches this site; http://127.0.0.1:PORT
   --snug-public-url URL  how a browser reaches Snug; the same as --snug-url`;
 
 const DRAIN_MS = 3000;
@@ -57,7 +57,7 @@ async function main() {
   const options = readOptions();
   const log = (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`);
   const port = Number(options.port) || (await freePort(options.host));
-  const publicUrl = (options['public-url'] ?? `http://localhost:${port}`).replace(/\/+$/, '');
+  const publicUrl = (options['public-url'] ?? `http://127.0.0.1:${port}`).replace(/\/+$/, '');
   const snugPublicUrl = (options['snug-public-url'] ?? options['snug-url']).replace(/\/+$/, '');
   const directory = path.resolve(options.data);
 

@@ -39,7 +39,7 @@ async function startSite() {
   const exited = once(child, 'exit');
   const started = once(child.stdout, 'data').then(([line]) => String(line));
   const line = await Promise.race([started, exited.then(() => Promise.reject(new Error(errors)))]);
-  const url = /http:\S+/.exec(line)[0].replace('localhost', '127.0.0.1');
+  const url = /http:\S+/.exec(line)[0];
   const stop = async () => {
     child.kill('SIGTERM');
     return (await exited)[0];

@@ -18,7 +18,12 @@ export function marks(app: App): Child {
   ];
 }
 
-export const keyHint = (app: App, index: number) => `…${app.keys[index]?.hint ?? ''}`;
+/** The key in use: the newest of those that do not run out. */
+function currentHint(app: App): string {
+  const lasting = app.keys.filter((key) => !key.expires_at);
+  const [newest] = lasting.sort((a, b) => b.created_at.localeCompare(a.created_at));
+  return newest ? `…${newest.hint}` : '';
+}
 
 function row(app: App, changed: () => void): HTMLElement {
   const show = on(h('button', { type: 'button' }, t('showKey')), {
@@ -51,7 +56,7 @@ function row(app: App, changed: () => void): HTMLElement {
     h(
       'div',
       { class: 'app-key' },
-      h('span', { class: 'note' }, t('serverKey'), ' ', h('code', {}, keyHint(app, 0))),
+      h('span', { class: 'note' }, t('serverKey'), ' ', h('code', {}, currentHint(app))),
       h('div', { class: 'buttons' }, show, renew),
     ),
     h('p', { class: 'note app-date' }, t('created', { date: day(app.created_at) })),

@@ -13,7 +13,7 @@ const emailField = () =>
 
 function checkedEmail(email: ReturnType<typeof emailField>): string {
   const value = email.value().trim();
-  if (!/^\S+@\S+$/.test(value)) {
+  if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value)) {
     email.complain(t(value === '' ? 'required' : 'emailBad'));
     throw new Told();
   }
