@@ -141,7 +141,7 @@ pub(crate) fn store(
     new: &NewMessage,
     (now, at): (Time, Time),
 ) -> Sql<Appended> {
-    let before = head.clone();
+    let before = *head;
     let counts = new.kind != MessageKind::System && !new.silent;
     // Lines 3 and 4: seq and rev go on by one, in the commit of what they number.
     head.seq += 1;

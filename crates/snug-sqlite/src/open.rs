@@ -82,27 +82,30 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]; nothing runs after it.
     pub fn open(config: SqliteConfig) -> Result<Arc<Self>, OpenError> {
-        let lock = config.path.as_deref().map(lock).transpose()?;
-        let mut conn = match &config.path {
+        let SqliteConfig { path, epoch_seed, readers, wal_bytes_max, read_ms_max } = config;
+        let lock = path.as_deref().map(lock).transpose()?;
+        let mut conn = match &path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
         settle(&conn, WRITER_CACHE_KIB)?;
-        if config.path.is_some() {
-            write_ahead(&conn, config.wal_bytes_max)?;
+        if path.is_some() {
+            write_ahead(&conn, wal_bytes_max)?;
         }
         let mut first_epoch = String::with_capacity(26);
-        base32(&config.epoch_seed, 26, &mut first_epoch);
+        base32(&epoch_seed, 26, &mut first_epoch);
         let epoch = schema::migrate(&mut conn, &first_epoch)?;
 
         let (end, ended) = watch::channel(false);
-        let patience = Duration::from_millis(config.read_ms_max + 1_000);
-        let wal = WalBounds { bytes: config.wal_bytes_max, patience };
+        let longest = Duration::from_millis(read_ms_max);
+        let patience = longest + Duration::from_secs(1);
+        let wal = path.as_ref().map(|_| WalBounds { bytes: wal_bytes_max, patience });
         let writes = queue();
-        let wal = config.path.as_ref().map(|_| wal);
         let writer = Writer::new(conn, Arc::clone(&writes), wal, lock, end)?;
-        let readers = readers(&config)?;
-        let reads = if readers.is_empty() { Arc::clone(&writes) } else { queue() };
+        let (reads, readers) = match path {
+            Some(path) => (queue(), connect_readers(&path, readers)?),
+            None => (Arc::clone(&writes), Vec::new()),
+        };
 
         // From here on a failure drops the store, which ends the threads that run.
         let store = Self {
@@ -114,7 +117,6 @@ impl SqliteStore {
             threads: Mutex::new(Vec::new()),
         };
         store.start("snug-writer", || writer.run())?;
-        let longest = Duration::from_millis(config.read_ms_max);
         for conn in readers {
             let reader = Reader::new(conn, Arc::clone(&store.reads), longest)?;
             store.start("snug-reader", || reader.run())?;
@@ -176,16 +178,12 @@ fn write_ahead(conn: &Connection, wal_bytes_max: u64) -> rusqlite::Result<()> {
     conn.query_row(&format!("PRAGMA journal_size_limit = {limit}"), [], |_| Ok(()))
 }
 
-fn readers(config: &SqliteConfig) -> Result<Vec<Connection>, OpenError> {
-    let Some(path) = &config.path else {
-        return Ok(Vec::new());
-    };
+fn connect_readers(path: &Path, number: usize) -> rusqlite::Result<Vec<Connection>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut readers = Vec::new();
-    for _ in 0..config.readers.max(1) {
+    let connect = |_| {
         let conn = Connection::open_with_flags(path, flags)?;
         settle(&conn, READER_CACHE_KIB)?;
-        readers.push(conn);
-    }
-    Ok(readers)
+        Ok(conn)
+    };
+    (0..number.max(1)).map(connect).collect()
 }

@@ -123,7 +123,7 @@ impl RoomStore for SqliteStore {
                 concat!(
                     "SELECT ",
                     head_columns!(),
-                    ", r.id FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+                    ", r.id FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
                      CROSS JOIN rooms r ON r.rk = m.rk \
                      WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active' LIMIT ?3"
                 ),

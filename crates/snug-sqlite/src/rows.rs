@@ -86,7 +86,7 @@ pub(crate) fn damaged(at: usize, what: &'static str) -> rusqlite::Error {
 }
 
 /// The hot part of a room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadRow {
     pub(crate) rk: i64,
     pub(crate) seq: u64,

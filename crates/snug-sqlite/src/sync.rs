@@ -139,7 +139,7 @@ fn list(
     let mut rooms = all(
         conn,
         "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
-         m.rk FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+         m.rk FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
          WHERE m.app = ?1 AND m.user = ?2 AND at <= ?3 AND h.deleted_at IS NULL \
          AND (m.state <> 'left' OR ?4) AND (m.state <> 'active' OR h.seq >= h.min_seq \
          OR (SELECT r.creator FROM rooms r WHERE r.rk = m.rk) = ?2)",
@@ -187,7 +187,7 @@ fn changed(
         conn,
         "SELECT CASE m.state WHEN 'left' THEN m.changed_at \
          ELSE max(m.changed_at, h.changed_at) END AS at, \
-         m.rk FROM members m CROSS JOIN heads h ON h.rk = m.rk \
+         m.rk FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
          WHERE m.app = ?1 AND m.user = ?2 AND at >= ?3",
         (app.as_str(), user.as_str(), since.0),
         |row| Ok((time(row, 0)?, row.get::<_, i64>(1)?)),
@@ -312,7 +312,8 @@ impl From<'_> {
             concat!(
                 "SELECT ",
                 message_columns!(),
-                " FROM messages m WHERE m.rk = ?1 AND m.rev > ?2 AND m.rev <> m.first_rev \
+                " FROM messages m INDEXED BY messages_changed \
+                 WHERE m.rk = ?1 AND m.rev > ?2 AND m.rev <> m.first_rev \
                  AND m.seq > ?3 ORDER BY m.rev LIMIT ?4"
             ),
             (self.head.rk, int(self.rev), int(self.floor()), size(limit)),
@@ -328,6 +329,7 @@ impl From<'_> {
                 "SELECT ",
                 user_columns!(),
                 ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
+                 INDEXED BY members_by_rev \
                  CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
                  WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 AND m.state <> 'creator' \
                  ORDER BY m.rev, m.user LIMIT ?5"

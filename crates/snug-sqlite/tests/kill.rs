@@ -1,4 +1,6 @@
 //! Delivery contract, line 1: whatever was acknowledged is there after a kill at any moment.
+#![expect(clippy::unwrap_used, reason = "a test's own steps")]
+#![expect(clippy::print_stdout, reason = "the child tells its acks by its output")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
