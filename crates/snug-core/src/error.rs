@@ -67,26 +67,18 @@ impl Error {
     /// A field that holds what it may not hold.
     #[must_use]
     pub fn invalid(field: &str, expected: impl Into<String>) -> Self {
-        Self::InvalidField {
-            field: field.to_owned(),
-            expected: expected.into(),
-        }
+        Self::InvalidField { field: field.to_owned(), expected: expected.into() }
     }
 
     /// A field over its bound.
     #[must_use]
     pub fn too_large(field: &str, expected: impl Into<String>) -> Self {
-        Self::TooLarge {
-            field: field.to_owned(),
-            expected: expected.into(),
-        }
+        Self::TooLarge { field: field.to_owned(), expected: expected.into() }
     }
 
     /// A required field that is absent.
     #[must_use]
     pub fn missing(field: &str) -> Self {
-        Self::MissingField {
-            field: field.to_owned(),
-        }
+        Self::MissingField { field: field.to_owned() }
     }
 }

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use crate::ids::{AppId, RoomId, SessionId, UserId};
-use crate::model::{CloseReason, Head, Member, Membership, Message, Room, User};
+use crate::model::{CloseReason, Head, Member, Membership, Message, Room};
 
 /// One thing that happened.
+#[expect(clippy::large_enum_variant, reason = "an event lives behind one Arc")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Room(RoomEvent),
@@ -24,13 +25,12 @@ pub struct RoomEvent {
 }
 
 /// What happened in the room.
+#[expect(clippy::large_enum_variant, reason = "an event lives behind one Arc")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomEventBody {
-    /// `head.rev` is the message's rev. The sender's profile rides along for those who do not
-    /// know the sender yet.
+    /// `head.rev` is the message's rev.
     MessageAppended {
         message: Message,
-        sender: Option<User>,
     },
     RoomUpdated {
         room: Arc<Room>,
@@ -82,20 +82,9 @@ pub struct UserEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserEventBody {
     /// The own membership moved: a read or a send on any of the user's devices.
-    Mine {
-        room: RoomId,
-        count: u64,
-        mine: Membership,
-    },
+    Mine { room: RoomId, count: u64, mine: Membership },
     /// Became a member.
-    Joined {
-        room: Arc<Room>,
-        mine: Membership,
-        members: Vec<Member>,
-    },
+    Joined { room: Arc<Room>, mine: Membership, members: Vec<Member> },
     /// Sessions that every node must drop now.
-    SessionsClosed {
-        sessions: Vec<SessionId>,
-        reason: CloseReason,
-    },
+    SessionsClosed { sessions: Vec<SessionId>, reason: CloseReason },
 }

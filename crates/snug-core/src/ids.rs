@@ -111,41 +111,32 @@ id!(
 
 fn check_app(text: &str) -> Result<(), InvalidId> {
     let ok = text.strip_prefix("app_").is_some_and(|rest| {
-        rest.len() == 20
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+        rest.len() == 20 && rest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
     });
-    ok.then_some(()).ok_or(InvalidId {
-        expected: "app_ and 20 characters of 0-9a-z",
-    })
+    ok.then_some(()).ok_or(InvalidId { expected: "app_ and 20 characters of 0-9a-z" })
 }
 
 fn check_customer(text: &str) -> Result<(), InvalidId> {
     let ok = !text.is_empty()
         && text.len() <= limits::ID_BYTES_MAX
         && !text.chars().any(char::is_control);
-    ok.then_some(()).ok_or(InvalidId {
-        expected: "1 to 128 bytes of UTF-8 without control characters",
-    })
+    ok.then_some(())
+        .ok_or(InvalidId { expected: "1 to 128 bytes of UTF-8 without control characters" })
 }
 
 fn check_message(text: &str) -> Result<(), InvalidId> {
     let ok = !text.is_empty()
         && text.len() <= limits::MESSAGE_ID_BYTES_MAX
         && text.bytes().all(|b| b.is_ascii_graphic());
-    ok.then_some(()).ok_or(InvalidId {
-        expected: "1 to 64 printable ASCII characters without spaces",
-    })
+    ok.then_some(())
+        .ok_or(InvalidId { expected: "1 to 64 printable ASCII characters without spaces" })
 }
 
 fn check_minted(text: &str) -> Result<(), InvalidId> {
     let ok = !text.is_empty()
         && text.len() <= 40
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    ok.then_some(()).ok_or(InvalidId {
-        expected: "an id that the server made",
-    })
+    ok.then_some(()).ok_or(InvalidId { expected: "an id that the server made" })
 }
 
 /// Prefix of direct rooms' ids; refused in ids that customers choose, so that nobody can
@@ -158,11 +149,7 @@ const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 #[must_use]
 pub fn direct_room_id(app: &AppId, pair: (&UserId, &UserId), context: &str) -> RoomId {
     use sha2::{Digest, Sha256};
-    let (low, high) = if pair.0 <= pair.1 {
-        pair
-    } else {
-        (pair.1, pair.0)
-    };
+    let (low, high) = if pair.0 <= pair.1 { pair } else { (pair.1, pair.0) };
     let mut hash = Sha256::new();
     for part in [app.as_str(), low.as_str(), high.as_str(), context] {
         // Lengths first: no two different triples may hash the same bytes.
@@ -234,10 +221,7 @@ mod tests {
         assert_eq!(id, direct_room_id(&app, (&b, &a), ""));
         assert_ne!(id, direct_room_id(&app, (&a, &b), "listing-1"));
         let (ab, empty) = (UserId::new("ab").unwrap(), UserId::new("c").unwrap());
-        assert_ne!(
-            direct_room_id(&app, (&ab, &empty), ""),
-            direct_room_id(&app, (&a, &b), "c")
-        );
+        assert_ne!(direct_room_id(&app, (&ab, &empty), ""), direct_room_id(&app, (&a, &b), "c"));
         assert_eq!(id.as_str().len(), 34);
     }
 

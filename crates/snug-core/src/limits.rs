@@ -159,3 +159,9 @@ pub const LOGIN_TRIES_MAX: u32 = 10;
 pub const LOGIN_WINDOW_SECONDS: u64 = 300;
 /// Life of an operator's panel session, in seconds.
 pub const OPERATOR_SESSION_SECONDS: u64 = 12 * 3_600;
+/// Events that wait for a node's delivery, in events; beyond it they are lost and counted.
+pub const BUS_QUEUE_MAX: usize = 65_536;
+/// Time for a client to send its request's head, in milliseconds.
+pub const HEADERS_MS_MAX: u64 = 15_000;
+/// A request's head, in bytes.
+pub const HEADERS_BYTES_MAX: usize = 32 * 1_024;

@@ -107,10 +107,7 @@ pub fn backend_guard(room: &Room) -> Guard {
 }
 
 fn guard_of(room: &Room, mine: &Membership) -> Guard {
-    Guard {
-        room_policy_rev: room.policy_rev,
-        member: Some((mine.user.clone(), mine.policy_rev)),
-    }
+    Guard { room_policy_rev: room.policy_rev, member: Some((mine.user.clone(), mine.policy_rev)) }
 }
 
 fn active(facts: &RoomFacts) -> Result<&Membership> {

@@ -1,1 +1,17 @@
-//! snug-proto
+//! Wire shapes of the native API, one per resource, shared by REST and socket, and their
+//! conversions: core -> wire by exhaustive destructuring, so that a new field does not compile
+//! until the wire decides; wire -> core with the field's path in every refusal.
+//! No store, socket or HTTP may enter here. Described in `docs/protocol.md`.
+
+pub mod body;
+pub mod codes;
+pub mod event;
+pub mod frame;
+pub mod object;
+pub mod problem;
+pub mod rest;
+pub mod value;
+
+pub use body::parse_body;
+pub use codes::{CloseCode, ErrorCode};
+pub use problem::Problem;

@@ -1,1 +1,20 @@
-//! snug-server
+//! The Snug server: doors (REST, socket, panel), the bus, the wiring and the command line.
+//! Doors translate onto `snug_core::engine::Engine` and nothing else; only `wiring` names a
+//! concrete store or bus. Several servers run in one process: no process-global state.
+
+pub mod assets;
+pub mod bus;
+pub mod cli;
+pub mod config;
+pub mod docs;
+pub mod metrics;
+pub mod panel;
+pub mod realtime;
+pub mod rest;
+pub mod secrets;
+pub mod serve;
+pub mod tasks;
+pub mod wiring;
+
+pub use config::{Config, StoreConfig};
+pub use serve::Server;

@@ -234,10 +234,18 @@ mod tests {
 
     #[test]
     fn localhost_is_a_host_not_a_prefix() {
-        for yes in ["http://localhost", "http://localhost:5173", "https://127.0.0.1:1", "http://[::1]:80", "http://shop.localhost:3000"] {
+        for yes in [
+            "http://localhost",
+            "http://localhost:5173",
+            "https://127.0.0.1:1",
+            "http://[::1]:80",
+            "http://shop.localhost:3000",
+        ] {
             assert!(is_localhost(yes), "{yes}");
         }
-        for no in ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "null", "file://"] {
+        for no in
+            ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "null", "file://"]
+        {
             assert!(!is_localhost(no), "{no}");
         }
     }

@@ -46,8 +46,7 @@ impl Engine {
         let limit = check::limit(request.limit, usual, most)?;
         let facts = self.readable(actor, room).await?;
         let above = above(&facts);
-        let query =
-            HistoryQuery { before: request.before, after: request.after, above, limit };
+        let query = HistoryQuery { before: request.before, after: request.after, above, limit };
         let app = &actor.app().id;
         let messages = self.store.history(app, room, &query).await?;
         let users = self.senders(app, &messages).await?;

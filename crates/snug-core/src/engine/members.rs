@@ -204,12 +204,7 @@ impl Engine {
         Ok(())
     }
 
-    fn announcement(
-        &self,
-        actor: &Actor,
-        code: &str,
-        change: &MemberChange,
-    ) -> Result<NewMessage> {
+    fn announcement(&self, actor: &Actor, code: &str, change: &MemberChange) -> Result<NewMessage> {
         let users = match change {
             MemberChange::Add { users, .. } | MemberChange::Remove { users } => users,
         };

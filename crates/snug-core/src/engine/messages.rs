@@ -7,9 +7,7 @@ use crate::ids::{AppId, MessageId, RoomId, UserId};
 use crate::limits;
 use crate::model::{CustomJson, Membership, Message, MessageKind};
 use crate::policy::{self, Operation};
-use crate::ports::{
-    Append, AppendOutcome, Appended, Guard, NewMessage, PayloadHash, RoomFacts,
-};
+use crate::ports::{Append, AppendOutcome, Appended, Guard, NewMessage, PayloadHash, RoomFacts};
 
 /// A send as a door hands it over.
 #[derive(Debug, Clone, Default)]
@@ -104,7 +102,7 @@ impl Engine {
         let Appended { message, head, mine } = appended;
         let room = message.room.clone();
         let count = head.count;
-        self.publish_room(app, &room, head, RoomEventBody::MessageAppended { message, sender: None });
+        self.publish_room(app, &room, head, RoomEventBody::MessageAppended { message });
         if let Some(mine) = mine {
             let user = mine.user.clone();
             self.publish_user(app, &user, UserEventBody::Mine { room, count, mine });

@@ -7,6 +7,7 @@ mod apps;
 mod check;
 mod history;
 mod keys;
+mod listening;
 mod members;
 mod messages;
 mod operators;
@@ -21,11 +22,9 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use crate::ids::{AppId, RoomId, UserId};
-use crate::model::{Head, Time};
-use crate::ports::{
-    Bus, Clock, Entropy, MintedTokens, Store, StoreError, Vault,
-};
 use crate::limits;
+use crate::model::{Head, Time};
+use crate::ports::{Bus, Clock, Entropy, MintedTokens, Store, StoreError, Vault};
 
 pub use actor::{Actor, Backend, Client, Me};
 pub use apps::{CreatedApp, NewAppRequest, allows_origin};

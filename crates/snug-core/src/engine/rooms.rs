@@ -18,8 +18,14 @@ use crate::ports::{CreateRoomOutcome, CreatedRoom, NewRoom, RoomFacts, UpdateRoo
 #[derive(Debug, Clone)]
 pub enum CreateRoomKind {
     /// The caller (or, for a backend, the first) and one other, about something.
-    Direct { users: (UserId, UserId), context: String },
-    Group { id: Option<RoomId>, members: Vec<UserId> },
+    Direct {
+        users: (UserId, UserId),
+        context: String,
+    },
+    Group {
+        id: Option<RoomId>,
+        members: Vec<UserId>,
+    },
 }
 
 /// A room to be made.

@@ -160,7 +160,11 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub async fn revoke_sessions(&self, backend: &Backend, which: &RevokeSessions) -> Result<usize> {
+    pub async fn revoke_sessions(
+        &self,
+        backend: &Backend,
+        which: &RevokeSessions,
+    ) -> Result<usize> {
         self.close(&backend.app.id, &which.0, CloseReason::Revoked).await
     }
 

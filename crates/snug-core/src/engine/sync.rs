@@ -18,16 +18,28 @@ use crate::ports::{RoomChanges, UserSyncQuery};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomSync {
     /// Forget the room and load it anew. `reason` is a code: `epoch`, `rev_ahead`, `compacted`.
-    Reset { reason: &'static str, room: Box<Room> },
-    Changes { changes: Box<RoomChanges>, users: Vec<User> },
+    Reset {
+        reason: &'static str,
+        room: Box<Room>,
+    },
+    Changes {
+        changes: Box<RoomChanges>,
+        users: Vec<User>,
+    },
 }
 
 /// What a user sync says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserSync {
     /// Forget everything and load the room list anew.
-    Reset { cursor: String },
-    Changes { rooms: Vec<ListedRoom>, cursor: String, more: bool },
+    Reset {
+        cursor: String,
+    },
+    Changes {
+        rooms: Vec<ListedRoom>,
+        cursor: String,
+        more: bool,
+    },
 }
 
 /// The position of a user's sync; opaque to clients.
@@ -131,11 +143,9 @@ impl UserCursor {
     fn decode(text: &str) -> Option<Self> {
         let parts = decode(text)?;
         match parts.as_slice() {
-            [epoch, since] => Some(Self {
-                epoch: epoch.clone(),
-                since: Time(since.parse().ok()?),
-                after: None,
-            }),
+            [epoch, since] => {
+                Some(Self { epoch: epoch.clone(), since: Time(since.parse().ok()?), after: None })
+            }
             [epoch, since, at, room] => Some(Self {
                 epoch: epoch.clone(),
                 since: Time(since.parse().ok()?),

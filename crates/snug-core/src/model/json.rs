@@ -40,9 +40,7 @@ impl CustomJson {
     /// # Errors
     /// [`JsonError::Malformed`] when the stored text is no JSON: the store is damaged.
     pub fn from_stored(text: String) -> Result<Self, JsonError> {
-        RawValue::from_string(text)
-            .map(Self)
-            .map_err(|_| JsonError::Malformed)
+        RawValue::from_string(text).map(Self).map_err(|_| JsonError::Malformed)
     }
 
     #[must_use]
@@ -133,9 +131,6 @@ mod tests {
         let raw = RawValue::from_string(deep).unwrap();
         assert_eq!(CustomJson::new(raw, 1_000), Err(JsonError::TooDeep));
         let raw = RawValue::from_string("\"aaaa\"".into()).unwrap();
-        assert_eq!(
-            CustomJson::new(raw, 5),
-            Err(JsonError::TooLarge { limit: 5 })
-        );
+        assert_eq!(CustomJson::new(raw, 5), Err(JsonError::TooLarge { limit: 5 }));
     }
 }

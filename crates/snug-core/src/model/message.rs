@@ -99,10 +99,7 @@ mod tests {
     #[test]
     fn a_preview_is_cut_between_characters() {
         let long = "語".repeat(500);
-        assert_eq!(
-            Preview::cut(&long).chars().count(),
-            limits::PREVIEW_CHARS_MAX
-        );
+        assert_eq!(Preview::cut(&long).chars().count(), limits::PREVIEW_CHARS_MAX);
         assert_eq!(Preview::cut("short"), "short");
     }
 }

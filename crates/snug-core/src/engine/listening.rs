@@ -1,0 +1,35 @@
+//! What a node asks in order to let connections hear rooms. Reads only.
+
+use super::{Client, Engine};
+use crate::error::Result;
+use crate::ids::{AppId, RoomId, UserId};
+use crate::model::Head;
+
+impl Engine {
+    /// The rooms that the caller's connections hear, with their heads.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn joined_rooms(&self, client: &Client) -> Result<Vec<(RoomId, Head)>> {
+        Ok(self.store.joined_rooms(&client.app.id, client.user()).await?)
+    }
+
+    /// Which of these users are members now, and the rev of the last removal that the answer
+    /// certainly reflects.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn listeners(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> Result<(Vec<UserId>, u64)> {
+        // The rev first: the list read after it can only be newer.
+        let Some(facts) = self.store.room_facts(app, room, None).await? else {
+            return Ok((Vec::new(), 0));
+        };
+        let members = self.store.members_among(app, room, users).await?;
+        Ok((members, facts.room.head.members_rev))
+    }
+}

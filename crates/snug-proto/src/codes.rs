@@ -1,0 +1,155 @@
+//! Error codes and close codes: two number spaces, one table each. `api/codes.json`, the SDK and
+//! `docs/codes.md` are made from here.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($name:ident $text:literal $status:literal $retry:literal $title:literal;)*) => {
+        /// Why a request was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        pub enum ErrorCode {
+            $(#[serde(rename = $text)] $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The HTTP status it is answered with.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// Whether the same request may succeed later.
+            #[must_use]
+            pub fn retryable(self) -> bool {
+                match self { $(Self::$name => $retry,)* }
+            }
+
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson "malformed_json" 400 false "Not JSON, or nested too deep";
+    InvalidField "invalid_field" 422 false "A field has the wrong type or value";
+    MissingField "missing_field" 422 false "A required field is absent";
+    UnknownOperation "unknown_operation" 404 false "No such operation";
+    TokenMissing "token_missing" 401 false "No token was sent";
+    TokenInvalid "token_invalid" 401 false "The token is not valid here";
+    TokenExpired "token_expired" 401 false "The token has expired";
+    SessionClosed "session_closed" 401 false "The session was closed";
+    ServerKeyInvalid "server_key_invalid" 401 false "The server key is not valid";
+    ServerKeyInBrowser "server_key_in_browser" 403 false "Server keys are for backends";
+    OriginRefused "origin_refused" 403 false "Pages of this origin may not call the app";
+    UserDeactivated "user_deactivated" 403 false "The user is deactivated";
+    BackendOnly "backend_only" 403 false "The app leaves this to its backend";
+    NotAMember "not_a_member" 403 false "Not a member of this room";
+    RoleTooLow "role_too_low" 403 false "The role does not allow this";
+    RoomFrozen "room_frozen" 403 false "The room is frozen";
+    RoomNotFound "room_not_found" 404 false "No such room";
+    UserNotFound "user_not_found" 404 false "No such user";
+    MessageNotFound "message_not_found" 404 false "No such message";
+    SessionNotFound "session_not_found" 404 false "No such session";
+    AppNotFound "app_not_found" 404 false "No such app";
+    RoomExists "room_exists" 409 false "The id belongs to another room";
+    MessageIdConflict "message_id_conflict" 409 false "The message id was used for another message";
+    TooLarge "too_large" 413 false "Too large";
+    RateLimited "rate_limited" 429 true "Too many requests";
+    Overloaded "overloaded" 503 true "Too much is waiting";
+    StoreUnavailable "store_unavailable" 503 true "The store cannot be reached";
+    Internal "internal" 500 true "Internal error";
+    LoginFailed "login_failed" 401 false "E-mail or password is wrong";
+    PasswordWrong "password_wrong" 403 false "The password is wrong";
+    SignupClosed "signup_closed" 403 false "Sign-up is closed";
+    CsrfRefused "csrf_refused" 403 false "The request did not come from the panel";
+}
+
+/// Why a connection was closed. The range tells the client what to do: 4000 to 4099 reconnect
+/// and sync; 4100 to 4199 get a new token first; 4200 to 4299 stay away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum CloseCode {
+    GoingAway = 4000,
+    SlowReader = 4001,
+    Liveness = 4002,
+    Overloaded = 4003,
+    TokenExpired = 4100,
+    AuthTimeout = 4101,
+    SessionClosed = 4200,
+    SessionRevoked = 4201,
+    SessionReplaced = 4202,
+    UserDeactivated = 4203,
+    TokenInvalid = 4204,
+    OriginRefused = 4205,
+    ProtocolError = 4206,
+    FrameTooLarge = 4207,
+    Flooding = 4208,
+}
+
+impl CloseCode {
+    /// Every code.
+    pub const ALL: [Self; 15] = [
+        Self::GoingAway,
+        Self::SlowReader,
+        Self::Liveness,
+        Self::Overloaded,
+        Self::TokenExpired,
+        Self::AuthTimeout,
+        Self::SessionClosed,
+        Self::SessionRevoked,
+        Self::SessionReplaced,
+        Self::UserDeactivated,
+        Self::TokenInvalid,
+        Self::OriginRefused,
+        Self::ProtocolError,
+        Self::FrameTooLarge,
+        Self::Flooding,
+    ];
+
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GoingAway => "going_away",
+            Self::SlowReader => "slow_reader",
+            Self::Liveness => "liveness",
+            Self::Overloaded => "overloaded",
+            Self::TokenExpired => "token_expired",
+            Self::AuthTimeout => "auth_timeout",
+            Self::SessionClosed => "session_closed",
+            Self::SessionRevoked => "session_revoked",
+            Self::SessionReplaced => "session_replaced",
+            Self::UserDeactivated => "user_deactivated",
+            Self::TokenInvalid => "token_invalid",
+            Self::OriginRefused => "origin_refused",
+            Self::ProtocolError => "protocol_error",
+            Self::FrameTooLarge => "frame_too_large",
+            Self::Flooding => "flooding",
+        }
+    }
+
+    /// What the client does: `reconnect`, `new_token` or `stop`.
+    #[must_use]
+    pub fn rule(self) -> &'static str {
+        match self.number() {
+            4000..=4099 => "reconnect",
+            4100..=4199 => "new_token",
+            _ => "stop",
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The resources: user, message, head, member, room. Field meanings in `docs/protocol.md`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use snug_core::model;
+use utoipa::ToSchema;
+
+use crate::value::{WireTime, raw};
+
+/// A person of the customer's.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub session_custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deactivated: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl From<model::User> for User {
+    fn from(user: model::User) -> Self {
+        let model::User {
+            id,
+            name,
+            avatar,
+            locale,
+            custom,
+            session_custom,
+            deactivated_at,
+            created_at: _,
+            changed_at: _,
+        } = user;
+        Self {
+            id: id.into(),
+            name,
+            avatar,
+            locale,
+            custom: raw(custom),
+            session_custom: raw(session_custom),
+            deactivated: deactivated_at.is_some(),
+        }
+    }
+}
+
+/// A stored message.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    pub id: String,
+    pub room: String,
+    pub seq: u64,
+    pub rev: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// `text`, `custom` or `system`.
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub silent: bool,
+    /// The room's counting number after this message.
+    pub count: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: WireTime,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleted: bool,
+}
+
+impl From<model::Message> for Message {
+    fn from(message: model::Message) -> Self {
+        let model::Message {
+            id,
+            room,
+            seq,
+            rev,
+            first_rev: _,
+            sender,
+            kind,
+            text,
+            custom,
+            silent,
+            count,
+            created_at,
+            deleted_at,
+        } = message;
+        Self {
+            id: id.into(),
+            room: room.into(),
+            seq,
+            rev,
+            sender: sender.map(Into::into),
+            kind: kind.as_str().to_owned(),
+            text,
+            custom: raw(custom),
+            silent,
+            count,
+            created_at: WireTime(created_at),
+            deleted: deleted_at.is_some(),
+        }
+    }
+}
+
+/// The last message as a list row needs it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    pub seq: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: WireTime,
+}
+
+impl From<model::Preview> for Preview {
+    fn from(preview: model::Preview) -> Self {
+        let model::Preview { seq, sender, kind, text, created_at } = preview;
+        Self {
+            seq,
+            sender: sender.map(Into::into),
+            kind: kind.as_str().to_owned(),
+            text,
+            created_at: WireTime(created_at),
+        }
+    }
+}
+
+/// Where a room stands; what every connection of every member gets.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Head {
+    pub room: String,
+    pub seq: u64,
+    pub rev: u64,
+    pub members_rev: u64,
+    pub count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
+    #[schema(value_type = String, format = DateTime)]
+    pub activity_at: WireTime,
+}
+
+impl Head {
+    #[must_use]
+    pub fn of(room: &str, head: model::Head) -> Self {
+        let model::Head { seq, rev, members_rev, count, activity_at, preview } = head;
+        Self {
+            room: room.to_owned(),
+            seq,
+            rev,
+            members_rev,
+            count,
+            preview: preview.map(Into::into),
+            activity_at: WireTime(activity_at),
+        }
+    }
+}
+
+/// A member as others see one.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    pub user: String,
+    pub role: String,
+    pub state: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub joined_at: WireTime,
+    pub read_seq: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub session_custom: Option<Box<RawValue>>,
+    pub rev: u64,
+}
+
+impl From<model::Member> for Member {
+    fn from(member: model::Member) -> Self {
+        let model::Member { user, role, state, joined_at, read_seq, rev } = member;
+        Self {
+            user: user.id.into(),
+            role: role.as_str().to_owned(),
+            state: state.as_str().to_owned(),
+            joined_at: WireTime(joined_at),
+            read_seq,
+            name: user.name,
+            avatar: user.avatar,
+            custom: raw(user.custom),
+            session_custom: raw(user.session_custom),
+            rev,
+        }
+    }
+}
+
+/// The caller's own standing in a room.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Mine {
+    pub role: String,
+    pub state: String,
+    pub read_seq: u64,
+    /// (`count` of the room - `read_count`) - (`own_count` - `read_own`).
+    pub unread: u64,
+    pub read_count: u64,
+    pub own_count: u64,
+    pub read_own: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub joined_at: WireTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub left_at: Option<WireTime>,
+}
+
+impl Mine {
+    /// `count` is the room's counting number.
+    #[must_use]
+    pub fn of(mine: &model::Membership, count: u64) -> Self {
+        Self {
+            role: mine.role.as_str().to_owned(),
+            state: mine.state.as_str().to_owned(),
+            read_seq: mine.read_seq,
+            unread: mine.unread(count),
+            read_count: mine.read_count,
+            own_count: mine.own_count,
+            read_own: mine.read_own,
+            joined_at: WireTime(mine.joined_at),
+            left_at: mine.left_at.map(WireTime),
+        }
+    }
+}
+
+/// A room.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Room {
+    pub id: String,
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    pub frozen: bool,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: WireTime,
+    pub epoch: String,
+    pub seq: u64,
+    pub rev: u64,
+    pub members_rev: u64,
+    pub count: u64,
+    pub min_seq: u64,
+    pub member_count: u32,
+    #[schema(value_type = String, format = DateTime)]
+    pub activity_at: WireTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
+    /// The pair of a direct room; the first members of a group.
+    pub members: Vec<Member>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mine: Option<Mine>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleted: bool,
+}
+
+impl Room {
+    #[must_use]
+    pub fn of(
+        room: model::Room,
+        members: Vec<model::Member>,
+        mine: Option<&model::Membership>,
+    ) -> Self {
+        let model::Room {
+            id,
+            kind,
+            direct,
+            name,
+            avatar,
+            description,
+            custom,
+            creator,
+            frozen,
+            created_at,
+            changed_at: _,
+            deleted_at,
+            epoch,
+            min_seq,
+            min_rev: _,
+            policy_rev: _,
+            member_count,
+            head,
+        } = room;
+        let model::Head { seq, rev, members_rev, count, activity_at, preview } = head;
+        Self {
+            id: id.into(),
+            kind: kind.as_str().to_owned(),
+            name,
+            avatar,
+            description,
+            custom: raw(custom),
+            context: direct.map(|direct| direct.context).filter(|context| !context.is_empty()),
+            creator: creator.map(Into::into),
+            frozen,
+            created_at: WireTime(created_at),
+            epoch,
+            seq,
+            rev,
+            members_rev,
+            count,
+            min_seq,
+            member_count,
+            activity_at: WireTime(activity_at),
+            preview: preview.map(Into::into),
+            members: members.into_iter().map(Into::into).collect(),
+            mine: mine.map(|mine| Mine::of(mine, count)),
+            deleted: deleted_at.is_some(),
+        }
+    }
+}
+
+impl From<model::ListedRoom> for Room {
+    fn from(listed: model::ListedRoom) -> Self {
+        let model::ListedRoom { room, mine, members } = listed;
+        Self::of(room, members, Some(&mine))
+    }
+}
+
+/// Objects in a list.
+pub fn list<A, B: From<A>>(items: Vec<A>) -> Vec<B> {
+    items.into_iter().map(Into::into).collect()
+}

@@ -1,0 +1,569 @@
+//! Bodies of REST requests and answers; socket ops carry the same ones in `data`.
+
+use serde::{Deserialize, Serialize};
+use snug_core::engine::{
+    ChangeMembersRequest, CreateRoom, CreateRoomKind, CreatedRoomView, HistoryPage, HistoryRequest,
+    IssuedToken, Me, MembersPage, OpenSession, RevokeSessions, RoomListPage, RoomSync, RoomView,
+    SendMessage, UserSync,
+};
+use snug_core::error::Error;
+use snug_core::ids::{DeviceId, MessageId, RoomId, SessionId, UserId};
+use snug_core::model::{self, MessageKind, Patch, Role, RoomPatch, SessionSelector, UserPatch};
+use utoipa::ToSchema;
+
+use crate::object::{Head, Member, Message, Room, User, list};
+use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, patch};
+
+/// Changes to a profile; `null` clears, an absent field stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct ProfileBody {
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<String>)]
+    pub name: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<String>)]
+    pub avatar: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<String>)]
+    pub locale: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Patch<CustomIn>,
+}
+
+impl From<ProfileBody> for UserPatch {
+    fn from(body: ProfileBody) -> Self {
+        let ProfileBody { name, avatar, locale, custom } = body;
+        Self { name, avatar, locale, custom: custom_patch(custom) }
+    }
+}
+
+/// `open-session`.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct OpenSessionBody {
+    #[schema(value_type = String)]
+    pub user: Id<UserId>,
+    #[schema(value_type = String)]
+    pub device: Id<DeviceId>,
+    pub profile: Option<ProfileBody>,
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<CustomIn>,
+    pub push_token: Option<String>,
+    /// 10 to 7,776,000; a day by default.
+    pub ttl_seconds: Option<u64>,
+}
+
+impl From<OpenSessionBody> for OpenSession {
+    fn from(body: OpenSessionBody) -> Self {
+        Self {
+            user: body.user.0,
+            device: body.device.0,
+            profile: body.profile.unwrap_or_default().into(),
+            custom: custom(body.custom),
+            push_token: body.push_token,
+            ttl_seconds: body.ttl_seconds,
+        }
+    }
+}
+
+/// A token, shown this once.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct TokenAnswer {
+    pub token: String,
+    pub session: String,
+    pub user: String,
+    pub device: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: WireTime,
+}
+
+impl From<IssuedToken> for TokenAnswer {
+    fn from(issued: IssuedToken) -> Self {
+        let IssuedToken { token, session } = issued;
+        Self {
+            token,
+            session: session.id.into(),
+            user: session.user.into(),
+            device: session.device.into(),
+            expires_at: WireTime(session.expires_at),
+        }
+    }
+}
+
+/// Which sessions to revoke: a session, a user, or a user's device.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RevokeBody {
+    #[schema(value_type = Option<String>)]
+    pub session: Option<Id<SessionId>>,
+    #[schema(value_type = Option<String>)]
+    pub user: Option<Id<UserId>>,
+    #[schema(value_type = Option<String>)]
+    pub device: Option<Id<DeviceId>>,
+}
+
+impl TryFrom<RevokeBody> for RevokeSessions {
+    type Error = Error;
+    fn try_from(body: RevokeBody) -> Result<Self, Error> {
+        match (body.session, body.user, body.device) {
+            (Some(session), None, None) => Ok(Self(SessionSelector::Session(session.0))),
+            (None, Some(user), None) => Ok(Self(SessionSelector::User(user.0))),
+            (None, Some(user), Some(device)) => Ok(Self(SessionSelector::Device(user.0, device.0))),
+            _ => Err(Error::invalid("session", "either session, or user, or user and device")),
+        }
+    }
+}
+
+/// How many sessions ended.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RevokedAnswer {
+    pub closed: usize,
+}
+
+/// A living session.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionItem {
+    pub id: String,
+    pub user: String,
+    pub device: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: WireTime,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: WireTime,
+    /// At least one connection on this node.
+    pub online: bool,
+}
+
+impl SessionItem {
+    #[must_use]
+    pub fn of(session: model::Session, online: bool) -> Self {
+        Self {
+            id: session.id.into(),
+            user: session.user.into(),
+            device: session.device.into(),
+            created_at: WireTime(session.created_at),
+            expires_at: WireTime(session.expires_at),
+            online,
+        }
+    }
+}
+
+/// Living sessions of a user.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionsAnswer {
+    pub sessions: Vec<SessionItem>,
+}
+
+/// The caller.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MeAnswer {
+    pub user: User,
+    pub session: MySession,
+    pub policy: String,
+}
+
+/// The caller's session.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MySession {
+    pub id: String,
+    pub device: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: WireTime,
+}
+
+impl From<&model::Session> for MySession {
+    fn from(session: &model::Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            device: session.device.to_string(),
+            expires_at: WireTime(session.expires_at),
+        }
+    }
+}
+
+impl MeAnswer {
+    #[must_use]
+    pub fn of(me: Me, policy: model::AppPolicy) -> Self {
+        let Me { user, session } = me;
+        Self {
+            user: user.into(),
+            session: session.as_ref().into(),
+            policy: policy.as_str().to_owned(),
+        }
+    }
+}
+
+/// Users.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct UsersAnswer {
+    pub users: Vec<User>,
+}
+
+/// A message to be sent.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct SendBody {
+    /// Minted by the sender: the same id again is the same message.
+    #[schema(value_type = Option<String>)]
+    pub id: Option<Id<MessageId>>,
+    /// Backends only.
+    #[schema(value_type = Option<String>)]
+    pub sender: Option<Id<UserId>>,
+    /// `text`, `custom`, and for backends `system`.
+    pub kind: Option<String>,
+    pub text: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<CustomIn>,
+    #[serde(default)]
+    pub silent: bool,
+    pub read_up_to: Option<u64>,
+}
+
+impl TryFrom<SendBody> for SendMessage {
+    type Error = Error;
+    fn try_from(body: SendBody) -> Result<Self, Error> {
+        let kind = match body.kind.as_deref() {
+            None => None,
+            Some(kind) => Some(
+                MessageKind::parse(kind)
+                    .ok_or_else(|| Error::invalid("kind", "text, custom or system"))?,
+            ),
+        };
+        Ok(Self {
+            id: body.id.map(|id| id.0),
+            sender: body.sender.map(|id| id.0),
+            kind,
+            text: body.text,
+            custom: custom(body.custom),
+            silent: body.silent,
+            read_up_to: body.read_up_to,
+        })
+    }
+}
+
+/// A room to be made. A page names `user` (direct) or `members` (group); a backend names
+/// `users` (the pair) or `members`.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateRoomBody {
+    /// `direct` or `group`.
+    pub kind: String,
+    #[schema(value_type = Option<String>)]
+    pub id: Option<Id<RoomId>>,
+    #[schema(value_type = Option<String>)]
+    pub user: Option<Id<UserId>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    pub users: Option<Vec<Id<UserId>>>,
+    pub context: Option<String>,
+    #[schema(value_type = Option<Vec<String>>)]
+    pub members: Option<Vec<Id<UserId>>>,
+    pub name: Option<String>,
+    pub avatar: Option<String>,
+    pub description: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<CustomIn>,
+    #[schema(value_type = Option<String>)]
+    pub creator: Option<Id<UserId>>,
+    pub message: Option<SendBody>,
+    /// `return` answers with the room that has this id instead of refusing.
+    pub if_exists: Option<String>,
+}
+
+impl CreateRoomBody {
+    /// The core's command. `me` is the calling user, `None` for a backend.
+    ///
+    /// # Errors
+    /// A missing or invalid field.
+    pub fn into_command(self, me: Option<&UserId>) -> Result<CreateRoom, Error> {
+        let kind = match self.kind.as_str() {
+            "direct" => {
+                let users = pair(me, self.user, self.users)?;
+                CreateRoomKind::Direct { users, context: self.context.unwrap_or_default() }
+            }
+            "group" => CreateRoomKind::Group {
+                id: self.id.map(|id| id.0),
+                members: ids(self.members.unwrap_or_default()),
+            },
+            _ => return Err(Error::invalid("kind", "direct or group")),
+        };
+        let message = self.message.map(SendMessage::try_from).transpose()?;
+        Ok(CreateRoom {
+            kind,
+            name: self.name,
+            avatar: self.avatar,
+            description: self.description,
+            custom: custom(self.custom),
+            creator: self.creator.map(|id| id.0),
+            message,
+            return_existing: self.if_exists.as_deref() == Some("return"),
+        })
+    }
+}
+
+fn pair(
+    me: Option<&UserId>,
+    user: Option<Id<UserId>>,
+    users: Option<Vec<Id<UserId>>>,
+) -> Result<(UserId, UserId), Error> {
+    if let Some(me) = me {
+        let other = user.ok_or_else(|| Error::missing("user"))?;
+        return Ok((me.clone(), other.0));
+    }
+    let users = ids(users.ok_or_else(|| Error::missing("users"))?);
+    let Ok([first, second]) = <[UserId; 2]>::try_from(users) else {
+        return Err(Error::invalid("users", "exactly two user ids"));
+    };
+    Ok((first, second))
+}
+
+/// Changes to a room; `null` clears, an absent field stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct UpdateRoomBody {
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<String>)]
+    pub name: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<String>)]
+    pub avatar: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<String>)]
+    pub description: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Patch<CustomIn>,
+    /// Backends only.
+    pub frozen: Option<bool>,
+}
+
+impl From<UpdateRoomBody> for RoomPatch {
+    fn from(body: UpdateRoomBody) -> Self {
+        let UpdateRoomBody { name, avatar, description, custom, frozen } = body;
+        Self { name, avatar, description, custom: custom_patch(custom), frozen }
+    }
+}
+
+/// Users to add or remove.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct MembersBody {
+    #[schema(value_type = Vec<String>)]
+    pub users: Vec<Id<UserId>>,
+    /// For those added: `member`, `admin` or `owner`.
+    pub role: Option<String>,
+    /// Whether the room says so in a system message; yes by default.
+    pub announce: Option<bool>,
+}
+
+impl TryFrom<MembersBody> for ChangeMembersRequest {
+    type Error = Error;
+    fn try_from(body: MembersBody) -> Result<Self, Error> {
+        let role = match body.role.as_deref() {
+            None => None,
+            Some(role) => Some(
+                Role::parse(role)
+                    .ok_or_else(|| Error::invalid("role", "member, admin or owner"))?,
+            ),
+        };
+        Ok(Self { users: ids(body.users), role, announce: body.announce.unwrap_or(true) })
+    }
+}
+
+/// A page of members.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MembersAnswer {
+    pub members: Vec<Member>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl From<MembersPage> for MembersAnswer {
+    fn from(page: MembersPage) -> Self {
+        let MembersPage { members, next } = page;
+        Self { members: list(members), next: next.map(Into::into) }
+    }
+}
+
+/// Which page of history.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct HistoryParams {
+    pub before: Option<u64>,
+    pub after: Option<u64>,
+    pub limit: Option<usize>,
+}
+
+impl From<HistoryParams> for HistoryRequest {
+    fn from(params: HistoryParams) -> Self {
+        let HistoryParams { before, after, limit } = params;
+        Self { before, after, limit }
+    }
+}
+
+/// A page of history.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct HistoryAnswer {
+    /// Ascending by seq.
+    pub messages: Vec<Message>,
+    pub users: Vec<User>,
+    pub head: Head,
+    pub has_before: bool,
+    pub has_after: bool,
+}
+
+impl HistoryAnswer {
+    #[must_use]
+    pub fn of(room: &RoomId, page: HistoryPage) -> Self {
+        let HistoryPage { messages, users, head, has_before, has_after } = page;
+        Self {
+            messages: list(messages),
+            users: list(users),
+            head: Head::of(room.as_str(), head),
+            has_before,
+            has_after,
+        }
+    }
+}
+
+/// How far the caller has read.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ReadBody {
+    pub seq: u64,
+}
+
+/// Whether the caller types.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TypingBody {
+    pub on: bool,
+}
+
+/// A page of the room list.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoomsAnswer {
+    pub rooms: Vec<Room>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Where the user's sync begins.
+    pub cursor: String,
+}
+
+impl From<RoomListPage> for RoomsAnswer {
+    fn from(page: RoomListPage) -> Self {
+        let RoomListPage { rooms, next, sync } = page;
+        Self { rooms: list(rooms), next, cursor: sync }
+    }
+}
+
+impl From<RoomView> for Room {
+    fn from(view: RoomView) -> Self {
+        let RoomView { room, members, mine } = view;
+        Self::of(room, members, mine.as_ref())
+    }
+}
+
+/// A room that was made or found.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct CreatedRoomAnswer {
+    pub room: Room,
+    pub created: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+}
+
+impl From<CreatedRoomView> for CreatedRoomAnswer {
+    fn from(made: CreatedRoomView) -> Self {
+        let CreatedRoomView { view, created, message } = made;
+        Self { room: view.into(), created, message: message.map(Into::into) }
+    }
+}
+
+/// From where a room is caught up.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RoomSyncParams {
+    pub rev: u64,
+    pub epoch: String,
+    pub limit: Option<usize>,
+}
+
+/// A read cursor.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReadItem {
+    pub user: String,
+    pub seq: u64,
+}
+
+/// Everything of a room above a rev, or a reset.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoomSyncAnswer {
+    pub room: String,
+    /// Forget the room and load it anew.
+    pub reset: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub rev: u64,
+    pub epoch: String,
+    pub more: bool,
+    pub min_seq: u64,
+    pub messages: Vec<Message>,
+    pub members: Vec<Member>,
+    pub reads: Vec<ReadItem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_object: Option<Room>,
+    pub users: Vec<User>,
+}
+
+impl From<RoomSync> for RoomSyncAnswer {
+    fn from(sync: RoomSync) -> Self {
+        match sync {
+            RoomSync::Reset { reason, room } => Self {
+                room: room.id.to_string(),
+                reset: true,
+                reason: Some(reason.to_owned()),
+                rev: room.head.rev,
+                epoch: room.epoch.clone(),
+                more: false,
+                min_seq: room.min_seq,
+                messages: Vec::new(),
+                members: Vec::new(),
+                reads: Vec::new(),
+                room_object: None,
+                users: Vec::new(),
+            },
+            RoomSync::Changes { changes, users } => {
+                let changes = *changes;
+                let read = |(user, seq): (UserId, u64)| ReadItem { user: user.into(), seq };
+                Self {
+                    room: changes.room.id.to_string(),
+                    reset: false,
+                    reason: None,
+                    rev: changes.rev,
+                    epoch: changes.room.epoch.clone(),
+                    more: changes.more,
+                    min_seq: changes.room.min_seq,
+                    messages: list(changes.messages),
+                    members: list(changes.members),
+                    reads: changes.reads.into_iter().map(read).collect(),
+                    room_object: Some(Room::of(changes.room, Vec::new(), None)),
+                    users: list(users),
+                }
+            }
+        }
+    }
+}
+
+/// Rooms of the caller that changed, or a reset.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserSyncAnswer {
+    /// Forget everything and load the room list anew.
+    pub reset: bool,
+    pub cursor: String,
+    pub more: bool,
+    pub rooms: Vec<Room>,
+}
+
+impl From<UserSync> for UserSyncAnswer {
+    fn from(sync: UserSync) -> Self {
+        match sync {
+            UserSync::Reset { cursor } => {
+                Self { reset: true, cursor, more: false, rooms: Vec::new() }
+            }
+            UserSync::Changes { rooms, cursor, more } => {
+                Self { reset: false, cursor, more, rooms: list(rooms) }
+            }
+        }
+    }
+}

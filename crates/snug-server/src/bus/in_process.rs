@@ -1,0 +1,111 @@
+//! The bus of nodes that live in one process. Each node has a bounded queue and a task that
+//! delivers, so that a publisher never waits for a fan-out; a full queue loses the event, counts
+//! it, and rev makes it good.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, RwLock};
+use snug_core::event::{Event, UserEvent, UserEventBody};
+use snug_core::limits;
+use snug_core::ports::{Bus, BusSink, Topic};
+use tokio::sync::mpsc;
+
+use crate::tasks::Tasks;
+
+/// Joins nodes of one process.
+#[derive(Debug, Default)]
+pub struct InProcessBus {
+    nodes: RwLock<Vec<Weak<InProcessNode>>>,
+}
+
+/// One node's place on the bus.
+pub struct InProcessNode {
+    bus: Arc<InProcessBus>,
+    topics: Mutex<HashMap<Topic, usize>>,
+    queue: mpsc::Sender<Arc<Event>>,
+    sink: Arc<dyn BusSink>,
+    lost: AtomicU64,
+}
+
+impl std::fmt::Debug for InProcessNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InProcessNode").field("lost", &self.lost).finish_non_exhaustive()
+    }
+}
+
+impl InProcessBus {
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Joins a node; its events go to `sink`, one after the other.
+    pub fn join(self: &Arc<Self>, sink: Arc<dyn BusSink>, tasks: &Tasks) -> Arc<InProcessNode> {
+        let (queue, mut events) = mpsc::channel::<Arc<Event>>(limits::BUS_QUEUE_MAX);
+        let node = Arc::new(InProcessNode {
+            bus: self.clone(),
+            topics: Mutex::default(),
+            queue,
+            sink: sink.clone(),
+            lost: AtomicU64::new(0),
+        });
+        self.nodes.write().push(Arc::downgrade(&node));
+        tasks.spawn_until_stop(async move {
+            while let Some(event) = events.recv().await {
+                sink.deliver(event);
+            }
+        });
+        node
+    }
+}
+
+impl InProcessNode {
+    /// Events that were lost because this node's queue was full.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn offer(&self, topic: &Topic, event: &Arc<Event>) {
+        if !self.topics.lock().contains_key(topic) {
+            return;
+        }
+        if let Event::User(UserEvent { body: UserEventBody::SessionsClosed { .. }, .. }) =
+            event.as_ref()
+        {
+            // A revoke holds from its answer on: not behind what waits in the queue.
+            self.sink.deliver(event.clone());
+            return;
+        }
+        if self.queue.try_send(event.clone()).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Bus for InProcessNode {
+    fn publish(&self, event: Arc<Event>) {
+        let topic = Topic::of(&event);
+        for node in self.bus.nodes.read().iter() {
+            if let Some(node) = node.upgrade() {
+                node.offer(&topic, &event);
+            }
+        }
+    }
+
+    fn subscribe(&self, topic: &Topic) {
+        *self.topics.lock().entry(topic.clone()).or_insert(0) += 1;
+    }
+
+    fn unsubscribe(&self, topic: &Topic) {
+        let mut topics = self.topics.lock();
+        if let Some(count) = topics.get_mut(topic) {
+            *count -= 1;
+            if *count == 0 {
+                topics.remove(topic);
+            }
+        }
+    }
+}

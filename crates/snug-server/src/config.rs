@@ -1,0 +1,154 @@
+//! Configuration: one TOML file, the environment and flags, in rising order; every key is
+//! validated at start with a message that names it. Documented in `docs/configuration.md`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+/// Where truth is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// SQLite in the data directory.
+    Embedded,
+    /// A PostgreSQL server.
+    Postgres { url: String },
+}
+
+/// A validated configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub store: StoreConfig,
+    /// 64 hexadecimal digits; else the file `master.key` in the data directory.
+    pub master_key: Option<String>,
+    /// Whether the panel's cookie is `Secure`: the panel is reached over https.
+    pub https: bool,
+    pub log_json: bool,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The store's URL may hold a password, the master key is one.
+        let store = match &self.store {
+            StoreConfig::Embedded => "embedded",
+            StoreConfig::Postgres { .. } => "postgres",
+        };
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("data", &self.data)
+            .field("store", &store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The same keys from flags and environment.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// Configuration file (TOML)
+    #[arg(long, env = "SNUG_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on
+    #[arg(long, env = "SNUG_LISTEN", global = true)]
+    pub listen: Option<String>,
+    /// Data directory
+    #[arg(long, env = "SNUG_DATA", global = true)]
+    pub data: Option<PathBuf>,
+    /// `embedded`, or a PostgreSQL URL
+    #[arg(long, env = "SNUG_STORE", global = true, hide_env_values = true)]
+    pub store: Option<String>,
+    /// Master key, 64 hexadecimal digits
+    #[arg(long, env = "SNUG_MASTER_KEY", global = true, hide_env_values = true)]
+    pub master_key: Option<String>,
+    /// The panel is reached over https: its cookie is Secure
+    #[arg(long, env = "SNUG_HTTPS", global = true)]
+    pub https: Option<bool>,
+    /// Log as JSON lines
+    #[arg(long, env = "SNUG_LOG_JSON", global = true)]
+    pub log_json: Option<bool>,
+}
+
+/// The file's keys. An unknown one is a mistake and is named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    listen: Option<String>,
+    data: Option<PathBuf>,
+    store: Option<String>,
+    master_key: Option<String>,
+    https: Option<bool>,
+    log_json: Option<bool>,
+}
+
+impl Config {
+    /// Puts file, environment and flags together and checks every key.
+    ///
+    /// # Errors
+    /// A sentence that names the key, what it holds and what is expected.
+    pub fn load(args: ConfigArgs) -> Result<Self, String> {
+        let file = match &args.config {
+            Some(path) => read_file(path)?,
+            None => ConfigFile::default(),
+        };
+        let listen = args.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        let listen = listen.parse().map_err(|_| {
+            format!("listen = {listen:?}: expected an address and port such as 127.0.0.1:8080")
+        })?;
+        let store = match args.store.or(file.store).as_deref() {
+            None | Some("embedded") => StoreConfig::Embedded,
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                StoreConfig::Postgres { url: url.to_owned() }
+            }
+            Some(_) => {
+                return Err("store: expected \"embedded\" or a postgres:// URL".to_owned());
+            }
+        };
+        let master_key = args.master_key.or(file.master_key);
+        if let Some(key) = &master_key
+            && crate::secrets::MasterKey::parse(key).is_none()
+        {
+            return Err("master_key: expected 64 hexadecimal digits".to_owned());
+        }
+        Ok(Self {
+            listen,
+            data: args.data.or(file.data).unwrap_or_else(|| PathBuf::from("snug-data")),
+            store,
+            master_key,
+            https: args.https.or(file.https).unwrap_or(false),
+            log_json: args.log_json.or(file.log_json).unwrap_or(false),
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<ConfigFile, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| {
+        // The message quotes the line; a line may hold a secret, so only the reason is kept.
+        format!("{}: {}", path.display(), error.message())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_is_named() {
+        let load = |args| Config::load(args).unwrap_err();
+        let listen = Some("nowhere".to_owned());
+        assert!(load(ConfigArgs { listen, ..ConfigArgs::default() }).starts_with("listen"));
+        let store = Some("mysql://x".to_owned());
+        assert!(load(ConfigArgs { store, ..ConfigArgs::default() }).starts_with("store"));
+        let master_key = Some("short".to_owned());
+        assert!(load(ConfigArgs { master_key, ..ConfigArgs::default() }).starts_with("master_key"));
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_named() {
+        let error = toml::from_str::<ConfigFile>("listne = \"x\"").unwrap_err();
+        assert!(error.message().contains("listne"), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Counters of one server, in OpenMetrics text. No label holds an id: series stay few, and no
+//! token or name of a customer's ends up in them.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// A REST answer by its status.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answered {
+    pub status: u16,
+}
+
+/// The server's counters.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub connections: Gauge,
+    pub frames_in: Counter,
+    pub frames_out: Counter,
+    pub messages: Counter,
+    pub events: Counter,
+    pub refused_origins: Counter,
+    pub answers: Family<Answered, Counter<u64, AtomicU64>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("snug");
+        let connections = Gauge::default();
+        registry.register("connections", "Live authenticated sockets", connections.clone());
+        let counter = |registry: &mut Registry, name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let frames_in = counter(&mut registry, "frames_in", "Frames from clients");
+        let frames_out = counter(&mut registry, "frames_out", "Frames pushed to clients");
+        let messages = counter(&mut registry, "messages", "Messages acknowledged");
+        let events = counter(&mut registry, "room_events", "Room events heard by this node");
+        let refused = counter(&mut registry, "refused_origins", "Requests of origins not listed");
+        let answers = Family::default();
+        registry.register("http_answers", "REST answers by status", answers.clone());
+        Self {
+            registry,
+            connections,
+            frames_in,
+            frames_out,
+            messages,
+            events,
+            refused_origins: refused,
+            answers,
+        }
+    }
+}
+
+impl Metrics {
+    /// All of them as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,400 @@
+//! One socket's life: reads frames, runs requests one after the other, writes what waits. The
+//! rules are the session machine's; this file only moves bytes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use snug_core::engine::Client;
+use snug_core::limits;
+use snug_proto::frame::{self, Request, RequestId};
+use snug_proto::value::WireTime;
+use snug_proto::{CloseCode, ErrorCode, Problem};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::codec::{Broken, Incoming, Socket};
+use super::hub::Connection;
+use super::requests::{self, Caller, Done};
+use super::session::{Action, Session};
+use crate::wiring::{Admitted, App};
+
+/// How long a socket that is being closed may take to write what waits.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What came with the upgrade.
+#[derive(Debug, Default)]
+pub(super) struct Upgrade {
+    pub(super) token: Option<String>,
+    pub(super) origin: Option<String>,
+}
+
+/// Work that waits for its turn; one connection's requests are answered in order.
+enum Job {
+    Authenticate { id: Option<RequestId>, token: String },
+    Run { id: RequestId, request: Box<Request> },
+}
+
+enum Outcome {
+    Authenticated { id: Option<RequestId>, result: Result<Box<Entered>, Box<Problem>> },
+    Ran(Done),
+}
+
+/// A caller that was let in.
+struct Entered {
+    caller: Caller,
+    connection: Arc<Connection>,
+}
+
+/// Runs a socket to its end.
+pub(super) async fn run<S>(app: Arc<App>, stream: S, upgrade: Upgrade, admitted: Admitted)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut life = Life::new(app, stream, upgrade, admitted);
+    let code = life.run().await;
+    if let Some(entered) = life.entered.take() {
+        life.app.hub.detach(&entered.connection);
+    }
+    if let Some(code) = code {
+        let _ = tokio::time::timeout(GOODBYE, life.socket.close(code)).await;
+    }
+}
+
+struct Life<S> {
+    app: Arc<App>,
+    socket: Socket<S>,
+    session: Session,
+    origin: Option<String>,
+    jobs: VecDeque<Job>,
+    entered: Option<Entered>,
+    /// A place among those without a token; given back when the token was right.
+    admitted: Option<Admitted>,
+}
+
+/// What woke the connection up.
+enum Woken {
+    Frame(Result<Incoming, Broken>),
+    Outcome(Outcome),
+    Outbox,
+    Tick,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
+    fn new(app: Arc<App>, stream: S, upgrade: Upgrade, admitted: Admitted) -> Self {
+        let mut session = Session::new(app.engine.now());
+        let mut jobs = VecDeque::new();
+        if let Some(token) = upgrade.token {
+            session.checking();
+            jobs.push_back(Job::Authenticate { id: None, token });
+        }
+        let socket = Socket::new(stream);
+        let (origin, admitted) = (upgrade.origin, Some(admitted));
+        Self { app, socket, session, origin, jobs, entered: None, admitted }
+    }
+
+    /// Until the end; with the code to say goodbye with, if the other side is still there.
+    async fn run(&mut self) -> Option<CloseCode> {
+        let mut running: Option<std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>> = None;
+        let stopping = self.app.tasks.stopping();
+        loop {
+            if running.is_none()
+                && let Some(job) = self.jobs.pop_front()
+            {
+                running = Some(self.start(job));
+            }
+            let connection = self.entered.as_ref().map(|entered| entered.connection.clone());
+            let wait = self.until_next_check();
+            let may_read = self.jobs.len() < limits::REQUESTS_IN_FLIGHT_MAX;
+            let woken = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Some(CloseCode::GoingAway),
+                outcome = finished(&mut running) => Woken::Outcome(outcome),
+                () = outbox_ready(connection.as_deref()) => Woken::Outbox,
+                frame = self.socket.next(), if may_read => Woken::Frame(frame),
+                () = tokio::time::sleep(wait) => Woken::Tick,
+            };
+            let step = match woken {
+                Woken::Outcome(outcome) => {
+                    running = None;
+                    self.on_outcome(outcome).await
+                }
+                Woken::Outbox => self.drain().await,
+                Woken::Frame(frame) => self.on_incoming(frame).await,
+                Woken::Tick => match self.session.on_tick(self.app.engine.now()) {
+                    Some(action) => self.act(action).await,
+                    None => Ok(()),
+                },
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    fn until_next_check(&self) -> Duration {
+        let millis = self.session.next_check().millis() - self.app.engine.now().millis();
+        // Not at once again when the clock stands, and not for ever when it jumps.
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0).clamp(10, 60_000))
+    }
+
+    async fn on_incoming(&mut self, frame: Result<Incoming, Broken>) -> Result<(), End> {
+        let now = self.app.engine.now();
+        match frame {
+            Ok(Incoming::Data(bytes)) => {
+                self.app.metrics.frames_in.inc();
+                let action = self.session.on_frame(&bytes, now);
+                self.act(action).await
+            }
+            Ok(Incoming::Alive) => {
+                self.session.heard(now);
+                // A pong to the client's ping waits in the codec.
+                self.write_bounded(Step::Flush).await
+            }
+            Ok(Incoming::Closed) | Err(Broken::Gone) => Err(None),
+            Err(Broken::TooLarge) => {
+                let most = limits::FRAME_BYTES_MAX;
+                let problem = Problem::new(ErrorCode::TooLarge, "the frame is too large")
+                    .at("", format!("at most {most} bytes"));
+                self.say(frame::event("error", &problem)).await?;
+                Err(Some(CloseCode::FrameTooLarge))
+            }
+            Err(Broken::Protocol) => Err(Some(CloseCode::ProtocolError)),
+        }
+    }
+
+    async fn act(&mut self, action: Action) -> Result<(), End> {
+        match action {
+            Action::Write(frame) => self.say(frame).await,
+            Action::Authenticate { id, token } => {
+                self.jobs.push_back(Job::Authenticate { id: Some(id), token });
+                Ok(())
+            }
+            Action::Run { id, request } => {
+                self.jobs.push_back(Job::Run { id, request: Box::new(request) });
+                Ok(())
+            }
+            Action::Ping => self.write_bounded(Step::Ping).await,
+            Action::Close { code, last_words } => {
+                if let Some(words) = last_words {
+                    self.say(words).await?;
+                }
+                Err(Some(code))
+            }
+        }
+    }
+
+    fn start(&self, job: Job) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let app = self.app.clone();
+        match job {
+            Job::Authenticate { id, token } => {
+                let origin = self.origin.clone();
+                Box::pin(async move {
+                    let result = enter(&app, token, origin.as_deref()).await;
+                    Outcome::Authenticated { id, result }
+                })
+            }
+            Job::Run { id, request } => {
+                let Some(entered) = &self.entered else {
+                    // The token is still being checked when this was queued: jobs run in order,
+                    // so an unauthenticated run means that the check failed and the end is near.
+                    let problem = Problem::new(ErrorCode::TokenMissing, "not authenticated");
+                    return Box::pin(async move {
+                        Outcome::Ran(Done::Answer(frame::refusal(&id, &problem)))
+                    });
+                };
+                let caller = entered.caller.clone();
+                let connection = entered.connection.clone();
+                Box::pin(async move {
+                    Outcome::Ran(requests::run(&app, &caller, &connection, id, *request).await)
+                })
+            }
+        }
+    }
+
+    async fn on_outcome(&mut self, outcome: Outcome) -> Result<(), End> {
+        match outcome {
+            Outcome::Authenticated { id, result: Ok(entered) } => {
+                self.session.authenticated(entered.caller.client.session.expires_at);
+                self.entered = Some(*entered);
+                self.admitted = None;
+                // `hello` stands first in the queue.
+                self.drain().await?;
+                match id {
+                    Some(id) => self.say(frame::answer(&id, &serde_json::json!({}))).await,
+                    None => Ok(()),
+                }
+            }
+            Outcome::Authenticated { id, result: Err(problem) } => {
+                if let Some(id) = id {
+                    self.say(frame::refusal(&id, &problem)).await?;
+                }
+                let action = self.session.refused(&problem);
+                self.act(action).await
+            }
+            Outcome::Ran(Done::Answer(frame)) => self.say(frame).await,
+            Outcome::Ran(Done::Refreshed { frame, caller }) => {
+                self.session.authenticated(caller.client.session.expires_at);
+                if let Some(entered) = &mut self.entered {
+                    entered.caller = *caller;
+                }
+                self.say(frame).await
+            }
+            Outcome::Ran(Done::Close { frame, code }) => {
+                self.say(frame).await?;
+                Err(Some(code))
+            }
+        }
+    }
+
+    async fn say(&mut self, frame: Vec<u8>) -> Result<(), End> {
+        self.write_bounded(Step::Say(Bytes::from(frame))).await
+    }
+
+    /// Writes everything that waits, many frames in one flush.
+    async fn drain(&mut self) -> Result<(), End> {
+        let Some(connection) = self.entered.as_ref().map(|entered| entered.connection.clone())
+        else {
+            return Ok(());
+        };
+        while let Some(frame) = connection.outbox.take() {
+            self.app.metrics.frames_out.inc();
+            self.write_bounded(Step::Feed(frame)).await?;
+        }
+        self.write_bounded(Step::Flush).await?;
+        match connection.outbox.ending() {
+            Some(ending) => {
+                if let Some(words) = ending.last_words {
+                    self.write_bounded(Step::Say(words)).await?;
+                }
+                Err(Some(ending.code))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A write that gives up when the connection was ended meanwhile (a slow reader, a revoke)
+    /// or when the socket takes nothing for the liveness bound.
+    async fn write_bounded(&mut self, step: Step) -> Result<(), End> {
+        let connection = self.entered.as_ref().map(|entered| entered.connection.clone());
+        let bound = Duration::from_millis(limits::LIVENESS_MS);
+        let write = async {
+            match step {
+                Step::Say(frame) => {
+                    self.socket.feed(frame).await?;
+                    self.socket.flush().await
+                }
+                Step::Feed(frame) => self.socket.feed(frame).await,
+                Step::Ping => {
+                    self.socket.ping().await?;
+                    self.socket.flush().await
+                }
+                Step::Flush => self.socket.flush().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            wrote = write => wrote.map_err(|_| None),
+            code = stuck_end(connection.as_deref()) => Err(Some(code)),
+            () = tokio::time::sleep(bound) => Err(Some(CloseCode::Liveness)),
+        }
+    }
+}
+
+/// Why a connection's loop ends: the code to say goodbye with, or nobody to say it to.
+type End = Option<CloseCode>;
+
+enum Step {
+    Say(Bytes),
+    Feed(Bytes),
+    Ping,
+    Flush,
+}
+
+async fn finished(
+    running: &mut Option<std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+) -> Outcome {
+    match running {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn outbox_ready(connection: Option<&Connection>) {
+    match connection {
+        Some(connection) => connection.outbox.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves only while a write is stuck and the connection is ended by somebody else.
+async fn stuck_end(connection: Option<&Connection>) -> CloseCode {
+    match connection {
+        Some(connection) => {
+            connection.outbox.ended().await;
+            connection.outbox.ending().map_or(CloseCode::GoingAway, |ending| ending.code)
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Checks the token and the origin, makes the connection known, and lets it hear its rooms.
+async fn enter(
+    app: &Arc<App>,
+    token: String,
+    origin: Option<&str>,
+) -> Result<Box<Entered>, Box<Problem>> {
+    let client = app.engine.authenticate(&token).await.map_err(problem)?;
+    if let Some(origin) = origin {
+        app.check_origin(&client.app, origin).map_err(problem)?;
+    }
+    let me = app.engine.me(&client).await.map_err(problem)?;
+    let epoch = app.engine.epoch().await.map_err(problem)?;
+    let hello = snug_proto::event::Hello {
+        protocol: 1,
+        server: env!("CARGO_PKG_VERSION").to_owned(),
+        session: client.session.as_ref().into(),
+        user: me.user.into(),
+        policy: client.app.policy.as_str().to_owned(),
+        epoch,
+        limits: snug_proto::event::HelloLimits {
+            frame_bytes: limits::FRAME_BYTES_MAX,
+            text_bytes: limits::TEXT_BYTES_MAX,
+            liveness_ms: limits::LIVENESS_MS,
+        },
+        reconnect: snug_proto::event::Reconnect {
+            min_ms: limits::RECONNECT_MIN_MS,
+            max_ms: limits::RECONNECT_MAX_MS,
+        },
+    };
+    let connection = app.hub.attach(&client.app.id, client.user(), client.session_id());
+    connection.outbox.push(Bytes::from(frame::event("hello", &hello)));
+    let entered = Entered { caller: Caller { client, token }, connection };
+    match listen(app, &entered).await {
+        Ok(()) => Ok(Box::new(entered)),
+        Err(refused) => {
+            app.hub.detach(&entered.connection);
+            Err(refused)
+        }
+    }
+}
+
+/// Known first, read afterwards: a membership that comes or a session that goes in between is
+/// heard of as an event, and one that went before is seen by the second look.
+async fn listen(app: &Arc<App>, entered: &Entered) -> Result<(), Box<Problem>> {
+    let client: &Client = &entered.caller.client;
+    for (room, head) in app.engine.joined_rooms(client).await.map_err(problem)? {
+        app.hub.join(&entered.connection, &room, &head);
+    }
+    app.engine.authenticate(&entered.caller.token).await.map_err(problem)?;
+    Ok(())
+}
+
+pub(super) fn problem(error: snug_core::error::Error) -> Box<Problem> {
+    Box::new(error.into())
+}
+
+/// The expiry of a caller's session as the wire writes it.
+pub(super) fn expiry(client: &Client) -> WireTime {
+    WireTime(client.session.expires_at)
+}

@@ -1,0 +1,389 @@
+//! Local fan-out: which connection of this node hears which room. Sharded by room; one encoding
+//! per event; nothing here waits for a socket.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
+use snug_core::engine::Engine;
+use snug_core::event::{Event, RoomEvent, UserEvent, UserEventBody};
+use snug_core::ids::{AppId, RoomId, SessionId, UserId};
+use snug_core::limits;
+use snug_core::model::{CloseReason, Head};
+use snug_core::ports::{Bus, BusSink, Topic};
+use snug_proto::CloseCode;
+use snug_proto::event;
+
+use super::outbox::Outbox;
+use super::room::{LocalRoom, Next};
+use crate::metrics::Metrics;
+use crate::tasks::Tasks;
+
+const SHARDS: usize = 64;
+
+/// One live socket of a session.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: u64,
+    pub(super) app: AppId,
+    pub(super) user: UserId,
+    session: Mutex<SessionId>,
+    pub(super) outbox: Outbox,
+    all_rooms: AtomicBool,
+    /// The session is being exchanged for a newer one of the same device.
+    rebinding: AtomicBool,
+    rooms: Mutex<Listening>,
+}
+
+#[derive(Debug, Default)]
+struct Listening {
+    joined: HashSet<RoomId>,
+    open: HashSet<RoomId>,
+}
+
+impl Connection {
+    pub(super) fn wants_all(&self) -> bool {
+        self.all_rooms.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_all(&self, on: bool) {
+        self.all_rooms.store(on, Ordering::Relaxed);
+    }
+
+    pub(super) fn forget(&self, room: &RoomId) {
+        let mut rooms = self.rooms.lock();
+        rooms.joined.remove(room);
+        rooms.open.remove(room);
+    }
+
+    /// While on, closing the old session does not close this connection.
+    pub(super) fn rebind(&self, on: bool) {
+        self.rebinding.store(on, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_session(&self, session: SessionId) {
+        *self.session.lock() = session;
+    }
+}
+
+/// What the hub stands on.
+#[derive(Debug)]
+pub struct HubParts {
+    pub tasks: Tasks,
+    pub metrics: Arc<Metrics>,
+}
+
+type Users = HashMap<(AppId, UserId), Vec<Arc<Connection>>>;
+type Rooms = HashMap<(AppId, RoomId), LocalRoom>;
+
+/// The node's connections and rooms.
+#[derive(Debug)]
+pub struct Hub {
+    rooms: Vec<Mutex<Rooms>>,
+    users: Mutex<Users>,
+    hasher: RandomState,
+    numbers: AtomicU64,
+    bus: OnceLock<Weak<dyn Bus>>,
+    engine: OnceLock<Weak<Engine>>,
+    me: Weak<Self>,
+    tasks: Tasks,
+    metrics: Arc<Metrics>,
+}
+
+impl Hub {
+    #[must_use]
+    pub fn new(parts: HubParts) -> Arc<Self> {
+        let HubParts { tasks, metrics } = parts;
+        Arc::new_cyclic(|me| Self {
+            rooms: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            users: Mutex::default(),
+            hasher: RandomState::new(),
+            numbers: AtomicU64::new(1),
+            bus: OnceLock::new(),
+            engine: OnceLock::new(),
+            me: me.clone(),
+            tasks,
+            metrics,
+        })
+    }
+
+    /// Closes the circle: the engine publishes to the bus, the bus delivers here, and the hub
+    /// asks the engine for member lists.
+    pub fn connect(&self, bus: &Arc<dyn Bus>, engine: &Arc<Engine>) {
+        self.bus.set(Arc::downgrade(bus)).expect("the hub is connected once");
+        self.engine.set(Arc::downgrade(engine)).expect("the hub is connected once");
+    }
+
+    /// Whether a session has a connection on this node.
+    #[must_use]
+    pub fn is_online(&self, app: &AppId, user: &UserId, session: &SessionId) -> bool {
+        let users = self.users.lock();
+        let connections = users.get(&(app.clone(), user.clone()));
+        connections.is_some_and(|all| all.iter().any(|one| *one.session.lock() == *session))
+    }
+
+    /// Ends every connection; the server drains.
+    pub fn drain(&self) {
+        for connections in self.users.lock().values() {
+            for connection in connections {
+                connection.outbox.end(CloseCode::GoingAway, None);
+            }
+        }
+    }
+
+    /// Makes a connection known: from here on it hears its user's own events.
+    pub(super) fn attach(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> Arc<Connection> {
+        let connection = Arc::new(Connection {
+            id: self.numbers.fetch_add(1, Ordering::Relaxed),
+            app: app.clone(),
+            user: user.clone(),
+            session: Mutex::new(session.clone()),
+            outbox: Outbox::default(),
+            all_rooms: AtomicBool::new(false),
+            rebinding: AtomicBool::new(false),
+            rooms: Mutex::default(),
+        });
+        let topic = Topic::User(app.clone(), user.clone());
+        let mut users = self.users.lock();
+        let all = users.entry((app.clone(), user.clone())).or_default();
+        if all.is_empty() {
+            self.with_bus(|bus| bus.subscribe(&topic));
+        }
+        let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == *session).collect();
+        if same.len() >= limits::CONNECTIONS_PER_SESSION_MAX {
+            same[0].outbox.end(CloseCode::SessionReplaced, None);
+        }
+        all.push(connection.clone());
+        self.metrics.connections.inc();
+        connection
+    }
+
+    /// Forgets a connection everywhere.
+    pub(super) fn detach(&self, connection: &Arc<Connection>) {
+        let rooms = std::mem::take(&mut *connection.rooms.lock());
+        for room in rooms.joined {
+            self.leave(connection, &room);
+        }
+        let key = (connection.app.clone(), connection.user.clone());
+        let mut users = self.users.lock();
+        if let Some(all) = users.get_mut(&key) {
+            all.retain(|one| one.id != connection.id);
+            if all.is_empty() {
+                users.remove(&key);
+                self.with_bus(|bus| bus.unsubscribe(&Topic::User(key.0, key.1)));
+            }
+        }
+        self.metrics.connections.dec();
+    }
+
+    /// Lets a connection hear a room; `head` is where its membership was read.
+    pub(super) fn join(&self, connection: &Arc<Connection>, room: &RoomId, head: &Head) {
+        let key = (connection.app.clone(), room.clone());
+        let mut rooms = self.shard(&key).lock();
+        let local = rooms.entry(key.clone()).or_insert_with(|| {
+            self.with_bus(|bus| bus.subscribe(&Topic::Room(key.0.clone(), key.1.clone())));
+            LocalRoom::default()
+        });
+        let ask_again = local.add(connection, head.rev, head.members_rev);
+        connection.rooms.lock().joined.insert(room.clone());
+        drop(rooms);
+        if ask_again {
+            self.reload(key);
+        }
+    }
+
+    /// Opens a room that the connection hears; `Ok(false)` when it does not hear it.
+    ///
+    /// # Errors
+    /// The bound of open rooms.
+    pub(super) fn open(&self, connection: &Arc<Connection>, room: &RoomId) -> Result<bool, ()> {
+        let key = (connection.app.clone(), room.clone());
+        let mut rooms = self.shard(&key).lock();
+        let Some(local) = rooms.get_mut(&key).filter(|local| local.has(connection.id)) else {
+            return Ok(false);
+        };
+        let mut listening = connection.rooms.lock();
+        let full = listening.open.len() >= limits::OPEN_ROOMS_MAX;
+        if full && !listening.open.contains(room) {
+            return Err(());
+        }
+        listening.open.insert(room.clone());
+        Ok(local.set_open(connection.id, true))
+    }
+
+    /// Closes a room: light heads from here on.
+    pub(super) fn close(&self, connection: &Arc<Connection>, room: &RoomId) {
+        let key = (connection.app.clone(), room.clone());
+        if let Some(local) = self.shard(&key).lock().get_mut(&key) {
+            local.set_open(connection.id, false);
+        }
+        connection.rooms.lock().open.remove(room);
+    }
+
+    fn leave(&self, connection: &Arc<Connection>, room: &RoomId) {
+        let key = (connection.app.clone(), room.clone());
+        let mut rooms = self.shard(&key).lock();
+        if let Some(local) = rooms.get_mut(&key) {
+            local.remove(connection.id);
+            self.drop_if_empty(&mut rooms, &key);
+        }
+    }
+
+    fn drop_if_empty(&self, rooms: &mut Rooms, key: &(AppId, RoomId)) {
+        if rooms.get(key).is_some_and(LocalRoom::is_empty) {
+            rooms.remove(key);
+            self.with_bus(|bus| bus.unsubscribe(&Topic::Room(key.0.clone(), key.1.clone())));
+        }
+    }
+
+    fn shard(&self, key: &(AppId, RoomId)) -> &Mutex<Rooms> {
+        let hash = self.hasher.hash_one(key);
+        &self.rooms[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+    }
+
+    fn with_bus(&self, act: impl FnOnce(&dyn Bus)) {
+        if let Some(bus) = self.bus.get().and_then(Weak::upgrade) {
+            act(bus.as_ref());
+        }
+    }
+
+    fn on_room(&self, event: RoomEvent) {
+        let key = (event.app.clone(), event.room.clone());
+        let event = Arc::new(event);
+        let mut rooms = self.shard(&key).lock();
+        let Some(local) = rooms.get_mut(&key) else { return };
+        self.metrics.events.inc();
+        let next = local.offer(&event);
+        self.drop_if_empty(&mut rooms, &key);
+        drop(rooms);
+        self.follow(key, &next);
+    }
+
+    fn follow(&self, key: (AppId, RoomId), next: &Next) {
+        if next.reload {
+            self.reload(key.clone());
+        }
+        if next.flush_later {
+            let me = self.me.clone();
+            self.tasks.spawn_until_stop(async move {
+                tokio::time::sleep(Duration::from_millis(limits::REORDER_MS)).await;
+                if let Some(hub) = me.upgrade() {
+                    hub.flush(key);
+                }
+            });
+        }
+    }
+
+    fn flush(&self, key: (AppId, RoomId)) {
+        let mut rooms = self.shard(&key).lock();
+        let Some(local) = rooms.get_mut(&key) else { return };
+        let next = local.flush();
+        self.drop_if_empty(&mut rooms, &key);
+        drop(rooms);
+        self.follow(key, &next);
+    }
+
+    /// Reads again who of the local users is a member, and goes on with what was held.
+    fn reload(&self, key: (AppId, RoomId)) {
+        let me = self.me.clone();
+        self.tasks.spawn_until_stop(async move {
+            loop {
+                let Some(hub) = me.upgrade() else { return };
+                let Some(engine) = hub.engine.get().and_then(Weak::upgrade) else { return };
+                let users = match hub.shard(&key).lock().get(&key) {
+                    Some(local) => local.users(),
+                    None => return,
+                };
+                match engine.listeners(&key.0, &key.1, &users).await {
+                    Ok((members, members_rev)) => {
+                        hub.on_reloaded(key, &members, members_rev);
+                        return;
+                    }
+                    // The store is away: nobody hears the room until it can be asked.
+                    Err(error) => tracing::warn!(%error, "members could not be reloaded"),
+                }
+                drop(hub);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+
+    fn on_reloaded(&self, key: (AppId, RoomId), members: &[UserId], members_rev: u64) {
+        let mut rooms = self.shard(&key).lock();
+        let Some(local) = rooms.get_mut(&key) else { return };
+        let left = snug_proto::event::RoomLeft {
+            room: key.1.to_string(),
+            rev: members_rev,
+            reason: "removed".to_owned(),
+        };
+        for connection in local.reloaded(members, members_rev) {
+            connection.forget(&key.1);
+            connection.outbox.push(Bytes::from(snug_proto::frame::event("room.left", &left)));
+        }
+        let next = local.flush();
+        self.drop_if_empty(&mut rooms, &key);
+        drop(rooms);
+        self.follow(key, &next);
+    }
+
+    fn connections_of(&self, app: &AppId, user: &UserId) -> Vec<Arc<Connection>> {
+        let users = self.users.lock();
+        users.get(&(app.clone(), user.clone())).cloned().unwrap_or_default()
+    }
+
+    fn on_user(&self, happened: &UserEvent) {
+        let connections = self.connections_of(&happened.app, &happened.user);
+        match &happened.body {
+            UserEventBody::Mine { room, count, mine } => {
+                let frame = Bytes::from(event::mine(room.as_str(), *count, mine));
+                for connection in &connections {
+                    connection.outbox.push(frame.clone());
+                }
+            }
+            UserEventBody::Joined { room, mine, members } => {
+                let frame = Bytes::from(event::joined(room, mine, members));
+                for connection in &connections {
+                    self.join(connection, &room.id, &room.head);
+                    connection.outbox.push(frame.clone());
+                }
+            }
+            UserEventBody::SessionsClosed { sessions, reason } => {
+                for connection in &connections {
+                    let closed = sessions.contains(&connection.session.lock());
+                    let moves = *reason == CloseReason::Replaced
+                        && connection.rebinding.load(Ordering::SeqCst);
+                    if closed && !moves {
+                        connection.outbox.end(code_of(*reason), None);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl BusSink for Hub {
+    fn deliver(&self, event: Arc<Event>) {
+        match Arc::unwrap_or_clone(event) {
+            Event::Room(event) => self.on_room(event),
+            Event::User(event) => self.on_user(&event),
+        }
+    }
+}
+
+fn code_of(reason: CloseReason) -> CloseCode {
+    match reason {
+        CloseReason::Closed => CloseCode::SessionClosed,
+        CloseReason::Revoked => CloseCode::SessionRevoked,
+        CloseReason::Replaced => CloseCode::SessionReplaced,
+        CloseReason::Deactivated => CloseCode::UserDeactivated,
+    }
+}

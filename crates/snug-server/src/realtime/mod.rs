@@ -1,0 +1,17 @@
+//! The socket door: codec seam, session state machine, connections, hub, beacon.
+
+mod beacon;
+mod codec;
+mod connection;
+mod hub;
+mod outbox;
+mod requests;
+mod room;
+mod session;
+mod upgrade;
+
+pub use beacon::BeaconBus;
+pub use hub::{Hub, HubParts};
+pub use outbox::Outbox;
+pub use session::{Action, Session};
+pub use upgrade::routes;

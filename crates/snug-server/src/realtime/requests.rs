@@ -1,0 +1,254 @@
+//! Socket ops onto engine calls: translation only.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use snug_core::engine::{
+    Actor, ChangeMembersRequest, Client, HistoryRequest, RoomListRequest, SendMessage,
+};
+use snug_core::error::{Error, Result};
+use snug_core::ids::RoomId;
+use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
+use snug_proto::frame::{self, Request, RequestId};
+use snug_proto::object::{Mine, Room, list};
+use snug_proto::rest::{
+    CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
+    UsersAnswer,
+};
+use snug_proto::value::ids;
+use snug_proto::{CloseCode, ErrorCode, Problem};
+
+use super::connection::expiry;
+use super::hub::Connection;
+use crate::wiring::App;
+
+/// Who asks, with the token that a refresh exchanges.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) client: Client,
+    pub(super) token: String,
+}
+
+/// What became of a request.
+pub(super) enum Done {
+    Answer(Vec<u8>),
+    Refreshed { frame: Vec<u8>, caller: Box<Caller> },
+    Close { frame: Vec<u8>, code: CloseCode },
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// Runs a request and writes its answer.
+pub(super) async fn run(
+    app: &Arc<App>,
+    caller: &Caller,
+    connection: &Arc<Connection>,
+    id: RequestId,
+    request: Request,
+) -> Done {
+    if let Some(ending) = connection.outbox.ending() {
+        // Ended by a logout or a revoke that was answered before this request's turn.
+        let problem = Problem::new(ErrorCode::SessionClosed, "the session was closed");
+        return Done::Close { frame: frame::refusal(&id, &problem), code: ending.code };
+    }
+    let done = match request {
+        Request::SessionRefresh(data) => refresh(app, caller, connection, &id, data.token).await,
+        Request::SessionClose(_) => app.engine.log_out(&caller.client).await.map(|()| {
+            Done::Close { frame: frame::answer(&id, &Nothing {}), code: CloseCode::SessionClosed }
+        }),
+        request => request_in_room(app, caller, connection, &id, request).await.map(Done::Answer),
+    };
+    done.unwrap_or_else(|error| Done::Answer(frame::refusal(&id, &Problem::from(error))))
+}
+
+async fn refresh(
+    app: &Arc<App>,
+    caller: &Caller,
+    connection: &Arc<Connection>,
+    id: &RequestId,
+    brought: Option<String>,
+) -> Result<Done> {
+    let (client, token, minted) = match brought {
+        Some(token) => {
+            connection.rebind(true);
+            let client = same_device(app, caller, &token).await;
+            if let Ok(client) = &client {
+                connection.set_session(client.session_id().clone());
+            }
+            connection.rebind(false);
+            (client?, token, None)
+        }
+        None => {
+            let issued = app.engine.refresh_session(&caller.client, &caller.token).await?;
+            let session = Arc::new(issued.session);
+            let client = Client { app: caller.client.app.clone(), session };
+            (client, issued.token.clone(), Some(issued.token))
+        }
+    };
+    let answer = RefreshAnswer {
+        token: minted,
+        session: client.session_id().to_string(),
+        expires_at: expiry(&client),
+    };
+    let frame = frame::answer(id, &answer);
+    Ok(Done::Refreshed { frame, caller: Box::new(Caller { client, token }) })
+}
+
+/// A newer token of the same app, user and device.
+async fn same_device(app: &Arc<App>, caller: &Caller, token: &str) -> Result<Client> {
+    let fresh = app.engine.authenticate(token).await?;
+    let old = &caller.client;
+    if fresh.app.id != old.app.id || fresh.user() != old.user() || fresh.device() != old.device() {
+        return Err(Error::invalid("data.token", "a token of the same user and device"));
+    }
+    Ok(fresh)
+}
+
+async fn request_in_room(
+    app: &Arc<App>,
+    caller: &Caller,
+    connection: &Arc<Connection>,
+    id: &RequestId,
+    request: Request,
+) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    let client = &caller.client;
+    let actor = Actor::Client(client.clone());
+    Ok(match request {
+        Request::MessageSend(data) => {
+            let (room, body) = data.into_body();
+            let sent = engine.send_message(&actor, &room, SendMessage::try_from(body)?).await?;
+            app.metrics.messages.inc();
+            let answer = SentAnswer { message: sent.message.into(), duplicate: sent.duplicate };
+            frame::answer(id, &answer)
+        }
+        Request::RoomOpen(data) => {
+            let opened = open(app, &actor, connection, &data.room.0, data.limit).await?;
+            frame::answer(id, &opened)
+        }
+        Request::RoomClose(data) => {
+            app.hub.close(connection, &data.room.0);
+            frame::answer(id, &Nothing {})
+        }
+        Request::Read(data) => {
+            let (mine, count) = engine.mark_read(client, &data.room.0, data.seq).await?;
+            frame::answer(id, &Mine::of(&mine, count))
+        }
+        Request::Typing(data) => {
+            engine.set_typing(&actor, &data.room.0, data.on).await?;
+            frame::answer(id, &Nothing {})
+        }
+        Request::RoomsList(data) => {
+            let include_left = data.include.iter().any(|what| what == "left");
+            let request = RoomListRequest { cursor: data.cursor, limit: data.limit, include_left };
+            frame::answer(id, &RoomsAnswer::from(engine.room_list(client, request).await?))
+        }
+        Request::History(data) => {
+            let (room, params) = data.into_params();
+            let page = engine.history(&actor, &room, &params.into()).await?;
+            frame::answer(id, &HistoryAnswer::of(&room, page))
+        }
+        Request::Sync(data) => {
+            let sync = engine.sync_user(client, &data.cursor).await?;
+            frame::answer(id, &UserSyncAnswer::from(sync))
+        }
+        Request::RoomSync(data) => {
+            let (rev, epoch) = (data.rev, &data.epoch);
+            let sync = engine.sync_room(&actor, &data.room.0, rev, epoch, data.limit).await?;
+            frame::answer(id, &RoomSyncAnswer::from(sync))
+        }
+        other => return rarely(app, client, &actor, connection, id, other).await,
+    })
+}
+
+async fn rarely(
+    app: &Arc<App>,
+    client: &Client,
+    actor: &Actor,
+    connection: &Arc<Connection>,
+    id: &RequestId,
+    request: Request,
+) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    Ok(match request {
+        Request::RoomsAll(data) => {
+            connection.set_all(data.on);
+            frame::answer(id, &Nothing {})
+        }
+        Request::RoomCreate(body) => {
+            let command = body.into_command(Some(client.user()))?;
+            let made = engine.create_room(actor, command).await?;
+            frame::answer(id, &CreatedRoomAnswer::from(made))
+        }
+        Request::RoomUpdate(data) => {
+            let (room, body) = data.into_body();
+            let view = engine.update_room(actor, &room, body.into()).await?;
+            frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::RoomLeave(data) => {
+            engine.leave_room(client, &data.room.0).await?;
+            frame::answer(id, &Nothing {})
+        }
+        Request::MembersList(data) => {
+            let after = data.cursor.map(|cursor| cursor.0);
+            let page = engine.members(actor, &data.room.0, after, data.limit).await?;
+            frame::answer(id, &MembersAnswer::from(page))
+        }
+        Request::MembersAdd(data) => {
+            let (room, body) = data.into_body();
+            let change = ChangeMembersRequest::try_from(body)?;
+            let view = engine.add_members(actor, &room, change).await?;
+            frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::MembersRemove(data) => {
+            let (room, body) = data.into_body();
+            let change = ChangeMembersRequest::try_from(body)?;
+            let view = engine.remove_members(actor, &room, change).await?;
+            frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::UsersGet(data) => {
+            let users = engine.users(client, ids(data.ids)).await?;
+            frame::answer(id, &UsersAnswer { users: list(users) })
+        }
+        Request::MeUpdate(body) => {
+            let user = engine.update_me(client, body.into()).await?;
+            frame::answer(id, &UserAnswer { user: user.into() })
+        }
+        // The rest is answered elsewhere; a ping is a request that does nothing.
+        _ => frame::answer(id, &Nothing {}),
+    })
+}
+
+/// Subscribes before it reads (contract line 7).
+async fn open(
+    app: &Arc<App>,
+    actor: &Actor,
+    connection: &Arc<Connection>,
+    room: &RoomId,
+    limit: Option<usize>,
+) -> Result<OpenAnswer> {
+    let full = |()| Error::too_large("data.room", "at most 100 open rooms; close one");
+    let heard = app.hub.open(connection, room).map_err(full)?;
+    if !heard {
+        // Joined a moment ago, or no member: ask before anything is heard.
+        let view = app.engine.room(actor, room).await?;
+        app.hub.join(connection, room, &view.room.head);
+        app.hub.open(connection, room).map_err(full)?;
+    }
+    let read = async {
+        let view = app.engine.room(actor, room).await?;
+        let page = HistoryRequest { before: None, after: None, limit };
+        let history = app.engine.history(actor, room, &page).await?;
+        Ok((view, history))
+    };
+    match read.await {
+        Ok((view, history)) => {
+            Ok(OpenAnswer { room: Room::from(view), history: HistoryAnswer::of(room, history) })
+        }
+        Err(error) => {
+            app.hub.close(connection, room);
+            Err(error)
+        }
+    }
+}

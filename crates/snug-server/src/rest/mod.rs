@@ -1,0 +1,110 @@
+//! The REST door: extractors prove the caller, handlers translate, `Problem` says what was wrong.
+//! A route and its documentation are registered by one call.
+
+mod client;
+mod client_rooms;
+mod cors;
+mod error;
+mod extract;
+mod server;
+mod server_rooms;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use snug_proto::{ErrorCode, Problem};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::metrics::Answered;
+use crate::wiring::App;
+
+pub use error::ApiError;
+pub(crate) use extract::Body;
+use extract::Security;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Snug", description = "The native REST API. Server routes take a server key, \
+        client routes a session token; errors are problem+json with a stable code."),
+    components(schemas(Problem)),
+    modifiers(&Security),
+    tags(
+        (name = "server", description = "For the customer's backend, by server key"),
+        (name = "client", description = "For pages and apps, by session token"),
+    )
+)]
+struct Document;
+
+fn server_routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().merge(server::routes()).merge(server_rooms::routes())
+}
+
+fn client_routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().merge(client::routes()).merge(client_rooms::routes())
+}
+
+/// The OpenAPI document of every route.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(server_routes())
+        .merge(client_routes())
+        .split_for_parts()
+        .1
+}
+
+/// The routes.
+pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    let (server, _) = server_routes().split_for_parts();
+    let (client, _) = client_routes().split_for_parts();
+    let cors = axum::middleware::from_fn_with_state(app.clone(), cors::cors);
+    server.merge(client.layer(cors))
+}
+
+/// Around every request: an id in the answer and in the log, no token in either.
+pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let id = snug_core::ids::ulid(u64::try_from(app.engine.now().millis()).unwrap_or(0), random());
+    let method = request.method().clone();
+    let mut answer = next.run(request).await;
+    let status = answer.status().as_u16();
+    app.metrics.answers.get_or_create(&Answered { status }).inc();
+    if status >= 500 {
+        // The path may hold a token (the socket's does); the id finds the caller's own log.
+        tracing::error!(request = id, %method, status, "request failed");
+    }
+    if answer.status() == http::StatusCode::METHOD_NOT_ALLOWED {
+        answer = wrong_method(&answer);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        answer.headers_mut().insert("x-request-id", value);
+    }
+    let headers = answer.headers_mut();
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
+}
+
+fn random() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    snug_core::ports::Entropy::fill(&crate::secrets::SystemEntropy, &mut bytes);
+    bytes
+}
+
+fn wrong_method(answer: &Response) -> Response {
+    let mut problem = Problem::new(ErrorCode::UnknownOperation, "not with this method");
+    problem.status = 405;
+    let mut refused = ApiError::from(problem).into_response();
+    if let Some(allowed) = answer.headers().get(http::header::ALLOW) {
+        refused.headers_mut().insert(http::header::ALLOW, allowed.clone());
+    }
+    refused
+}
+
+/// Every path that nobody serves.
+pub async fn unknown_route() -> ApiError {
+    Problem::new(ErrorCode::UnknownOperation, "no such path; the routes are listed in /docs").into()
+}

@@ -1,0 +1,151 @@
+//! Listening: the accept loop, one HTTP/1.1 connection per task, and a drain in the end.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use snug_core::limits;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::bus::InProcessBus;
+use crate::config::Config;
+use crate::tasks::Tasks;
+use crate::wiring::App;
+use crate::{docs, panel, realtime, rest};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    app: Arc<App>,
+    tasks: Tasks,
+}
+
+impl Server {
+    /// Opens the store, binds, and serves until [`Server::stop`].
+    ///
+    /// # Errors
+    /// A sentence that says what failed and, where it is one, which key to change.
+    pub async fn start(config: Config) -> Result<Self, String> {
+        Self::start_on(config, None).await
+    }
+
+    /// As `start`, on a bus shared with other servers of this process.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_on(config: Config, bus: Option<Arc<InProcessBus>>) -> Result<Self, String> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| format!("listen = {}: {error}", config.listen))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let tasks = Tasks::default();
+        let app = App::build(&config, bus, tasks.clone()).await?;
+        let router = router(&app);
+        tasks.spawn(accept(listener, router, tasks.clone()));
+        Ok(Self { address, app, tasks })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The engine and what stands around it, for commands that run beside the doors.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Stops accepting, tells every connection to go, waits for requests under way, closes the
+    /// store. Says whether everything ended in time.
+    pub async fn stop(self) -> bool {
+        self.app.hub.drain();
+        let clean = self.tasks.stop(Duration::from_millis(limits::DRAIN_MS)).await;
+        self.app.close().await;
+        clean
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PeerAddress(IpAddr);
+
+/// The address of the other side, for rate limits.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut http::request::Parts,
+        _: &S,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<PeerAddress>().map(|peer| peer.0)))
+    }
+}
+
+/// All doors.
+fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .merge(rest::routes(app))
+        .merge(realtime::routes())
+        .merge(panel::routes())
+        .merge(docs::routes())
+        .fallback(rest::unknown_route)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), rest::around))
+        .with_state(app.clone())
+}
+
+async fn accept(listener: TcpListener, router: Router, tasks: Tasks) {
+    let stopping = tasks.stopping();
+    loop {
+        let accepted = tokio::select! {
+            () = stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (router, stop) = (router.clone(), tasks.stopping());
+                tasks.spawn(async move { serve(stream, peer, router, stop).await });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: the ones that close make room.
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+    // Small frames must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let service = router.map_request(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(PeerAddress(peer.ip()));
+        request.map(Body::new)
+    });
+    let service = TowerToHyperService::new(service);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits::HEADERS_MS_MAX))
+        .max_buf_size(limits::HEADERS_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

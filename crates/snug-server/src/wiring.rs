@@ -1,0 +1,176 @@
+//! The wiring: the only file that names a concrete store or bus. Builds a server's parts from a
+//! configuration.
+
+use std::sync::Arc;
+
+use governor::{DefaultKeyedRateLimiter, Quota};
+use snug_core::engine::{Engine, EngineParts, allows_origin};
+use snug_core::error::{Error, Result};
+use snug_core::ids::SessionId;
+use snug_core::limits;
+use snug_core::model;
+use snug_core::ports::{Bus, Entropy, Store};
+use snug_postgres::{PostgresConfig, PostgresStore};
+use snug_sqlite::{SqliteConfig, SqliteStore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::bus::InProcessBus;
+use crate::config::{Config, StoreConfig};
+use crate::metrics::Metrics;
+use crate::panel::LoginGate;
+use crate::realtime::{BeaconBus, Hub, HubParts};
+use crate::secrets::{AeadVault, Hs256Tokens, MasterKey, SystemClock, SystemEntropy};
+use crate::tasks::Tasks;
+
+/// A place among the connections that have shown no token yet; given back when dropped.
+pub type Admitted = OwnedSemaphorePermit;
+
+/// What the doors stand on.
+pub struct App {
+    pub engine: Arc<Engine>,
+    pub hub: Arc<Hub>,
+    pub metrics: Arc<Metrics>,
+    pub tasks: Tasks,
+    pub logins: LoginGate,
+    pub https: bool,
+    /// Keeps the bus alive; the hub holds it weakly.
+    _bus: Arc<dyn Bus>,
+    store: Opened,
+    unauthenticated: Arc<Semaphore>,
+    sessions: DefaultKeyedRateLimiter<SessionId>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+/// The store in its own type, to be closed in the end.
+enum Opened {
+    Embedded(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
+}
+
+impl Opened {
+    fn port(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Embedded(store) => store.clone(),
+            Self::Postgres(store) => store.clone(),
+        }
+    }
+}
+
+impl App {
+    /// Opens the store and puts the parts together. A bus is given where several servers of one
+    /// process share one.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be opened and why.
+    pub async fn build(
+        config: &Config,
+        shared: Option<Arc<InProcessBus>>,
+        tasks: Tasks,
+    ) -> std::result::Result<Arc<Self>, String> {
+        std::fs::create_dir_all(&config.data)
+            .map_err(|error| format!("data = {}: {error}", config.data.display()))?;
+        let master_key = match &config.master_key {
+            Some(text) => MasterKey::parse(text).ok_or("master_key: expected 64 digits")?,
+            None => MasterKey::in_file(&config.data.join("master.key"))?,
+        };
+        let store = open(config).await?;
+        let metrics = Arc::new(Metrics::default());
+        let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
+        let node = shared.unwrap_or_else(InProcessBus::new).join(hub.clone(), &tasks);
+        let bus: Arc<dyn Bus> = BeaconBus::start(node, &tasks);
+        let engine = Arc::new(Engine::new(EngineParts {
+            store: store.port(),
+            bus: bus.clone(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            vault: Arc::new(AeadVault::new(&master_key)),
+            minted: Arc::new(Hs256Tokens),
+        }));
+        hub.connect(&bus, &engine);
+        Ok(Arc::new(Self {
+            engine,
+            hub,
+            metrics,
+            tasks,
+            logins: LoginGate::default(),
+            https: config.https,
+            _bus: bus,
+            store,
+            unauthenticated: Arc::new(Semaphore::new(limits::UNAUTHENTICATED_MAX)),
+            sessions: DefaultKeyedRateLimiter::keyed(quota()),
+        }))
+    }
+
+    /// Writes what is left and closes the store.
+    pub async fn close(&self) {
+        match &self.store {
+            Opened::Embedded(store) => store.close().await,
+            // Its connections end with the last handle; nothing waits in the process.
+            Opened::Postgres(_) => {}
+        }
+    }
+
+    /// A place for a connection without a token, if there is one.
+    pub fn admit(&self) -> Option<Admitted> {
+        self.unauthenticated.clone().try_acquire_owned().ok()
+    }
+
+    /// Refuses pages whose origin is not the app's, and says in the log what would allow it.
+    ///
+    /// # Errors
+    /// [`Error::OriginRefused`].
+    pub fn check_origin(&self, app: &model::App, origin: &str) -> Result<()> {
+        if allows_origin(app, origin) {
+            return Ok(());
+        }
+        self.metrics.refused_origins.inc();
+        let mend = format!("add {origin:?} to the origins of the app in the panel");
+        tracing::warn!(app = %app.id, origin, mend, "origin refused");
+        Err(Error::OriginRefused { origin: origin.to_owned() })
+    }
+
+    /// Counts a session's REST request.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn check_rate(&self, session: &SessionId) -> Result<()> {
+        if self.sessions.len() > 100_000 {
+            self.sessions.retain_recent();
+        }
+        if self.sessions.check_key(session).is_ok() {
+            return Ok(());
+        }
+        Err(Error::RateLimited {
+            retry_after_ms: 1_000 / u64::from(limits::REST_REQUESTS_PER_SECOND) + 1,
+        })
+    }
+}
+
+fn quota() -> Quota {
+    let nonzero =
+        |number: u32| std::num::NonZeroU32::new(number).unwrap_or(std::num::NonZeroU32::MIN);
+    Quota::per_second(nonzero(limits::REST_REQUESTS_PER_SECOND))
+        .allow_burst(nonzero(limits::REST_REQUESTS_BURST))
+}
+
+async fn open(config: &Config) -> std::result::Result<Opened, String> {
+    let mut epoch_seed = [0; 16];
+    SystemEntropy.fill(&mut epoch_seed);
+    match &config.store {
+        StoreConfig::Embedded => {
+            let path = config.data.join("snug.sqlite");
+            let config = SqliteConfig::file(path, epoch_seed);
+            SqliteStore::open(config).map(Opened::Embedded).map_err(|error| error.to_string())
+        }
+        StoreConfig::Postgres { url } => {
+            let config = PostgresConfig::new(url, epoch_seed);
+            let opened = PostgresStore::connect(config).await;
+            opened.map(Opened::Postgres).map_err(|error| error.to_string())
+        }
+    }
+}
