@@ -69,6 +69,29 @@ test('a server that does not answer is named with its address', async () => {
   assert.equal(await page.locator('#t').inputValue(), '', 'the token is taken out of the page');
 });
 
+test('the theme follows the system, and a page sets a token once for what is inside', async () => {
+  const page = await visit('plain', { colorScheme: 'dark' });
+  await page.getByText('The chat has no token').waitFor();
+  const found = await page.evaluate(async () => {
+    const look = (element: Element | null | undefined, name: string) =>
+      element ? getComputedStyle(element).getPropertyValue(name) : 'missing';
+    const chat = document.querySelector('snug-chat');
+    const dark = look(chat, '--snug-bg');
+    chat?.setAttribute('theme', 'light');
+    const light = look(chat, '--snug-bg');
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync('snug-launcher { --snug-own: rgb(1, 2, 3) }');
+    document.adoptedStyleSheets = [sheet];
+    const launcher = document.createElement('snug-launcher');
+    launcher.setAttribute('open', '');
+    document.body.append(launcher);
+    await launcher.updateComplete;
+    const inner = launcher.shadowRoot?.querySelector('snug-chat');
+    return { dark, light, own: look(inner, '--snug-own') };
+  });
+  assert.deepEqual(found, { dark: '#0f1217', light: '#ffffff', own: 'rgb(1, 2, 3)' });
+});
+
 test('a badge without a token stays out of the way', async () => {
   const page = await visit('late');
   await page.getByText('served').waitFor();

@@ -21,6 +21,9 @@ const frame = css`
     /* The pane may be wider than the 960 px that are read. */
     --edge: max(20px, calc(50% - 460px));
   }
+  :host(:not([nested])) .room {
+    padding-block-end: var(--keyboard, 0px);
+  }
   header {
     flex: none;
     display: flex;

@@ -13,6 +13,7 @@ import { SnugElement } from '../shared/base.js';
 import { connectionBar, gateStyles } from '../shared/gate.js';
 import { gateOf } from '../shared/gate-of.js';
 import { icon } from '../shared/icons.js';
+import { KeyboardInset } from '../shared/keyboard.js';
 import { stateCard, stateStyles } from '../shared/states.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
 import { happening, nameOf, typingText } from '../text/names.js';
@@ -70,6 +71,11 @@ export class SnugRoom extends SnugElement {
   private onScreen = false;
   private screenWatch: IntersectionObserver | undefined;
   private swipeFrom: { x: number; y: number } | undefined;
+
+  constructor() {
+    super();
+    new KeyboardInset(this, () => (this.nested ? null : this));
+  }
 
   override connectedCallback(): void {
     super.connectedCallback();

@@ -3,7 +3,11 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
 
 export class KeyboardInset implements ReactiveController {
-  constructor(private readonly host: ReactiveControllerHost & HTMLElement) {
+  /** `covered` answers what the keyboard may lie over; null leaves it to another element. */
+  constructor(
+    private readonly host: ReactiveControllerHost & HTMLElement,
+    private readonly covered: () => HTMLElement | null = () => host,
+  ) {
     host.addController(this);
   }
 
@@ -19,10 +23,11 @@ export class KeyboardInset implements ReactiveController {
 
   private readonly measure = (): void => {
     const view = window.visualViewport;
-    if (!view) return;
+    const element = this.covered();
+    if (!view || !element) return;
     const open = view.scale < 1.05 && window.innerHeight - view.height > 80;
     const edge = view.offsetTop + view.height;
-    const covered = open ? Math.max(0, this.host.getBoundingClientRect().bottom - edge) : 0;
+    const covered = open ? Math.max(0, element.getBoundingClientRect().bottom - edge) : 0;
     this.host.style.setProperty('--keyboard', `${Math.round(covered)}px`);
   };
 }

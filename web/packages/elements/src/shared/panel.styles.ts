@@ -38,6 +38,7 @@ export const panelStyles = css`
     display: flex;
     flex-direction: column;
     block-size: 100%;
+    padding-block-end: var(--keyboard, 0px);
   }
   .panel-close {
     position: absolute;

@@ -10,6 +10,7 @@ import type { SnugRoom, StartTarget } from '../room/room.js';
 import { gateStyles } from '../shared/gate.js';
 import { gateOf } from '../shared/gate-of.js';
 import { icon } from '../shared/icons.js';
+import { KeyboardInset } from '../shared/keyboard.js';
 import { SnugPanelElement } from '../shared/panel.js';
 import { panelStyles } from '../shared/panel.styles.js';
 import { stateCard, stateStyles } from '../shared/states.js';
@@ -63,6 +64,11 @@ export class SnugStart extends SnugPanelElement {
   declare private room: string | undefined;
 
   private target: StartTarget | undefined;
+
+  constructor() {
+    super();
+    new KeyboardInset(this, () => this.panel);
+  }
 
   protected override willUpdate(changed: PropertyValues): void {
     super.willUpdate(changed);
