@@ -81,14 +81,8 @@ impl LockedRoom {
     }
 
     pub(crate) fn add_member(&mut self, membership: Membership) {
-        let sender = Sender {
-            membership,
-            clear: false,
-            touched: false,
-        };
-        self.members
-            .entry(sender.membership.user.clone())
-            .or_insert(sender);
+        let sender = Sender { membership, clear: false, touched: false };
+        self.members.entry(sender.membership.user.clone()).or_insert(sender);
     }
 
     pub(crate) fn has_member(&self, user: &UserId) -> bool {
@@ -134,16 +128,8 @@ impl LockedRoom {
         let counts = new.kind != MessageKind::System && !new.silent;
         let message = self.number(new, counts, append.now);
         let (own_no, behind) = self.move_sender(new, counts, before, cursor, stamp);
-        self.add_key(KeyHit {
-            hash: new.hash,
-            message: message.clone(),
-        });
-        self.stored.push(Stored {
-            message: message.clone(),
-            hash: new.hash,
-            own_no,
-            behind,
-        });
+        self.add_key(KeyHit { hash: new.hash, message: message.clone() });
+        self.stored.push(Stored { message: message.clone(), hash: new.hash, own_no, behind });
         let mine = new.sender.as_ref().and_then(|user| self.members.get(user));
         AppendOutcome::Stored(Box::new(Appended {
             message,
@@ -242,7 +228,7 @@ impl Sender {
                 mine.read_count = cursor.count;
                 mine.read_own = mine.read_own.max(cursor.own);
             } else {
-                let passed = stored.iter().filter(|stored| stored.message.seq <= target);
+                let at = stored.iter().rfind(|stored| stored.message.seq <= target);
                 // Nothing of the sender's from before the batch is left behind the target.
                 let ahead = stored.iter().find(|stored| {
                     stored.message.seq > target
@@ -250,7 +236,7 @@ impl Sender {
                         && stored.counts()
                 });
                 mine.read_own = ahead.map_or(mine.own_count, |stored| stored.own_no - 1);
-                mine.read_count = passed.last().map_or(mine.read_count, |s| s.message.count);
+                mine.read_count = at.map_or(mine.read_count, |stored| stored.message.count);
                 mine.read_seq = target;
             }
         }

@@ -22,11 +22,8 @@ const INSERT: &str = "INSERT INTO apps
 const INSERT_KEY: &str = "INSERT INTO server_keys
     (app, id, sealed, hash, hint, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const ONE: &str = concat!("SELECT ", app_columns!(), " FROM apps a WHERE a.id = $1");
-const ALL: &str = concat!(
-    "SELECT ",
-    app_columns!(),
-    " FROM apps a ORDER BY a.created_at, a.id LIMIT $1"
-);
+const ALL: &str =
+    concat!("SELECT ", app_columns!(), " FROM apps a ORDER BY a.created_at, a.id LIMIT $1");
 const UPDATE: &str = concat!(
     "UPDATE apps a SET name = coalesce($2, a.name), policy = coalesce($3, a.policy),
        development = coalesce($4, a.development), origins = coalesce($5, a.origins),
@@ -136,14 +133,7 @@ impl PostgresStore {
         let row = client
             .query_opt(
                 &update,
-                &[
-                    &app.as_str(),
-                    &patch.name,
-                    &policy,
-                    &patch.development,
-                    &patch.origins,
-                    &now.0,
-                ],
+                &[&app.as_str(), &patch.name, &policy, &patch.development, &patch.origins, &now.0],
             )
             .await?;
         row.as_ref().map(app_of).transpose()
@@ -164,8 +154,7 @@ impl PostgresStore {
             return Ok(None);
         }
         let expire = tx.prepare_cached(EXPIRE).await?;
-        tx.execute(&expire, &[&key.app.as_str(), &others_end.0])
-            .await?;
+        tx.execute(&expire, &[&key.app.as_str(), &others_end.0]).await?;
         insert_key(&tx, key).await?;
         tx.commit().await?;
         Ok(Some(key.id.clone()))
@@ -176,10 +165,7 @@ impl PostgresStore {
         let count = client.prepare_cached(COUNT).await?;
         let row = client.query_one(&count, &[&app.as_str()]).await?;
         let mut cells = Cells::of(&row);
-        Ok(AppCounts {
-            users: cells.number()?,
-            rooms: cells.number()?,
-        })
+        Ok(AppCounts { users: cells.number()?, rooms: cells.number()? })
     }
 }
 

@@ -52,10 +52,7 @@ impl Gather {
         for _ in 0..waiters {
             workers.spawn(wait_for_held(queue.clone(), pool.clone()));
         }
-        Self {
-            queue,
-            _workers: workers,
-        }
+        Self { queue, _workers: workers }
     }
 
     pub(crate) async fn append(&self, append: Append) -> StoreResult<AppendOutcome> {
@@ -200,11 +197,7 @@ impl State {
             {
                 let jobs = app.drain(&room, left);
                 left -= jobs.len();
-                batch.push(Taken {
-                    app: id.clone(),
-                    room,
-                    jobs,
-                });
+                batch.push(Taken { app: id.clone(), room, jobs });
             }
             let taken = share - left;
             self.waiting -= taken;
@@ -237,11 +230,7 @@ impl State {
             if !app.held.is_empty() {
                 self.held_turn.push_back(id.clone());
             }
-            let taken = Taken {
-                app: id,
-                room,
-                jobs,
-            };
+            let taken = Taken { app: id, room, jobs };
             return (Some(taken), !self.held_turn.is_empty());
         }
         (None, false)

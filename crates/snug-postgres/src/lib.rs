@@ -52,20 +52,14 @@ pub struct PostgresConfig {
 impl PostgresConfig {
     #[must_use]
     pub fn new(url: &str, epoch_seed: [u8; 16]) -> Self {
-        Self {
-            url: url.to_owned(),
-            pool_size: POOL_SIZE_DEFAULT,
-            epoch_seed,
-        }
+        Self { url: url.to_owned(), pool_size: POOL_SIZE_DEFAULT, epoch_seed }
     }
 }
 
 impl std::fmt::Debug for PostgresConfig {
     /// The URL may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PostgresConfig")
-            .field("pool_size", &self.pool_size)
-            .finish_non_exhaustive()
+        f.debug_struct("PostgresConfig").field("pool_size", &self.pool_size).finish_non_exhaustive()
     }
 }
 
@@ -96,10 +90,7 @@ impl PostgresStore {
         let reads = pool::pool(&config.url, size - gatherers - waiters)?;
         schema::migrate(&reads, config.epoch_seed).await?;
         let writes = pool::pool(&config.url, gatherers + waiters)?;
-        Ok(Arc::new(Self {
-            reads,
-            gather: Gather::start(&writes, gatherers, waiters),
-        }))
+        Ok(Arc::new(Self { reads, gather: Gather::start(&writes, gatherers, waiters) }))
     }
 
     async fn position_once(&self) -> Result<Position, Fail> {
@@ -107,10 +98,7 @@ impl PostgresStore {
         let position = client.prepare_cached(POSITION).await?;
         let row = client.query_one(&position, &[]).await?;
         let mut cells = Cells::of(&row);
-        Ok(Position {
-            epoch: cells.next()?,
-            at: cells.time()?,
-        })
+        Ok(Position { epoch: cells.next()?, at: cells.time()? })
     }
 
     async fn is_writable(&self) -> Result<bool, Fail> {

@@ -14,9 +14,7 @@ use crate::PostgresStore;
 use crate::messages::append_within;
 use crate::pool::{Fail, Tx};
 use crate::rooms::{self, rev_of};
-use crate::rows::{
-    Cells, big, db_time, member_columns, membership_columns, room_columns, rows,
-};
+use crate::rows::{Cells, big, db_time, member_columns, membership_columns, room_columns, rows};
 use crate::users;
 
 /// A user on the way in.
@@ -107,33 +105,18 @@ pub(crate) async fn join(
         ],
     )
     .await?;
-    tx.execute(&forget, &[&app.as_str(), &room.id.as_str(), &users])
-        .await?;
+    tx.execute(&forget, &[&app.as_str(), &room.id.as_str(), &users]).await?;
     Ok(())
 }
 
 /// Ends memberships, and keeps for each what the room looked like.
-async fn leave(
-    tx: &Tx,
-    app: &AppId,
-    room: &Room,
-    leaving: &[&str],
-    now: Time,
-) -> Result<(), Fail> {
+async fn leave(tx: &Tx, app: &AppId, room: &Room, leaving: &[&str], now: Time) -> Result<(), Fail> {
     let leave = tx.prepare_cached(LEAVE).await?;
     let remember = tx.prepare_cached(REMEMBER_LEFT).await?;
     let (app, id) = (app.as_str(), room.id.as_str());
     tx.execute(
         &leave,
-        &[
-            &app,
-            &id,
-            &leaving,
-            &now.0,
-            &big(room.head.seq),
-            &rev_of(room),
-            &room.changed_at.0,
-        ],
+        &[&app, &id, &leaving, &now.0, &big(room.head.seq), &rev_of(room), &room.changed_at.0],
     )
     .await?;
     tx.execute(&remember, &[&app, &id, &leaving]).await?;
@@ -145,18 +128,8 @@ pub(crate) async fn end_all(tx: &Tx, app: &AppId, room: &Room, now: Time) -> Res
     let end = tx.prepare_cached(END_ALL).await?;
     let forget = tx.prepare_cached(FORGET_ALL_LEFT).await?;
     let (app, id) = (app.as_str(), room.id.as_str());
-    tx.execute(
-        &end,
-        &[
-            &app,
-            &id,
-            &now.0,
-            &big(room.head.seq),
-            &rev_of(room),
-            &room.changed_at.0,
-        ],
-    )
-    .await?;
+    tx.execute(&end, &[&app, &id, &now.0, &big(room.head.seq), &rev_of(room), &room.changed_at.0])
+        .await?;
     tx.execute(&forget, &[&app, &id]).await?;
     Ok(())
 }
@@ -169,9 +142,7 @@ pub(crate) async fn named(
     users: &[&str],
 ) -> Result<(Vec<Member>, Vec<Membership>), Fail> {
     let named = tx.prepare_cached(NAMED).await?;
-    let found = tx
-        .query(&named, &[&app.as_str(), &room.as_str(), &users])
-        .await?;
+    let found = tx.query(&named, &[&app.as_str(), &room.as_str(), &users]).await?;
     let (mut members, mut memberships) = (Vec::new(), Vec::new());
     for row in &found {
         let mut cells = Cells::of(row);
@@ -190,9 +161,7 @@ async fn affected<'a>(
 ) -> Result<Vec<&'a UserId>, Fail> {
     let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let states = tx.prepare_cached(STATES).await?;
-    let found = tx
-        .query(&states, &[&change.app.as_str(), &change.room.as_str(), &ids])
-        .await?;
+    let found = tx.query(&states, &[&change.app.as_str(), &change.room.as_str(), &ids]).await?;
     let mut active = BTreeSet::new();
     for row in &found {
         let mut cells = Cells::of(row);
@@ -202,9 +171,7 @@ async fn affected<'a>(
         }
     }
     let distinct: BTreeSet<&UserId> = users.iter().collect();
-    let affected = distinct
-        .into_iter()
-        .filter(|user| active.contains(*user) != adding);
+    let affected = distinct.into_iter().filter(|user| active.contains(*user) != adding);
     Ok(affected.collect())
 }
 
@@ -233,9 +200,7 @@ impl PostgresStore {
         let page = client.prepare_cached(PAGE).await?;
         let after = after.map_or("", UserId::as_str);
         let limit = rows(limit, 0);
-        let found = client
-            .query(&page, &[&app.as_str(), &room.as_str(), &after, &limit])
-            .await?;
+        let found = client.query(&page, &[&app.as_str(), &room.as_str(), &after, &limit]).await?;
         found.iter().map(|row| Cells::of(row).member()).collect()
     }
 
@@ -248,9 +213,7 @@ impl PostgresStore {
         let client = self.reads.get().await?;
         let among = client.prepare_cached(AMONG).await?;
         let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
-        let found = client
-            .query(&among, &[&app.as_str(), &room.as_str(), &ids])
-            .await?;
+        let found = client.query(&among, &[&app.as_str(), &room.as_str(), &ids]).await?;
         found.iter().map(|row| Cells::of(row).user_id()).collect()
     }
 }
@@ -284,20 +247,14 @@ async fn change_within(tx: &Tx, change: &ChangeMembers) -> Result<ChangeMembersO
     }
     let update = tx.prepare_cached(COUNT).await?;
     let by = if role.is_some() { count } else { -count };
-    let row = tx
-        .query_one(
-            &update,
-            &[&app.as_str(), &room.id.as_str(), &by, &role.is_none()],
-        )
-        .await?;
+    let row =
+        tx.query_one(&update, &[&app.as_str(), &room.id.as_str(), &by, &role.is_none()]).await?;
     let room = Cells::of(&row).room()?;
     let ids: Vec<&str> = affected.iter().map(|user| user.as_str()).collect();
     if let Some(role) = role {
         users::make_bare(tx, affected.iter().map(|user| (app, *user)), change.now).await?;
-        let joining: Vec<Joining<'_>> = affected
-            .iter()
-            .map(|user| (*user, role, MemberState::Active))
-            .collect();
+        let joining: Vec<Joining<'_>> =
+            affected.iter().map(|user| (*user, role, MemberState::Active)).collect();
         join(tx, app, &room, &joining, change.now).await?;
     } else {
         leave(tx, app, &room, &ids, change.now).await?;
@@ -312,21 +269,14 @@ async fn change_within(tx: &Tx, change: &ChangeMembers) -> Result<ChangeMembersO
     })))
 }
 
-async fn announce(
-    tx: &Tx,
-    change: &ChangeMembers,
-    room: &Room,
-) -> Result<Option<Appended>, Fail> {
+async fn announce(tx: &Tx, change: &ChangeMembers, room: &Room) -> Result<Option<Appended>, Fail> {
     let Some(message) = &change.announce else {
         return Ok(None);
     };
     let append = Append {
         app: change.app.clone(),
         room: change.room.clone(),
-        guard: Guard {
-            room_policy_rev: room.policy_rev,
-            member: None,
-        },
+        guard: Guard { room_policy_rev: room.policy_rev, member: None },
         message: message.clone(),
         now: change.now,
     };

@@ -19,9 +19,7 @@ use tokio_postgres::types::ToSql;
 use crate::PostgresStore;
 use crate::append::{Cursor, Loaded, LockedRoom, Stored};
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{
-    Cells, big, db_time, head_columns, membership_columns, message_columns, rows,
-};
+use crate::rows::{Cells, big, db_time, head_columns, membership_columns, message_columns, rows};
 
 /// What to do about a room that another transaction holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,9 +175,7 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
 }
 
 fn room_of<'a>(loaded: &'a mut Loaded, append: &Append) -> Option<&'a mut LockedRoom> {
-    loaded
-        .rooms
-        .get_mut(&(append.app.clone(), append.room.clone()))
+    loaded.rooms.get_mut(&(append.app.clone(), append.room.clone()))
 }
 
 /// WITH ORDINALITY counts from 1.
@@ -211,12 +207,7 @@ fn wanted<'a>(batch: &[&'a Append]) -> Vec<Wanted<'a>> {
         if let Some((user, _)) = &append.guard.member
             && sender != Some(user)
         {
-            wanted.push(Wanted {
-                place,
-                user,
-                up_to: 0,
-                is_sender: false,
-            });
+            wanted.push(Wanted { place, user, up_to: 0, is_sender: false });
         }
     }
     wanted
@@ -258,10 +249,7 @@ async fn insert_messages(tx: &Tx, insert: &Statement, loaded: &Loaded) -> Result
         .iter()
         .flat_map(|((app, _), room)| room.stored.iter().map(move |s| (app, s)))
         .collect();
-    fn column<'a, T>(
-        stored: &[(&'a AppId, &'a Stored)],
-        of: impl Fn(&'a Message) -> T,
-    ) -> Vec<T> {
+    fn column<'a, T>(stored: &[(&'a AppId, &'a Stored)], of: impl Fn(&'a Message) -> T) -> Vec<T> {
         stored.iter().map(|(_, s)| of(&s.message)).collect()
     }
     let apps: Vec<&str> = stored.iter().map(|(app, _)| app.as_str()).collect();
@@ -300,17 +288,13 @@ async fn update_heads(tx: &Tx, update: &Statement, loaded: &Loaded) -> Result<()
     let revs: Vec<i64> = heads().map(|head| big(head.rev)).collect();
     let counts: Vec<i64> = heads().map(|head| big(head.count)).collect();
     let times: Vec<i64> = heads().map(|head| head.activity_at.0).collect();
-    let senders: Vec<Option<&str>> = previews()
-        .map(|p| p.sender.as_ref().map(UserId::as_str))
-        .collect();
+    let senders: Vec<Option<&str>> =
+        previews().map(|p| p.sender.as_ref().map(UserId::as_str)).collect();
     let kinds: Vec<&str> = previews().map(|p| p.kind.as_str()).collect();
     let texts: Vec<Option<&str>> = previews().map(|p| p.text.as_deref()).collect();
     tx.execute(
         update,
-        &[
-            &apps, &rooms, &seqs, &revs, &counts, &times, &senders, &kinds, &texts,
-            &loaded.stamp.0,
-        ],
+        &[&apps, &rooms, &seqs, &revs, &counts, &times, &senders, &kinds, &texts, &loaded.stamp.0],
     )
     .await?;
     Ok(())
@@ -410,13 +394,10 @@ impl PostgresStore {
         let above = big(query.above.max(query.after.unwrap_or(0)));
         let below = query.before.map_or(i64::MAX, big);
         let limit = rows(query.limit, 0);
-        let found = client
-            .query(&page, &[&app.as_str(), &room.as_str(), &above, &below, &limit])
-            .await?;
-        let mut messages = found
-            .iter()
-            .map(|row| Cells::of(row).message())
-            .collect::<Result<Vec<_>, _>>()?;
+        let found =
+            client.query(&page, &[&app.as_str(), &room.as_str(), &above, &below, &limit]).await?;
+        let mut messages =
+            found.iter().map(|row| Cells::of(row).message()).collect::<Result<Vec<_>, _>>()?;
         if !ascending {
             messages.reverse();
         }
@@ -460,15 +441,10 @@ impl PostgresStore {
     ) -> Result<Option<KeyHit>, Fail> {
         let client = self.reads.get().await?;
         let by_key = client.prepare_cached(BY_KEY).await?;
-        let row = client
-            .query_opt(&by_key, &[&app.as_str(), &room.as_str(), &id.as_str()])
-            .await?;
+        let row = client.query_opt(&by_key, &[&app.as_str(), &room.as_str(), &id.as_str()]).await?;
         let Some(row) = row else { return Ok(None) };
         let mut cells = Cells::of(&row);
-        Ok(Some(KeyHit {
-            hash: cells.payload_hash()?,
-            message: cells.message()?,
-        }))
+        Ok(Some(KeyHit { hash: cells.payload_hash()?, message: cells.message()? }))
     }
 }
 

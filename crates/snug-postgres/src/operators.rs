@@ -14,11 +14,8 @@ const LOCK: &str = "SELECT value FROM meta WHERE key = 'epoch' FOR UPDATE";
 const INSERT_FIRST: &str = "INSERT INTO operators (id, email, password_hash, role, created_at)
     SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT FROM operators)";
 const COUNT: &str = "SELECT count(*) FROM operators";
-const BY_EMAIL: &str = concat!(
-    "SELECT ",
-    operator_columns!(),
-    " FROM operators o WHERE o.email = $1"
-);
+const BY_EMAIL: &str =
+    concat!("SELECT ", operator_columns!(), " FROM operators o WHERE o.email = $1");
 const OPEN: &str =
     "INSERT INTO operator_sessions (token_hash, operator, expires_at) VALUES ($1, $2, $3)";
 const BY_SESSION: &str = concat!(
@@ -28,8 +25,7 @@ const BY_SESSION: &str = concat!(
       WHERE s.token_hash = $1 AND s.expires_at > $2"
 );
 const CLOSE: &str = "DELETE FROM operator_sessions WHERE token_hash = $1";
-const ADD_AUDIT: &str =
-    "INSERT INTO audit (at, operator, app, action) VALUES ($1, $2, $3, $4)";
+const ADD_AUDIT: &str = "INSERT INTO audit (at, operator, app, action) VALUES ($1, $2, $3, $4)";
 const AUDIT: &str = "SELECT at, operator, app, action FROM audit
     ORDER BY at DESC, written_at DESC LIMIT $1";
 
@@ -52,11 +48,7 @@ impl PostgresStore {
             )
             .await?;
         tx.commit().await?;
-        Ok(if made == 1 {
-            CreateOperator::Created
-        } else {
-            CreateOperator::Closed
-        })
+        Ok(if made == 1 { CreateOperator::Created } else { CreateOperator::Closed })
     }
 
     async fn count_operators(&self) -> Result<u64, Fail> {
@@ -78,11 +70,7 @@ impl PostgresStore {
         client
             .execute(
                 &open,
-                &[
-                    &session.token.0.as_slice(),
-                    &session.operator.as_str(),
-                    &session.expires_at.0,
-                ],
+                &[&session.token.0.as_slice(), &session.operator.as_str(), &session.expires_at.0],
             )
             .await?;
         Ok(())
@@ -91,9 +79,7 @@ impl PostgresStore {
     async fn by_session(&self, token: TokenHash, now: Time) -> Result<Option<Operator>, Fail> {
         let client = self.reads.get().await?;
         let by_session = client.prepare_cached(BY_SESSION).await?;
-        let row = client
-            .query_opt(&by_session, &[&token.0.as_slice(), &now.0])
-            .await?;
+        let row = client.query_opt(&by_session, &[&token.0.as_slice(), &now.0]).await?;
         row.map(|row| Cells::of(&row).operator()).transpose()
     }
 
@@ -109,9 +95,7 @@ impl PostgresStore {
         let add = client.prepare_cached(ADD_AUDIT).await?;
         let operator = entry.operator.as_ref().map(OperatorId::as_str);
         let app = entry.app.as_ref().map(AppId::as_str);
-        client
-            .execute(&add, &[&entry.at.0, &operator, &app, &entry.action])
-            .await?;
+        client.execute(&add, &[&entry.at.0, &operator, &app, &entry.action]).await?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Connections: getting one in bounded time, a transaction that cannot leak, what a failure
 //! means, and the bounded retry of what the database asks to be retried. No table is named here.
 
+use std::error::Error;
 use std::future::Future;
 use std::ops::Deref;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use snug_core::limits;
 use snug_core::ports::StoreError;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{WasNull, WrongType};
 use tokio_postgres::{Config, NoTls};
 
 /// Opening a connection takes no longer; a database that does not answer is told at once.
@@ -80,20 +82,23 @@ impl Fail {
                     StoreError::Broken(format!("{}: {}", said.code().code(), said.message()))
                 }
                 Some(said) => StoreError::Unavailable(said.message().to_owned()),
-                None if error.is_closed() => StoreError::Unavailable("disconnected".to_owned()),
+                None if is_of_types(error) => StoreError::Broken(error.to_string()),
                 None => StoreError::Unavailable(error.to_string()),
             },
         }
     }
 }
 
+/// A value that is not of the statement's or the column's type.
+fn is_of_types(error: &tokio_postgres::Error) -> bool {
+    let source = error.source();
+    source.is_some_and(|source| source.is::<WrongType>() || source.is::<WasNull>())
+}
+
 /// Classes of SQLSTATE that say that a statement or a value is wrong, by the standard's table;
 /// everything else is the database's own state (down, full, read-only, cancelled).
 fn is_misuse(code: &SqlState) -> bool {
-    matches!(
-        &code.code()[..2],
-        "0A" | "21" | "22" | "23" | "42" | "44" | "XX"
-    )
+    matches!(&code.code()[..2], "0A" | "21" | "22" | "23" | "42" | "44" | "XX")
 }
 
 impl From<Fail> for StoreError {
@@ -104,9 +109,8 @@ impl From<Fail> for StoreError {
 
 /// Makes a pool. It opens nothing yet.
 pub(crate) fn pool(url: &str, size: usize) -> Result<Pool, Fail> {
-    let mut config: Config = url
-        .parse()
-        .map_err(|error| Fail::Broken(format!("the database's URL: {error}")))?;
+    let mut config: Config =
+        url.parse().map_err(|error| Fail::Broken(format!("the database's URL: {error}")))?;
     let options = format!("{} {}", config.get_options().unwrap_or_default(), options());
     config
         .options(options.trim())
@@ -116,9 +120,7 @@ pub(crate) fn pool(url: &str, size: usize) -> Result<Pool, Fail> {
         .keepalives_idle(Duration::from_secs(10))
         .keepalives_interval(Duration::from_secs(5))
         .keepalives_retries(2);
-    let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Fast,
-    };
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     // The one place where a TLS connector goes in; until then a URL may not demand one.
     if !matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer) {
         return Err(Fail::Broken("the database's URL: no TLS yet".to_owned()));
@@ -175,9 +177,7 @@ impl Tx {
 
     fn begin_as(object: Object, statement: &str) -> Self {
         drop(object.batch_execute(statement).now_or_never());
-        Self {
-            object: Some(object),
-        }
+        Self { object: Some(object) }
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), Fail> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{CustomJson, Head, Member, MemberState, Patch, Room, RoomPatch, Time};
+use snug_core::model::{CustomJson, Head, Member, MemberState, Room, RoomPatch, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
     Guard, NewRoom, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
@@ -15,7 +15,7 @@ use crate::members::{self, Joining};
 use crate::messages::append_within;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{
-    Cells, big, db_time, head_columns, membership_columns, room_columns, rows,
+    Cells, big, db_time, head_columns, membership_columns, room_columns, rows, set, set_json,
 };
 use crate::users;
 
@@ -42,16 +42,10 @@ const REVIVE: &str = concat!(
      WHERE r.app = $1 AND r.id = $2 RETURNING ",
     room_columns!()
 );
-const LOCK: &str = concat!(
-    "SELECT ",
-    room_columns!(),
-    " FROM rooms r WHERE r.app = $1 AND r.id = $2 FOR UPDATE"
-);
-const ONE: &str = concat!(
-    "SELECT ",
-    room_columns!(),
-    " FROM rooms r WHERE r.app = $1 AND r.id = $2"
-);
+const LOCK: &str =
+    concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.app = $1 AND r.id = $2 FOR UPDATE");
+const ONE: &str =
+    concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.app = $1 AND r.id = $2");
 const FACTS: &str = concat!(
     "SELECT ",
     room_columns!(),
@@ -115,20 +109,10 @@ pub(crate) async fn guard_holds(
         return Ok(true);
     };
     let policy = tx.prepare_cached(GUARD).await?;
-    let row = tx
-        .query_opt(&policy, &[&app.as_str(), &room.id.as_str(), &user.as_str()])
-        .await?;
+    let row = tx.query_opt(&policy, &[&app.as_str(), &room.id.as_str(), &user.as_str()]).await?;
     match row {
         Some(row) => Ok(Cells::of(&row).number()? == *seen),
         None => Ok(false),
-    }
-}
-
-fn set(patch: &Patch<String>) -> (bool, Option<&str>) {
-    match patch {
-        Patch::Keep => (false, None),
-        Patch::Clear => (true, None),
-        Patch::Set(new) => (true, Some(new)),
     }
 }
 
@@ -185,11 +169,8 @@ impl PostgresStore {
                 return Ok(CreateRoomOutcome::Exists(Box::new(there)));
             }
         };
-        let mut joining: Vec<Joining<'_>> = new
-            .members
-            .iter()
-            .map(|(user, role)| (user, *role, MemberState::Active))
-            .collect();
+        let mut joining: Vec<Joining<'_>> =
+            new.members.iter().map(|(user, role)| (user, *role, MemberState::Active)).collect();
         let outside = new.creator.as_ref().filter(|creator| {
             let is_member = new.members.iter().any(|(user, _)| user == *creator);
             !is_member
@@ -226,10 +207,7 @@ impl PostgresStore {
         let append = Append {
             app: new.app.clone(),
             room: new.id.clone(),
-            guard: Guard {
-                room_policy_rev: room.policy_rev,
-                member: None,
-            },
+            guard: Guard { room_policy_rev: room.policy_rev, member: None },
             message: message.clone(),
             now: new.now,
         };
@@ -237,9 +215,7 @@ impl PostgresStore {
             return Ok(None);
         };
         let one = tx.prepare_cached(ONE).await?;
-        let row = tx
-            .query_one(&one, &[&new.app.as_str(), &new.id.as_str()])
-            .await?;
+        let row = tx.query_one(&one, &[&new.app.as_str(), &new.id.as_str()]).await?;
         *room = Cells::of(&row).room()?;
         Ok(Some(*appended))
     }
@@ -253,15 +229,10 @@ impl PostgresStore {
         let client = self.reads.get().await?;
         let facts = client.prepare_cached(FACTS).await?;
         let user = user.map(UserId::as_str);
-        let row = client
-            .query_opt(&facts, &[&app.as_str(), &room.as_str(), &user])
-            .await?;
+        let row = client.query_opt(&facts, &[&app.as_str(), &room.as_str(), &user]).await?;
         let Some(row) = row else { return Ok(None) };
         let mut cells = Cells::of(&row);
-        Ok(Some(RoomFacts {
-            room: cells.room()?,
-            mine: cells.membership_or_none()?,
-        }))
+        Ok(Some(RoomFacts { room: cells.room()?, mine: cells.membership_or_none()? }))
     }
 
     async fn update_once(
@@ -284,11 +255,7 @@ impl PostgresStore {
         let (name_set, name) = set(&patch.name);
         let (avatar_set, avatar) = set(&patch.avatar);
         let (description_set, description) = set(&patch.description);
-        let (custom_set, custom) = match &patch.custom {
-            Patch::Keep => (false, None),
-            Patch::Clear => (true, None),
-            Patch::Set(new) => (true, Some(new.as_str())),
-        };
+        let (custom_set, custom) = set_json(&patch.custom);
         let update = tx.prepare_cached(UPDATE).await?;
         let row = tx
             .query_one(
@@ -313,12 +280,7 @@ impl PostgresStore {
         Ok(UpdateRoomOutcome::Updated(Box::new(room)))
     }
 
-    async fn delete_once(
-        &self,
-        app: &AppId,
-        id: &RoomId,
-        now: Time,
-    ) -> Result<Option<Head>, Fail> {
+    async fn delete_once(&self, app: &AppId, id: &RoomId, now: Time) -> Result<Option<Head>, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
         let room = lock(&tx, app, id).await?;
         if room.is_none_or(|room| room.deleted_at.is_some()) {
@@ -326,9 +288,7 @@ impl PostgresStore {
             return Ok(None);
         }
         let delete = tx.prepare_cached(DELETE).await?;
-        let row = tx
-            .query_one(&delete, &[&app.as_str(), &id.as_str(), &now.0])
-            .await?;
+        let row = tx.query_one(&delete, &[&app.as_str(), &id.as_str(), &now.0]).await?;
         let room = Cells::of(&row).room()?;
         members::end_all(&tx, app, &room, now).await?;
         tx.commit().await?;
@@ -339,9 +299,7 @@ impl PostgresStore {
         let client = self.reads.get().await?;
         let joined = client.prepare_cached(JOINED).await?;
         let limit = rows(limits::ROOMS_PER_USER_MAX, 0);
-        let found = client
-            .query(&joined, &[&app.as_str(), &user.as_str(), &limit])
-            .await?;
+        let found = client.query(&joined, &[&app.as_str(), &user.as_str(), &limit]).await?;
         let each = found.iter().map(|row| {
             let mut cells = Cells::of(row);
             Ok((cells.room_id()?, cells.head()?))

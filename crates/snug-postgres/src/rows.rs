@@ -4,7 +4,7 @@
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Head, Member, MemberState, Membership, Message,
-    MessageKind, Operator, OperatorRole, Preview, Role, Room, RoomKind, Session, Time, User,
+    MessageKind, Operator, OperatorRole, Patch, Preview, Role, Room, RoomKind, Session, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -21,9 +21,26 @@ macro_rules! db_time {
 macro_rules! head_columns {
     ($t:literal) => {
         concat!(
-            $t, ".seq, ", $t, ".rev, ", $t, ".members_rev, ", $t, ".counted, ", $t,
-            ".activity_at, ", $t, ".preview_seq, ", $t, ".preview_sender, ", $t,
-            ".preview_kind, ", $t, ".preview_text, ", $t, ".preview_at"
+            $t,
+            ".seq, ",
+            $t,
+            ".rev, ",
+            $t,
+            ".members_rev, ",
+            $t,
+            ".counted, ",
+            $t,
+            ".activity_at, ",
+            $t,
+            ".preview_seq, ",
+            $t,
+            ".preview_sender, ",
+            $t,
+            ".preview_kind, ",
+            $t,
+            ".preview_text, ",
+            $t,
+            ".preview_at"
         )
     };
 }
@@ -63,10 +80,7 @@ macro_rules! user_columns {
 /// A member as others see one: `m` joined with `u`.
 macro_rules! member_columns {
     () => {
-        concat!(
-            "m.role, m.state, m.joined_at, m.read_seq, m.rev, ",
-            crate::rows::user_columns!()
-        )
+        concat!("m.role, m.state, m.joined_at, m.read_seq, m.rev, ", crate::rows::user_columns!())
     };
 }
 macro_rules! message_columns {
@@ -115,10 +129,7 @@ impl<'a> Cells<'a> {
 
     fn number_or_none(&mut self) -> Read<Option<u64>> {
         let number = self.next::<Option<i64>>()?;
-        number
-            .map(u64::try_from)
-            .transpose()
-            .map_err(|_| broken("a number below zero"))
+        number.map(u64::try_from).transpose().map_err(|_| broken("a number below zero"))
     }
 
     pub(crate) fn time(&mut self) -> Read<Time> {
@@ -159,9 +170,7 @@ impl<'a> Cells<'a> {
 
     pub(crate) fn hash(&mut self) -> Read<[u8; 32]> {
         let bytes: &[u8] = self.next()?;
-        bytes
-            .try_into()
-            .map_err(|_| broken("a hash that is no SHA-256"))
+        bytes.try_into().map_err(|_| broken("a hash that is no SHA-256"))
     }
 
     pub(crate) fn head(&mut self) -> Read<Head> {
@@ -298,14 +307,7 @@ impl<'a> Cells<'a> {
         let state = self.word(MemberState::parse)?;
         let joined_at = self.time()?;
         let (read_seq, rev) = (self.number()?, self.number()?);
-        Ok(Member {
-            user: self.user()?,
-            role,
-            state,
-            joined_at,
-            read_seq,
-            rev,
-        })
+        Ok(Member { user: self.user()?, role, state, joined_at, read_seq, rev })
     }
 
     pub(crate) fn message(&mut self) -> Read<Message> {
@@ -374,4 +376,22 @@ pub(crate) fn big(number: u64) -> i64 {
 /// A page's length, plus `more` to see whether something follows.
 pub(crate) fn rows(limit: usize, more: usize) -> i64 {
     i64::try_from(limit.saturating_add(more)).unwrap_or(i64::MAX)
+}
+
+/// A patch as a statement takes it: whether the field is set at all, and to what.
+pub(crate) fn set(patch: &Patch<String>) -> (bool, Option<&str>) {
+    match patch {
+        Patch::Keep => (false, None),
+        Patch::Clear => (true, None),
+        Patch::Set(new) => (true, Some(new)),
+    }
+}
+
+/// The same for custom JSON.
+pub(crate) fn set_json(patch: &Patch<CustomJson>) -> (bool, Option<&str>) {
+    match patch {
+        Patch::Keep => (false, None),
+        Patch::Clear => (true, None),
+        Patch::Set(new) => (true, Some(new.as_str())),
+    }
 }

@@ -22,16 +22,11 @@ pub(crate) async fn migrate(pool: &Pool, epoch_seed: [u8; 16]) -> Result<(), Fai
         "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
     )
     .await?;
-    tx.query("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
-        .await?;
-    let encoding: String = tx
-        .query_one("SELECT current_setting('server_encoding')", &[])
-        .await?
-        .try_get(0)?;
+    tx.query("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    let encoding: String =
+        tx.query_one("SELECT current_setting('server_encoding')", &[]).await?.try_get(0)?;
     if encoding != "UTF8" {
-        return Err(Fail::Broken(format!(
-            "the database's encoding is {encoding}, expected UTF8"
-        )));
+        return Err(Fail::Broken(format!("the database's encoding is {encoding}, expected UTF8")));
     }
     tx.batch_execute(
         "CREATE TABLE IF NOT EXISTS schema_versions (
@@ -54,11 +49,7 @@ pub(crate) async fn migrate(pool: &Pool, epoch_seed: [u8; 16]) -> Result<(), Fai
         let version = i32::try_from(place + 1).unwrap_or(i32::MAX);
         tracing::info!(version, "migrating the database");
         tx.batch_execute(migration).await?;
-        tx.execute(
-            "INSERT INTO schema_versions (version) VALUES ($1)",
-            &[&version],
-        )
-        .await?;
+        tx.execute("INSERT INTO schema_versions (version) VALUES ($1)", &[&version]).await?;
     }
     let mut epoch = String::new();
     ids::base32(&epoch_seed, 26, &mut epoch);

@@ -98,27 +98,20 @@ pub(crate) async fn close_of_user(
     let close = tx.prepare_cached(CLOSE_USER).await?;
     let forget = tx.prepare_cached(FORGET_ALL_PUSH).await?;
     let (app, user) = (app.as_str(), user.as_str());
-    let closed = tx
-        .query(&close, &[&app, &user, &now.0, &reason.as_str()])
-        .await?;
+    let closed = tx.query(&close, &[&app, &user, &now.0, &reason.as_str()]).await?;
     tx.execute(&forget, &[&app, &user, &now.0]).await?;
     living_of(&closed, now)
 }
 
 async fn facts(tx: &Tx, app: &AppId, token: TokenHash) -> Result<Option<SessionFacts>, Fail> {
     let by_token = tx.prepare_cached(BY_TOKEN).await?;
-    let row = tx
-        .query_opt(&by_token, &[&app.as_str(), &token.0.as_slice()])
-        .await?;
+    let row = tx.query_opt(&by_token, &[&app.as_str(), &token.0.as_slice()]).await?;
     row.as_ref().map(facts_of).transpose()
 }
 
 fn facts_of(row: &Row) -> Result<SessionFacts, Fail> {
     let mut cells = Cells::of(row);
-    Ok(SessionFacts {
-        user_deactivated: cells.next()?,
-        session: cells.session()?,
-    })
+    Ok(SessionFacts { user_deactivated: cells.next()?, session: cells.session()? })
 }
 
 /// JWTs carry seconds: one minted in the very second of the revoke is refused.
@@ -147,9 +140,7 @@ impl PostgresStore {
         }
         let device = tx.prepare_cached(DEVICE).await?;
         let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
-        let row = tx
-            .query_one(&device, &[&app, &user, &name, &new.push_token, &new.now.0])
-            .await?;
+        let row = tx.query_one(&device, &[&app, &user, &name, &new.push_token, &new.now.0]).await?;
         let device_after = Cells::of(&row).time_or_none()?;
         if is_revoked(new.origin, user_after) || is_revoked(new.origin, device_after) {
             tx.rollback().await?;
@@ -157,9 +148,7 @@ impl PostgresStore {
         }
         let close = tx.prepare_cached(CLOSE_DEVICE).await?;
         let reason = CloseReason::Replaced.as_str();
-        let closed = tx
-            .query(&close, &[&app, &user, &name, &new.now.0, &reason])
-            .await?;
+        let closed = tx.query(&close, &[&app, &user, &name, &new.now.0, &reason]).await?;
         let insert = tx.prepare_cached(INSERT).await?;
         let made = tx
             .execute(
@@ -201,9 +190,7 @@ impl PostgresStore {
     async fn by_token(&self, app: &AppId, token: TokenHash) -> Result<Option<SessionFacts>, Fail> {
         let client = self.reads.get().await?;
         let by_token = client.prepare_cached(BY_TOKEN).await?;
-        let row = client
-            .query_opt(&by_token, &[&app.as_str(), &token.0.as_slice()])
-            .await?;
+        let row = client.query_opt(&by_token, &[&app.as_str(), &token.0.as_slice()]).await?;
         row.as_ref().map(facts_of).transpose()
     }
 
@@ -219,13 +206,7 @@ impl PostgresStore {
         let row = client
             .query_opt(
                 &refresh,
-                &[
-                    &app.as_str(),
-                    &old.0.as_slice(),
-                    &new.0.as_slice(),
-                    &expires_at.0,
-                    &now.0,
-                ],
+                &[&app.as_str(), &old.0.as_slice(), &new.0.as_slice(), &expires_at.0, &now.0],
             )
             .await?;
         match row {
@@ -249,17 +230,15 @@ impl PostgresStore {
                 let close = tx.prepare_cached(CLOSE_DEVICE).await?;
                 let refuse = tx.prepare_cached(REFUSE_DEVICE).await?;
                 let (app, user, device) = (app.as_str(), user.as_str(), device.as_str());
-                let closed = tx
-                    .query(&close, &[&app, &user, &device, &now.0, &reason.as_str()])
-                    .await?;
+                let closed =
+                    tx.query(&close, &[&app, &user, &device, &now.0, &reason.as_str()]).await?;
                 tx.execute(&refuse, &[&app, &user, &device, &now.0]).await?;
                 living_of(&closed, now)?
             }
             SessionSelector::User(user) => {
                 users::upsert(&tx, (app, user), &UserPatch::default(), None, now).await?;
                 let refuse = tx.prepare_cached(REFUSE_USER).await?;
-                tx.execute(&refuse, &[&app.as_str(), &user.as_str(), &now.0])
-                    .await?;
+                tx.execute(&refuse, &[&app.as_str(), &user.as_str(), &now.0]).await?;
                 close_of_user(&tx, app, user, reason, now).await?
             }
         };
@@ -275,9 +254,7 @@ impl PostgresStore {
     ) -> Result<Vec<Session>, Fail> {
         let client = self.reads.get().await?;
         let living = client.prepare_cached(LIVING).await?;
-        let found = client
-            .query(&living, &[&app.as_str(), &user.as_str(), &now.0])
-            .await?;
+        let found = client.query(&living, &[&app.as_str(), &user.as_str(), &now.0]).await?;
         found.iter().map(|row| Cells::of(row).session()).collect()
     }
 }
@@ -296,20 +273,14 @@ async fn close_one(
     let user = Cells::of(&row).user_id()?;
     users::upsert(tx, (app, &user), &UserPatch::default(), None, now).await?;
     let close = tx.prepare_cached(CLOSE_ONE).await?;
-    let closed = tx
-        .query(
-            &close,
-            &[&app.as_str(), &id.as_str(), &now.0, &reason.as_str()],
-        )
-        .await?;
+    let closed = tx.query(&close, &[&app.as_str(), &id.as_str(), &now.0, &reason.as_str()]).await?;
     let devices: Vec<String> = closed
         .iter()
         .map(|row| closed_of(row, now).map(|(one, _)| one.device.as_str().to_owned()))
         .collect::<Result<_, _>>()?;
     let closed = living_of(&closed, now)?;
     let forget = tx.prepare_cached(FORGET_PUSH).await?;
-    tx.execute(&forget, &[&app.as_str(), &user.as_str(), &devices, &now.0])
-        .await?;
+    tx.execute(&forget, &[&app.as_str(), &user.as_str(), &devices, &now.0]).await?;
     Ok(closed)
 }
 

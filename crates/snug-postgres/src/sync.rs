@@ -20,13 +20,7 @@ use crate::rows::{
 
 macro_rules! listed_columns {
     () => {
-        concat!(
-            room_columns!(),
-            ", ",
-            membership_columns!(),
-            ", ",
-            left_columns!()
-        )
+        concat!(room_columns!(), ", ", membership_columns!(), ", ", left_columns!())
     };
 }
 /// A user's rooms; who left finds the room as it was then.
@@ -65,7 +59,7 @@ const SHOWN: &str = concat!(
       CROSS JOIN LATERAL (SELECT x.* FROM members x
         WHERE x.app = $1 AND x.room = i.room
           AND (x.state = 'active' OR (i.direct AND x.state = 'left'))
-        ORDER BY x.user_id LIMIT (CASE WHEN i.direct THEN 2 ELSE $4 END)) m
+        ORDER BY x.user_id LIMIT (CASE WHEN i.direct THEN 2 ELSE $4::bigint END)) m
       JOIN users u ON u.app = m.app AND u.id = m.user_id
       ORDER BY i.n, m.user_id"
 );
@@ -137,11 +131,7 @@ fn listed(cells: &mut Cells<'_>) -> Result<ListedRoom, Fail> {
         room.head.members_rev = mine.rev;
         room.head.preview = None;
     }
-    Ok(ListedRoom {
-        room,
-        mine,
-        members: Vec::new(),
-    })
+    Ok(ListedRoom { room, mine, members: Vec::new() })
 }
 
 impl PostgresStore {
@@ -168,10 +158,8 @@ impl PostgresStore {
             )
             .await?;
         drop(client);
-        let mut rooms = found
-            .iter()
-            .map(|row| listed(&mut Cells::of(row)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut rooms =
+            found.iter().map(|row| listed(&mut Cells::of(row))).collect::<Result<Vec<_>, _>>()?;
         let shown = rooms.iter_mut().collect();
         self.show_members(app, shown, query.members_shown).await?;
         Ok(rooms)
@@ -195,14 +183,10 @@ impl PostgresStore {
         let client = self.reads.get().await?;
         let statement = client.prepare_cached(SHOWN).await?;
         let ids: Vec<&str> = rooms.iter().map(|listed| listed.room.id.as_str()).collect();
-        let directs: Vec<bool> = rooms
-            .iter()
-            .map(|listed| listed.room.kind == RoomKind::Direct)
-            .collect();
+        let directs: Vec<bool> =
+            rooms.iter().map(|listed| listed.room.kind == RoomKind::Direct).collect();
         let limit = rows(shown, 0);
-        let found = client
-            .query(&statement, &[&app.as_str(), &ids, &directs, &limit])
-            .await?;
+        let found = client.query(&statement, &[&app.as_str(), &ids, &directs, &limit]).await?;
         for row in &found {
             let mut cells = Cells::of(row);
             let place = cells.number()?.saturating_sub(1);
@@ -274,25 +258,18 @@ impl PostgresStore {
         let at = after.map(|(at, _)| at.0);
         let room = after.map(|(_, room)| room.as_str());
         let most = rows(query.limit, 1);
-        let (clock, found) = tokio::try_join!(
-            client.query_one(&clock, &[]),
-            async {
-                let wanted: [&(dyn ToSql + Sync); 6] =
-                    [&app_id, &user, &query.since.0, &at, &room, &most];
-                client.query(&changed, &wanted).await
-            },
-        )?;
+        let (clock, found) = tokio::try_join!(client.query_one(&clock, &[]), async {
+            let wanted: [&(dyn ToSql + Sync); 6] =
+                [&app_id, &user, &query.since.0, &at, &room, &most];
+            client.query(&changed, &wanted).await
+        },)?;
         drop(client);
         let mut rooms = read_all(&found, |cells| Ok((cells.time()?, listed(cells)?)))?;
         let more = rooms.len() > query.limit;
         rooms.truncate(query.limit);
         let shown = rooms.iter_mut().map(|(_, listed)| listed).collect();
         self.show_members(app, shown, query.members_shown).await?;
-        Ok(UserChanges {
-            rooms,
-            read_at: Cells::of(&clock).time()?,
-            more,
-        })
+        Ok(UserChanges { rooms, read_at: Cells::of(&clock).time()?, more })
     }
 }
 
@@ -309,14 +286,8 @@ fn cut(room: Room, messages: Vec<Message>, members: Vec<Member>, limit: usize) -
     let mut revs: Vec<u64> = messages.iter().map(|message| message.rev).collect();
     revs.extend(members.iter().map(|member| member.rev));
     revs.sort_unstable();
-    let mut changes = RoomChanges {
-        rev: room.head.rev,
-        room,
-        messages,
-        members,
-        reads: Vec::new(),
-        more: false,
-    };
+    let mut changes =
+        RoomChanges { rev: room.head.rev, room, messages, members, reads: Vec::new(), more: false };
     if let Some(first_out) = revs.get(limit) {
         changes.messages.retain(|message| message.rev < *first_out);
         changes.members.retain(|member| member.rev < *first_out);

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, UserId};
-use snug_core::model::{CloseReason, CustomJson, Patch, Time, User, UserPatch};
+use snug_core::model::{CloseReason, CustomJson, Time, User, UserPatch};
 use snug_core::ports::{ClosedSession, StoreResult, UserStore};
 
 use crate::PostgresStore;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{Cells, db_time, user_columns};
+use crate::rows::{Cells, db_time, set, set_json, user_columns};
 use crate::sessions;
 
 const BARE: &str = "INSERT INTO users (app, id, created_at, changed_at)
@@ -30,16 +30,10 @@ const UPSERT: &str = concat!(
      RETURNING u.tokens_after, ",
     user_columns!()
 );
-const ONE: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users u WHERE u.app = $1 AND u.id = $2"
-);
-const MANY: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users u WHERE u.app = $1 AND u.id = ANY($2)"
-);
+const ONE: &str =
+    concat!("SELECT ", user_columns!(), " FROM users u WHERE u.app = $1 AND u.id = $2");
+const MANY: &str =
+    concat!("SELECT ", user_columns!(), " FROM users u WHERE u.app = $1 AND u.id = ANY($2)");
 const DEACTIVATE: &str = concat!(
     "UPDATE users u SET deactivated_at = coalesce(u.deactivated_at, $3),
        tokens_after = greatest(u.tokens_after, $3), changed_at = $3
@@ -66,20 +60,11 @@ pub(crate) async fn make_bare<'a>(
     users: impl Iterator<Item = (&'a AppId, &'a UserId)>,
     now: Time,
 ) -> Result<(), Fail> {
-    let (apps, ids): (Vec<&str>, Vec<&str>) = users
-        .map(|(app, user)| (app.as_str(), user.as_str()))
-        .unzip();
+    let (apps, ids): (Vec<&str>, Vec<&str>) =
+        users.map(|(app, user)| (app.as_str(), user.as_str())).unzip();
     let bare = tx.prepare_cached(BARE).await?;
     tx.execute(&bare, &[&apps, &ids, &now.0]).await?;
     Ok(())
-}
-
-fn set<'a>(patch: &'a Patch<String>) -> (bool, Option<&'a str>) {
-    match patch {
-        Patch::Keep => (false, None),
-        Patch::Clear => (true, None),
-        Patch::Set(new) => (true, Some(new)),
-    }
 }
 
 /// Makes or changes the user and locks the row; with the time up to which JWTs are refused.
@@ -93,11 +78,7 @@ pub(crate) async fn upsert(
     let (name_set, name) = set(&patch.name);
     let (avatar_set, avatar) = set(&patch.avatar);
     let (locale_set, locale) = set(&patch.locale);
-    let (custom_set, custom) = match &patch.custom {
-        Patch::Keep => (false, None),
-        Patch::Clear => (true, None),
-        Patch::Set(new) => (true, Some(new.as_str())),
-    };
+    let (custom_set, custom) = set_json(&patch.custom);
     let session_set = session_custom.is_some();
     let session_custom = session_custom.map(CustomJson::as_str);
     let upsert = tx.prepare_cached(UPSERT).await?;
@@ -148,9 +129,7 @@ impl PostgresStore {
     async fn user_once(&self, app: &AppId, user: &UserId) -> Result<Option<User>, Fail> {
         let client = self.reads.get().await?;
         let one = client.prepare_cached(ONE).await?;
-        let row = client
-            .query_opt(&one, &[&app.as_str(), &user.as_str()])
-            .await?;
+        let row = client.query_opt(&one, &[&app.as_str(), &user.as_str()]).await?;
         row.map(|row| Cells::of(&row).user()).transpose()
     }
 
@@ -172,16 +151,13 @@ impl PostgresStore {
         let tx = Tx::begin(self.reads.get().await?);
         let deactivate = tx.prepare_cached(DEACTIVATE).await?;
         let key = (app.as_str(), user.as_str());
-        let row = tx
-            .query_opt(&deactivate, &[&key.0, &key.1, &now.0])
-            .await?;
+        let row = tx.query_opt(&deactivate, &[&key.0, &key.1, &now.0]).await?;
         let Some(row) = row else {
             tx.rollback().await?;
             return Ok(None);
         };
         let done = Cells::of(&row).user()?;
-        let closed =
-            sessions::close_of_user(&tx, app, user, CloseReason::Deactivated, now).await?;
+        let closed = sessions::close_of_user(&tx, app, user, CloseReason::Deactivated, now).await?;
         let lock = tx.prepare_cached(LOCK_MEMBERSHIPS).await?;
         tx.query(&lock, &[&key.0, &key.1]).await?;
         let move_policy = tx.prepare_cached(MOVE_POLICY).await?;
@@ -198,9 +174,7 @@ impl PostgresStore {
     ) -> Result<Option<User>, Fail> {
         let client = self.reads.get().await?;
         let reactivate = client.prepare_cached(REACTIVATE).await?;
-        let row = client
-            .query_opt(&reactivate, &[&app.as_str(), &user.as_str(), &now.0])
-            .await?;
+        let row = client.query_opt(&reactivate, &[&app.as_str(), &user.as_str(), &now.0]).await?;
         row.map(|row| Cells::of(&row).user()).transpose()
     }
 }

@@ -7,14 +7,14 @@ use snug_core::ports::Store;
 use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_testkit::PgServer;
 
+async fn open(url: &str) -> Arc<dyn Store> {
+    let config = PostgresConfig { pool_size: 8, ..PostgresConfig::new(url, [7; 16]) };
+    PostgresStore::connect(config).await.expect("connect")
+}
+
 /// A store on an empty database of its own.
 async fn empty_store() -> Arc<dyn Store> {
-    let url = PgServer::shared().create_database();
-    let config = PostgresConfig {
-        pool_size: 8,
-        ..PostgresConfig::new(&url, [7; 16])
-    };
-    PostgresStore::connect(config).await.expect("connect")
+    open(&PgServer::shared().create_database()).await
 }
 
 async fn run(section: &str) {
@@ -75,6 +75,14 @@ async fn catch_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn races() {
     run("races").await;
+}
+
+/// The same on three nodes, each with its own connections and workers.
+#[tokio::test(flavor = "multi_thread")]
+async fn races_between_nodes() {
+    let url = PgServer::shared().create_database();
+    let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
+    conformance::run_on_nodes(conformance::section("races"), async || nodes.clone()).await;
 }
 
 /// These speak of the whole install: an empty one each.
