@@ -293,3 +293,135 @@ impl Loaded {
         Some(outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snug_core::model::{MemberState, Role};
+
+    const NOBODY_HEARD: Head =
+        Head { seq: 0, rev: 1, members_rev: 0, count: 0, activity_at: Time(0), preview: None };
+
+    fn user(n: u64) -> UserId {
+        UserId::new(&format!("u{n}")).unwrap()
+    }
+
+    fn member(n: u64) -> Membership {
+        Membership {
+            user: user(n),
+            role: Role::Member,
+            state: MemberState::Active,
+            joined_at: Time(0),
+            left_at: None,
+            left_seq: None,
+            rev: 1,
+            policy_rev: 1,
+            visible_after_seq: 0,
+            read_seq: 0,
+            read_count: 0,
+            read_rev: 1,
+            own_count: 0,
+            read_own: 0,
+            changed_at: Time(0),
+        }
+    }
+
+    fn dice(state: &mut u64, sides: u64) -> u64 {
+        *state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) % sides
+    }
+
+    fn append(n: u64, state: &mut u64, seq: u64) -> Append {
+        let read_up_to = match dice(state, 4) {
+            0 => None,
+            1 => Some(u64::MAX),
+            _ => Some(dice(state, seq + 4)),
+        };
+        Append {
+            app: AppId::from_stored("app"),
+            room: RoomId::from_stored("room"),
+            guard: Guard { room_policy_rev: 1, member: None },
+            message: NewMessage {
+                id: MessageId::new(&format!("m{n}")).unwrap(),
+                sender: (dice(state, 8) > 0).then(|| user(dice(state, 3))),
+                kind: MessageKind::Text,
+                text: None,
+                custom: None,
+                silent: dice(state, 5) == 0,
+                hash: PayloadHash([0; 32]),
+                read_up_to,
+            },
+            now: Time(0),
+        }
+    }
+
+    /// What the statement in `messages` reads, from what is stored.
+    fn cursor(stored: &[Stored], mine: &Membership, up_to: u64) -> Cursor {
+        let end = stored.last().map_or(0, |last| last.message.seq);
+        let seq = mine.read_seq.max(up_to.min(end));
+        let upto = |s: &&Stored| s.message.seq <= seq;
+        let own = |s: &&Stored| s.message.sender.as_ref() == Some(&mine.user);
+        let passed = |s: &&Stored| upto(s) && own(s) && s.behind && s.message.seq > mine.read_seq;
+        Cursor {
+            seq,
+            count: stored.iter().rfind(upto).map_or(0, |s| s.message.count),
+            own: stored.iter().rfind(passed).map_or(0, |s| s.own_no),
+            clear: stored.iter().all(|s| upto(&s) || own(&s)),
+        }
+    }
+
+    /// The promise of the port, counted over the whole room.
+    fn check(stored: &[Stored], before: u64, append: &Append, mine: &Membership) {
+        let end = stored.last().map_or(0, |last| last.message.seq);
+        let own = |s: &&Stored| s.message.sender.as_ref() == Some(&mine.user);
+        let mut at = before.max(append.message.read_up_to.unwrap_or(0).min(end - 1));
+        if stored.iter().all(|s| s.message.seq <= at || own(&s)) {
+            at = end;
+        }
+        let read = |s: &&Stored| s.message.seq <= at;
+        let counting = || stored.iter().filter(|s| s.counts());
+        assert_eq!(mine.read_seq, at);
+        assert_eq!(mine.read_count, counting().filter(read).count() as u64);
+        assert_eq!(mine.own_count, counting().filter(own).count() as u64);
+        let read_own = counting().filter(own).filter(read).count() as u64;
+        assert_eq!(mine.read_own, read_own);
+    }
+
+    /// However appends fall into batches, cursors and counts are those of the whole history.
+    #[test]
+    fn batches_count_like_the_history() {
+        for seed in 0..200 {
+            let mut state = seed;
+            let mut stored: Vec<Stored> = Vec::new();
+            let mut members: Vec<Membership> = (0..3).map(member).collect();
+            let (mut head, mut n) = (NOBODY_HEARD, 0);
+            for _ in 0..12 {
+                let mut room =
+                    LockedRoom::new(RoomId::from_stored("room"), true, 1, head, Time(n as i64));
+                members.iter().for_each(|m| room.add_member(m.clone()));
+                let (start, base) = (members.clone(), stored.len());
+                for _ in 0..=dice(&mut state, 6) {
+                    n += 1;
+                    let append = append(n, &mut state, room.head.seq);
+                    let sender = append.message.sender.clone();
+                    let mine = start.iter().find(|m| Some(&m.user) == sender.as_ref());
+                    let up_to = append.message.read_up_to.unwrap_or(0);
+                    let facts = mine.map(|mine| cursor(&stored[..base], mine, up_to));
+                    let AppendOutcome::Stored(done) = room.append(&append, facts, Time(9)) else {
+                        panic!("stored");
+                    };
+                    assert_eq!(done.message.seq, n);
+                    let last = room.stored.last().unwrap();
+                    stored.push(Stored { message: last.message.clone(), ..*last });
+                    if let Some(mine) = done.mine {
+                        let place = members.iter().position(|m| m.user == mine.user).unwrap();
+                        check(&stored, members[place].read_seq, &append, &mine);
+                        members[place] = mine;
+                    }
+                }
+                head = room.head;
+            }
+        }
+    }
+}

@@ -8,9 +8,11 @@
 //! in `append`, its statements are in `messages`.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use snug_core::ids::{AppId, RoomId};
 use snug_core::limits;
@@ -298,7 +300,7 @@ async fn gather(queue: Arc<Queue>, pool: Pool) {
             rooms.push((taken.app, taken.room));
             jobs.extend(taken.jobs);
         }
-        let unwritten = write(&pool, jobs, Held::Skip).await;
+        let unwritten = guarded(write(&pool, jobs, Held::Skip)).await;
         let mut by_room: HashMap<(AppId, RoomId), Vec<Job>> = HashMap::new();
         for job in unwritten {
             let key = (job.append.app.clone(), job.append.room.clone());
@@ -315,11 +317,23 @@ async fn gather(queue: Arc<Queue>, pool: Pool) {
 async fn wait_for_held(queue: Arc<Queue>, pool: Pool) {
     loop {
         let taken = queue.take_held().await;
-        for job in write(&pool, taken.jobs, Held::Wait).await {
+        for job in guarded(write(&pool, taken.jobs, Held::Wait)).await {
             // One of them is to blame for the failure of all: each on its own.
-            write(&pool, vec![job], Held::Wait).await;
+            guarded(write(&pool, vec![job], Held::Wait)).await;
         }
         queue.finish_held(&taken.app, &taken.room);
+    }
+}
+
+/// A bug that panics costs its batch, whose callers are told `Unavailable`; the worker goes on,
+/// and gives the rooms back.
+async fn guarded(work: impl Future<Output = Vec<Job>>) -> Vec<Job> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(unwritten) => unwritten,
+        Err(_) => {
+            tracing::error!("an append worker panicked");
+            Vec::new()
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use snug_core::ports::{
     Append, AppendOutcome, HistoryQuery, KeyHit, MessageStore, StoreError, StoreResult,
 };
 
-use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
 
 use crate::PostgresStore;
 use crate::append::{Cursor, Loaded, LockedRoom, Stored};
@@ -145,16 +145,31 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
         let locked = LockedRoom::new(room.clone(), living, policy_rev, head, last_time);
         loaded.rooms.insert((app.clone(), room.clone()), locked);
     }
-    for row in &key_rows {
+    add_keys(&mut loaded, batch, &key_rows)?;
+    add_members(&mut loaded, batch, &wanted, &member_rows)?;
+    Ok(loaded)
+}
+
+fn add_keys(loaded: &mut Loaded, batch: &[&Append], rows: &[Row]) -> Result<(), Fail> {
+    for row in rows {
         let mut cells = Cells::of(row);
         let append = batch[place(&mut cells)?];
         let hash = cells.payload_hash()?;
         let message = cells.message()?;
-        if let Some(room) = room_of(&mut loaded, append) {
+        if let Some(room) = room_of(loaded, append) {
             room.add_key(KeyHit { hash, message });
         }
     }
-    for row in &member_rows {
+    Ok(())
+}
+
+fn add_members(
+    loaded: &mut Loaded,
+    batch: &[&Append],
+    wanted: &[Wanted<'_>],
+    rows: &[Row],
+) -> Result<(), Fail> {
+    for row in rows {
         let mut cells = Cells::of(row);
         let want = &wanted[place(&mut cells)?];
         let cursor = Cursor {
@@ -167,11 +182,11 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
         if want.is_sender {
             loaded.cursors[want.place] = Some(cursor);
         }
-        if let Some(room) = room_of(&mut loaded, batch[want.place]) {
+        if let Some(room) = room_of(loaded, batch[want.place]) {
             room.add_member(membership);
         }
     }
-    Ok(loaded)
+    Ok(())
 }
 
 fn room_of<'a>(loaded: &'a mut Loaded, append: &Append) -> Option<&'a mut LockedRoom> {
