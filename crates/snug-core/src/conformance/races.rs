@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
@@ -230,13 +231,21 @@ pub async fn nothing_is_stored_after_a_removal(nodes: &Nodes) {
         let guard = f.guard(&room, &name).await;
         let start = Arc::new(Barrier::new(5));
         let mut senders = JoinSet::new();
+        let stopped = Arc::new(AtomicBool::new(false));
         for racer in 0..4 {
-            let (store, start) = (node(nodes, racer), start.clone());
-            let (app, room, guard) = (f.app.clone(), room.clone(), guard.clone());
-            let name = name.clone();
+            let start = start.clone();
+            let sender = Sender {
+                store: node(nodes, racer),
+                app: f.app.clone(),
+                room: room.clone(),
+                guard: guard.clone(),
+                name: name.clone(),
+                place: racer,
+                stopped: stopped.clone(),
+            };
             senders.spawn(async move {
                 start.wait().await;
-                send_until_refused(store, app, room, guard, &format!("{name}/{racer}")).await
+                sender.send_until_refused().await
             });
         }
         start.wait().await;
@@ -244,6 +253,7 @@ pub async fn nothing_is_stored_after_a_removal(nodes: &Nodes) {
             tokio::task::yield_now().await;
         }
         let seq = halt(&f, node(nodes, 1).as_ref(), &room, &name, stop).await;
+        stopped.store(true, Ordering::SeqCst);
         let acked: u64 = senders.join_all().await.into_iter().sum();
         let history = f.history(&room).await;
         let last = history.last().map_or(0, |message| message.seq);
@@ -252,24 +262,34 @@ pub async fn nothing_is_stored_after_a_removal(nodes: &Nodes) {
     }
 }
 
-/// Sends on one old decision until it is refused; how many were stored.
-async fn send_until_refused(
+/// Who sends on one old decision.
+struct Sender {
     store: Arc<dyn Store>,
     app: AppId,
     room: RoomId,
     guard: Guard,
-    from: &str,
-) -> u64 {
-    let name = from.split('/').next().unwrap_or(from);
-    let mut stored = 0;
-    loop {
-        let f = Fixture::in_app(store.as_ref(), app.clone());
-        let id = message_id(&format!("{from}/{stored}"));
-        let send = f.append_of(&room, guard.clone(), text_message(id, Some(name), "on"));
-        match append(store.as_ref(), send).await {
-            AppendOutcome::Stored(_) => stored += 1,
-            AppendOutcome::GuardMoved => return stored,
-            other => panic!("a racing append gave {other:?}"),
+    name: String,
+    place: usize,
+    /// Set when the stop has returned: what is sent from then on must be refused.
+    stopped: Arc<AtomicBool>,
+}
+
+impl Sender {
+    /// How many were stored before the refusal.
+    async fn send_until_refused(self) -> u64 {
+        let f = Fixture::in_app(self.store.as_ref(), self.app.clone());
+        let mut stored = 0;
+        loop {
+            let id = message_id(&format!("{}/{}/{stored}", self.name, self.place));
+            let message = text_message(id, Some(&self.name), "on");
+            let send = f.append_of(&self.room, self.guard.clone(), message);
+            let too_late = self.stopped.load(Ordering::SeqCst);
+            match append(self.store.as_ref(), send).await {
+                AppendOutcome::Stored(_) => stored += 1,
+                AppendOutcome::GuardMoved => return stored,
+                other => panic!("a racing append gave {other:?}"),
+            }
+            assert!(!too_late, "sent after the stop returned, and stored");
         }
     }
 }
