@@ -234,12 +234,10 @@ impl PostgresStore {
             changes.rev += 1;
             changes.more = changes.rev < changes.room.head.rev;
         }
-        if !changes.more {
-            let reads = tx.prepare_cached(READS).await?;
-            let most = rows(limits::SYNC_READS_MAX, 0);
-            let found = tx.query(&reads, &[&app, &id, &from, &most]).await?;
-            changes.reads = read_all(&found, |cells| Ok((cells.user_id()?, cells.number()?)))?;
-        }
+        let reads = tx.prepare_cached(READS).await?;
+        let most = rows(limits::SYNC_READS_MAX, 0);
+        let found = tx.query(&reads, &[&app, &id, &from, &most]).await?;
+        changes.reads = read_all(&found, |cells| Ok((cells.user_id()?, cells.number()?)))?;
         tx.commit().await?;
         Ok(Some(changes))
     }

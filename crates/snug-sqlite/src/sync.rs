@@ -252,7 +252,7 @@ impl From<'_> {
             members.retain(|member| member.rev <= rev);
         }
         let more = more && rev < self.head.rev;
-        let reads = if more { Vec::new() } else { self.reads(conn)? };
+        let reads = self.reads(conn)?;
         let room = room_of(conn, self.head)?;
         Ok(RoomChanges { room, messages, members, reads, rev, more })
     }

@@ -209,7 +209,11 @@ impl Engine {
         let mine = mine.cloned();
         self.publish_joined(app, &shared, &members, &memberships);
         let first = message.as_ref().map(|appended| appended.message.clone());
+        let (mut room, mut mine) = (room, mine);
         if let Some(appended) = message {
+            // The answer shows the room as it stands after the whole commit.
+            room.head = appended.head.clone();
+            mine = appended.mine.clone().or(mine);
             self.publish_appended(app, appended);
         }
         CreatedRoomView { view: RoomView { room, members, mine }, created: true, message: first }

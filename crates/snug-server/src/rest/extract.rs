@@ -120,7 +120,14 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
 fn explain(detail: &str) -> (String, String) {
     let mut parts = detail.splitn(3, ": ").skip(1);
     match (parts.next(), parts.next()) {
+        (Some(field), Some(reason)) if reason.contains("digit") || reason.contains("integer") => {
+            (field.to_owned(), "a whole number".to_owned())
+        }
         (Some(field), Some(reason)) => (field.to_owned(), reason.to_owned()),
+        (Some(reason), None) if reason.starts_with("missing field `") => {
+            let field = reason.trim_start_matches("missing field `").trim_end_matches('`');
+            (field.to_owned(), "a value".to_owned())
+        }
         (Some(reason), None) => (String::new(), reason.to_owned()),
         _ => (String::new(), "a query of the documented parameters".to_owned()),
     }

@@ -32,8 +32,8 @@ pub struct RoomChanges {
     pub messages: Vec<Message>,
     /// Members (also those that left) with rev above the given one, ascending by rev.
     pub members: Vec<Member>,
-    /// Cursors of active members that moved at or after the given rev: user and seq.
-    /// Only on the last page; at most `SYNC_READS_MAX`, the newest.
+    /// Cursors of active members that moved at or after the given rev: user and seq. On every
+    /// page, since the next page asks from a later rev; at most `SYNC_READS_MAX`, the newest.
     pub reads: Vec<(UserId, u64)>,
     /// The rev up to which this page is complete: the room's, unless `more`.
     pub rev: u64,
