@@ -1,0 +1,1 @@
+//! Every example of the wire, through the types that parse and write it.

@@ -1,0 +1,199 @@
+//! Starts the real server in this process and speaks to it as customers do. Nothing here waits
+//! for time to pass; the one bound only turns a hang into a failure.
+
+mod http;
+mod logs;
+mod socket;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use snug_core::engine::NewAppRequest;
+use snug_core::model::AppPolicy;
+use snug_server::{Config, Server, StoreConfig};
+use snug_testkit::{PgServer, TempDir, temp_dir};
+
+pub(crate) use http::{Answer, Request, segment, text};
+pub(crate) use logs::logs;
+pub(crate) use socket::{Door, Socket};
+
+/// How long a test waits for what must come before it fails.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
+
+/// Waits for what must come; a hang becomes a failure that names what was awaited.
+pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(BOUND, work).await else {
+        panic!("did not come within {BOUND:?}: {what}");
+    };
+    done
+}
+
+/// Which store a server stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    pub(crate) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
+/// A running server; its files and database go with it.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    server: Server,
+    pub(crate) data: TempDir,
+    database: Option<String>,
+}
+
+impl TestServer {
+    /// A server on the embedded store.
+    pub(crate) async fn sqlite() -> Self {
+        Self::start(Backend::Sqlite).await
+    }
+
+    pub(crate) async fn start(backend: Backend) -> Self {
+        logs();
+        let data = temp_dir();
+        let database = match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => {
+                let make = || PgServer::shared().create_database();
+                Some(tokio::task::spawn_blocking(make).await.expect("a database is made"))
+            }
+        };
+        let store = match &database {
+            None => StoreConfig::Embedded,
+            Some(url) => StoreConfig::Postgres { url: url.clone() },
+        };
+        let config = Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: data.path().to_owned(),
+            store,
+            master_key: None,
+            https: false,
+            log_json: false,
+        };
+        let server = Server::start(config).await.expect("the server starts");
+        Self { server, data, database }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// An app whose pages may do everything, with no origin listed.
+    pub(crate) async fn app(&self) -> TestApp {
+        self.app_under(AppPolicy::Open).await
+    }
+
+    pub(crate) async fn app_under(&self, policy: AppPolicy) -> TestApp {
+        let name = "Test".to_owned();
+        self.app_as(NewAppRequest { name, policy, development: false, origins: Vec::new() }).await
+    }
+
+    pub(crate) async fn app_as(&self, request: NewAppRequest) -> TestApp {
+        let made = self.server.app().engine.create_app(request).await.expect("an app is made");
+        TestApp { address: self.address(), id: made.app.id.to_string(), key: made.server_key }
+    }
+
+    /// A request of anybody's.
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.address(), method, path)
+    }
+
+    /// Stops it in order and says whether everything ended in time.
+    pub(crate) async fn stop(self) -> bool {
+        let clean = within("the server's stop", self.server.stop()).await;
+        if let Some(url) = self.database {
+            PgServer::shared().drop_database(&url);
+        }
+        clean
+    }
+}
+
+/// An app and its server key.
+#[derive(Debug, Clone)]
+pub(crate) struct TestApp {
+    pub(crate) address: SocketAddr,
+    pub(crate) id: String,
+    pub(crate) key: String,
+}
+
+/// An open session.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) token: String,
+    pub(crate) session: String,
+    pub(crate) user: String,
+    pub(crate) device: String,
+}
+
+impl TestApp {
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.address, method, path)
+    }
+
+    /// A call with a bearer token (or server key); `Value::Null` sends no body.
+    pub(crate) async fn api(&self, method: &str, path: &str, body: Value, token: &str) -> Answer {
+        self.request(method, path).bearer(token).json(body).send().await
+    }
+
+    /// A call of the customer's backend below `/v1/server/`.
+    pub(crate) async fn backend(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.api(method, &format!("/v1/server/{path}"), body, &self.key).await
+    }
+
+    /// A call of the backend's that must succeed; its body.
+    pub(crate) async fn backend_ok(&self, method: &str, path: &str, body: Value) -> Value {
+        self.backend(method, path, body).await.ok()
+    }
+
+    pub(crate) async fn open_session(&self, user: &str) -> Opened {
+        self.open_session_on(user, "device").await
+    }
+
+    pub(crate) async fn open_session_on(&self, user: &str, device: &str) -> Opened {
+        let body = json!({"user": user, "device": device});
+        let opened = self.backend("POST", "sessions", body).await.ok();
+        Opened {
+            token: text(&opened["token"]),
+            session: text(&opened["session"]),
+            user: text(&opened["user"]),
+            device: text(&opened["device"]),
+        }
+    }
+
+    /// A group made by the backend, the first member its owner; its id.
+    pub(crate) async fn group(&self, members: &[&str]) -> String {
+        let creator = members.first().copied();
+        let body = json!({"kind": "group", "creator": creator, "members": members});
+        text(&self.backend_ok("POST", "rooms", body).await["id"])
+    }
+
+    /// A direct room made by the backend; its id.
+    pub(crate) async fn direct(&self, a: &str, b: &str) -> String {
+        let body = json!({"kind": "direct", "users": [a, b]});
+        text(&self.backend_ok("POST", "rooms", body).await["id"])
+    }
+
+    /// A socket with the token in the header, past its `hello`.
+    pub(crate) async fn socket(&self, token: &str) -> Socket {
+        let mut socket = Socket::connect(self.address, Door::Header, token).await;
+        socket.event("hello").await;
+        socket
+    }
+
+    /// A session and a socket of a user's.
+    pub(crate) async fn enter(&self, user: &str) -> (Opened, Socket) {
+        let opened = self.open_session(user).await;
+        let socket = self.socket(&opened.token).await;
+        (opened, socket)
+    }
+}

@@ -1,0 +1,12 @@
+//! The server through its real doors: started in this process, spoken to over TCP, on either
+//! store. One binary, so that it is linked once.
+
+mod golden;
+mod harness;
+mod panel;
+mod policy;
+mod rest;
+mod secrets;
+mod sessions;
+mod socket;
+mod socket_bad_input;

@@ -1,0 +1,1 @@
+//! The panel's calls: sign-up, log-in, applications and their keys.

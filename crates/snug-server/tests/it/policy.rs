@@ -1,0 +1,1 @@
+//! Every operation under every app policy, and what each role may do.

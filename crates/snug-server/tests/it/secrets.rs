@@ -1,0 +1,1 @@
+//! No token, key or password of a run in its logs, metrics or errors.

@@ -1,0 +1,1 @@
+//! Tokens at every door, and what ends a session.

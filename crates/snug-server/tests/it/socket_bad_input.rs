@@ -1,0 +1,1 @@
+//! Bad input at the socket, while a pair keeps chatting.
