@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use snug_core::ids::base32;
 use snug_core::limits::{
@@ -156,6 +157,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 fn settle(conn: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     conn.busy_timeout(Duration::from_millis(TRANSACTION_MS_MAX))?;
+    // Else a statement may be planned again for every value that is bound to it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "cache_size", -cache_kib)?;
     conn.pragma_update(None, "temp_store", "memory")
 }
