@@ -153,3 +153,38 @@ impl CloseCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/protocol.md");
+
+    #[test]
+    fn the_page_names_every_error_code_with_its_status() {
+        for code in ErrorCode::ALL {
+            let name = format!("`{}`", code.as_str());
+            let row = PAGE.lines().find(|line| line.starts_with('|') && line.contains(&name));
+            let row = row.unwrap_or_else(|| panic!("docs/protocol.md: no row for {name}"));
+            let status = format!("| {} ", code.status());
+            assert!(row.contains(&status), "docs/protocol.md: {name} is answered with {status}");
+            let again = if code.retryable() { "| yes |" } else { "| no |" };
+            assert!(row.contains(again), "docs/protocol.md: {name} says {again}");
+        }
+    }
+
+    #[test]
+    fn the_page_names_every_close_code() {
+        for code in CloseCode::ALL {
+            let row = format!("| {} | `{}` |", code.number(), code.name());
+            assert!(PAGE.contains(&row), "docs/protocol.md: expected {row}");
+        }
+    }
+
+    #[test]
+    fn every_op_and_event_is_described() {
+        for op in crate::frame::OPS.iter().chain(crate::event::EVENTS) {
+            assert!(PAGE.contains(&format!("`{op}`")), "docs/protocol.md: {op} is missing");
+        }
+    }
+}
