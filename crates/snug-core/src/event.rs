@@ -7,7 +7,6 @@ use crate::ids::{AppId, RoomId, SessionId, UserId};
 use crate::model::{CloseReason, Head, Member, Membership, Message, Room};
 
 /// One thing that happened.
-#[expect(clippy::large_enum_variant, reason = "an event lives behind one Arc")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Room(RoomEvent),
@@ -25,7 +24,6 @@ pub struct RoomEvent {
 }
 
 /// What happened in the room.
-#[expect(clippy::large_enum_variant, reason = "an event lives behind one Arc")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomEventBody {
     /// `head.rev` is the message's rev.

@@ -25,6 +25,7 @@ pub enum RequestId {
 macro_rules! ops {
     ($($name:ident $text:literal $data:ty;)*) => {
         /// A request with its data.
+        #[expect(clippy::large_enum_variant, reason = "one lives at a time, and not for long")]
         #[derive(Debug)]
         pub enum Request {
             $($name($data),)*

@@ -81,7 +81,7 @@ impl App {
         let store = open(config).await?;
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
-        let node = shared.unwrap_or_else(InProcessBus::new).join(hub.clone(), &tasks);
+        let node = shared.unwrap_or_default().join(hub.clone(), &tasks);
         let bus: Arc<dyn Bus> = BeaconBus::start(node, &tasks);
         let engine = Arc::new(Engine::new(EngineParts {
             store: store.port(),

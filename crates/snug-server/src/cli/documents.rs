@@ -86,7 +86,7 @@ fn asyncapi(openapi: &Value, examples: &Path) -> Value {
                 "data": { "type": "object" },
             },
         });
-        messages.insert(key.clone(), message(&key, payload, examples));
+        messages.insert(key.clone(), message(&key, &payload, examples));
         let answer = format!("answer.{op}");
         let payload = json!({
             "type": "object", "required": ["id", "ok"],
@@ -97,7 +97,7 @@ fn asyncapi(openapi: &Value, examples: &Path) -> Value {
                 "error": { "$ref": "#/components/schemas/Problem" },
             },
         });
-        messages.insert(answer.clone(), message(&answer, payload, examples));
+        messages.insert(answer.clone(), message(&answer, &payload, examples));
         sends.insert(op.replace('.', "_"), operation("receive", &key, Some(&answer)));
     }
     for event in EVENTS {
@@ -106,7 +106,7 @@ fn asyncapi(openapi: &Value, examples: &Path) -> Value {
             "type": "object", "required": ["event", "data"],
             "properties": { "event": { "const": event }, "data": { "type": "object" } },
         });
-        messages.insert(key.clone(), message(&key, payload, examples));
+        messages.insert(key.clone(), message(&key, &payload, examples));
         receives
             .insert(format!("event_{}", event.replace('.', "_")), operation("send", &key, None));
     }
@@ -124,7 +124,7 @@ fn asyncapi(openapi: &Value, examples: &Path) -> Value {
     })
 }
 
-fn message(name: &str, payload: Value, examples: &Path) -> Value {
+fn message(name: &str, payload: &Value, examples: &Path) -> Value {
     let mut message = json!({ "name": name, "payload": payload });
     let found: Vec<Value> = ["", ".minimal", ".full"]
         .iter()

@@ -40,10 +40,13 @@ enum Outcome {
     Ran(Done),
 }
 
+/// The request whose turn it is.
+type Running = std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
 /// A caller that was let in.
 struct Entered {
     caller: Caller,
-    connection: Arc<Connection>,
+    connection: Attached,
 }
 
 /// Runs a socket to its end.
@@ -53,12 +56,17 @@ where
 {
     let mut life = Life::new(app, stream, upgrade, admitted);
     let code = life.run().await;
-    if let Some(entered) = life.entered.take() {
-        life.app.hub.detach(&entered.connection);
-    }
-    if let Some(code) = code {
-        let _ = tokio::time::timeout(GOODBYE, life.socket.close(code)).await;
-    }
+    life.let_work_end(code).await;
+    // From here on nothing is queued for it.
+    life.entered = None;
+    let goodbye = async {
+        match code {
+            Some(code) => life.socket.close(code).await,
+            // The answer to the client's own goodbye may wait.
+            None => drop(life.socket.flush().await),
+        }
+    };
+    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
 
 struct Life<S> {
@@ -67,6 +75,7 @@ struct Life<S> {
     session: Session,
     origin: Option<String>,
     jobs: VecDeque<Job>,
+    running: Option<Running>,
     entered: Option<Entered>,
     /// A place among those without a token; given back when the token was right.
     admitted: Option<Admitted>,
@@ -90,33 +99,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
         let socket = Socket::new(stream);
         let (origin, admitted) = (upgrade.origin, Some(admitted));
-        Self { app, socket, session, origin, jobs, entered: None, admitted }
+        Self { app, socket, session, origin, jobs, running: None, entered: None, admitted }
     }
 
     /// Until the end; with the code to say goodbye with, if the other side is still there.
     async fn run(&mut self) -> Option<CloseCode> {
-        let mut running: Option<std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>> = None;
         let stopping = self.app.tasks.stopping();
         loop {
-            if running.is_none()
+            if self.running.is_none()
                 && let Some(job) = self.jobs.pop_front()
             {
-                running = Some(self.start(job));
+                self.running = Some(self.start(job));
             }
-            let connection = self.entered.as_ref().map(|entered| entered.connection.clone());
+            let connection = self.connection();
             let wait = self.until_next_check();
             let may_read = self.jobs.len() < limits::REQUESTS_IN_FLIGHT_MAX;
             let woken = tokio::select! {
                 biased;
                 () = stopping.cancelled() => return Some(CloseCode::GoingAway),
-                outcome = finished(&mut running) => Woken::Outcome(outcome),
+                outcome = finished(&mut self.running) => Woken::Outcome(outcome),
                 () = outbox_ready(connection.as_deref()) => Woken::Outbox,
                 frame = self.socket.next(), if may_read => Woken::Frame(frame),
                 () = tokio::time::sleep(wait) => Woken::Tick,
             };
             let step = match woken {
                 Woken::Outcome(outcome) => {
-                    running = None;
+                    self.running = None;
                     self.on_outcome(outcome).await
                 }
                 Woken::Outbox => self.drain().await,
@@ -130,6 +138,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 return end;
             }
         }
+    }
+
+    /// A request under way is never cut in two: its commit and the news of it belong together,
+    /// also when the client is gone. A server that drains answers it.
+    async fn let_work_end(&mut self, code: End) {
+        let Some(mut running) = self.running.take() else { return };
+        if code == Some(CloseCode::GoingAway)
+            && let Ok(outcome) = tokio::time::timeout(GOODBYE, &mut running).await
+        {
+            let _ = self.on_outcome(outcome).await;
+            return;
+        }
+        self.app.tasks.spawn(async move { drop(running.await) });
+    }
+
+    fn connection(&self) -> Option<Arc<Connection>> {
+        self.entered.as_ref().map(|entered| entered.connection.get().clone())
     }
 
     fn until_next_check(&self) -> Duration {
@@ -171,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 Ok(())
             }
             Action::Run { id, request } => {
-                self.jobs.push_back(Job::Run { id, request: Box::new(request) });
+                self.jobs.push_back(Job::Run { id, request });
                 Ok(())
             }
             Action::Ping => self.write_bounded(Step::Ping).await,
@@ -204,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                     });
                 };
                 let caller = entered.caller.clone();
-                let connection = entered.connection.clone();
+                let connection = entered.connection.get().clone();
                 Box::pin(async move {
                     Outcome::Ran(requests::run(&app, &caller, &connection, id, *request).await)
                 })
@@ -253,10 +278,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
 
     /// Writes everything that waits, many frames in one flush.
     async fn drain(&mut self) -> Result<(), End> {
-        let Some(connection) = self.entered.as_ref().map(|entered| entered.connection.clone())
-        else {
-            return Ok(());
-        };
+        let Some(connection) = self.connection() else { return Ok(()) };
         while let Some(frame) = connection.outbox.take() {
             self.app.metrics.frames_out.inc();
             self.write_bounded(Step::Feed(frame)).await?;
@@ -276,7 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     /// A write that gives up when the connection was ended meanwhile (a slow reader, a revoke)
     /// or when the socket takes nothing for the liveness bound.
     async fn write_bounded(&mut self, step: Step) -> Result<(), End> {
-        let connection = self.entered.as_ref().map(|entered| entered.connection.clone());
+        let connection = self.connection();
         let bound = Duration::from_millis(limits::LIVENESS_MS);
         let write = async {
             match step {
@@ -311,9 +333,7 @@ enum Step {
     Flush,
 }
 
-async fn finished(
-    running: &mut Option<std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>>,
-) -> Outcome {
+async fn finished(running: &mut Option<Running>) -> Outcome {
     match running {
         Some(work) => work.await,
         None => std::future::pending().await,
@@ -367,15 +387,34 @@ async fn enter(
             max_ms: limits::RECONNECT_MAX_MS,
         },
     };
-    let connection = app.hub.attach(&client.app.id, client.user(), client.session_id());
-    connection.outbox.push(Bytes::from(frame::event("hello", &hello)));
+    let connection = Attached::new(app, &client);
+    connection.get().outbox.push(Bytes::from(frame::event("hello", &hello)));
     let entered = Entered { caller: Caller { client, token }, connection };
-    match listen(app, &entered).await {
-        Ok(()) => Ok(Box::new(entered)),
-        Err(refused) => {
-            app.hub.detach(&entered.connection);
-            Err(refused)
-        }
+    listen(app, &entered).await?;
+    Ok(Box::new(entered))
+}
+
+/// A connection that the hub knows, for as long as this lives: also when the socket goes while
+/// its rooms are being read.
+struct Attached {
+    app: Arc<App>,
+    connection: Arc<Connection>,
+}
+
+impl Attached {
+    fn new(app: &Arc<App>, client: &Client) -> Self {
+        let connection = app.hub.attach(&client.app.id, client.user(), client.session_id());
+        Self { app: app.clone(), connection }
+    }
+
+    fn get(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.app.hub.detach(&self.connection);
     }
 }
 
@@ -384,7 +423,7 @@ async fn enter(
 async fn listen(app: &Arc<App>, entered: &Entered) -> Result<(), Box<Problem>> {
     let client: &Client = &entered.caller.client;
     for (room, head) in app.engine.joined_rooms(client).await.map_err(problem)? {
-        app.hub.join(&entered.connection, &room, &head);
+        app.hub.join(entered.connection.get(), &room, &head);
     }
     app.engine.authenticate(&entered.caller.token).await.map_err(problem)?;
     Ok(())

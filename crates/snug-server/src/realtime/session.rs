@@ -15,7 +15,7 @@ pub enum Action {
     /// Check this token, then call [`Session::authenticated`]; the answer goes to the id.
     Authenticate { id: RequestId, token: String },
     /// Run this request and answer it.
-    Run { id: RequestId, request: Request },
+    Run { id: RequestId, request: Box<Request> },
     /// Send a WebSocket ping.
     Ping,
     /// Write the last words, if any, and close.
@@ -121,7 +121,7 @@ impl Session {
         if let Err(wait) = self.bucket.take(now) {
             let problem = Problem::new(ErrorCode::RateLimited, "too many frames; slow down")
                 .retry_after(wait);
-            return self.refuse(bytes, problem, CloseCode::Flooding);
+            return self.refuse(bytes, &problem, CloseCode::Flooding);
         }
         match frame::parse_frame(bytes) {
             Ok(frame::ClientFrame { id, request }) => self.on_request(id, request),
@@ -201,23 +201,23 @@ impl Session {
                 .at("op", "anything but auth");
                 Action::Write(frame::refusal(&id, &problem))
             }
-            (_, request) => Action::Run { id, request },
+            (_, request) => Action::Run { id, request: Box::new(request) },
         }
     }
 
     /// A frame that may have an id: answered under it where it can be read.
-    fn refuse(&mut self, bytes: &[u8], problem: Problem, code: CloseCode) -> Action {
+    fn refuse(&mut self, bytes: &[u8], problem: &Problem, code: CloseCode) -> Action {
         let id = match frame::parse_frame(bytes) {
             Ok(frame) => Some(frame.id),
             Err(refused) => refused.id,
         };
         self.refused += 1;
         if self.refused > limits::REFUSED_FRAMES_MAX {
-            return self.end(code, Some(&problem));
+            return self.end(code, Some(problem));
         }
         Action::Write(match id {
-            Some(id) => frame::refusal(&id, &problem),
-            None => frame::event("error", &problem),
+            Some(id) => frame::refusal(&id, problem),
+            None => frame::event("error", problem),
         })
     }
 
