@@ -20,8 +20,9 @@ use crate::{Clock, SqliteStore, schema};
 
 /// Prepared statements that a connection keeps; more than there are.
 const STATEMENTS_KEPT: usize = 256;
-/// Pages that the writer keeps in memory, in KiB.
-const WRITER_CACHE_KIB: i64 = 64 * 1_024;
+/// Pages that the writer keeps in memory, in KiB. Small on purpose: in a file below 1 GiB a
+/// commit that split a page walks the whole cache, and the system caches the file anyway.
+const WRITER_CACHE_KIB: i64 = 8 * 1_024;
 /// Pages that each reader keeps in memory, in KiB.
 const READER_CACHE_KIB: i64 = 16 * 1_024;
 
