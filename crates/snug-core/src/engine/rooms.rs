@@ -204,6 +204,7 @@ impl Engine {
     fn made(&self, actor: &Actor, app: &AppId, created: CreatedRoom) -> CreatedRoomView {
         let CreatedRoom { room, mut members, memberships, message } = created;
         let shared = Arc::new(room.clone());
+        members.sort_by(|a, b| a.user.id.cmp(&b.user.id));
         members.truncate(limits::ROOM_MEMBERS_SHOWN);
         let mine = actor.user().and_then(|user| memberships.iter().find(|m| m.user == *user));
         let mine = mine.cloned();
@@ -213,7 +214,13 @@ impl Engine {
         if let Some(appended) = message {
             // The answer shows the room as it stands after the whole commit.
             room.head = appended.head.clone();
-            mine = appended.mine.clone().or(mine);
+            // The sender's standing is the caller's own only when a user made the room.
+            mine = mine.map(|mine| appended.mine.clone().unwrap_or(mine));
+            if let Some(sender) = &appended.mine
+                && let Some(member) = members.iter_mut().find(|m| m.user.id == sender.user)
+            {
+                member.read_seq = sender.read_seq;
+            }
             self.publish_appended(app, appended);
         }
         CreatedRoomView { view: RoomView { room, members, mine }, created: true, message: first }
