@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::rest::{
     CreateRoomBody, HistoryParams, MembersBody, ProfileBody, SendBody, UpdateRoomBody,
 };
-use crate::value::{CustomIn, Id, patch};
+use crate::value::{CustomIn, Id, or_default, patch};
 
 /// A request's id, echoed as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ pub struct SwitchData {
 pub struct RoomsListData {
     pub limit: Option<usize>,
     pub cursor: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub include: Vec<String>,
 }
 
@@ -187,7 +187,7 @@ pub struct SendData {
     pub kind: Option<String>,
     pub text: Option<String>,
     pub custom: Option<CustomIn>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
 }

@@ -12,7 +12,7 @@ use snug_core::model::{self, MessageKind, Patch, Role, RoomPatch, SessionSelecto
 use utoipa::ToSchema;
 
 use crate::object::{Head, Member, Message, Room, User, list};
-use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, patch};
+use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, or_default, patch};
 
 /// Changes to a profile; `null` clears, an absent field stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -212,7 +212,7 @@ pub struct SendBody {
     pub text: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
 }

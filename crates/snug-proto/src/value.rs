@@ -95,15 +95,24 @@ pub fn patch<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     })
 }
 
-/// Customers' JSON on its way in: within the depth and the largest of the size bounds; the
-/// engine checks the bound of each place.
+/// For `#[serde(default, deserialize_with = "or_default")]`: null is absent.
+///
+/// # Errors
+/// The value's own.
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
+/// Customers' JSON on its way in: within the depth; the engine checks the bound of each place.
 #[derive(Debug, Clone)]
 pub struct CustomIn(pub CustomJson);
 
 impl<'de> Deserialize<'de> for CustomIn {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(from)?;
-        CustomJson::new(raw, limits::CUSTOM_BYTES_MAX).map(Self).map_err(de::Error::custom)
+        CustomJson::new(raw, limits::BODY_BYTES_MAX).map(Self).map_err(de::Error::custom)
     }
 }
 
