@@ -108,28 +108,25 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
         match query {
             Ok(axum::extract::Query(params)) => Ok(Self(params)),
             Err(error) => {
-                let detail = error.body_text();
-                let (field, expected) = explain(&detail);
-                Err(Error::invalid(&field, expected).into())
+                Err(explain(&error.body_text()).into())
             }
         }
     }
 }
 
 /// "Failed to deserialize query string: limit: invalid digit found in string"
-fn explain(detail: &str) -> (String, String) {
+fn explain(detail: &str) -> Error {
     let mut parts = detail.splitn(3, ": ").skip(1);
     match (parts.next(), parts.next()) {
         (Some(field), Some(reason)) if reason.contains("digit") || reason.contains("integer") => {
-            (field.to_owned(), "a whole number".to_owned())
+            Error::invalid(field, "a whole number")
         }
-        (Some(field), Some(reason)) => (field.to_owned(), reason.to_owned()),
+        (Some(field), Some(reason)) => Error::invalid(field, reason),
         (Some(reason), None) if reason.starts_with("missing field `") => {
-            let field = reason.trim_start_matches("missing field `").trim_end_matches('`');
-            (field.to_owned(), "a value".to_owned())
+            Error::missing(reason.trim_start_matches("missing field `").trim_end_matches('`'))
         }
-        (Some(reason), None) => (String::new(), reason.to_owned()),
-        _ => (String::new(), "a query of the documented parameters".to_owned()),
+        (Some(reason), None) => Error::invalid("", reason),
+        _ => Error::invalid("", "a query of the documented parameters"),
     }
 }
 
