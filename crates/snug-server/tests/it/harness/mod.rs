@@ -5,7 +5,9 @@ mod http;
 mod logs;
 mod socket;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -100,7 +102,8 @@ impl TestServer {
 
     pub(crate) async fn app_as(&self, request: NewAppRequest) -> TestApp {
         let made = self.server.app().engine.create_app(request).await.expect("an app is made");
-        TestApp { address: self.address(), id: made.app.id.to_string(), key: made.server_key }
+        let (id, key) = (made.app.id.to_string(), made.server_key);
+        TestApp { address: self.address(), id, key, succeeded: Arc::default() }
     }
 
     /// A request of anybody's.
@@ -124,6 +127,30 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     pub(crate) id: String,
     pub(crate) key: String,
+    /// Methods and paths of calls that succeeded.
+    succeeded: Arc<Mutex<BTreeSet<(String, String)>>>,
+}
+
+/// A user's page: the app and a session token.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    pub(crate) app: TestApp,
+    pub(crate) opened: Opened,
+}
+
+impl Page {
+    /// A call of a client route below `/v1/`.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.app.api(method, &format!("/v1/{path}"), body, &self.opened.token).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, Value::Null).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, body).await
+    }
 }
 
 /// An open session.
@@ -142,7 +169,29 @@ impl TestApp {
 
     /// A call with a bearer token (or server key); `Value::Null` sends no body.
     pub(crate) async fn api(&self, method: &str, path: &str, body: Value, token: &str) -> Answer {
-        self.request(method, path).bearer(token).json(body).send().await
+        let answer = self.request(method, path).bearer(token).json(body).send().await;
+        if (200..300).contains(&answer.status) {
+            let path = path.split('?').next().unwrap_or(path);
+            let mut all = self.succeeded.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert((method.to_owned(), path.to_owned()));
+        }
+        answer
+    }
+
+    /// Whether a call of this route, such as `/v1/rooms/{room}`, has succeeded.
+    pub(crate) fn has_answered(&self, method: &str, route: &str) -> bool {
+        let all = self.succeeded.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().any(|(called, path)| {
+            let (path, route) = (path.split('/'), route.split('/'));
+            called == method
+                && path.clone().count() == route.clone().count()
+                && path.zip(route).all(|(part, named)| named.starts_with('{') || part == named)
+        })
+    }
+
+    /// A page of a user's.
+    pub(crate) async fn page(&self, user: &str) -> Page {
+        Page { app: self.clone(), opened: self.open_session(user).await }
     }
 
     /// A call of the customer's backend below `/v1/server/`.
