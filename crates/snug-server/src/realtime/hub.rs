@@ -43,6 +43,8 @@ pub(super) struct Connection {
 struct Listening {
     joined: HashSet<RoomId>,
     open: HashSet<RoomId>,
+    /// Detached: a join that was under way must not bring it back.
+    gone: bool,
 }
 
 impl Connection {
@@ -52,6 +54,10 @@ impl Connection {
 
     pub(super) fn set_all(&self, on: bool) {
         self.all_rooms.store(on, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_open(&self, room: &RoomId) -> bool {
+        self.rooms.lock().open.contains(room)
     }
 
     pub(super) fn forget(&self, room: &RoomId) {
@@ -169,7 +175,8 @@ impl Hub {
 
     /// Forgets a connection everywhere.
     pub(super) fn detach(&self, connection: &Arc<Connection>) {
-        let rooms = std::mem::take(&mut *connection.rooms.lock());
+        let gone = Listening { gone: true, ..Listening::default() };
+        let rooms = std::mem::replace(&mut *connection.rooms.lock(), gone);
         for room in rooms.joined {
             self.leave(connection, &room);
         }
@@ -189,12 +196,17 @@ impl Hub {
     pub(super) fn join(&self, connection: &Arc<Connection>, room: &RoomId, head: &Head) {
         let key = (connection.app.clone(), room.clone());
         let mut rooms = self.shard(&key).lock();
+        let mut listening = connection.rooms.lock();
+        if listening.gone {
+            return;
+        }
         let local = rooms.entry(key.clone()).or_insert_with(|| {
             self.with_bus(|bus| bus.subscribe(&Topic::Room(key.0.clone(), key.1.clone())));
             LocalRoom::default()
         });
         let ask_again = local.add(connection, head.rev, head.members_rev);
-        connection.rooms.lock().joined.insert(room.clone());
+        listening.joined.insert(room.clone());
+        drop(listening);
         drop(rooms);
         if ask_again {
             self.reload(key);
@@ -305,7 +317,7 @@ impl Hub {
                 };
                 match engine.listeners(&key.0, &key.1, &users).await {
                     Ok((members, members_rev)) => {
-                        hub.on_reloaded(key, &members, members_rev);
+                        hub.on_reloaded(key, &users, &members, members_rev);
                         return;
                     }
                     // The store is away: nobody hears the room until it can be asked.
@@ -317,19 +329,28 @@ impl Hub {
         });
     }
 
-    fn on_reloaded(&self, key: (AppId, RoomId), members: &[UserId], members_rev: u64) {
+    fn on_reloaded(
+        &self,
+        key: (AppId, RoomId),
+        asked: &[UserId],
+        members: &[UserId],
+        members_rev: u64,
+    ) {
         let mut rooms = self.shard(&key).lock();
         let Some(local) = rooms.get_mut(&key) else { return };
-        let left = snug_proto::event::RoomLeft {
+        let reloaded = local.reloaded(asked, members, members_rev);
+        let reason = if reloaded.deleted { "deleted" } else { "removed" };
+        let left = event::RoomLeft {
             room: key.1.to_string(),
-            rev: members_rev,
-            reason: "removed".to_owned(),
+            rev: members_rev.max(local.rev()),
+            reason: reason.to_owned(),
         };
-        for connection in local.reloaded(members, members_rev) {
+        for connection in reloaded.out {
             connection.forget(&key.1);
             connection.outbox.push(Bytes::from(snug_proto::frame::event("room.left", &left)));
         }
-        let next = local.flush();
+        let mut next = local.flush();
+        next.reload |= reloaded.again;
         self.drop_if_empty(&mut rooms, &key);
         drop(rooms);
         self.follow(key, &next);
