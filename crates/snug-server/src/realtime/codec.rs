@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use snug_core::limits;
 use snug_proto::CloseCode;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_websockets::{Error, Limits, Message, Payload, ServerBuilder, WebSocketStream};
 
 /// What a client sent.
@@ -32,18 +32,29 @@ pub(super) enum Broken {
 /// A server's end of one WebSocket.
 pub(super) struct Socket<S> {
     stream: WebSocketStream<S>,
+    /// Reading failed: the library says nothing more, so the last words are written past it.
+    broken: bool,
+}
+
+/// What the last words of a broken connection look like: small frames, unmasked.
+#[derive(Debug, Clone, Copy)]
+enum RawFrame {
+    Text = 0x81,
+    Close = 0x88,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Takes a stream after the HTTP upgrade.
     pub(super) fn new(stream: S) -> Self {
         let limits = Limits::default().max_payload_len(Some(limits::FRAME_BYTES_MAX));
-        Self { stream: ServerBuilder::new().limits(limits).serve(stream) }
+        Self { stream: ServerBuilder::new().limits(limits).serve(stream), broken: false }
     }
 
     /// The next thing the client sent. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Incoming, Broken> {
-        match self.stream.next().await {
+        let next = self.stream.next().await;
+        self.broken |= matches!(next, Some(Err(_)));
+        match next {
             None => Ok(Incoming::Closed),
             Some(Ok(message)) if message.is_text() || message.is_binary() => {
                 Ok(Incoming::Data(message.into_payload().into()))
@@ -58,6 +69,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Queues a shared text frame without copying its payload.
     pub(super) async fn feed(&mut self, frame: Bytes) -> Result<(), Broken> {
+        if self.broken {
+            return self.write_raw(RawFrame::Text, &frame).await;
+        }
         self.stream.feed(Message::text(Payload::from(frame))).await.map_err(|_| Broken::Gone)
     }
 
@@ -67,16 +81,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Writes what is queued in as few system calls as the socket takes.
     pub(super) async fn flush(&mut self) -> Result<(), Broken> {
+        if self.broken {
+            return Ok(());
+        }
         self.stream.flush().await.map_err(|_| Broken::Gone)
     }
 
     /// Says goodbye with a code and waits for what is queued to leave.
     pub(super) async fn close(&mut self, code: CloseCode) {
+        if self.broken {
+            let mut payload = code.number().to_be_bytes().to_vec();
+            payload.extend_from_slice(code.name().as_bytes());
+            if self.write_raw(RawFrame::Close, &payload).await.is_ok() {
+                self.let_go().await;
+            }
+            return;
+        }
         let number = tokio_websockets::CloseCode::try_from(code.number());
         let message = Message::close(number.ok(), code.name());
         if self.stream.send(message).await.is_ok() {
             // Closing the socket at once could take the goodbye with it.
             while let Some(Ok(_)) = self.stream.next().await {}
+            self.let_go().await;
         }
+    }
+
+    /// Ends our side and reads what the client still sends: a socket that is closed with bytes
+    /// unread is reset, and the reset takes the goodbye with it. Bounded by the caller.
+    async fn let_go(&mut self) {
+        let stream = self.stream.get_mut();
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut scratch = [0; 4_096];
+        while matches!(stream.read(&mut scratch).await, Ok(read) if read > 0) {}
+    }
+
+    /// A frame past the library, which has queued a goodbye of its own that nobody flushes.
+    async fn write_raw(&mut self, kind: RawFrame, payload: &[u8]) -> Result<(), Broken> {
+        let mut frame = Vec::with_capacity(payload.len() + 4);
+        frame.push(kind as u8);
+        match u16::try_from(payload.len()) {
+            Ok(length @ 0..=125) => frame.push(length.to_be_bytes()[1]),
+            Ok(length) => {
+                frame.push(126);
+                frame.extend_from_slice(&length.to_be_bytes());
+            }
+            Err(_) => return Err(Broken::Protocol),
+        }
+        frame.extend_from_slice(payload);
+        self.stream.get_mut().write_all(&frame).await.map_err(|_| Broken::Gone)
     }
 }
