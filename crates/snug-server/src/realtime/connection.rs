@@ -172,7 +172,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 self.act(action).await
             }
             Ok(Incoming::Alive) => {
-                self.session.heard(now);
+                if let Some(action) = self.session.on_control(now) {
+                    return self.act(action).await;
+                }
                 // A pong to the client's ping waits in the codec.
                 self.write_bounded(Step::Flush).await
             }

@@ -31,6 +31,11 @@ struct Bucket {
 }
 
 impl Bucket {
+    /// Whether half of the burst is there again.
+    fn is_calm(self) -> bool {
+        self.level >= u64::from(limits::FRAMES_BURST) * 500
+    }
+
     fn new(now: Time) -> Self {
         Self { level: u64::from(limits::FRAMES_BURST) * 1_000, filled_at_ms: now.millis() }
     }
@@ -73,7 +78,10 @@ enum Phase {
 pub struct Session {
     phase: Phase,
     bucket: Bucket,
+    /// Frames that were no request at all.
     refused: u32,
+    /// Frames over the rate since the client last kept to it.
+    limited: u32,
     heard_at: Time,
     pinged_at: Time,
 }
@@ -86,6 +94,7 @@ impl Session {
             phase: Phase::Waiting { since: now },
             bucket: Bucket::new(now),
             refused: 0,
+            limited: 0,
             heard_at: now,
             pinged_at: now,
         }
@@ -118,10 +127,10 @@ impl Session {
     /// A data frame.
     pub fn on_frame(&mut self, bytes: &[u8], now: Time) -> Action {
         self.heard(now);
-        if let Err(wait) = self.bucket.take(now) {
+        if let Err(wait) = self.take(now) {
             let problem = Problem::new(ErrorCode::RateLimited, "too many frames; slow down")
                 .retry_after(wait);
-            return self.refuse(bytes, &problem, CloseCode::Flooding);
+            return self.over_rate(bytes, &problem);
         }
         match frame::parse_frame(bytes) {
             Ok(frame::ClientFrame { id, request }) => self.on_request(id, request),
@@ -130,6 +139,18 @@ impl Session {
                 None => self.refuse_nameless(&refused.problem, CloseCode::ProtocolError),
             },
         }
+    }
+
+    /// A ping or a pong: somebody is there. They count against the rate as frames do.
+    pub fn on_control(&mut self, now: Time) -> Option<Action> {
+        self.heard(now);
+        if self.take(now).is_ok() {
+            return None;
+        }
+        self.limited += 1;
+        let problem = Problem::new(ErrorCode::RateLimited, "too many pings; slow down");
+        (self.limited > limits::REFUSED_FRAMES_MAX)
+            .then(|| self.end(CloseCode::Flooding, Some(&problem)))
     }
 
     /// Time passed. `next_check` says when to call again at the latest.
@@ -205,16 +226,25 @@ impl Session {
         }
     }
 
-    /// A frame that may have an id: answered under it where it can be read.
-    fn refuse(&mut self, bytes: &[u8], problem: &Problem, code: CloseCode) -> Action {
+    fn take(&mut self, now: Time) -> Result<(), u64> {
+        self.bucket.take(now)?;
+        if self.bucket.is_calm() {
+            // It slowed down as it was told; an old burst is forgotten.
+            self.limited = 0;
+        }
+        Ok(())
+    }
+
+    /// A frame over the rate: answered under its id where one can be read.
+    fn over_rate(&mut self, bytes: &[u8], problem: &Problem) -> Action {
+        self.limited += 1;
+        if self.limited > limits::REFUSED_FRAMES_MAX {
+            return self.end(CloseCode::Flooding, Some(problem));
+        }
         let id = match frame::parse_frame(bytes) {
             Ok(frame) => Some(frame.id),
             Err(refused) => refused.id,
         };
-        self.refused += 1;
-        if self.refused > limits::REFUSED_FRAMES_MAX {
-            return self.end(code, Some(problem));
-        }
         Action::Write(match id {
             Some(id) => frame::refusal(&id, problem),
             None => frame::event("error", problem),
@@ -306,6 +336,28 @@ mod tests {
             session.on_frame(ping, T0);
         }
         assert!(matches!(session.on_frame(ping, T0.plus_millis(1_000)), Action::Run { .. }));
+    }
+
+    #[test]
+    fn a_burst_is_forgotten_once_the_client_slows_down() {
+        let mut session = open(365 * 24 * 3_600_000);
+        let ping = br#"{"id":"x","op":"ping"}"#;
+        for hour in 0..50 {
+            let now = T0.plus_millis(hour * 3_600_000);
+            for _ in 0..=limits::FRAMES_BURST + limits::REFUSED_FRAMES_MAX / 2 {
+                let action = session.on_frame(ping, now);
+                assert!(!matches!(action, Action::Close { .. }), "hour {hour}: {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pings_count_against_the_rate() {
+        let mut session = open(3_600_000);
+        for _ in 0..limits::FRAMES_BURST + limits::REFUSED_FRAMES_MAX {
+            assert!(session.on_control(T0).is_none());
+        }
+        assert_eq!(closed_with(session.on_control(T0)), Some(CloseCode::Flooding));
     }
 
     #[test]
