@@ -8,6 +8,7 @@ use snug_core::engine::{
 };
 use snug_core::error::{Error, Result};
 use snug_core::ids::RoomId;
+use snug_core::limits;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::object::{Mine, Room, list};
@@ -77,7 +78,16 @@ async fn refresh(
                 connection.set_session(client.session_id().clone());
             }
             connection.rebind(false);
-            (client?, token, None)
+            client?;
+            // Once more, now that a revoke of the new session finds this connection.
+            match same_device(app, caller, &token).await {
+                Ok(client) => (client, token, None),
+                Err(error) => {
+                    let problem = Problem::from(error);
+                    let code = problem.close_code();
+                    return Ok(Done::Close { frame: frame::refusal(id, &problem), code });
+                }
+            }
         }
         None => {
             let issued = app.engine.refresh_session(&caller.client, &caller.token).await?;
@@ -228,7 +238,9 @@ async fn open(
     room: &RoomId,
     limit: Option<usize>,
 ) -> Result<OpenAnswer> {
-    let full = |()| Error::too_large("data.room", "at most 100 open rooms; close one");
+    let most = limits::OPEN_ROOMS_MAX;
+    let full = |()| Error::too_large("data.room", format!("at most {most} open; close one"));
+    let was_open = connection.has_open(room);
     let heard = app.hub.open(connection, room).map_err(full)?;
     if !heard {
         // Joined a moment ago, or no member: ask before anything is heard.
@@ -247,7 +259,9 @@ async fn open(
             Ok(OpenAnswer { room: Room::from(view), history: HistoryAnswer::of(room, history) })
         }
         Err(error) => {
-            app.hub.close(connection, room);
+            if !was_open {
+                app.hub.close(connection, room);
+            }
             Err(error)
         }
     }
