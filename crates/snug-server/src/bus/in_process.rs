@@ -51,7 +51,10 @@ impl InProcessBus {
             sink: sink.clone(),
             lost: AtomicU64::new(0),
         });
-        self.nodes.write().push(Arc::downgrade(&node));
+        let mut nodes = self.nodes.write();
+        nodes.retain(|node| node.strong_count() > 0);
+        nodes.push(Arc::downgrade(&node));
+        drop(nodes);
         tasks.spawn_until_stop(async move {
             while let Some(event) = events.recv().await {
                 sink.deliver(event);
@@ -107,5 +110,31 @@ impl Bus for InProcessNode {
                 topics.remove(topic);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snug_core::conformance::bus::run_all;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_is_a_bus() {
+        let (bus, tasks) = (InProcessBus::new(), Tasks::default());
+        run_all(&move |sink| bus.join(sink, &tasks)).await;
+    }
+
+    #[tokio::test]
+    async fn nodes_that_are_gone_are_forgotten() {
+        struct Nothing;
+        impl BusSink for Nothing {
+            fn deliver(&self, _: Arc<Event>) {}
+        }
+        let (bus, tasks) = (InProcessBus::new(), Tasks::default());
+        for _ in 0..10 {
+            drop(bus.join(Arc::new(Nothing), &tasks));
+        }
+        assert_eq!(bus.nodes.read().len(), 1);
     }
 }
