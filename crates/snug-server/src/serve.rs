@@ -1,13 +1,11 @@
 //! Listening: the accept loop, one HTTP/1.1 connection per task, and a drain in the end.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::FromRequestParts;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +16,7 @@ use tower::ServiceExt;
 
 use crate::bus::InProcessBus;
 use crate::config::Config;
+use crate::rest::PeerAddress;
 use crate::tasks::Tasks;
 use crate::wiring::App;
 use crate::{docs, panel, realtime, rest};
@@ -74,24 +73,6 @@ impl Server {
         let clean = self.tasks.stop(Duration::from_millis(limits::DRAIN_MS)).await;
         self.app.close().await;
         clean
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct PeerAddress(IpAddr);
-
-/// The address of the other side, for rate limits.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub Option<IpAddr>);
-
-impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(
-        parts: &mut http::request::Parts,
-        _: &S,
-    ) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<PeerAddress>().map(|peer| peer.0)))
     }
 }
 

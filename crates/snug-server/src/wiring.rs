@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::bus::InProcessBus;
 use crate::config::{Config, StoreConfig};
 use crate::metrics::Metrics;
-use crate::panel::LoginGate;
+use crate::panel::password::LoginGate;
 use crate::realtime::{BeaconBus, Hub, HubParts};
 use crate::secrets::{AeadVault, Hs256Tokens, MasterKey, SystemClock, SystemEntropy};
 use crate::tasks::Tasks;

@@ -1,6 +1,6 @@
 //! The room list: one indexed read.
 
-use super::sync::{UserCursor, decode, encode};
+use super::sync::{UserCursor, decode, encode, overlapped};
 use super::{Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
@@ -60,11 +60,6 @@ impl Engine {
         });
         Ok(RoomListPage { rooms, next, sync: sync.encode() })
     }
-}
-
-/// Since when a reader at `now` must look again: no commit that was on its way is older.
-pub(super) fn overlapped(now: Time) -> Time {
-    now.plus_millis(-limits::SYNC_OVERLAP_MS)
 }
 
 fn activity(listed: &ListedRoom) -> Time {

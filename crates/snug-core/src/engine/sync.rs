@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::history::above;
-use super::room_list::overlapped;
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
@@ -117,6 +116,11 @@ impl Engine {
         let rooms = changes.rooms.into_iter().map(|(_, listed)| listed).collect();
         Ok(UserSync::Changes { rooms, cursor: next.encode(), more: changes.more })
     }
+}
+
+/// Since when a reader at `now` must look again: no commit that was on its way is older.
+pub(super) fn overlapped(now: Time) -> Time {
+    now.plus_millis(-limits::SYNC_OVERLAP_MS)
 }
 
 fn reset_reason(room: &Room, rev: u64, epoch: &str) -> Option<&'static str> {

@@ -18,8 +18,7 @@ use snug_proto::{ErrorCode, Problem};
 
 use super::password::check_new;
 use super::session::{ByOperator, FromPanel, cookie, set_cookie};
-use crate::rest::{ApiError, Body};
-use crate::serve::Peer;
+use crate::rest::{ApiError, Body, Peer};
 use crate::wiring::App;
 
 type ApiResult<T> = Result<T, ApiError>;

@@ -2,15 +2,13 @@
 //! header that no foreign page can set guard it against forged requests.
 
 mod api;
-mod password;
+pub(crate) mod password;
 mod session;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, patch, post};
-
-pub use password::LoginGate;
 
 use crate::wiring::App;
 

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use snug_core::engine::Client;
 use snug_core::limits;
 use snug_proto::frame::{self, Request, RequestId};
-use snug_proto::value::WireTime;
 use snug_proto::{CloseCode, ErrorCode, Problem};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -433,9 +432,4 @@ async fn listen(app: &Arc<App>, entered: &Entered) -> Result<(), Box<Problem>> {
 
 pub(super) fn problem(error: snug_core::error::Error) -> Box<Problem> {
     Box::new(error.into())
-}
-
-/// The expiry of a caller's session as the wire writes it.
-pub(super) fn expiry(client: &Client) -> WireTime {
-    WireTime(client.session.expires_at)
 }

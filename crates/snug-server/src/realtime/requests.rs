@@ -16,10 +16,9 @@ use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
     UsersAnswer,
 };
-use snug_proto::value::ids;
+use snug_proto::value::{WireTime, ids};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 
-use super::connection::expiry;
 use super::hub::Connection;
 use crate::wiring::App;
 
@@ -99,7 +98,7 @@ async fn refresh(
     let answer = RefreshAnswer {
         token: minted,
         session: client.session_id().to_string(),
-        expires_at: expiry(&client),
+        expires_at: WireTime(client.session.expires_at),
     };
     let frame = frame::answer(id, &answer);
     Ok(Done::Refreshed { frame, caller: Box::new(Caller { client, token }) })

@@ -107,9 +107,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
         let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
         match query {
             Ok(axum::extract::Query(params)) => Ok(Self(params)),
-            Err(error) => {
-                Err(explain(&error.body_text()).into())
-            }
+            Err(error) => Err(explain(&error.body_text()).into()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod client_rooms;
 mod cors;
 mod error;
 mod extract;
+mod peer;
 mod server;
 mod server_rooms;
 
@@ -26,6 +27,7 @@ use crate::wiring::App;
 pub use error::ApiError;
 pub(crate) use extract::Body;
 use extract::Security;
+pub(crate) use peer::{Peer, PeerAddress};
 
 #[derive(OpenApi)]
 #[openapi(
