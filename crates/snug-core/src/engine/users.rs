@@ -34,7 +34,8 @@ impl Engine {
         found.ok_or_else(|| Error::UserNotFound(user.clone()))
     }
 
-    /// Profiles of users of the caller's app, those that exist.
+    /// Names and avatars of users of the caller's app, those that exist; the custom JSON of others
+    /// is left out.
     ///
     /// # Errors
     /// [`Error::TooLarge`] above `USERS_PER_QUERY_MAX`; the store's.
@@ -43,7 +44,13 @@ impl Engine {
             let most = limits::USERS_PER_QUERY_MAX;
             return Err(Error::too_large("ids", format!("at most {most} users")));
         }
-        Ok(self.store.users(&client.app.id, &check::distinct(users)).await?)
+        let mut found = self.store.users(&client.app.id, &check::distinct(users)).await?;
+        for user in found.iter_mut().filter(|user| user.id != *client.user()) {
+            // Custom JSON is for members of the user's rooms, who get it with the room.
+            user.custom = None;
+            user.session_custom = None;
+        }
+        Ok(found)
     }
 
     /// The caller's profile and session.

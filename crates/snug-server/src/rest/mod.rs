@@ -17,6 +17,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
+use snug_core::error::Error;
 use snug_proto::{ErrorCode, Problem};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -72,7 +73,11 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = snug_core::ids::ulid(u64::try_from(app.engine.now().millis()).unwrap_or(0), random());
     let method = request.method().clone();
-    let mut answer = next.run(request).await;
+    let mut answer = if method.is_safe() {
+        next.run(request).await
+    } else {
+        to_the_end(&app, request, next).await
+    };
     let status = answer.status().as_u16();
     app.metrics.answers.get_or_create(&Answered { status }).inc();
     if status >= 500 {
@@ -88,6 +93,17 @@ pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -
     let headers = answer.headers_mut();
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     answer
+}
+
+/// A change and the news of it belong together: a client that hangs up in between does not cut
+/// them apart. A handler that panics is a 500 and nobody else's trouble.
+async fn to_the_end(app: &Arc<App>, request: Request, next: Next) -> Response {
+    let (done, answer) = tokio::sync::oneshot::channel();
+    app.tasks.spawn(async move {
+        // The other end is gone when the client is.
+        let _ = done.send(next.run(request).await);
+    });
+    answer.await.unwrap_or_else(|_| ApiError::from(Error::Internal).into_response())
 }
 
 fn random() -> [u8; 10] {
