@@ -1,0 +1,71 @@
+//! What is known of one room: which id stands where, who was in at which rev.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use snug_core::ids::{MessageId, UserId};
+
+use super::Seen;
+
+#[derive(Debug, Default)]
+pub(super) struct RoomLog {
+    by_seq: BTreeMap<u64, MessageId>,
+    by_id: BTreeMap<MessageId, Seen>,
+    /// Acked ids with their seq.
+    pub(super) acked: BTreeMap<MessageId, u64>,
+    /// For each user: from which rev on a member, or not.
+    members: BTreeMap<UserId, BTreeMap<u64, bool>>,
+    pub(super) frozen: BTreeMap<u64, bool>,
+    pub(super) cursors: BTreeMap<UserId, u64>,
+    pub(super) revs: BTreeSet<u64>,
+}
+
+impl RoomLog {
+    /// What the sight contradicts.
+    pub(super) fn saw(&mut self, seen: &Seen) -> Vec<String> {
+        let mut broken = Vec::new();
+        let Seen { id, seq, first_rev, .. } = seen;
+        let at = self.by_seq.entry(*seq).or_insert_with(|| id.clone());
+        if at != id {
+            broken.push(format!("seq {seq} was given to {at} and to {id}"));
+        }
+        let known = self.by_id.entry(id.clone()).or_insert_with(|| seen.clone());
+        if (known.seq, known.first_rev) != (*seq, *first_rev) {
+            let (seq0, rev0) = (known.seq, known.first_rev);
+            broken.push(format!("{id} stands at seq {seq0} rev {rev0} and {seq} {first_rev}"));
+        } else if known.body != seen.body || known.at != seen.at {
+            broken.push(format!("{id} was shown with two contents"));
+        }
+        broken
+    }
+
+    /// Where others have seen this id.
+    pub(super) fn order_of(&self, id: &MessageId) -> u64 {
+        self.by_id.get(id).map_or(0, |seen| seen.seq)
+    }
+
+    pub(super) fn member(&mut self, user: &UserId, rev: u64, active: bool) {
+        self.members.entry(user.clone()).or_default().insert(rev, active);
+    }
+
+    /// Nobody is a member from this rev on.
+    pub(super) fn end(&mut self, rev: u64) {
+        for times in self.members.values_mut() {
+            times.insert(rev, false);
+        }
+    }
+
+    /// `None` when it was never told.
+    pub(super) fn is_member_at(&self, user: &UserId, rev: u64) -> Option<bool> {
+        self.members.get(user)?.range(..=rev).next_back().map(|(_, active)| *active)
+    }
+
+    pub(super) fn is_frozen_at(&self, rev: u64) -> bool {
+        self.frozen.range(..rev).next_back().is_some_and(|(_, frozen)| *frozen)
+    }
+
+    /// The rev of the removal that a user who is out now must hear nothing above of.
+    pub(super) fn removed_below(&self, user: &UserId, rev: u64) -> Option<u64> {
+        let (removal, active) = self.members.get(user)?.last_key_value()?;
+        (!active && rev > *removal).then_some(*removal)
+    }
+}

@@ -1,0 +1,265 @@
+//! A page as the protocol asks it to be: its own state per room by rev, gaps noticed, and an
+//! outbox whose sends keep their ids until they are answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use snug_core::engine::{Client, SendMessage};
+use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
+use snug_core::ids::{DeviceId, RoomId, UserId};
+use snug_core::model::{Head, Member, MemberState, Membership, Message, Role, Room};
+
+use crate::checker::{Facts, Seen};
+
+/// Another member as this client knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(crate) state: MemberState,
+    pub(crate) role: Role,
+    pub(crate) rev: u64,
+}
+
+/// One room as this client knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomState {
+    pub(crate) epoch: String,
+    /// Everything up to here is known.
+    pub(crate) rev: u64,
+    /// Where the last load or sync ended. Others' cursors have no rev of their own, so one that
+    /// was missed is found only from here.
+    pub(crate) synced: u64,
+    pub(crate) min_seq: u64,
+    pub(crate) head_seq: u64,
+    pub(crate) count: u64,
+    pub(crate) creator: Option<UserId>,
+    name: Option<String>,
+    frozen: bool,
+    pub(crate) messages: BTreeMap<u64, Message>,
+    pub(crate) seats: BTreeMap<UserId, Seat>,
+    reads: BTreeMap<UserId, u64>,
+    pub(crate) mine: Membership,
+}
+
+/// What a client has to ask after it heard something.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    Sync(RoomId),
+    Load(RoomId),
+    /// Its session ended.
+    Stop,
+}
+
+/// A send that was not answered yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) room: RoomId,
+    pub(crate) send: SendMessage,
+}
+
+/// One device of one user.
+pub(crate) struct SimClient {
+    pub(crate) user: UserId,
+    pub(crate) device: DeviceId,
+    pub(crate) node: usize,
+    /// Gets every event whole; else light heads, as for rooms that are not open.
+    pub(crate) whole: bool,
+    pub(crate) token: Option<usize>,
+    /// Set while connected.
+    pub(crate) connection: Option<Client>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) rooms: BTreeMap<RoomId, RoomState>,
+    pub(crate) outbox: Vec<Pending>,
+    pub(crate) acked: Vec<Pending>,
+}
+
+impl RoomState {
+    pub(crate) fn new(room: &Room, mine: Membership) -> Self {
+        Self {
+            epoch: room.epoch.clone(),
+            rev: room.head.rev,
+            synced: room.head.rev,
+            min_seq: room.min_seq,
+            head_seq: room.head.seq,
+            count: room.head.count,
+            creator: room.creator.clone(),
+            name: room.name.clone(),
+            frozen: room.frozen,
+            messages: BTreeMap::new(),
+            seats: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            mine,
+        }
+    }
+
+    pub(crate) fn take_room(&mut self, room: &Room) {
+        self.name.clone_from(&room.name);
+        self.frozen = room.frozen;
+        self.min_seq = room.min_seq;
+        self.take_head(&room.head);
+    }
+
+    fn take_head(&mut self, head: &Head) {
+        self.head_seq = self.head_seq.max(head.seq);
+        self.count = self.count.max(head.count);
+    }
+
+    pub(crate) fn take_message(&mut self, message: &Message) {
+        let newer = self.messages.get(&message.seq).is_none_or(|known| known.rev < message.rev);
+        if newer && message.seq >= self.min_seq {
+            self.messages.insert(message.seq, message.clone());
+        }
+    }
+
+    pub(crate) fn take_member(&mut self, member: &Member) {
+        let id = &member.user.id;
+        if self.seats.get(id).is_none_or(|known| known.rev <= member.rev) {
+            let seat = Seat { state: member.state, role: member.role, rev: member.rev };
+            self.seats.insert(id.clone(), seat);
+        }
+        self.take_read(id, member.read_seq);
+    }
+
+    pub(crate) fn take_read(&mut self, user: &UserId, seq: u64) {
+        let known = self.reads.entry(user.clone()).or_insert(0);
+        *known = seq.max(*known);
+    }
+
+    /// The newer of two standings: all three numbers only grow.
+    pub(crate) fn take_mine(&mut self, mine: &Membership) {
+        let age = |m: &Membership| (m.rev, m.read_seq + m.own_count);
+        if age(mine) >= age(&self.mine) {
+            self.mine = mine.clone();
+        }
+    }
+
+    /// Whether a list shows the room to this user at all.
+    pub(crate) fn is_listed(&self, user: &UserId) -> bool {
+        self.head_seq >= self.min_seq || self.creator.as_ref() == Some(user)
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.messages.values().map(Seen::of).collect()
+    }
+
+    pub(crate) fn unread(&self) -> u64 {
+        self.mine.unread(self.count)
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        let mut facts = Facts::new();
+        let mut say = |name: String, value: String| facts.insert(name, value);
+        say("epoch".into(), self.epoch.clone());
+        say("rev".into(), self.rev.to_string());
+        say("min_seq".into(), self.min_seq.to_string());
+        say("head".into(), format!("{} {}", self.head_seq, self.count));
+        say("room".into(), format!("{:?} {}", self.name, self.frozen));
+        let m = &self.mine;
+        let unread = self.unread();
+        say("mine".into(), format!("{:?} {} {} {unread}", m.role, m.read_seq, m.own_count));
+        for (seq, message) in &self.messages {
+            say(format!("message {seq}"), format!("{} {}", message.rev, Seen::of(message).body));
+        }
+        for (user, seat) in &self.seats {
+            if seat.state == MemberState::Active {
+                say(format!("member {user}"), format!("{:?} {}", seat.role, seat.rev));
+                let read = self.reads.get(user).copied().unwrap_or(0);
+                say(format!("read {user}"), read.to_string());
+            }
+        }
+        facts
+    }
+
+    /// What an event with the next rev changes.
+    fn take_event(&mut self, event: &RoomEvent) {
+        self.rev = event.head.rev;
+        self.take_head(&event.head);
+        match &event.body {
+            RoomEventBody::MessageAppended { message } => self.take_message(message),
+            RoomEventBody::RoomUpdated { room } => self.take_room(room),
+            RoomEventBody::MembersChanged { members, .. } => {
+                for member in members {
+                    self.take_member(member);
+                }
+            }
+            RoomEventBody::RoomDeleted
+            | RoomEventBody::Read { .. }
+            | RoomEventBody::Typing { .. }
+            | RoomEventBody::Beacon => {}
+        }
+    }
+}
+
+impl SimClient {
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.user, self.device)
+    }
+
+    /// Takes an event from the socket.
+    pub(crate) fn hear(&mut self, event: &Event) -> Need {
+        match event {
+            Event::Room(event) => self.hear_room(event),
+            Event::User(event) => self.hear_user(event),
+        }
+    }
+
+    fn hear_room(&mut self, event: &RoomEvent) -> Need {
+        let Some(state) = self.rooms.get_mut(&event.room) else {
+            return Need::Nothing;
+        };
+        if let RoomEventBody::Read { user, seq } = &event.body
+            && self.whole
+        {
+            state.take_read(user, *seq);
+        }
+        let rev = event.head.rev;
+        // What is known up to a rev is whole: an older event says nothing new.
+        if rev <= state.rev {
+            return Need::Nothing;
+        }
+        let out = match &event.body {
+            RoomEventBody::RoomDeleted => true,
+            RoomEventBody::MembersChanged { members, .. } => {
+                let is_me = |m: &&Member| m.user.id == self.user;
+                members.iter().filter(is_me).any(|m| m.state != MemberState::Active)
+            }
+            _ => false,
+        };
+        if out {
+            self.rooms.remove(&event.room);
+            return Need::Nothing;
+        }
+        if self.whole && event.body.is_durable() && rev == state.rev + 1 {
+            state.take_event(event);
+            return Need::Nothing;
+        }
+        Need::Sync(event.room.clone())
+    }
+
+    fn hear_user(&mut self, event: &UserEvent) -> Need {
+        match &event.body {
+            UserEventBody::Mine { room, mine, .. } => {
+                if let Some(state) = self.rooms.get_mut(room) {
+                    state.take_mine(mine);
+                }
+                Need::Nothing
+            }
+            UserEventBody::Joined { room, mine, .. } => match self.rooms.get_mut(&room.id) {
+                None => Need::Load(room.id.clone()),
+                Some(state) => {
+                    let behind = room.head.rev > state.rev;
+                    state.take_mine(mine);
+                    if behind { Need::Sync(room.id.clone()) } else { Need::Nothing }
+                }
+            },
+            UserEventBody::SessionsClosed { sessions, .. } => {
+                let mine = self.connection.as_ref().map(Client::session_id);
+                let ended = mine.is_some_and(|id| sessions.contains(id));
+                if ended { Need::Stop } else { Need::Nothing }
+            }
+        }
+    }
+
+    pub(crate) fn known_rooms(&self) -> BTreeSet<RoomId> {
+        self.rooms.keys().cloned().collect()
+    }
+}

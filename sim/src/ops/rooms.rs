@@ -1,0 +1,157 @@
+//! Making, changing and deleting rooms; who is in them.
+
+use snug_core::engine::{Actor, ChangeMembersRequest, CreateRoom, CreateRoomKind};
+use snug_core::error::Error;
+use snug_core::ids::{RoomId, UserId};
+use snug_core::model::{Patch, Role, RoomPatch};
+
+use crate::sim::Sim;
+
+/// Ids that customers choose: few, so that rooms are deleted and made anew under them.
+const CHOSEN: [&str; 4] = ["r0", "r1", "r2", "r3"];
+const CONTEXTS: [&str; 2] = ["", "listing"];
+
+impl Sim {
+    fn users(&mut self, most: usize) -> Vec<UserId> {
+        let number = 1 + self.dice.index(most);
+        (0..number)
+            .map(|_| {
+                let at = self.dice.index(self.clients.len());
+                self.clients[at].user.clone()
+            })
+            .collect()
+    }
+
+    /// The client itself, or now and then the backend.
+    async fn page_or_backend(&mut self, c: usize) -> Option<Actor> {
+        if self.dice.percent(40) {
+            return Some(Actor::Backend(self.backend.clone()));
+        }
+        self.caller(c).await.map(Actor::Client)
+    }
+
+    async fn create(
+        &mut self,
+        actor: &Actor,
+        create: CreateRoom,
+        what: &'static str,
+    ) -> Option<RoomId> {
+        let answer = self.engine.create_room(actor, create).await;
+        self.note(what, &answer);
+        let made = answer.ok()?;
+        let room = made.view.room;
+        self.say(format!("  {} made {} rev {}", room.id, made.created, room.head.rev));
+        if made.created && made.message.is_none() {
+            self.checker.accounted(&room.id, room.head.rev);
+            self.checker.frozen(&room.id, room.head.rev, room.frozen);
+        }
+        if !self.rooms.contains(&room.id) {
+            self.rooms.push(room.id.clone());
+        }
+        Some(room.id)
+    }
+
+    pub(crate) async fn op_create_group(&mut self, c: usize) {
+        let Some(actor) = self.page_or_backend(c).await else { return };
+        let chosen = self.dice.pick(&CHOSEN).map(|id| RoomId::from_stored(id));
+        let id = if self.dice.percent(85) { chosen } else { None };
+        let members = self.users(4);
+        let by_backend = matches!(actor, Actor::Backend(_));
+        let creator = (by_backend && self.dice.percent(50)).then(|| self.clients[c].user.clone());
+        let is_in = actor.user().is_some() || creator.as_ref().is_some_and(|u| members.contains(u));
+        let first = is_in && self.dice.percent(30);
+        let room = id.clone().unwrap_or_else(|| RoomId::from_stored("new"));
+        let mut message = first.then(|| self.new_message(None, &room));
+        if let Some(message) = &mut message {
+            message.sender.clone_from(&creator);
+        }
+        let create = CreateRoom {
+            kind: CreateRoomKind::Group { id, members },
+            name: Some("made".to_owned()),
+            avatar: None,
+            description: None,
+            custom: None,
+            creator,
+            message,
+            return_existing: false,
+        };
+        drop(self.create(&actor, create, "create group").await);
+    }
+
+    pub(crate) async fn op_create_direct(&mut self, c: usize) {
+        let Some(actor) = self.page_or_backend(c).await else { return };
+        let me = self.clients[c].user.clone();
+        let Some(other) = self.users(1).pop() else { return };
+        let context = (*self.dice.pick(&CONTEXTS).unwrap_or(&"")).to_owned();
+        let first = actor.user().is_some() && self.dice.percent(40);
+        let message = first.then(|| self.new_message(None, &RoomId::from_stored("new")));
+        let create = CreateRoom {
+            kind: CreateRoomKind::Direct {
+                users: (me.clone(), other.clone()),
+                context: context.clone(),
+            },
+            name: None,
+            avatar: None,
+            description: None,
+            custom: None,
+            creator: None,
+            message,
+            return_existing: false,
+        };
+        if let Some(room) = self.create(&actor, create, "create direct").await {
+            self.checker.direct(&me, &other, &context, &room);
+        }
+    }
+
+    pub(crate) async fn op_members(&mut self, c: usize, add: bool) {
+        let Some(actor) = self.page_or_backend(c).await else { return };
+        let room = if actor.user().is_some() { self.some_room(c) } else { self.any_room() };
+        let Some(room) = room else { return };
+        let role = self.dice.percent(30).then_some(Role::Admin).filter(|_| add);
+        let announce = self.dice.percent(60);
+        let request = ChangeMembersRequest { users: self.users(3), role, announce };
+        self.say(format!("  {room} {:?} announce {announce}", request.users));
+        if add {
+            let answer = self.engine.add_members(&actor, &room, request).await;
+            self.note("add members", &answer);
+        } else {
+            let answer = self.engine.remove_members(&actor, &room, request).await;
+            self.note("remove members", &answer);
+        }
+    }
+
+    pub(crate) async fn op_leave(&mut self, c: usize) {
+        let Some(room) = self.some_room(c) else { return };
+        let Some(caller) = self.caller(c).await else { return };
+        let answer = self.engine.leave_room(&caller, &room).await;
+        self.note("leave", &answer);
+    }
+
+    async fn update(&mut self, actor: &Actor, room: &RoomId, patch: RoomPatch, what: &'static str) {
+        let answer: Result<_, Error> = self.engine.update_room(actor, room, patch).await;
+        self.say(format!("  {room}"));
+        self.note(what, &answer);
+    }
+
+    pub(crate) async fn op_update(&mut self, c: usize) {
+        let Some(actor) = self.page_or_backend(c).await else { return };
+        let Some(room) = self.some_room(c) else { return };
+        let name = Patch::Set(format!("name {}", self.trace.len()));
+        self.update(&actor, &room, RoomPatch { name, ..RoomPatch::default() }, "update").await;
+    }
+
+    pub(crate) async fn op_freeze(&mut self) {
+        let Some(room) = self.any_room() else { return };
+        // Mostly thawed, or nobody could send for long.
+        let patch = RoomPatch { frozen: Some(self.dice.percent(40)), ..RoomPatch::default() };
+        let actor = Actor::Backend(self.backend.clone());
+        self.update(&actor, &room, patch, "freeze").await;
+    }
+
+    pub(crate) async fn op_delete(&mut self) {
+        let Some(room) = self.any_room() else { return };
+        self.say(format!("  {room}"));
+        let answer = self.engine.delete_room(&self.backend, &room).await;
+        self.note("delete", &answer);
+    }
+}

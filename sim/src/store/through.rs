@@ -1,0 +1,265 @@
+//! What the seam hands straight through to the real store, but for two lies of the self-test.
+
+use async_trait::async_trait;
+use snug_core::ids::{AppId, KeyId, RoomId, UserId};
+use snug_core::model::{
+    App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Operator,
+    RoomPatch, ServerKey, Session, SessionSelector, Time, TokenHash, User, UserPatch,
+};
+use snug_core::ports::{
+    AppStore, ChangeMembers, ChangeMembersOutcome, ClosedSession, CreateOperator,
+    CreateRoomOutcome, Guard, NewApp, NewRoom, NewServerKey, NewSession, OpenOutcome,
+    OperatorSession, OperatorStore, Position, RefreshOutcome, RoomFacts, RoomStore, SessionFacts,
+    SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
+};
+
+use super::{Break, SeamStore};
+
+#[async_trait]
+impl AppStore for SeamStore {
+    async fn create_app(&self, new: NewApp) -> StoreResult<()> {
+        self.inner.create_app(new).await
+    }
+
+    async fn app(&self, app: &AppId) -> StoreResult<Option<App>> {
+        self.inner.app(app).await
+    }
+
+    async fn apps(&self) -> StoreResult<Vec<App>> {
+        self.inner.apps().await
+    }
+
+    async fn update_app(
+        &self,
+        app: &AppId,
+        patch: AppPatch,
+        now: Time,
+    ) -> StoreResult<Option<App>> {
+        self.inner.update_app(app, patch, now).await
+    }
+
+    async fn server_keys(&self, app: &AppId, now: Time) -> StoreResult<Vec<ServerKey>> {
+        self.inner.server_keys(app, now).await
+    }
+
+    async fn rotate_server_key(
+        &self,
+        key: NewServerKey,
+        others_expire_at: Time,
+    ) -> StoreResult<Option<KeyId>> {
+        self.inner.rotate_server_key(key, others_expire_at).await
+    }
+
+    async fn app_counts(&self, app: &AppId) -> StoreResult<AppCounts> {
+        self.inner.app_counts(app).await
+    }
+}
+
+#[async_trait]
+impl UserStore for SeamStore {
+    async fn upsert_user(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        patch: UserPatch,
+        now: Time,
+    ) -> StoreResult<User> {
+        self.inner.upsert_user(app, user, patch, now).await
+    }
+
+    async fn user(&self, app: &AppId, user: &UserId) -> StoreResult<Option<User>> {
+        self.inner.user(app, user).await
+    }
+
+    async fn users(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<User>> {
+        self.inner.users(app, users).await
+    }
+
+    async fn deactivate_user(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        now: Time,
+    ) -> StoreResult<Option<(User, Vec<ClosedSession>)>> {
+        self.inner.deactivate_user(app, user, now).await
+    }
+
+    async fn reactivate_user(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        now: Time,
+    ) -> StoreResult<Option<User>> {
+        self.inner.reactivate_user(app, user, now).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for SeamStore {
+    async fn open_session(&self, new: NewSession) -> StoreResult<OpenOutcome> {
+        self.inner.open_session(new).await
+    }
+
+    async fn session_by_token(
+        &self,
+        app: &AppId,
+        token: TokenHash,
+    ) -> StoreResult<Option<SessionFacts>> {
+        let mut facts = self.inner.session_by_token(app, token).await?;
+        if let Some(facts) = &mut facts
+            && self.is(Break::KeepTokens)
+        {
+            facts.session.closed = None;
+        }
+        Ok(facts)
+    }
+
+    async fn refresh_session(
+        &self,
+        app: &AppId,
+        old: TokenHash,
+        new: TokenHash,
+        expires_at: Time,
+        now: Time,
+    ) -> StoreResult<RefreshOutcome> {
+        self.inner.refresh_session(app, old, new, expires_at, now).await
+    }
+
+    async fn close_sessions(
+        &self,
+        app: &AppId,
+        which: &SessionSelector,
+        reason: CloseReason,
+        now: Time,
+    ) -> StoreResult<Vec<ClosedSession>> {
+        self.inner.close_sessions(app, which, reason, now).await
+    }
+
+    async fn sessions_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        now: Time,
+    ) -> StoreResult<Vec<Session>> {
+        self.inner.sessions_of(app, user, now).await
+    }
+}
+
+#[async_trait]
+impl RoomStore for SeamStore {
+    async fn create_room(&self, new: NewRoom) -> StoreResult<CreateRoomOutcome> {
+        self.inner.create_room(new).await
+    }
+
+    async fn room_facts(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: Option<&UserId>,
+    ) -> StoreResult<Option<RoomFacts>> {
+        let mut facts = self.inner.room_facts(app, room, user).await?;
+        if let Some(mine) = facts.as_mut().and_then(|facts| facts.mine.as_mut())
+            && self.is(Break::TrustRemoved)
+        {
+            mine.state = MemberState::Active;
+        }
+        Ok(facts)
+    }
+
+    async fn update_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        patch: RoomPatch,
+        guard: &Guard,
+        now: Time,
+    ) -> StoreResult<UpdateRoomOutcome> {
+        self.inner.update_room(app, room, patch, guard, now).await
+    }
+
+    async fn delete_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        now: Time,
+    ) -> StoreResult<Option<Head>> {
+        self.inner.delete_room(app, room, now).await
+    }
+
+    async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome> {
+        self.inner.change_members(change).await
+    }
+
+    async fn members(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Member>> {
+        self.inner.members(app, room, after, limit).await
+    }
+
+    async fn members_among(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<UserId>> {
+        self.inner.members_among(app, room, users).await
+    }
+
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
+        self.inner.joined_rooms(app, user).await
+    }
+}
+
+#[async_trait]
+impl OperatorStore for SeamStore {
+    async fn create_first_operator(&self, operator: Operator) -> StoreResult<CreateOperator> {
+        self.inner.create_first_operator(operator).await
+    }
+
+    async fn operator_count(&self) -> StoreResult<u64> {
+        self.inner.operator_count().await
+    }
+
+    async fn operator_by_email(&self, email: &str) -> StoreResult<Option<Operator>> {
+        self.inner.operator_by_email(email).await
+    }
+
+    async fn open_operator_session(&self, session: OperatorSession) -> StoreResult<()> {
+        self.inner.open_operator_session(session).await
+    }
+
+    async fn operator_by_session(
+        &self,
+        token: TokenHash,
+        now: Time,
+    ) -> StoreResult<Option<Operator>> {
+        self.inner.operator_by_session(token, now).await
+    }
+
+    async fn close_operator_session(&self, token: TokenHash) -> StoreResult<()> {
+        self.inner.close_operator_session(token).await
+    }
+
+    async fn add_audit(&self, entry: AuditEntry) -> StoreResult<()> {
+        self.inner.add_audit(entry).await
+    }
+
+    async fn audit(&self, limit: usize) -> StoreResult<Vec<AuditEntry>> {
+        self.inner.audit(limit).await
+    }
+}
+
+#[async_trait]
+impl Store for SeamStore {
+    async fn position(&self, now: Time) -> StoreResult<Position> {
+        self.inner.position(now).await
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        self.inner.ping().await
+    }
+}

@@ -1,0 +1,218 @@
+//! How a client loads, syncs and resumes, through the engine as through any door.
+
+use snug_core::engine::{Actor, Client, HistoryRequest, RoomListRequest, RoomSync, UserSync};
+use snug_core::error::Error;
+use snug_core::ids::RoomId;
+use snug_core::model::{ListedRoom, Message};
+
+use crate::checker::Seen;
+use crate::client::RoomState;
+use crate::sim::Sim;
+
+type Answer<T> = Result<T, Error>;
+
+impl Sim {
+    /// Loads a room from nothing; `None` when the caller may not read it.
+    pub(crate) async fn load(
+        &mut self,
+        who: &str,
+        caller: &Client,
+        room: &RoomId,
+    ) -> Answer<Option<RoomState>> {
+        let actor = Actor::Client(caller.clone());
+        let view = match self.engine.room(&actor, room).await {
+            Ok(view) => view,
+            Err(Error::NotAMember | Error::RoomNotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(mine) = view.mine else { return Ok(None) };
+        let mut state = RoomState::new(&view.room, mine);
+        for message in self.read_history(who, &actor, room).await? {
+            state.take_message(&message);
+        }
+        let mut after = None;
+        loop {
+            let page = self.engine.members(&actor, room, after, Some(2)).await?;
+            for member in &page.members {
+                state.take_member(member);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(Some(state));
+            }
+        }
+    }
+
+    /// A room's whole history, in pages, backwards or forwards; every page is shown to the
+    /// checker as it came.
+    pub(crate) async fn read_history(
+        &mut self,
+        who: &str,
+        actor: &Actor,
+        room: &RoomId,
+    ) -> Answer<Vec<Message>> {
+        let limit = Some(2 + self.dice.index(6));
+        let forwards = self.dice.percent(50);
+        let (mut before, mut after) = (None, forwards.then_some(0));
+        let mut all = Vec::new();
+        loop {
+            let request = HistoryRequest { before, after, limit };
+            let page = self.engine.history(actor, room, &request).await?;
+            let seen: Vec<Seen> = page.messages.iter().map(Seen::of).collect();
+            self.checker.saw_page(who, room, &seen);
+            let more = if forwards { page.has_after } else { page.has_before };
+            let edge = if forwards { page.messages.last() } else { page.messages.first() };
+            let Some(edge) = edge.map(|message| message.seq).filter(|_| more) else {
+                all.extend(page.messages);
+                break;
+            };
+            all.extend(page.messages);
+            if forwards {
+                after = Some(edge);
+            } else {
+                before = Some(edge);
+            }
+        }
+        all.sort_by_key(|message| message.seq);
+        Ok(all)
+    }
+
+    /// The rooms of the list that the caller is a member of, and where user sync begins.
+    pub(crate) async fn list(&mut self, caller: &Client) -> Answer<(Vec<ListedRoom>, String)> {
+        let (mut rooms, mut cursor, mut begin) = (Vec::new(), None, None);
+        loop {
+            let request = RoomListRequest { cursor, limit: Some(2), include_left: false };
+            let page = self.engine.room_list(caller, request).await?;
+            rooms.extend(page.rooms);
+            begin.get_or_insert(page.sync);
+            cursor = page.next;
+            if cursor.is_none() {
+                rooms.retain(|listed| listed.mine.is_active());
+                return Ok((rooms, begin.unwrap_or_default()));
+            }
+        }
+    }
+
+    /// Brings one room of a client up to date from a rev that it knows.
+    pub(crate) async fn sync_room(&mut self, c: usize, room: &RoomId, exact: bool) -> Answer<()> {
+        let Some(caller) = self.caller(c).await else { return Ok(()) };
+        let who = self.clients[c].name();
+        let actor = Actor::Client(caller.clone());
+        let limit = Some(1 + self.dice.index(5));
+        let known = self.clients[c].rooms.get(room).map(|known| {
+            let from = if exact { known.synced } else { known.rev };
+            (from, known.epoch.clone())
+        });
+        let Some((mut rev, epoch)) = known else { return Ok(()) };
+        loop {
+            let sync = match self.engine.sync_room(&actor, room, rev, &epoch, limit).await {
+                Ok(sync) => sync,
+                Err(Error::NotAMember | Error::RoomNotFound(_)) => {
+                    self.clients[c].rooms.remove(room);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            let RoomSync::Changes { changes, .. } = sync else {
+                let loaded = self.load(&who, &caller, room).await?;
+                self.put_room(c, room, loaded);
+                return Ok(());
+            };
+            for message in &changes.messages {
+                self.checker.saw(&who, room, &Seen::of(message));
+            }
+            let Some(state) = self.clients[c].rooms.get_mut(room) else { return Ok(()) };
+            state.take_room(&changes.room);
+            changes.messages.iter().for_each(|message| state.take_message(message));
+            changes.members.iter().for_each(|member| state.take_member(member));
+            changes.reads.iter().for_each(|(user, seq)| state.take_read(user, *seq));
+            rev = changes.rev;
+            if !changes.more {
+                state.rev = state.rev.max(rev);
+                if exact {
+                    state.synced = rev;
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn put_room(&mut self, c: usize, room: &RoomId, loaded: Option<RoomState>) {
+        let rooms = &mut self.clients[c].rooms;
+        match loaded {
+            Some(state) => drop(rooms.insert(room.clone(), state)),
+            None => drop(rooms.remove(room)),
+        }
+    }
+
+    pub(crate) async fn load_room(&mut self, c: usize, room: &RoomId) -> Answer<()> {
+        let Some(caller) = self.caller(c).await else { return Ok(()) };
+        let who = self.clients[c].name();
+        let loaded = self.load(&who, &caller, room).await?;
+        self.put_room(c, room, loaded);
+        Ok(())
+    }
+
+    /// Catches up with everything: user sync, then the rooms that it names; `exact` also the
+    /// others' cursors of all rooms.
+    pub(crate) async fn catch_up(&mut self, c: usize, exact: bool) -> Answer<()> {
+        let Some(caller) = self.caller(c).await else { return Ok(()) };
+        let Some(mut cursor) = self.clients[c].cursor.clone() else {
+            return self.first_load(c, &caller).await;
+        };
+        loop {
+            match self.engine.sync_user(&caller, &cursor).await? {
+                UserSync::Reset { .. } => {
+                    self.checker.odd("a user sync was reset although the epoch stands");
+                    return self.first_load(c, &caller).await;
+                }
+                UserSync::Changes { rooms, cursor: next, more } => {
+                    for listed in &rooms {
+                        self.take_listed(c, listed).await?;
+                    }
+                    cursor = next;
+                    if !more {
+                        break;
+                    }
+                }
+            }
+        }
+        self.clients[c].cursor = Some(cursor);
+        if exact {
+            for room in self.clients[c].known_rooms() {
+                self.sync_room(c, &room, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn first_load(&mut self, c: usize, caller: &Client) -> Answer<()> {
+        let who = self.clients[c].name();
+        let (rooms, begin) = self.list(caller).await?;
+        self.clients[c].rooms.clear();
+        for listed in rooms {
+            let loaded = self.load(&who, caller, &listed.room.id).await?;
+            self.put_room(c, &listed.room.id, loaded);
+        }
+        self.clients[c].cursor = Some(begin);
+        Ok(())
+    }
+
+    async fn take_listed(&mut self, c: usize, listed: &ListedRoom) -> Answer<()> {
+        let room = &listed.room.id;
+        if !listed.mine.is_active() || listed.room.deleted_at.is_some() {
+            self.clients[c].rooms.remove(room);
+            return Ok(());
+        }
+        let user = self.clients[c].user.clone();
+        self.checker.cursor(room, &user, listed.mine.read_seq);
+        match self.clients[c].rooms.get_mut(room) {
+            None => self.load_room(c, room).await,
+            Some(state) => {
+                state.take_mine(&listed.mine);
+                let behind = state.epoch != listed.room.epoch || state.rev < listed.room.head.rev;
+                if behind { self.sync_room(c, room, false).await } else { Ok(()) }
+            }
+        }
+    }
+}
