@@ -127,13 +127,15 @@ fn is_revoked(origin: SessionOrigin, tokens_after: Option<Time>) -> bool {
 impl PostgresStore {
     async fn open_once(&self, new: &NewSession) -> Result<OpenOutcome, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
+        let key = (&new.app, &new.user);
+        let (user, user_after) =
+            users::upsert(&tx, key, &new.profile, new.custom.as_ref(), new.now).await?;
+        // Under the user's lock: of two first uses of one token the second finds the first's
+        // session here, and does not replace it.
         if let Some(facts) = facts(&tx, &new.app, new.token).await? {
             tx.rollback().await?;
             return Ok(OpenOutcome::Existing(facts.session));
         }
-        let key = (&new.app, &new.user);
-        let (user, user_after) =
-            users::upsert(&tx, key, &new.profile, new.custom.as_ref(), new.now).await?;
         if user.deactivated_at.is_some() {
             tx.rollback().await?;
             return Ok(OpenOutcome::UserDeactivated);
