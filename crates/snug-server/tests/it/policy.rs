@@ -1,1 +1,254 @@
-//! Every operation under every app policy, and what each role may do.
+//! Every operation under every app policy, and what each role may do, over REST and the socket.
+
+use serde_json::{Value, json};
+use snug_core::model::AppPolicy;
+use snug_core::policy::Operation;
+
+use crate::harness::{Answer, Page, TestApp, TestServer, text};
+
+/// What a page sends for an operation, at both doors. A new operation does not compile before it
+/// is here.
+struct Asked {
+    method: &'static str,
+    path: String,
+    op: &'static str,
+    body: Value,
+}
+
+fn asked(operation: Operation, room: &str, other: &str) -> Asked {
+    let (method, rest, op, body) = match operation {
+        Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
+        Operation::UpdateRoom => ("PATCH", "", "room.update", json!({"name": "New"})),
+        Operation::AddMembers => ("POST", "/members", "members.add", json!({"users": ["new"]})),
+        Operation::RemoveMembers => {
+            ("POST", "/members/remove", "members.remove", json!({"users": [other]}))
+        }
+        Operation::Leave => ("POST", "/leave", "room.leave", json!({})),
+        Operation::Send => ("POST", "/messages", "message.send", json!({"text": "hi"})),
+        Operation::Read => ("GET", "/messages", "history", Value::Null),
+        Operation::MarkRead => ("POST", "/read", "read", json!({"seq": 1})),
+        Operation::Type => ("POST", "/typing", "typing", json!({"on": true})),
+        Operation::ListRooms => ("GET", "", "rooms.list", Value::Null),
+        Operation::UpdateProfile => ("PATCH", "", "me.update", json!({"name": "New"})),
+    };
+    let path = match operation {
+        Operation::CreateRoom | Operation::ListRooms => "rooms".to_owned(),
+        Operation::UpdateProfile => "me".to_owned(),
+        _ => format!("rooms/{room}{rest}"),
+    };
+    Asked { method, path, op, body }
+}
+
+/// The data of the socket's op: the REST body, with the room.
+fn data(asked: &Asked, room: &str) -> Value {
+    let mut data = if asked.body.is_null() { json!({}) } else { asked.body.clone() };
+    if asked.path.starts_with("rooms/") {
+        data["room"] = json!(room);
+    }
+    data
+}
+
+#[tokio::test]
+async fn every_operation_under_every_policy() {
+    let refused = [
+        Operation::CreateRoom,
+        Operation::UpdateRoom,
+        Operation::AddMembers,
+        Operation::RemoveMembers,
+        Operation::Leave,
+    ];
+    let server = TestServer::sqlite().await;
+    for policy in [AppPolicy::Open, AppPolicy::BackendOnly] {
+        let app = server.app_under(policy).await;
+        let page = app.page("ann").await;
+        let mut socket = app.socket(&page.opened.token).await;
+        for operation in Operation::ALL {
+            let expected = policy == AppPolicy::BackendOnly && refused.contains(&operation);
+            let case = format!("{operation:?} under {policy:?}");
+            let room = app.group(&["ann", "bob"]).await;
+            let by_rest = asked(operation, &room, "bob");
+            let answer = page.call(by_rest.method, &by_rest.path, by_rest.body).await;
+            if expected {
+                answer.refused(403, "backend_only");
+            } else {
+                assert!((200..300).contains(&answer.status), "{case}: {answer:?}");
+            }
+            let room = app.group(&["ann", "bob"]).await;
+            let by_socket = asked(operation, &room, "bob");
+            let answer = socket.ask(by_socket.op, data(&by_socket, &room)).await;
+            if expected {
+                assert_eq!(answer["error"]["code"], "backend_only", "{case}: {answer}");
+            } else {
+                assert_eq!(answer["ok"], true, "{case}: {answer}");
+            }
+        }
+        // What belongs to the caller alone is under no policy.
+        for path in ["me", "users?ids=bob"] {
+            page.get(path).await.is(200);
+        }
+        let policy = page.get("me").await.is(200)["policy"].take();
+        assert_eq!(policy, socket_policy(&app).await);
+        let token = text(&page.post("session/refresh", Value::Null).await.is(200)["token"]);
+        app.api("DELETE", "/v1/session", Value::Null, &token).await.is(204);
+    }
+}
+
+async fn socket_policy(app: &TestApp) -> Value {
+    let opened = app.open_session("eve").await;
+    let door = crate::harness::Door::Query;
+    let mut socket = crate::harness::Socket::connect(app.address, door, &opened.token).await;
+    socket.event("hello").await["policy"].take()
+}
+
+/// Operations inside a room; the others name none.
+fn in_a_room() -> impl Iterator<Item = Operation> {
+    let outside = [Operation::CreateRoom, Operation::ListRooms, Operation::UpdateProfile];
+    Operation::ALL.into_iter().filter(move |operation| !outside.contains(operation))
+}
+
+#[tokio::test]
+async fn who_is_no_member_may_do_nothing_in_a_room() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let room = app.group(&["ann", "bob", "was-in"]).await;
+    let path = format!("rooms/{room}/members/was-in");
+    app.backend("DELETE", &path, Value::Null).await.is(200);
+    let before = app.backend("GET", &format!("rooms/{room}"), Value::Null).await.is(200);
+    for user in ["stranger", "was-in"] {
+        let page = app.page(user).await;
+        let mut socket = app.socket(&page.opened.token).await;
+        for operation in in_a_room() {
+            let by_rest = asked(operation, &room, "bob");
+            let answer = page.call(by_rest.method, &by_rest.path, by_rest.body.clone()).await;
+            answer.refused(403, "not_a_member");
+            socket.refused(by_rest.op, data(&by_rest, &room), "not_a_member").await;
+            let nowhere = asked(operation, "none", "bob");
+            let answer = page.call(nowhere.method, &nowhere.path, nowhere.body.clone()).await;
+            answer.refused(404, "room_not_found");
+            socket.refused(nowhere.op, data(&nowhere, "none"), "room_not_found").await;
+        }
+        for path in ["", "/members", "/sync?rev=0&epoch=x"] {
+            page.get(&format!("rooms/{room}{path}")).await.refused(403, "not_a_member");
+        }
+    }
+    let after = app.backend("GET", &format!("rooms/{room}"), Value::Null).await.is(200);
+    assert_eq!(after, before, "nothing was changed by them");
+}
+
+struct Cast {
+    room: String,
+    owner: Page,
+    admin: Page,
+    member: Page,
+}
+
+/// A group with an owner, two admins and members.
+async fn cast(app: &TestApp) -> Cast {
+    let room = app.group(&["owner", "m1", "m2", "m3", "m4"]).await;
+    let add = json!({"users": ["admin", "admin2"], "role": "admin"});
+    app.backend("POST", &format!("rooms/{room}/members"), add).await.is(200);
+    let (owner, admin) = (app.page("owner").await, app.page("admin").await);
+    Cast { room, owner, admin, member: app.page("m1").await }
+}
+
+impl Cast {
+    async fn remove(&self, by: &Page, user: &str) -> Answer {
+        by.call("DELETE", &format!("rooms/{}/members/{user}", self.room), Value::Null).await
+    }
+
+    async fn add(&self, by: &Page, user: &str, role: Value) -> Answer {
+        let body = json!({"users": [user], "role": role});
+        by.post(&format!("rooms/{}/members", self.room), body).await
+    }
+
+    async fn rename(&self, by: &Page) -> Answer {
+        by.call("PATCH", &format!("rooms/{}", self.room), json!({"name": "New"})).await
+    }
+}
+
+#[tokio::test]
+async fn each_role_within_its_bounds() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let cast = cast(&app).await;
+    let Cast { room, owner, admin, member } = &cast;
+
+    for user in ["m2", "admin", "owner"] {
+        cast.remove(member, user).await.refused(403, "role_too_low");
+    }
+    cast.rename(member).await.refused(403, "role_too_low");
+    cast.add(member, "new1", Value::Null).await.is(200);
+    for role in ["admin", "owner"] {
+        cast.add(member, "new2", json!(role)).await.refused(403, "role_too_low");
+        cast.add(admin, "new2", json!(role)).await.refused(403, "role_too_low");
+    }
+
+    cast.remove(admin, "m2").await.is(200);
+    for user in ["admin2", "owner"] {
+        cast.remove(admin, user).await.refused(403, "role_too_low");
+    }
+    // One that is too high spoils the whole list: nothing is done by halves.
+    let both = json!({"users": ["m3", "admin2"]});
+    let answer = admin.post(&format!("rooms/{room}/members/remove"), both).await;
+    answer.refused(403, "role_too_low");
+    let page = owner.get(&format!("rooms/{room}/members")).await.is(200);
+    let users: Vec<_> = page["members"].as_array().expect("members").iter().collect();
+    assert!(users.iter().any(|member| member["user"] == "m3"), "{page}");
+    cast.rename(admin).await.is(200);
+
+    cast.remove(owner, "m3").await.is(200);
+    cast.remove(owner, "admin2").await.is(200);
+    cast.add(owner, "new-admin", json!("admin")).await.is(200);
+    cast.rename(owner).await.is(200);
+
+    // A frozen room is read, and nothing is said in it; its owner may still change it.
+    app.backend("PATCH", &format!("rooms/{room}"), json!({"frozen": true})).await.is(200);
+    for page in [owner, admin, member] {
+        let path = format!("rooms/{room}/messages");
+        page.post(&path, json!({"text": "hi"})).await.refused(403, "room_frozen");
+        page.get(&path).await.is(200);
+    }
+    cast.rename(admin).await.refused(403, "room_frozen");
+    cast.rename(owner).await.is(200);
+}
+
+#[tokio::test]
+async fn a_page_speaks_for_its_own_user_only() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let page = app.page("ann").await;
+    let room = app.group(&["ann", "bob"]).await;
+    let path = format!("rooms/{room}/messages");
+    let answer = page.post(&path, json!({"text": "hi", "sender": "bob"})).await;
+    answer.refused_at(422, "invalid_field", "sender");
+    let answer = page.post(&path, json!({"text": "hi", "kind": "system"})).await;
+    answer.refused_at(422, "invalid_field", "kind");
+    page.post(&path, json!({"text": "hi", "sender": "ann"})).await.is(201);
+    // Nor makes a page a room in another's name.
+    let body = json!({"kind": "group", "creator": "bob", "members": ["bob"]});
+    let room = page.post("rooms", body).await.is(201);
+    assert_eq!(room["creator"], "ann");
+    let direct = app.direct("ann", "bob").await;
+    for (path, body) in
+        [("members", json!({"users": ["c"]})), ("members/remove", json!({"users": ["bob"]}))]
+    {
+        let answer = page.post(&format!("rooms/{direct}/{path}"), body).await;
+        answer.refused_at(422, "invalid_field", "room");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_policy_holds_for_connections_that_are_open() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let (opened, mut socket) = app.enter("ann").await;
+    socket.request("room.create", json!({"kind": "group"})).await;
+    let id = snug_core::ids::AppId::new(&app.id).expect("an app id");
+    let policy = Some(AppPolicy::BackendOnly);
+    let patch = snug_core::model::AppPatch { name: None, policy, development: None, origins: None };
+    server.server().app().engine.update_app(&id, patch).await.expect("the app is changed");
+    let create = json!({"kind": "group"});
+    let answer = app.api("POST", "/v1/rooms", create.clone(), &opened.token).await;
+    answer.refused(403, "backend_only");
+    socket.refused("room.create", create, "backend_only").await;
+}

@@ -31,7 +31,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(super) fn new(address: SocketAddr, method: &str, path: &str) -> Self {
+    pub(crate) fn new(address: SocketAddr, method: &str, path: &str) -> Self {
         let (method, path) = (method.to_owned(), path.to_owned());
         Self { address, method, path, headers: Vec::new(), body: Vec::new() }
     }

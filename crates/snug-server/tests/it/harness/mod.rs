@@ -111,6 +111,12 @@ impl TestServer {
         Request::new(self.address(), method, path)
     }
 
+    /// Stops it in order; its files stay until the returned value goes.
+    pub(crate) async fn stop_and_keep(self) -> TempDir {
+        assert!(within("the server's stop", self.server.stop()).await);
+        self.data
+    }
+
     /// Stops it in order and says whether everything ended in time.
     pub(crate) async fn stop(self) -> bool {
         let clean = within("the server's stop", self.server.stop()).await;

@@ -101,6 +101,19 @@ impl Socket {
         Self { stream, subprotocol, events, answers, goodbye: None, next_id: 0 }
     }
 
+    /// Whether it was let in: `hello`, or the problem of the `error` event.
+    pub(crate) async fn entered(&mut self) -> Result<Value, Value> {
+        loop {
+            let word = self.events.iter().position(|(name, _)| name == "hello" || name == "error");
+            if let Some((name, data)) = word.and_then(|index| self.events.remove(index)) {
+                return if name == "hello" { Ok(data) } else { Err(data) };
+            }
+            if !within("hello or error", self.read()).await {
+                panic!("closed with {:?} without a word", self.goodbye);
+            }
+        }
+    }
+
     /// A text frame as it stands.
     pub(crate) async fn send(&mut self, frame: &str) {
         self.send_message(Message::text(frame.to_owned())).await;

@@ -1,1 +1,0 @@
-//! Tokens at every door, and what ends a session.
