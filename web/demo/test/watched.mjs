@@ -102,7 +102,8 @@ function look(room) {
   return {
     status,
     pending: messages.length - placed.length,
-    last: placed.at(-1)?.id,
+    first: placed[0] && { id: placed[0].id, seq: placed[0].seq },
+    last: placed.length > 0 ? { id: placed.at(-1).id, seq: placed.at(-1).seq } : undefined,
     ids: placed.map((message) => message.id),
     rows,
   };
