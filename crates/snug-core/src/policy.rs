@@ -65,9 +65,13 @@ pub fn check_app(operation: Operation, policy: AppPolicy) -> Result<()> {
 /// Decides for a member and returns the guard to carry to the commit.
 ///
 /// # Errors
-/// [`Error::NotAMember`], [`Error::RoomFrozen`], [`Error::RoleTooLow`], or an invalid field for
-/// what a direct room cannot do.
+/// [`Error::UserDeactivated`], [`Error::NotAMember`], [`Error::RoomFrozen`],
+/// [`Error::RoleTooLow`], or an invalid field for what a direct room cannot do.
 pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
+    // A request may have passed the door just before its user was shut out (contract line 11).
+    if facts.deactivated {
+        return Err(Error::UserDeactivated);
+    }
     let mine = active(facts)?;
     let room = &facts.room;
     match operation {

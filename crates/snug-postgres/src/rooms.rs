@@ -47,12 +47,13 @@ const LOCK: &str =
 const ONE: &str =
     concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.app = $1 AND r.id = $2");
 const FACTS: &str = concat!(
-    "SELECT ",
+    "SELECT u.deactivated_at IS NOT NULL, ",
     room_columns!(),
     ", ",
     membership_columns!(),
     " FROM rooms r
       LEFT JOIN members m ON m.app = r.app AND m.room = r.id AND m.user_id = $3
+      LEFT JOIN users u ON u.app = r.app AND u.id = $3
       WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL"
 );
 const UPDATE: &str = concat!(
@@ -232,7 +233,8 @@ impl PostgresStore {
         let row = client.query_opt(&facts, &[&app.as_str(), &room.as_str(), &user]).await?;
         let Some(row) = row else { return Ok(None) };
         let mut cells = Cells::of(&row);
-        Ok(Some(RoomFacts { room: cells.room()?, mine: cells.membership_or_none()? }))
+        let deactivated = cells.next()?;
+        Ok(Some(RoomFacts { room: cells.room()?, mine: cells.membership_or_none()?, deactivated }))
     }
 
     async fn update_once(

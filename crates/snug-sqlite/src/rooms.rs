@@ -16,6 +16,7 @@ use crate::messages::{guard_holds, store_said};
 use crate::rows::{
     HEAD_WIDTH, HeadRow, Sql, all, change, head_columns, int, one, room, room_columns, size,
 };
+use crate::users;
 
 #[async_trait]
 impl RoomStore for SqliteStore {
@@ -35,12 +36,15 @@ impl RoomStore for SqliteStore {
             let Some(head) = living(conn, &app, &room)? else {
                 return Ok(None);
             };
-            let mine = match &user {
-                Some(user) => members::find_member(conn, head.rk, user)?,
-                None => None,
+            let (mine, deactivated) = match &user {
+                Some(user) => (
+                    members::find_member(conn, head.rk, user)?,
+                    users::is_deactivated(conn, &app, user)?,
+                ),
+                None => (None, false),
             };
             let room = room_of(conn, &head)?;
-            Ok(Some(RoomFacts { room, mine: mine.map(|mine| mine.facts) }))
+            Ok(Some(RoomFacts { room, mine: mine.map(|mine| mine.facts), deactivated }))
         })
         .await
     }

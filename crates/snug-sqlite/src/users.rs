@@ -74,6 +74,11 @@ pub(crate) fn find(conn: &Connection, app: &AppId, id: &UserId) -> Sql<Option<Us
     )
 }
 
+pub(crate) fn is_deactivated(conn: &Connection, app: &AppId, id: &UserId) -> Sql<bool> {
+    let sql = "SELECT 1 FROM users WHERE app = ?1 AND id = ?2 AND deactivated_at IS NOT NULL";
+    Ok(one(conn, sql, (app.as_str(), id.as_str()), |_| Ok(()))?.is_some())
+}
+
 /// Makes the user, bare, if there is none.
 pub(crate) fn ensure(conn: &Connection, app: &AppId, id: &UserId, now: Time) -> Sql<()> {
     change(

@@ -99,6 +99,8 @@ pub async fn deactivate_and_reactivate(store: &dyn Store) {
     );
     assert_eq!(f.mine(&one, "ben").await, ben, "others are left alone");
     assert_eq!(after.0.state, before.0.state, "a deactivated user stays a member");
+    assert!(f.facts(&one, "anna").await.deactivated, "policy sees that the user is out");
+    assert!(!f.facts(&one, "ben").await.deactivated);
 
     let again = store.deactivate_user(&f.app, &user("anna"), f.now()).await;
     let (again, closed) = again.expect("deactivate_user").expect("anna is there");
@@ -109,6 +111,7 @@ pub async fn deactivate_and_reactivate(store: &dyn Store) {
     let back = back.expect("reactivate_user").expect("anna is there");
     assert_eq!(back.deactivated_at, None);
     assert_eq!(found(&f, "anna").await, Some(back));
+    assert!(!f.facts(&one, "anna").await.deactivated);
     let old = super::sessions::by_token(&f, "token").await;
     let old = old.expect("the session is known");
     assert!(old.session.closed.is_some(), "old sessions stay closed");

@@ -51,6 +51,8 @@ pub struct RoomFacts {
     pub room: Room,
     /// The caller's membership, in any state.
     pub mine: Option<Membership>,
+    /// The caller is shut out of the app, whatever the membership says.
+    pub deactivated: bool,
 }
 
 /// What became of an update.
