@@ -7,7 +7,7 @@ mod socket;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ impl TestServer {
     pub(crate) async fn app_as(&self, request: NewAppRequest) -> TestApp {
         let made = self.server.app().engine.create_app(request).await.expect("an app is made");
         let (id, key) = (made.app.id.to_string(), made.server_key);
-        TestApp { address: self.address(), id, key, succeeded: Arc::default() }
+        TestApp { address: self.address(), id, key }
     }
 
     /// A request of anybody's.
@@ -127,14 +127,15 @@ impl TestServer {
     }
 }
 
+/// App, method and path of every call that succeeded.
+static SUCCEEDED: Mutex<BTreeSet<[String; 3]>> = Mutex::new(BTreeSet::new());
+
 /// An app and its server key.
 #[derive(Debug, Clone)]
 pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     pub(crate) id: String,
     pub(crate) key: String,
-    /// Methods and paths of calls that succeeded.
-    succeeded: Arc<Mutex<BTreeSet<(String, String)>>>,
 }
 
 /// A user's page: the app and a session token.
@@ -178,16 +179,16 @@ impl TestApp {
         let answer = self.request(method, path).bearer(token).json(body).send().await;
         if (200..300).contains(&answer.status) {
             let path = path.split('?').next().unwrap_or(path);
-            let mut all = self.succeeded.lock().unwrap_or_else(PoisonError::into_inner);
-            all.insert((method.to_owned(), path.to_owned()));
+            let mut all = SUCCEEDED.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert([self.id.clone(), method.to_owned(), path.to_owned()]);
         }
         answer
     }
 
     /// Whether a call of this route, such as `/v1/rooms/{room}`, has succeeded.
     pub(crate) fn has_answered(&self, method: &str, route: &str) -> bool {
-        let all = self.succeeded.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().any(|(called, path)| {
+        let all = SUCCEEDED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|[app, ..]| *app == self.id).any(|[_, called, path]| {
             let (path, route) = (path.split('/'), route.split('/'));
             called == method
                 && path.clone().count() == route.clone().count()
