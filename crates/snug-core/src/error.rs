@@ -58,12 +58,30 @@ pub enum Error {
     #[error("too much is waiting to be written")]
     Overloaded { retry_after_ms: u64 },
     #[error("the store cannot be reached")]
-    StoreUnavailable,
+    StoreUnavailable {
+        /// For the operator's log, never for the caller.
+        cause: String,
+    },
+    #[error("internal error")]
+    StoreBroken {
+        /// For the operator's log, never for the caller.
+        cause: String,
+    },
     #[error("internal error")]
     Internal,
 }
 
 impl Error {
+    /// What the operator should read in the log, if this is the server's own trouble.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::StoreUnavailable { cause } | Self::StoreBroken { cause } => Some(cause),
+            Self::Internal => Some("a bug, or another master key"),
+            _ => None,
+        }
+    }
+
     /// A field that holds what it may not hold.
     #[must_use]
     pub fn invalid(field: &str, expected: impl Into<String>) -> Self {

@@ -87,6 +87,8 @@ pub const APPS_MAX: usize = 10_000;
 
 /// A REST body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
+/// Time for a client to send its request's body, in milliseconds.
+pub const BODY_MS_MAX: u64 = 15_000;
 /// REST requests that one client session may make per second, in requests, and the burst.
 pub const REST_REQUESTS_PER_SECOND: u32 = 50;
 /// Burst above the rate, in requests.
@@ -105,6 +107,8 @@ pub const REFUSED_FRAMES_MAX: u32 = 20;
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
 /// What may wait for one socket before its reader counts as slow, in bytes.
 pub const CONNECTION_QUEUE_BYTES_MAX: usize = 256 * 1_024;
+/// One pushed event, in bytes; a larger one is told as a light head, and clients sync.
+pub const EVENT_BYTES_MAX: usize = 64 * 1_024;
 /// Rooms that one connection may have open, in rooms.
 pub const OPEN_ROOMS_MAX: usize = 100;
 /// Time for the first frame to bring a token, in milliseconds.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use snug_core::event::{RoomEvent, RoomEventBody};
+use snug_core::limits;
 use snug_core::model::{self, MemberState};
 
 use crate::frame::event;
@@ -165,9 +166,14 @@ pub struct Expiring {
     pub expires_at: WireTime,
 }
 
-/// What those who have the room open get of a room event; `None` where a light head says all.
+/// What those who have the room open get of a room event; `None` where a light head says all,
+/// also of an event too large to push: one queue must hold several.
 #[must_use]
 pub fn full(happened: &RoomEvent) -> Option<Vec<u8>> {
+    encode(happened).filter(|frame| frame.len() <= limits::EVENT_BYTES_MAX)
+}
+
+fn encode(happened: &RoomEvent) -> Option<Vec<u8>> {
     let room = happened.room.to_string();
     let (rev, members_rev) = (happened.head.rev, happened.head.members_rev);
     Some(match &happened.body {
@@ -216,12 +222,16 @@ pub fn left(happened: &RoomEvent, reason: &str) -> Vec<u8> {
 /// Told to a user who became a member.
 #[must_use]
 pub fn joined(room: &model::Room, mine: &model::Membership, members: &[model::Member]) -> Vec<u8> {
-    let data = RoomJoined {
-        room: room.id.to_string(),
-        rev: room.head.rev,
-        room_object: Room::of(room.clone(), members.to_vec(), Some(mine)),
+    let write = |members: &[model::Member]| {
+        let data = RoomJoined {
+            room: room.id.to_string(),
+            rev: room.head.rev,
+            room_object: Room::of(room.clone(), members.to_vec(), Some(mine)),
+        };
+        event("room.joined", &data)
     };
-    event("room.joined", &data)
+    let frame = write(members);
+    if frame.len() <= limits::EVENT_BYTES_MAX { frame } else { write(&[]) }
 }
 
 /// Told to the user's own connections.

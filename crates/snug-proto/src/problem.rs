@@ -108,8 +108,8 @@ impl From<Error> for Problem {
             Error::Overloaded { retry_after_ms } => {
                 new(ErrorCode::Overloaded).retry_after(retry_after_ms)
             }
-            Error::StoreUnavailable => new(ErrorCode::StoreUnavailable).retry_after(1_000),
-            Error::Internal => new(ErrorCode::Internal),
+            Error::StoreUnavailable { .. } => new(ErrorCode::StoreUnavailable).retry_after(1_000),
+            Error::StoreBroken { .. } | Error::Internal => new(ErrorCode::Internal),
         }
     }
 }

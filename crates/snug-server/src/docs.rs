@@ -2,7 +2,7 @@
 //! the API, made from the same OpenAPI document that the routes are registered with.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
@@ -15,6 +15,11 @@ use snug_proto::{CloseCode, ErrorCode};
 use crate::rest::ApiError;
 use crate::wiring::App;
 
+/// Written once: they are the same for every reader.
+static REFERENCE: LazyLock<String> = LazyLock::new(reference);
+static CODES: LazyLock<String> = LazyLock::new(codes);
+static OPENAPI: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(crate::rest::openapi);
+
 /// Routes of this file.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -22,10 +27,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/docs", get(|| async { page("Snug API", &reference()) }))
-        .route("/docs/", get(|| async { page("Snug API", &reference()) }))
-        .route("/docs/errors", get(|| async { page("Errors and close codes", &codes()) }))
-        .route("/docs/openapi.json", get(|| async { Json(crate::rest::openapi()) }))
+        .route("/docs", get(|| async { page("Snug API", &REFERENCE) }))
+        .route("/docs/", get(|| async { page("Snug API", &REFERENCE) }))
+        .route("/docs/errors", get(|| async { page("Errors and close codes", &CODES) }))
+        .route("/docs/openapi.json", get(|| async { Json(&*OPENAPI) }))
         .route("/docs/docs.css", get(css))
 }
 

@@ -193,12 +193,15 @@ impl MintedTokens for Hs256Tokens {
             Some(raw) => Some(CustomJson::new(raw, limits::SESSION_CUSTOM_BYTES_MAX).ok()?),
             None => None,
         };
+        // A date that is there and makes no sense is no reason to let the token in.
+        let issued_at = claims.iat.map(|at| seconds(at).ok_or(())).transpose().ok()?;
+        let not_before = claims.nbf.map(|at| seconds(at).ok_or(())).transpose().ok()?;
         Some(MintedClaims {
             subject: claims.sub,
             device: claims.device,
             expires_at: seconds(claims.exp)?,
-            issued_at: claims.iat.map(seconds).unwrap_or(None),
-            not_before: claims.nbf.map(seconds).unwrap_or(None),
+            issued_at,
+            not_before,
             name: claims.name,
             avatar: claims.avatar,
             custom,

@@ -72,7 +72,8 @@ impl App {
         shared: Option<Arc<InProcessBus>>,
         tasks: Tasks,
     ) -> std::result::Result<Arc<Self>, String> {
-        std::fs::create_dir_all(&config.data)
+        std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
+            .create(&config.data)
             .map_err(|error| format!("data = {}: {error}", config.data.display()))?;
         let master_key = match &config.master_key {
             Some(text) => MasterKey::parse(text).ok_or("master_key: expected 64 digits")?,

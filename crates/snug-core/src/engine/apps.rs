@@ -102,6 +102,11 @@ impl Engine {
     pub async fn rotate_server_key(&self, app: &AppId, grace_seconds: u64) -> Result<String> {
         let now = self.now();
         let grace = i64::try_from(grace_seconds.min(30 * 86_400)).unwrap_or(0);
+        let living = self.store.server_keys(app, now).await?.len();
+        if grace > 0 && living >= limits::SERVER_KEYS_PER_APP_MAX {
+            let expected = "0: too many keys are alive; end them first";
+            return Err(Error::invalid("grace_seconds", expected));
+        }
         let (key, text) = self.new_key(app, now);
         let added = self.store.rotate_server_key(key, now.plus_millis(grace * 1_000)).await?;
         self.apps.known.write().remove(app);

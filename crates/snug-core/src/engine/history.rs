@@ -81,8 +81,9 @@ impl Engine {
         let (app, user) = (&client.app.id, client.user());
         let moved = self.store.move_cursor(app, room, user, seq, self.now()).await?;
         let Some((mine, head, moved)) = moved else {
-            let there = self.store.room_facts(app, room, None).await?.is_some();
-            return Err(if there { Error::NotAMember } else { Error::RoomNotFound(room.clone()) });
+            let facts = self.store.room_facts(app, room, Some(user)).await?;
+            let shown = facts.is_some_and(|f| f.room.direct.is_none() || f.mine.is_some());
+            return Err(if shown { Error::NotAMember } else { Error::RoomNotFound(room.clone()) });
         };
         let count = head.count;
         if moved {

@@ -71,7 +71,10 @@ impl Engine {
                     self.publish_appended(app, *appended);
                     return Ok(sent);
                 }
-                AppendOutcome::Duplicate(message) => return Ok(as_first_answered(*message)),
+                AppendOutcome::Duplicate(message) => {
+                    self.remind(app, room).await;
+                    return Ok(as_first_answered(*message));
+                }
                 AppendOutcome::Conflict => return Err(Error::MessageIdConflict),
                 AppendOutcome::RoomNotFound => return Err(Error::RoomNotFound(room.clone())),
                 AppendOutcome::GuardMoved => {}
@@ -103,7 +106,7 @@ impl Engine {
         let room = message.room.clone();
         let count = head.count;
         self.publish_room(app, &room, head, RoomEventBody::MessageAppended { message });
-        if let Some(mine) = mine {
+        if let Some(mine) = mine.filter(Membership::is_active) {
             let user = mine.user.clone();
             self.publish_user(app, &user, UserEventBody::Mine { room, count, mine });
         }
@@ -159,7 +162,19 @@ impl Engine {
         // Another payload or sender falls through to policy first: an outsider must not learn
         // from a conflict that an id exists.
         let same = hit.hash == message.hash && hit.message.sender == message.sender;
-        Ok(same.then(|| as_first_answered(hit.message)))
+        if !same {
+            return Ok(None);
+        }
+        self.remind(app, room).await;
+        Ok(Some(as_first_answered(hit.message)))
+    }
+
+    /// A repeat may mean that the commit's news was lost with its answer: the room's position is
+    /// told once more, and who missed the message syncs.
+    async fn remind(&self, app: &AppId, room: &RoomId) {
+        if let Ok(Some(facts)) = self.store.room_facts(app, room, None).await {
+            self.publish_room(app, room, facts.room.head, RoomEventBody::Beacon);
+        }
     }
 }
 
@@ -169,6 +184,10 @@ pub(super) fn decide(actor: &Actor, operation: Operation, facts: &RoomFacts) -> 
         Actor::Backend(_) => Ok(policy::backend_guard(&facts.room)),
         Actor::Client(client) => {
             policy::check_app(operation, client.app.policy)?;
+            if facts.room.direct.is_some() && facts.mine.is_none() {
+                // Its id is a hash that anybody can make: that two others talk is their matter.
+                return Err(Error::RoomNotFound(facts.room.id.clone()));
+            }
             policy::check_member(operation, facts)
         }
     }

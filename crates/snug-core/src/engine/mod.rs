@@ -134,8 +134,8 @@ impl From<StoreError> for Error {
             StoreError::Overloaded => {
                 Self::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS }
             }
-            StoreError::Unavailable(_) => Self::StoreUnavailable,
-            StoreError::Broken(_) => Self::Internal,
+            StoreError::Unavailable(cause) => Self::StoreUnavailable { cause },
+            StoreError::Broken(cause) => Self::StoreBroken { cause },
         }
     }
 }

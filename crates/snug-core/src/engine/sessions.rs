@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::keys::{SERVER_KEY_PREFIX, parse_session_token};
 use super::{Backend, Client, Engine, check};
 use crate::error::{Error, Result};
+use crate::event::UserEventBody;
 use crate::ids::{AppId, DeviceId, SessionId, UserId};
 use crate::limits;
 use crate::model::{
@@ -140,7 +141,13 @@ impl Engine {
     /// The store's.
     pub async fn log_out(&self, client: &Client) -> Result<()> {
         let which = SessionSelector::Session(client.session_id().clone());
-        self.close(&client.app.id, &which, CloseReason::Closed).await.map(|_| ())
+        if self.close(&client.app.id, &which, CloseReason::Closed).await? == 0 {
+            // Closed before, by a try whose news may have been lost with its answer.
+            let sessions = vec![client.session_id().clone()];
+            let body = UserEventBody::SessionsClosed { sessions, reason: CloseReason::Closed };
+            self.publish_user(&client.app.id, client.user(), body);
+        }
+        Ok(())
     }
 
     /// Closes one session.

@@ -1,6 +1,5 @@
 //! The panel's calls: sign-up, log-in, applications and their keys.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -100,6 +99,7 @@ pub(super) async fn log_in(
     Peer(address): Peer,
     Body(body): Body<Credentials>,
 ) -> ApiResult<Response> {
+    check_email(&body.email)?;
     app.logins.check(&body.email, address)?;
     let known = app.engine.operator_by_email(&body.email).await?;
     let hash = known.as_ref().map(|operator| operator.password_hash.clone());
@@ -264,13 +264,8 @@ pub(super) struct KeyAnswer {
 }
 
 /// Secrets are shown and exchanged only to who knows the password at this moment.
-async fn password_again(
-    app: &App,
-    operator: &Operator,
-    address: Option<IpAddr>,
-    password: String,
-) -> ApiResult<()> {
-    app.logins.check(&operator.email, address)?;
+async fn password_again(app: &App, operator: &Operator, password: String) -> ApiResult<()> {
+    app.logins.check_operator(&operator.id)?;
     let hash = Some(operator.password_hash.clone());
     if app.logins.verify(password, hash).await? {
         return Ok(());
@@ -282,12 +277,11 @@ pub(super) async fn reveal(
     State(app): State<Arc<App>>,
     _: FromPanel,
     by: ByOperator,
-    Peer(address): Peer,
     Path(id): Path<String>,
     Body(body): Body<PasswordBody>,
 ) -> ApiResult<Json<KeyAnswer>> {
     let id = app_id(&id)?;
-    password_again(&app, &by.0, address, body.password).await?;
+    password_again(&app, &by.0, body.password).await?;
     let server_key = app.engine.reveal_server_key(&id).await?;
     app.engine.audit(Some(&by.0.id), Some(&id), "key.reveal").await?;
     Ok(Json(KeyAnswer { server_key }))
@@ -297,12 +291,11 @@ pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     _: FromPanel,
     by: ByOperator,
-    Peer(address): Peer,
     Path(id): Path<String>,
     Body(body): Body<PasswordBody>,
 ) -> ApiResult<Json<KeyAnswer>> {
     let id = app_id(&id)?;
-    password_again(&app, &by.0, address, body.password).await?;
+    password_again(&app, &by.0, body.password).await?;
     let server_key = app.engine.rotate_server_key(&id, body.grace_seconds).await?;
     app.engine.audit(Some(&by.0.id), Some(&id), "key.rotate").await?;
     Ok(Json(KeyAnswer { server_key }))

@@ -9,62 +9,85 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
+use governor::{DefaultKeyedRateLimiter, NotUntil, Quota};
 use snug_core::error::{Error, Result};
+use snug_core::ids::OperatorId;
 use snug_core::limits;
 use snug_core::ports::Entropy;
 use tokio::sync::Semaphore;
 
 use crate::secrets::SystemEntropy;
 
+/// Entries of the tables before those of past windows are thrown out.
+const TABLE_MAX: usize = 100_000;
 /// A hash of nobody's password: unknown e-mails cost as much time as known ones.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Bounds log-ins: tries per e-mail and per address, and hashes at one time.
 #[derive(Debug)]
 pub struct LoginGate {
+    tries: DefaultKeyedRateLimiter<String>,
     emails: DefaultKeyedRateLimiter<String>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     hashing: Semaphore,
 }
 
+/// So many times the tries of one window.
+fn quota(times: u32) -> Quota {
+    let tries = limits::LOGIN_TRIES_MAX * times;
+    let burst = NonZeroU32::new(tries).unwrap_or(NonZeroU32::MIN);
+    let every = Duration::from_secs(limits::LOGIN_WINDOW_SECONDS) / tries;
+    Quota::with_period(every).unwrap_or_else(|| Quota::per_hour(burst)).allow_burst(burst)
+}
+
+fn pass<T>(
+    tried: std::result::Result<T, NotUntil<<DefaultClock as Clock>::Instant>>,
+) -> Result<()> {
+    let Err(not_yet) = tried else { return Ok(()) };
+    let wait = not_yet.wait_time_from(DefaultClock::default().now());
+    let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    Err(Error::RateLimited { retry_after_ms })
+}
+
 impl Default for LoginGate {
     fn default() -> Self {
-        let tries = NonZeroU32::new(limits::LOGIN_TRIES_MAX).unwrap_or(NonZeroU32::MIN);
-        let every = Duration::from_secs(limits::LOGIN_WINDOW_SECONDS) / limits::LOGIN_TRIES_MAX;
-        let quota = Quota::with_period(every).unwrap_or_else(|| Quota::per_hour(tries));
-        let quota = quota.allow_burst(tries);
         Self {
-            emails: DefaultKeyedRateLimiter::keyed(quota),
-            addresses: DefaultKeyedRateLimiter::keyed(quota),
+            tries: DefaultKeyedRateLimiter::keyed(quota(1)),
+            emails: DefaultKeyedRateLimiter::keyed(quota(10)),
+            addresses: DefaultKeyedRateLimiter::keyed(quota(3)),
             hashing: Semaphore::new(2),
         }
     }
 }
 
 impl LoginGate {
-    /// Counts a try.
+    /// Counts a try by somebody who is not known yet. The address first: whoever is over its
+    /// bound adds nothing to the tables. Per e-mail and address, so that strangers cannot lock
+    /// an operator out; over all addresses ten times as many.
     ///
     /// # Errors
     /// [`Error::RateLimited`].
     pub(super) fn check(&self, email: &str, address: Option<IpAddr>) -> Result<()> {
-        if self.emails.len() + self.addresses.len() > 100_000 {
+        if self.tries.len() + self.addresses.len() + self.emails.len() > TABLE_MAX {
+            self.tries.retain_recent();
             self.emails.retain_recent();
             self.addresses.retain_recent();
         }
-        let now = DefaultClock::default().now();
-        let mut wait = Duration::ZERO;
-        if let Err(not_yet) = self.emails.check_key(&email.to_lowercase()) {
-            wait = wait.max(not_yet.wait_time_from(now));
+        if let Some(address) = address {
+            pass(self.addresses.check_key(&address))?;
         }
-        if let Some(Err(not_yet)) = address.map(|address| self.addresses.check_key(&address)) {
-            wait = wait.max(not_yet.wait_time_from(now));
-        }
-        if wait.is_zero() {
-            return Ok(());
-        }
-        let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        Err(Error::RateLimited { retry_after_ms })
+        let email = email.to_lowercase();
+        let from = address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+        pass(self.tries.check_key(&format!("{email} {from}")))?;
+        pass(self.emails.check_key(&email))
+    }
+
+    /// Counts a try of an operator who is logged in and says the password again.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub(super) fn check_operator(&self, operator: &OperatorId) -> Result<()> {
+        pass(self.tries.check_key(&format!("operator {operator}")))
     }
 
     /// Hashes a new password.

@@ -110,6 +110,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             {
                 self.running = Some(self.start(job));
             }
+            let now = self.app.engine.now();
+            if now >= self.session.next_check()
+                && let Some(action) = self.session.on_tick(now)
+                && let Err(end) = self.act(action).await
+            {
+                return end;
+            }
             let connection = self.connection();
             let wait = self.until_next_check();
             let may_read = self.jobs.len() < limits::REQUESTS_IN_FLIGHT_MAX;

@@ -15,6 +15,9 @@ pub(super) type ApiResult<T> = Result<T, ApiError>;
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
+        if let Some(cause) = error.cause() {
+            tracing::error!(cause, "a request failed");
+        }
         Self(Box::new(error.into()))
     }
 }

@@ -1,6 +1,7 @@
 //! Extractors: who calls (proved by the type), and bodies, paths and queries as core values.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -82,14 +83,15 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, ApiError> {
         let most = limits::BODY_BYTES_MAX;
-        let body = Limited::new(request.into_body(), most).collect().await;
-        let bytes = match body {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
+        let body = Limited::new(request.into_body(), most).collect();
+        let bound = Duration::from_millis(limits::BODY_MS_MAX);
+        let bytes = match tokio::time::timeout(bound, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 return Err(Error::too_large("", format!("at most {most} bytes")).into());
             }
-            Err(_) => {
-                let detail = "the body ended early";
+            Ok(Err(_)) | Err(_) => {
+                let detail = "the body ended early, or took too long";
                 return Err(Problem::new(ErrorCode::MalformedJson, detail).into());
             }
         };

@@ -73,11 +73,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = snug_core::ids::ulid(u64::try_from(app.engine.now().millis()).unwrap_or(0), random());
     let method = request.method().clone();
-    let mut answer = if method.is_safe() {
-        next.run(request).await
-    } else {
-        to_the_end(&app, request, next).await
-    };
+    let mut answer = to_the_end(&app, request, next).await;
     let status = answer.status().as_u16();
     app.metrics.answers.get_or_create(&Answered { status }).inc();
     if status >= 500 {
@@ -95,7 +91,7 @@ pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -
     answer
 }
 
-/// A change and the news of it belong together: a client that hangs up in between does not cut
+/// A change and the news of it belong together (a read may open a JWT's session, too): a client that hangs up in between does not cut
 /// them apart. A handler that panics is a 500 and nobody else's trouble.
 async fn to_the_end(app: &Arc<App>, request: Request, next: Next) -> Response {
     let (done, answer) = tokio::sync::oneshot::channel();
