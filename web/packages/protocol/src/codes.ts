@@ -29,6 +29,10 @@ export const ERROR_CODES = {
   overloaded: { status: 503, retryable: true },
   store_unavailable: { status: 503, retryable: true },
   internal: { status: 500, retryable: true },
+  login_failed: { status: 401, retryable: false },
+  password_wrong: { status: 403, retryable: false },
+  signup_closed: { status: 403, retryable: false },
+  csrf_refused: { status: 403, retryable: false },
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
