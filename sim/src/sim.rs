@@ -296,17 +296,29 @@ impl Sim {
     }
 
     async fn hear(&mut self, c: usize, event: &Event) -> Result<(), Error> {
-        match self.clients[c].hear(event) {
+        let asked = match self.clients[c].hear(event) {
             Need::Nothing => Ok(()),
             Need::Sync(room) => self.sync_room(c, &room, false).await,
             Need::Load(room) => self.load_room(c, &room).await,
             Need::Stop => {
-                let who = self.clients[c].name();
-                self.say(format!("  {who} is told that its session ended"));
-                self.disconnect(c);
+                self.end_connection(c);
                 Ok(())
             }
+        };
+        match asked {
+            // Shut out, and not told yet.
+            Err(Error::UserDeactivated) => {
+                self.end_connection(c);
+                Ok(())
+            }
+            other => other,
         }
+    }
+
+    fn end_connection(&mut self, c: usize) {
+        let who = self.clients[c].name();
+        self.say(format!("  {who} is told that its session ended"));
+        self.disconnect(c);
     }
 
     pub(crate) fn under_way(&self) -> usize {

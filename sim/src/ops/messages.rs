@@ -75,7 +75,7 @@ impl Sim {
         self.store.lose_next_answer(false);
         match answer {
             _ if fate == Fate::LostByClient => self.say("  the answer is lost".to_owned()),
-            Err(Error::StoreUnavailable) => {}
+            Err(Error::StoreUnavailable { .. }) => {}
             Err(_) => drop(self.clients[c].outbox.remove(at)),
             Ok(()) => {
                 let acked = self.clients[c].outbox.remove(at);
