@@ -395,8 +395,8 @@ async fn enter(
             max_ms: limits::RECONNECT_MAX_MS,
         },
     };
-    let connection = Attached::new(app, &client);
-    connection.get().outbox.push(Bytes::from(frame::event("hello", &hello)));
+    let hello = Bytes::from(frame::event("hello", &hello));
+    let connection = Attached::new(app, &client, hello);
     let entered = Entered { caller: Caller { client, token }, connection };
     listen(app, &entered).await?;
     Ok(Box::new(entered))
@@ -410,8 +410,9 @@ struct Attached {
 }
 
 impl Attached {
-    fn new(app: &Arc<App>, client: &Client) -> Self {
-        let connection = app.hub.attach(&client.app.id, client.user(), client.session_id());
+    fn new(app: &Arc<App>, client: &Client, hello: Bytes) -> Self {
+        let (user, session) = (client.user(), client.session_id());
+        let connection = app.hub.attach(&client.app.id, user, session, hello);
         Self { app: app.clone(), connection }
     }
 

@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
@@ -37,6 +37,15 @@ pub(super) struct Connection {
     /// The session is being exchanged for a newer one of the same device.
     rebinding: AtomicBool,
     rooms: Mutex<Listening>,
+    /// Where this connection typed last, and when.
+    typed: Mutex<Option<Typed>>,
+}
+
+#[derive(Debug)]
+struct Typed {
+    room: RoomId,
+    told_at: Instant,
+    on: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +67,22 @@ impl Connection {
 
     pub(super) fn has_open(&self, room: &RoomId) -> bool {
         self.rooms.lock().open.contains(room)
+    }
+
+    /// Whether saying so again tells nobody anything: typing within a second of the last time it
+    /// was told, or having stopped already.
+    pub(super) fn typing_is_known(&self, room: &RoomId, on: bool) -> bool {
+        let now = Instant::now();
+        let every = Duration::from_millis(limits::TYPING_EVERY_MS);
+        let mut typed = self.typed.lock();
+        let told = match typed.as_mut().filter(|typed| typed.room == *room) {
+            Some(typed) if on && now - typed.told_at < every => return true,
+            Some(typed) if !on && !typed.on => return true,
+            Some(typed) if !on => typed.told_at,
+            _ => now,
+        };
+        *typed = Some(Typed { room: room.clone(), told_at: told, on });
+        false
     }
 
     pub(super) fn forget(&self, room: &RoomId) {
@@ -147,6 +172,7 @@ impl Hub {
         app: &AppId,
         user: &UserId,
         session: &SessionId,
+        hello: Bytes,
     ) -> Arc<Connection> {
         let connection = Arc::new(Connection {
             id: self.numbers.fetch_add(1, Ordering::Relaxed),
@@ -157,7 +183,12 @@ impl Hub {
             all_rooms: AtomicBool::new(false),
             rebinding: AtomicBool::new(false),
             rooms: Mutex::default(),
+            typed: Mutex::default(),
         });
+        if !hello.is_empty() {
+            // Before anybody else can push to it.
+            connection.outbox.push(hello);
+        }
         let topic = Topic::User(app.clone(), user.clone());
         let mut users = self.users.lock();
         let all = users.entry((app.clone(), user.clone())).or_default();

@@ -154,7 +154,9 @@ async fn request_in_room(
             frame::answer(id, &Mine::of(&mine, count))
         }
         Request::Typing(data) => {
-            engine.set_typing(&actor, &data.room.0, data.on).await?;
+            if !connection.typing_is_known(&data.room.0, data.on) {
+                engine.set_typing(&actor, &data.room.0, data.on).await?;
+            }
             frame::answer(id, &Nothing {})
         }
         Request::RoomsList(data) => {

@@ -1,0 +1,318 @@
+//! Order, interest and removals at one room, without a socket.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use snug_core::ids::{AppId, RoomId, SessionId};
+use snug_core::model::{
+    Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
+};
+
+use super::super::hub::{Hub, HubParts};
+use super::*;
+use crate::metrics::Metrics;
+use crate::tasks::Tasks;
+
+fn app() -> AppId {
+    AppId::from_stored("app_00000000000000000000")
+}
+
+fn room_id() -> RoomId {
+    RoomId::new("room").unwrap()
+}
+
+fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+fn connection(name: &str) -> Arc<Connection> {
+    // One hub, so that every connection has a number of its own.
+    static HUB: LazyLock<Arc<Hub>> = LazyLock::new(|| {
+        let metrics = Arc::new(Metrics::default());
+        Hub::new(HubParts { tasks: Tasks::default(), metrics })
+    });
+    HUB.attach(&app(), &user(name), &SessionId::from_stored(&format!("ses_{name}")), Bytes::new())
+}
+
+/// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.
+fn room(names: &[&str]) -> (LocalRoom, Vec<Arc<Connection>>) {
+    let mut room = LocalRoom::default();
+    let connections: Vec<_> = names.iter().map(|name| connection(name)).collect();
+    for connection in &connections {
+        assert!(!room.add(connection, 10, 3));
+    }
+    (room, connections)
+}
+
+fn event(rev: u64, members_rev: u64, body: RoomEventBody) -> Arc<RoomEvent> {
+    let head = Head { seq: rev, rev, members_rev, count: rev, activity_at: Time(0), preview: None };
+    Arc::new(RoomEvent { app: app(), room: room_id(), head, body })
+}
+
+fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
+    let message = Message {
+        id: snug_core::ids::MessageId::new(&format!("m{rev}")).unwrap(),
+        room: room_id(),
+        seq: rev,
+        rev,
+        first_rev: rev,
+        sender: None,
+        kind: MessageKind::Text,
+        text: Some("hi".to_owned()),
+        custom: None,
+        silent: false,
+        count: rev,
+        created_at: Time(0),
+        deleted_at: None,
+    };
+    event(rev, members_rev, RoomEventBody::MessageAppended { message })
+}
+
+fn members(rev: u64, members_rev: u64, name: &str, state: MemberState) -> Arc<RoomEvent> {
+    let id = user(name);
+    let user = User {
+        id,
+        name: None,
+        avatar: None,
+        locale: None,
+        custom: None,
+        session_custom: None,
+        deactivated_at: None,
+        created_at: Time(0),
+        changed_at: Time(0),
+    };
+    let (role, joined_at) = (Role::Member, Time(0));
+    let members = vec![Member { user, role, state, joined_at, read_seq: 0, rev }];
+    let head = message(rev, members_rev).head.clone();
+    let room = Arc::new(Room {
+        id: room_id(),
+        kind: RoomKind::Group,
+        direct: None,
+        name: None,
+        avatar: None,
+        description: None,
+        custom: None,
+        creator: None,
+        frozen: false,
+        created_at: Time(0),
+        changed_at: Time(0),
+        deleted_at: None,
+        epoch: "e".to_owned(),
+        min_seq: 0,
+        min_rev: 0,
+        policy_rev: 1,
+        member_count: 2,
+        head,
+    });
+    event(rev, members_rev, RoomEventBody::MembersChanged { members, room })
+}
+
+fn removal(rev: u64, name: &str) -> Arc<RoomEvent> {
+    members(rev, rev, name, MemberState::Left)
+}
+
+/// What waits for a connection: event and rev.
+fn heard(connection: &Connection) -> Vec<(String, u64)> {
+    std::iter::from_fn(|| connection.outbox.take())
+        .map(|frame| {
+            let frame: Value = serde_json::from_slice(&frame).unwrap();
+            let rev = frame["data"]["rev"].as_u64().unwrap_or(0);
+            (frame["event"].as_str().unwrap().to_owned(), rev)
+        })
+        .collect()
+}
+
+fn heads(revs: &[u64]) -> Vec<(String, u64)> {
+    revs.iter().map(|rev| ("room.head".to_owned(), *rev)).collect()
+}
+
+const RELOAD: Next = Next { flush_later: false, reload: true };
+const LATER: Next = Next { flush_later: true, reload: false };
+
+#[test]
+fn events_out_of_order_are_heard_in_order() {
+    let (mut room, c) = room(&["anna"]);
+    assert_eq!(room.offer(&message(13, 3)), LATER);
+    assert_eq!(room.offer(&message(12, 3)), Next::default());
+    assert_eq!(heard(&c[0]), []);
+    assert_eq!(room.offer(&message(11, 3)), Next::default());
+    assert_eq!(heard(&c[0]), heads(&[11, 12, 13]));
+    assert!(room.held.is_empty());
+}
+
+#[test]
+fn what_is_lost_is_not_waited_for_beyond_the_flush() {
+    let (mut room, c) = room(&["anna"]);
+    assert_eq!(room.offer(&message(14, 3)), LATER);
+    assert_eq!(room.offer(&message(12, 3)), Next::default());
+    assert_eq!(room.flush(), Next::default());
+    assert_eq!(heard(&c[0]), heads(&[12, 14]));
+    assert_eq!(room.offer(&message(15, 3)), Next::default());
+    assert_eq!(heard(&c[0]), heads(&[15]));
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let (mut room, c) = room(&["anna"]);
+    let most = u64::try_from(limits::REORDER_EVENTS_MAX).unwrap();
+    for rev in 0..most {
+        room.offer(&message(20 + rev, 3));
+    }
+    assert!(room.held.is_empty());
+    assert_eq!(heard(&c[0]).len(), limits::REORDER_EVENTS_MAX);
+    room.offer(&message(500, 400));
+    room.flush();
+    assert!(room.reloading);
+    for rev in 0..2 * most {
+        room.offer(&message(600 + rev, 400));
+    }
+    assert_eq!(room.held.len(), limits::REORDER_EVENTS_MAX);
+    assert_eq!(heard(&c[0]), []);
+}
+
+#[test]
+fn a_doubled_event_does_no_harm() {
+    let (mut room, c) = room(&["anna"]);
+    for event in [message(11, 3), message(11, 3), message(12, 3), message(11, 3)] {
+        assert_eq!(room.offer(&event), Next::default());
+    }
+    assert_eq!(heard(&c[0]), heads(&[11, 11, 12, 11]));
+    assert_eq!(room.rev, 12);
+}
+
+#[test]
+fn open_rooms_hear_events_and_the_others_heads() {
+    let (mut room, c) = room(&["anna", "bert", "cleo"]);
+    assert!(room.set_open(c[0].id, true));
+    c[1].set_all(true);
+    room.offer(&message(11, 3));
+    let typing = RoomEventBody::Typing { user: user("anna"), on: true };
+    room.offer(&event(11, 3, typing));
+    room.offer(&event(11, 3, RoomEventBody::Read { user: user("anna"), seq: 1 }));
+    room.offer(&event(11, 3, RoomEventBody::Beacon));
+    let of = |name: &str| (name.to_owned(), 11);
+    let all = ["message.new", "typing", "read", "room.head"];
+    for connection in &c[..2] {
+        let names: Vec<_> = heard(connection).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, all);
+    }
+    assert_eq!(heard(&c[2]), [of("room.head"), of("room.head")]);
+    room.set_open(c[0].id, false);
+    room.offer(&message(12, 3));
+    assert_eq!(heard(&c[0]), heads(&[12]));
+}
+
+#[test]
+fn the_removed_hear_of_it_and_nothing_more() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    assert_eq!(room.offer(&removal(11, "bert")), Next::default());
+    room.offer(&message(12, 11));
+    assert_eq!(heard(&c[1]), [("members.changed".into(), 11), ("room.left".into(), 11)]);
+    assert_eq!(heard(&c[0]), heads(&[11, 12]));
+}
+
+#[test]
+fn the_added_are_told_of_themselves() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    room.offer(&members(11, 3, "bert", MemberState::Active));
+    assert_eq!(heard(&c[0]), heads(&[11]));
+    assert_eq!(heard(&c[1]), [("members.changed".into(), 11)]);
+}
+
+#[test]
+fn nobody_hears_an_event_behind_a_removal_that_was_missed() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    // The event of bert's removal at 11 was lost.
+    assert_eq!(room.offer(&message(12, 11)), LATER);
+    assert_eq!(room.flush(), RELOAD);
+    assert_eq!(room.offer(&message(13, 11)), Next::default());
+    assert_eq!((heard(&c[0]), heard(&c[1])), (vec![], vec![]));
+    let asked = room.users();
+    let reloaded = room.reloaded(&asked, &[user("anna")], 11);
+    assert_eq!(reloaded.out.iter().map(|c| c.user.as_str()).collect::<Vec<_>>(), ["bert"]);
+    assert!(!reloaded.again && !reloaded.deleted);
+    assert_eq!(room.flush(), Next::default());
+    assert_eq!((heard(&c[0]), heard(&c[1])), (heads(&[12, 13]), vec![]));
+}
+
+#[test]
+fn a_removal_does_not_hide_one_that_was_missed() {
+    let (mut room, c) = room(&["anna", "bert", "cleo"]);
+    // The event of bert's removal at 11 was lost; cleo's at 12 came.
+    assert_eq!(room.offer(&removal(12, "cleo")), LATER);
+    assert_eq!(room.flush(), RELOAD);
+    let asked = room.users();
+    let reloaded = room.reloaded(&asked, &[user("anna")], 12);
+    assert_eq!(reloaded.out.len(), 2);
+    room.flush();
+    room.offer(&message(13, 12));
+    assert_eq!(heard(&c[0]), heads(&[12, 13]));
+    assert_eq!((heard(&c[1]), heard(&c[2])), (vec![], vec![]));
+}
+
+#[test]
+fn who_came_while_members_were_read_again_stays_and_is_asked_about() {
+    let (mut room, c) = room(&["anna"]);
+    room.offer(&message(12, 11));
+    assert_eq!(room.flush(), RELOAD);
+    let asked = room.users();
+    // Joined after the list was read, and one whose membership was read before the removal.
+    let (late, early) = (connection("late"), connection("early"));
+    assert!(!room.add(&late, 12, 11));
+    assert!(!room.add(&early, 10, 3));
+    let reloaded = room.reloaded(&asked, &[user("anna")], 11);
+    assert!(reloaded.out.is_empty() && reloaded.again);
+    assert_eq!(room.offer(&message(13, 11)), Next::default());
+    room.flush();
+    assert_eq!((heard(&c[0]), heard(&late), heard(&early)), (vec![], vec![], vec![]));
+    let asked = room.users();
+    let reloaded = room.reloaded(&asked, &[user("anna"), user("late")], 11);
+    assert_eq!(reloaded.out.len(), 1);
+    assert!(!reloaded.again);
+    room.flush();
+    assert_eq!((heard(&late), heard(&early)), (heads(&[12, 13]), vec![]));
+}
+
+#[test]
+fn an_older_membership_is_asked_about_before_the_room_is_heard() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    room.offer(&removal(11, "bert"));
+    heard(&c[1]);
+    // Bert's new connection read its rooms before the removal.
+    let again = connection("bert");
+    assert!(room.add(&again, 10, 3));
+    room.offer(&message(12, 11));
+    assert_eq!(heard(&again), []);
+    let asked = room.users();
+    assert_eq!(room.reloaded(&asked, &[user("anna")], 11).out.len(), 1);
+    room.flush();
+    assert_eq!((heard(&again), heard(&c[0])), (vec![], heads(&[11, 12])));
+}
+
+#[test]
+fn late_news_of_a_removal_does_not_remove_who_is_back() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    // Removed at 11 and added at 12 by two requests; the addition's news came first.
+    assert!(!room.add(&c[1], 12, 11));
+    assert_eq!(room.offer(&removal(11, "bert")), Next::default());
+    room.offer(&members(12, 11, "bert", MemberState::Active));
+    room.offer(&message(13, 11));
+    assert!(heard(&c[1]).contains(&("room.head".into(), 13)));
+    // And once more, long after.
+    room.offer(&removal(11, "bert"));
+    assert!(room.has(c[1].id));
+}
+
+#[test]
+fn a_deleted_room_is_lost_to_all() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    room.offer(&event(11, 11, RoomEventBody::RoomDeleted));
+    assert!(room.is_empty());
+    assert_eq!(heard(&c[0]), [("room.left".into(), 11)]);
+    let (mut room, _) = self::room(&["anna", "bert"]);
+    room.offer(&event(10, 7, RoomEventBody::Beacon));
+    assert!(room.reloading);
+    let asked = room.users();
+    let reloaded = room.reloaded(&asked, &[], 0);
+    assert!(reloaded.deleted && reloaded.out.len() == 2 && !reloaded.again);
+}
