@@ -1,0 +1,238 @@
+//! The checker by itself, fed by hand: what no break of the simulation reaches, and that what
+//! is allowed stays allowed.
+
+use snug_core::ids::{MessageId, RoomId, UserId};
+use snug_core::model::{MessageKind, Time};
+use snug_sim::checker::{Ack, Checker, Facts, RoomAtRest, Seen, payload};
+
+fn room() -> RoomId {
+    RoomId::from_stored("r")
+}
+
+fn user(name: &str) -> UserId {
+    UserId::from_stored(name)
+}
+
+fn body(id: &str) -> String {
+    payload(Some("ann"), MessageKind::Text, Some(id), None, false)
+}
+
+/// Ann's message whose rev is one above its seq: the room's making took rev 1.
+fn seen(id: &str, seq: u64) -> Seen {
+    Seen {
+        id: MessageId::from_stored(id),
+        seq,
+        first_rev: seq + 1,
+        sender: Some(user("ann")),
+        counts: true,
+        at: Time(i64::try_from(seq).expect("a small seq")),
+        body: body(id),
+    }
+}
+
+/// A room of ann and bob, made at rev 1.
+fn made() -> Checker {
+    let mut checker = Checker::default();
+    checker.accounted(&room(), 1);
+    for name in ["ann", "bob"] {
+        checker.member(&room(), &user(name), 1, true);
+    }
+    checker
+}
+
+fn ack(checker: &mut Checker, id: &str, seq: u64) {
+    let began = checker.begin();
+    ack_begun(checker, id, seq, began);
+}
+
+fn ack_begun(checker: &mut Checker, id: &str, seq: u64, began: u64) {
+    checker.acked(&Ack {
+        room: &room(),
+        page_of: Some(&user("ann")),
+        began,
+        asked: &body(id),
+        duplicate: false,
+        answer: seen(id, seq),
+    });
+}
+
+fn at_rest(checker: &mut Checker, history: &[Seen], head_seq: u64) {
+    checker.at_rest(&RoomAtRest {
+        room: &room(),
+        min_seq: 1,
+        min_rev: 0,
+        head_seq,
+        head_rev: head_seq + 1,
+        history,
+    });
+}
+
+#[track_caller]
+fn lines(checker: &Checker, expected: &[u8]) {
+    let lines: Vec<u8> = checker.violations().iter().map(|violation| violation.line).collect();
+    assert_eq!(lines, expected, "{:?}", checker.violations());
+}
+
+#[test]
+fn a_sound_history_is_not_complained_of() {
+    let mut checker = made();
+    ack(&mut checker, "a", 1);
+    ack(&mut checker, "b", 2);
+    ack(&mut checker, "a", 1);
+    checker.saw_page("bob", &room(), &[seen("a", 1), seen("b", 2)]);
+    checker.cursor(&room(), &user("bob"), 1);
+    checker.cursor(&room(), &user("bob"), 1);
+    checker.delivered(&user("bob"), &room(), 3);
+    checker.unread((&room(), &user("bob")), 1, 1, &[seen("a", 1), seen("b", 2)]);
+    checker.unread((&room(), &user("ann")), 0, 0, &[seen("a", 1), seen("b", 2)]);
+    at_rest(&mut checker, &[seen("a", 1), seen("b", 2)], 2);
+    lines(&checker, &[]);
+}
+
+#[test]
+fn a_repeat_with_another_answer_is_seen() {
+    let mut checker = made();
+    ack(&mut checker, "a", 1);
+    ack(&mut checker, "a", 2);
+    lines(&checker, &[2, 3]);
+}
+
+#[test]
+fn what_is_missing_at_rest_is_named_by_its_line() {
+    let mut checker = made();
+    ack(&mut checker, "a", 1);
+    ack(&mut checker, "b", 2);
+    at_rest(&mut checker, &[seen("b", 2)], 2);
+    // The message, the rev that nothing explains, the hole.
+    lines(&checker, &[1, 4, 3]);
+}
+
+#[test]
+fn below_min_seq_nothing_is_missing() {
+    let mut checker = made();
+    ack(&mut checker, "a", 1);
+    checker.deleted(&room(), 3);
+    checker.accounted(&room(), 4);
+    checker.at_rest(&RoomAtRest {
+        room: &room(),
+        min_seq: 2,
+        min_rev: 4,
+        head_seq: 1,
+        head_rev: 4,
+        history: &[],
+    });
+    lines(&checker, &[]);
+}
+
+#[test]
+fn a_rev_that_two_changes_took_is_seen() {
+    let mut checker = made();
+    checker.committed(&room(), 2);
+    checker.committed(&room(), 2);
+    lines(&checker, &[4]);
+}
+
+#[test]
+fn times_that_stand_still_are_seen() {
+    let mut checker = made();
+    let late = Seen { at: Time(1), ..seen("b", 2) };
+    at_rest(&mut checker, &[seen("a", 1), late], 2);
+    lines(&checker, &[3]);
+}
+
+#[test]
+fn sends_are_judged_by_their_rev_not_by_when_the_answer_came() {
+    let mut checker = made();
+    checker.member(&room(), &user("ann"), 5, false);
+    ack(&mut checker, "before", 3);
+    lines(&checker, &[]);
+    ack(&mut checker, "after", 6);
+    lines(&checker, &[11]);
+    checker.member(&room(), &user("ann"), 8, true);
+    ack(&mut checker, "back", 8);
+    lines(&checker, &[11]);
+}
+
+#[test]
+fn a_send_into_a_frozen_room_is_seen() {
+    let mut checker = made();
+    checker.frozen(&room(), 3, true);
+    ack(&mut checker, "a", 4);
+    lines(&checker, &[11]);
+    checker.frozen(&room(), 6, false);
+    ack(&mut checker, "b", 6);
+    lines(&checker, &[11]);
+}
+
+#[test]
+fn only_a_send_that_began_after_the_deactivation_is_too_late() {
+    let mut checker = made();
+    let began = checker.begin();
+    checker.deactivated(&user("ann"));
+    ack_begun(&mut checker, "a", 1, began);
+    lines(&checker, &[]);
+    ack(&mut checker, "b", 2);
+    lines(&checker, &[11]);
+    checker.reactivated(&user("ann"));
+    ack(&mut checker, "c", 3);
+    lines(&checker, &[11]);
+}
+
+#[test]
+fn the_removal_itself_may_be_heard_and_nothing_above() {
+    let mut checker = made();
+    checker.member(&room(), &user("bob"), 5, false);
+    checker.delivered(&user("bob"), &room(), 5);
+    checker.delivered(&user("ann"), &room(), 6);
+    lines(&checker, &[]);
+    checker.delivered(&user("bob"), &room(), 6);
+    lines(&checker, &[12]);
+}
+
+#[test]
+fn nobody_hears_of_a_deleted_room() {
+    let mut checker = made();
+    checker.deleted(&room(), 4);
+    checker.delivered(&user("ann"), &room(), 4);
+    lines(&checker, &[]);
+    checker.delivered(&user("ann"), &room(), 5);
+    lines(&checker, &[12]);
+}
+
+#[test]
+fn ended_and_expired_tokens_are_seen() {
+    let mut checker = Checker::default();
+    checker.token_taken("one", false);
+    lines(&checker, &[]);
+    checker.token_taken("one", true);
+    checker.token_ended("one");
+    checker.token_taken("one", false);
+    lines(&checker, &[12, 12]);
+}
+
+#[test]
+fn a_pair_has_one_room_per_context() {
+    let mut checker = Checker::default();
+    let (ann, bob) = (user("ann"), user("bob"));
+    checker.direct(&ann, &bob, "", &room());
+    checker.direct(&bob, &ann, "", &room());
+    checker.direct(&ann, &bob, "listing", &RoomId::from_stored("s"));
+    lines(&checker, &[]);
+    checker.direct(&bob, &ann, "", &RoomId::from_stored("t"));
+    lines(&checker, &[14]);
+}
+
+#[test]
+fn what_a_resumed_client_lacks_or_keeps_is_seen() {
+    let facts = |names: &[&str]| -> Facts {
+        names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect()
+    };
+    let mut checker = Checker::default();
+    checker.same("ann", &room(), &facts(&["a"]), &facts(&["a"]));
+    lines(&checker, &[]);
+    checker.same("ann", &room(), &facts(&["a"]), &facts(&["a", "b"]));
+    checker.same("ann", &room(), &facts(&["a", "b"]), &facts(&["a"]));
+    checker.resumed_rooms("ann", &[], &[&room()]);
+    checker.resumed_rooms("ann", &[&room()], &[]);
+    lines(&checker, &[5, 5, 6, 6]);
+}
