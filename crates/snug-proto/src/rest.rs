@@ -90,6 +90,22 @@ impl From<IssuedToken> for TokenAnswer {
     }
 }
 
+/// The token that replaces the one it was asked with.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RefreshedAnswer {
+    pub token: String,
+    pub session: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: WireTime,
+}
+
+impl From<IssuedToken> for RefreshedAnswer {
+    fn from(issued: IssuedToken) -> Self {
+        let IssuedToken { token, session } = issued;
+        Self { token, session: session.id.into(), expires_at: WireTime(session.expires_at) }
+    }
+}
+
 /// Which sessions to revoke: a session, a user, or a user's device.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RevokeBody {

@@ -10,7 +10,7 @@ use snug_core::error::Error;
 use snug_core::ids::UserId;
 use snug_proto::Problem;
 use snug_proto::object::list;
-use snug_proto::rest::{MeAnswer, ProfileBody, TokenAnswer, UserSyncAnswer, UsersAnswer};
+use snug_proto::rest::{MeAnswer, ProfileBody, RefreshedAnswer, UserSyncAnswer, UsersAnswer};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -90,8 +90,8 @@ async fn sync(
 
 /// Exchange the token for a fresh one; the old one dies with the answer
 #[utoipa::path(post, path = "/v1/session/refresh", tag = "client", security(("session_token" = [])),
-    responses((status = 200, body = TokenAnswer), (status = "default", body = Problem)))]
-async fn refresh(State(app): State<Arc<App>>, by: ByClient) -> ApiResult<Json<TokenAnswer>> {
+    responses((status = 200, body = RefreshedAnswer), (status = "default", body = Problem)))]
+async fn refresh(State(app): State<Arc<App>>, by: ByClient) -> ApiResult<Json<RefreshedAnswer>> {
     Ok(Json(app.engine.refresh_session(&by.client, &by.token).await?.into()))
 }
 
