@@ -1,1 +1,292 @@
-//! Every example of the wire, through the types that parse and write it.
+//! Every example of the wire, through the types that parse and write it: what Snug writes comes
+//! back equal, and every field that a client may send is known by its name. The SDK's tests
+//! parse the same files.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use snug_core::engine::{RevokeSessions, SendMessage};
+use snug_core::ids::UserId;
+use snug_proto::event::{
+    EVENTS, Expiring, Hello, MembersChanged, MessageNew, OpenAnswer, ReadEvent, RefreshAnswer,
+    RoomAnswer, RoomChanged, RoomJoined, RoomLeft, RoomMine, SentAnswer, TypingEvent, UserAnswer,
+};
+use snug_proto::frame::{self, OPS};
+use snug_proto::object::{Head, Message, Mine, Room, User};
+use snug_proto::rest::{
+    CreateRoomBody, CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody,
+    OpenSessionBody, ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer,
+    RoomSyncAnswer, RoomsAnswer, SendBody, SessionsAnswer, TokenAnswer, TypingBody, UpdateRoomBody,
+    UserSyncAnswer, UsersAnswer,
+};
+use snug_proto::{Problem, parse_body};
+
+struct Example {
+    /// Such as `answer.room.open.minimal`.
+    name: String,
+    text: String,
+}
+
+/// Files of one kind: `request`, `answer`, `event` or `rest`.
+fn examples(kind: &str) -> Vec<Example> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../api/examples");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the examples") {
+        let path = entry.expect("a file").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        if name.split('.').next() == Some(kind) {
+            let text = std::fs::read_to_string(&path).expect("an example");
+            found.push(Example { name, text });
+        }
+    }
+    found
+}
+
+#[test]
+fn no_example_is_left_out() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../api/examples");
+    let files = std::fs::read_dir(folder).expect("the examples").count();
+    let kinds = ["request", "answer", "event", "rest"];
+    assert_eq!(kinds.iter().map(|kind| examples(kind).len()).sum::<usize>(), files);
+}
+
+/// Parses and writes again; nothing is lost, added or changed.
+#[track_caller]
+fn same<T: Serialize + DeserializeOwned>(name: &str, text: &str) {
+    let parsed: T = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let written = serde_json::to_string(&parsed).expect("wire types are written");
+    let [before, after]: [Value; 2] =
+        [text, &written].map(|text| serde_json::from_str(text).expect("JSON"));
+    assert_eq!(before, after, "{name}");
+}
+
+/// Every field of a body is one that the type knows: with a value that no field takes, the
+/// refusal names it. Customers' own JSON is free.
+fn every_field_is_known(name: &str, body: &Value, refused_at: &dyn Fn(&Value) -> Option<String>) {
+    fn paths(value: &Value, at: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+        for (field, value) in value.as_object().into_iter().flatten() {
+            if field == "custom" {
+                continue;
+            }
+            at.push(field.clone());
+            found.push(at.clone());
+            paths(value, at, found);
+            at.pop();
+        }
+    }
+    let mut found = Vec::new();
+    paths(body, &mut Vec::new(), &mut found);
+    for path in found {
+        let mut wrong = body.clone();
+        let pointer = format!("/{}", path.join("/"));
+        *wrong.pointer_mut(&pointer).expect("it was there") = json!([[]]);
+        let field = refused_at(&wrong);
+        let named = field.as_deref().is_some_and(|field| field.starts_with(&path.join(".")));
+        assert!(named, "{name}: {} is not known: {field:?}", path.join("."));
+    }
+}
+
+#[test]
+fn requests_are_parsed_field_by_field() {
+    let mut ops = BTreeSet::new();
+    for Example { name, text } in examples("request") {
+        let frame = frame::parse_frame(text.as_bytes());
+        let frame = frame.unwrap_or_else(|refused| panic!("{name}: {:?}", refused.problem));
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(serde_json::to_value(&frame.id).expect("an id"), value["id"], "{name}");
+        let op = value["op"].as_str().expect("an op").to_owned();
+        assert!(name.starts_with(&format!("request.{op}")), "{name} holds {op}");
+        every_field_is_known(&name, &value["data"], &|data| {
+            let wrong = json!({"id": 1, "op": op, "data": data});
+            let refused = frame::parse_frame(wrong.to_string().as_bytes()).err()?;
+            refused.problem.field?.strip_prefix("data.").map(str::to_owned)
+        });
+        ops.insert(op);
+    }
+    let all: BTreeSet<_> = OPS.iter().map(|&op| op.to_owned()).collect();
+    assert_eq!(ops, all, "every op has an example");
+}
+
+#[derive(serde::Deserialize)]
+struct AnswerFrame<'a> {
+    id: frame::RequestId,
+    ok: bool,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    error: Option<Problem>,
+}
+
+#[test]
+fn answers_come_back_equal() {
+    let mut ops = BTreeSet::new();
+    for Example { name, text } in examples("answer") {
+        let found: AnswerFrame<'_> = serde_json::from_str(&text).expect("an answer");
+        let written = match (&found.data, &found.error) {
+            (Some(data), None) => frame::answer(&found.id, data),
+            (None, Some(problem)) => frame::refusal(&found.id, problem),
+            _ => panic!("{name}: either data or error"),
+        };
+        assert_eq!(found.ok, found.error.is_none(), "{name}");
+        let [before, after]: [Value; 2] =
+            [text.as_bytes(), &written].map(|bytes| serde_json::from_slice(bytes).expect("JSON"));
+        assert_eq!(before, after, "{name}");
+        let Some(data) = found.data.map(RawValue::get) else { continue };
+        let op = OPS.iter().filter(|op| name.starts_with(&format!("answer.{op}")));
+        let op = op.max_by_key(|op| op.len()).unwrap_or_else(|| panic!("{name}: no such op"));
+        ops.insert(*op);
+        answer(&name, op, data);
+    }
+    assert_eq!(ops, OPS.iter().copied().collect(), "every op has an answer");
+}
+
+fn answer(name: &str, op: &str, data: &str) {
+    match op {
+        "session.refresh" => same::<RefreshAnswer>(name, data),
+        "rooms.list" => same::<RoomsAnswer>(name, data),
+        "room.open" => same::<OpenAnswer>(name, data),
+        "room.create" => same::<CreatedRoomAnswer>(name, data),
+        "room.update" | "members.add" | "members.remove" => same::<RoomAnswer>(name, data),
+        "history" => same::<HistoryAnswer>(name, data),
+        "message.send" => same::<SentAnswer>(name, data),
+        "read" => same::<Mine>(name, data),
+        "sync" => same::<UserSyncAnswer>(name, data),
+        "room.sync" => same::<RoomSyncAnswer>(name, data),
+        "users.get" => same::<UsersAnswer>(name, data),
+        "members.list" => same::<MembersAnswer>(name, data),
+        "me.update" => same::<UserAnswer>(name, data),
+        "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
+        | "ping" => assert_eq!(data, "{}", "{name}"),
+        other => panic!("{name}: no type for {other}"),
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct EventFrame<'a> {
+    event: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[test]
+fn events_come_back_equal() {
+    let mut seen = BTreeSet::new();
+    for Example { name, text } in examples("event") {
+        let EventFrame { event, data } = serde_json::from_str(&text).expect("an event");
+        assert!(name.starts_with(&format!("event.{event}")), "{name} holds {event}");
+        let [before, after]: [Value; 2] = [text.as_bytes(), &frame::event(&event, &data)]
+            .map(|bytes| serde_json::from_slice(bytes).expect("JSON"));
+        assert_eq!(before, after, "{name}");
+        let data = data.get();
+        match event.as_str() {
+            "hello" => same::<Hello>(&name, data),
+            "room.head" => same::<Head>(&name, data),
+            "message.new" => same::<MessageNew>(&name, data),
+            "room.changed" => same::<RoomChanged>(&name, data),
+            "members.changed" => same::<MembersChanged>(&name, data),
+            "room.joined" => same::<RoomJoined>(&name, data),
+            "room.left" => same::<RoomLeft>(&name, data),
+            "room.mine" => same::<RoomMine>(&name, data),
+            "read" => same::<ReadEvent>(&name, data),
+            "typing" => same::<TypingEvent>(&name, data),
+            "session.expiring" => same::<Expiring>(&name, data),
+            "error" => same::<Problem>(&name, data),
+            other => panic!("{name}: no type for {other}"),
+        }
+        seen.insert(event);
+    }
+    let all: BTreeSet<_> = EVENTS.iter().map(|&event| event.to_owned()).collect();
+    assert_eq!(seen, all, "every event has an example");
+}
+
+#[test]
+fn rest_bodies_are_parsed_and_written() {
+    for Example { name, text } in examples("rest") {
+        let parts: Vec<_> = name.split('.').collect();
+        match parts[1..] {
+            ["problem", ..] => same::<Problem>(&name, &text),
+            [call, "answer", ..] => rest_answer(&name, call, &text),
+            [call, "request", ..] => rest_request(&name, call, &text),
+            _ => panic!("{name}: neither request nor answer"),
+        }
+    }
+}
+
+fn rest_answer(name: &str, call: &str, text: &str) {
+    match call {
+        "room" | "create-room" | "server-create-room" | "update-room" | "server-update-room"
+        | "add-members" | "remove-members" => same::<Room>(name, text),
+        "upsert-user" | "deactivate-user" => same::<User>(name, text),
+        "send-message" | "server-send-message" => same::<Message>(name, text),
+        "history" => same::<HistoryAnswer>(name, text),
+        "list-members" => same::<MembersAnswer>(name, text),
+        "list-rooms" => same::<RoomsAnswer>(name, text),
+        "list-sessions" => same::<SessionsAnswer>(name, text),
+        "me" | "update-me" => same::<MeAnswer>(name, text),
+        "open-session" => same::<TokenAnswer>(name, text),
+        "refresh-session" => same::<RefreshedAnswer>(name, text),
+        "revoke-sessions" => same::<RevokedAnswer>(name, text),
+        "read" => same::<Mine>(name, text),
+        "room-sync" => same::<RoomSyncAnswer>(name, text),
+        "sync" => same::<UserSyncAnswer>(name, text),
+        "users" => same::<UsersAnswer>(name, text),
+        other => panic!("{name}: no type for {other}"),
+    }
+}
+
+/// Parses, and checks that every field is known.
+fn parsed<T: DeserializeOwned>(name: &str, text: &str) -> T {
+    let body: Value = serde_json::from_str(text).expect("JSON");
+    every_field_is_known(name, &body, &|wrong| {
+        parse_body::<T>(wrong.to_string().as_bytes()).err()?.field
+    });
+    parse_body(text.as_bytes()).unwrap_or_else(|problem| panic!("{name}: {problem:?}"))
+}
+
+fn rest_request(name: &str, call: &str, text: &str) {
+    let fits = match call {
+        "open-session" => {
+            let open: OpenSessionBody = parsed(name, text);
+            let _ = snug_core::engine::OpenSession::from(open);
+            Ok(())
+        }
+        "create-room" => {
+            let me = UserId::new("alice").expect("an id");
+            parsed::<CreateRoomBody>(name, text).into_command(Some(&me)).map(drop)
+        }
+        "server-create-room" => parsed::<CreateRoomBody>(name, text).into_command(None).map(drop),
+        "send-message" | "server-send-message" => {
+            SendMessage::try_from(parsed::<SendBody>(name, text)).map(drop)
+        }
+        "revoke-sessions" => RevokeSessions::try_from(parsed::<RevokeBody>(name, text)).map(drop),
+        "add-members" | "remove-members" => {
+            let body: MembersBody = parsed(name, text);
+            snug_core::engine::ChangeMembersRequest::try_from(body).map(drop)
+        }
+        "upsert-user" | "update-me" => {
+            parsed::<ProfileBody>(name, text);
+            Ok(())
+        }
+        "update-room" | "server-update-room" => {
+            parsed::<UpdateRoomBody>(name, text);
+            Ok(())
+        }
+        "read" => {
+            parsed::<ReadBody>(name, text);
+            Ok(())
+        }
+        "typing" => {
+            parsed::<TypingBody>(name, text);
+            Ok(())
+        }
+        "refresh-session" => {
+            assert_eq!(text.trim(), "{}");
+            Ok(())
+        }
+        other => panic!("{name}: no type for {other}"),
+    };
+    assert_eq!(fits, Ok(()), "{name}");
+}
