@@ -9,8 +9,8 @@ use std::process::{ExitStatus, Stdio};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use snug_testkit::{free_port, temp_dir};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio_websockets::Message;
 
 use crate::harness::{TestApp, text, within};
@@ -35,17 +35,21 @@ async fn app_in(data: &Path, address: SocketAddr) -> TestApp {
     TestApp { address, id: text(&made["app"]), key: text(&made["server_key"]) }
 }
 
+struct Running {
+    child: Child,
+    _lines: Lines<BufReader<ChildStdout>>,
+}
+
 /// A running server that says it listens.
-async fn serve(data: &Path, address: SocketAddr) -> Child {
+async fn serve(data: &Path, address: SocketAddr) -> Running {
     let mut serve = snug(data);
     serve.args(["--listen", &address.to_string(), "serve"]).stdout(Stdio::piped());
     let mut child = serve.spawn().expect("the binary runs");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let said = within("the server's first line", lines.next_line()).await.expect("a line");
     assert!(said.is_some_and(|line| line.contains("listens")), "the server did not start");
-    // The rest of its lines must not find a closed pipe.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    child
+    // The rest of its few lines must not find a closed pipe.
+    Running { child, _lines: lines }
 }
 
 async fn ended(child: &mut Child) -> ExitStatus {
@@ -95,12 +99,12 @@ async fn what_was_acknowledged_survives_kill_9() {
             let message = &answer["data"]["message"];
             acknowledged.insert(text(&message["id"]), message.clone());
             if !killed && answer["id"] == ids[usize::try_from(killed_after).expect("small")] {
-                server.start_kill().expect("the process is there");
+                server.child.start_kill().expect("the process is there");
                 killed = true;
             }
         }
         assert!(killed, "the burst ended before the kill");
-        assert!(!ended(&mut server).await.success());
+        assert!(!ended(&mut server.child).await.success());
         server = serve(data.path(), address).await;
         check(&app, &room, &acknowledged, (round + 1) * SENDS).await;
         // The client does what the SDK does: the same ids again.
@@ -114,7 +118,7 @@ async fn what_was_acknowledged_survives_kill_9() {
         let stored = check(&app, &room, &acknowledged, (round + 1) * SENDS).await;
         assert_eq!(stored, (round + 1) * SENDS);
     }
-    server.kill().await.expect("the process is there");
+    server.child.kill().await.expect("the process is there");
 }
 
 /// Every acknowledged message is stored once, as it was answered; nothing but what was sent is
@@ -149,14 +153,14 @@ async fn told_to_end_it_says_so_and_ends_in_order() {
     let ((_, mut alice), (_, mut bob)) = (app.enter("alice").await, app.enter("bob").await);
     let room = app.direct("alice", "bob").await;
     alice.request("message.send", json!({"room": room, "id": "last", "text": "x"})).await;
-    let number = server.id().expect("it runs").to_string();
+    let number = server.child.id().expect("it runs").to_string();
     let told = Command::new("kill").args(["-TERM", &number]).status().await.expect("kill runs");
     assert!(told.success());
     let (alice, bob) = tokio::join!(alice.closed_because(), bob.closed_because());
     assert_eq!(alice, (4000, "going_away".to_owned()));
     assert_eq!(bob, alice);
-    assert_eq!(ended(&mut server).await.code(), Some(0));
+    assert_eq!(ended(&mut server.child).await.code(), Some(0));
     let mut server = serve(data.path(), address).await;
     assert_eq!(history(&app, &room).await.last().expect("a message")["id"], "last");
-    server.kill().await.expect("the process is there");
+    server.child.kill().await.expect("the process is there");
 }

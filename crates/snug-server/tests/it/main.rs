@@ -1,8 +1,10 @@
 //! The server through its real doors: started in this process, spoken to over TCP, on either
 //! store. One binary, so that it is linked once.
 
+mod delivery;
 mod golden;
 mod harness;
+mod kill;
 mod panel;
 mod policy;
 mod rest;

@@ -1,0 +1,174 @@
+//! Two servers of one process on one database and one bus.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use snug_core::engine::NewAppRequest;
+use snug_core::model::AppPolicy;
+use snug_server::bus::InProcessBus;
+use snug_server::{Config, Server, StoreConfig};
+use snug_testkit::{PgServer, TempDir, temp_dir};
+
+use crate::harness::{Door, Socket, TestApp, logs, within};
+
+struct Nodes {
+    servers: [Server; 2],
+    _data: [TempDir; 2],
+    database: String,
+    /// The same app at either door.
+    at: [TestApp; 2],
+}
+
+async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
+    let data = temp_dir();
+    let config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data: data.path().to_owned(),
+        store: StoreConfig::Postgres { url: database.to_owned() },
+        master_key: Some("7".repeat(64)),
+        https: false,
+        log_json: false,
+    };
+    let started = Server::start_on(config, Some(bus.clone())).await;
+    (started.expect("the server starts"), data)
+}
+
+impl Nodes {
+    async fn start() -> Self {
+        logs();
+        let make = || PgServer::shared().create_database();
+        let database = tokio::task::spawn_blocking(make).await.expect("a database is made");
+        let bus = InProcessBus::new();
+        let (one, one_data) = node(&bus, &database).await;
+        let (two, two_data) = node(&bus, &database).await;
+        let request = NewAppRequest {
+            name: "Nodes".to_owned(),
+            policy: AppPolicy::Open,
+            development: false,
+            origins: Vec::new(),
+        };
+        let made = one.app().engine.create_app(request).await.expect("an app is made");
+        let at = [&one, &two].map(|server| TestApp {
+            address: server.address(),
+            id: made.app.id.to_string(),
+            key: made.server_key.clone(),
+        });
+        Self { servers: [one, two], _data: [one_data, two_data], database, at }
+    }
+
+    async fn stop(self) {
+        for server in self.servers {
+            assert!(within("the server's stop", server.stop()).await);
+        }
+        PgServer::shared().drop_database(&self.database);
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_at_one_node_is_heard_at_the_other() {
+    let nodes = Nodes::start().await;
+    let [one, two] = &nodes.at;
+    let ((_, mut alice), (_, mut bob)) = (one.enter("alice").await, two.enter("bob").await);
+    let (_, mut carol) = two.enter("carol").await;
+    let room = one.group(&["alice", "bob", "carol"]).await;
+    for socket in [&mut bob, &mut carol] {
+        socket.event("room.joined").await;
+    }
+    for socket in [&mut alice, &mut bob] {
+        socket.request("room.open", json!({"room": room})).await;
+    }
+    for n in 0..20 {
+        let (from, to) = if n % 2 == 0 { (&mut alice, &mut bob) } else { (&mut bob, &mut alice) };
+        let sent = from.request("message.send", json!({"room": room, "text": "hi"})).await;
+        let own = from.event("message.new").await;
+        let heard = to.event("message.new").await;
+        assert_eq!((&heard, &heard["message"]), (&own, &sent["message"]));
+        let head = carol.event_where("room.head", |head| head["rev"] == heard["rev"]).await;
+        assert_eq!(head["seq"], heard["message"]["seq"]);
+    }
+    bob.request("typing", json!({"room": room, "on": true})).await;
+    assert_eq!(alice.event("typing").await["user"], "bob");
+    bob.request("read", json!({"room": room, "seq": 3})).await;
+    alice.event_where("read", |read| read["user"] == "bob").await;
+    one.backend_ok("DELETE", &format!("rooms/{room}"), Value::Null).await;
+    for socket in [&mut alice, &mut bob, &mut carol] {
+        assert_eq!(socket.event("room.left").await["reason"], "deleted");
+    }
+    drop((alice, bob, carol));
+    nodes.stop().await;
+}
+
+#[tokio::test]
+async fn a_removal_at_one_node_silences_at_the_other() {
+    let nodes = Nodes::start().await;
+    let [one, two] = &nodes.at;
+    let ((_, mut alice), (_, mut bob)) = (one.enter("alice").await, two.enter("bob").await);
+    let (_, mut carol) = two.enter("carol").await;
+    let room = one.group(&["alice", "bob", "carol"]).await;
+    for round in 0..10 {
+        bob.request("room.open", json!({"room": room})).await;
+        bob.events.clear();
+        // Carol, at Bob's node, sends all the while.
+        let mut begun = Vec::new();
+        for n in 0..5 {
+            let id = format!("before-{round}-{n}");
+            begun.push(
+                carol.begin("message.send", json!({"room": room, "id": id, "text": id})).await,
+            );
+        }
+        let remove = json!({"room": room, "users": ["bob"]});
+        let (removed, _) = tokio::join!(alice.request("members.remove", remove), async {
+            for n in 0..5 {
+                let id = format!("during-{round}-{n}");
+                begun.push(
+                    carol.begin("message.send", json!({"room": room, "id": id, "text": id})).await,
+                );
+            }
+        });
+        for id in begun {
+            assert_eq!(carol.answer(&id).await["ok"], true);
+        }
+        let last = carol.request("message.send", json!({"room": room, "text": "after"})).await;
+        let left = bob.event("room.left").await;
+        let removed_at = left["rev"].as_u64().expect("a rev");
+        assert_eq!(removed["room"]["members_rev"], removed_at);
+        assert!(last["message"]["rev"].as_u64() > Some(removed_at));
+        // Carol is at Bob's node: what she heard went past him.
+        carol.event_where("room.head", |head| head["rev"] == last["message"]["rev"]).await;
+        for (name, data) in bob.drain().await {
+            let rev = data["rev"].as_u64().filter(|_| data["room"] == room).unwrap_or(0);
+            assert!(rev <= removed_at, "{name} at {rev}, above the removal at {removed_at}");
+        }
+        bob.refused("message.send", json!({"room": room, "text": "x"}), "not_a_member").await;
+        alice.request("members.add", json!({"room": room, "users": ["bob"]})).await;
+        bob.event("room.joined").await;
+    }
+    drop((alice, bob, carol));
+    nodes.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_ends_at_one_node_ends_at_the_other() {
+    let nodes = Nodes::start().await;
+    let [one, two] = &nodes.at;
+    let (opened, mut socket) = two.enter("alice").await;
+    one.api("DELETE", "/v1/session", Value::Null, &opened.token).await.is(204);
+    assert_eq!(socket.closed().await, 4200);
+    for app in [one, two] {
+        app.api("GET", "/v1/me", Value::Null, &opened.token).await.refused(401, "session_closed");
+        let mut refused = Socket::connect(app.address, Door::Query, &opened.token).await;
+        assert_eq!(refused.event("error").await["code"], "session_closed");
+    }
+    let (_, mut socket) = two.enter("alice").await;
+    let closed = one.backend_ok("POST", "sessions/revoke", json!({"user": "alice"})).await;
+    assert_eq!(closed["closed"], 1);
+    assert_eq!(socket.closed().await, 4201);
+    let (_, mut socket) = two.enter("alice").await;
+    let replacing = one.open_session("alice").await;
+    assert_eq!(socket.closed().await, 4202);
+    let mut socket = two.socket(&replacing.token).await;
+    one.backend_ok("POST", "users/alice/deactivate", Value::Null).await;
+    assert_eq!(socket.closed().await, 4203);
+    nodes.stop().await;
+}
