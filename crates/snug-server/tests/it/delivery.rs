@@ -83,9 +83,11 @@ async fn live(mut client: Client, rooms: &[String], names: &[String], mut dice: 
             60..78 => client.read(&room, &mut dice).await,
             78..84 => client.break_off_in_a_send(&room, &format!("{}-{step}", client.name)).await,
             84..90 => client.come_back().await,
-            90..95 => client.add(&room, dice.pick(names)).await,
+            90..95 => client.add(&room, dice.pick::<String>(names)).await,
             // The first user made the rooms, so that only this one may remove; and never itself.
-            _ if client.name == names[0] => client.remove(&room, dice.pick(&names[1..])).await,
+            _ if client.name == names[0] => {
+                client.remove(&room, dice.pick::<String>(&names[1..])).await
+            }
             _ => client.read(&room, &mut dice).await,
         }
     }
