@@ -111,6 +111,10 @@ impl Sim {
         })
     }
 
+    pub(crate) fn tally(&mut self, what: &'static str) {
+        *self.done.entry(what).or_insert(0) += 1;
+    }
+
     pub(crate) fn say(&mut self, line: String) {
         self.trace.push(line);
     }
@@ -119,7 +123,7 @@ impl Sim {
     pub(crate) fn note<T>(&mut self, what: &'static str, answer: &Result<T, Error>) {
         match answer {
             Ok(_) => {
-                *self.done.entry(what).or_insert(0) += 1;
+                self.tally(what);
                 self.say(format!("  {what}: ok"));
             }
             Err(error) => {
@@ -193,6 +197,7 @@ impl Sim {
     }
 
     async fn reload(&mut self, node: usize, room: &RoomId, users: &[UserId]) -> Result<(), Error> {
+        self.tally("members reloaded");
         let (members, rev) = self.engine.listeners(&self.app, room, users).await?;
         self.nodes[node].reloaded(room, &members, rev);
         Ok(())
@@ -298,7 +303,10 @@ impl Sim {
     async fn hear(&mut self, c: usize, event: &Event) -> Result<(), Error> {
         let asked = match self.clients[c].hear(event) {
             Need::Nothing => Ok(()),
-            Need::Sync(room) => self.sync_room(c, &room, false).await,
+            Need::Sync(room) => {
+                self.tally("gap synced");
+                self.sync_room(c, &room, false).await
+            }
             Need::Load(room) => self.load_room(c, &room).await,
             Need::Stop => {
                 self.end_connection(c);

@@ -114,6 +114,7 @@ impl Sim {
                 Err(error) => return Err(error),
             };
             let RoomSync::Changes { changes, .. } = sync else {
+                self.tally("room reset");
                 let loaded = self.load(&who, &caller, room).await?;
                 self.put_room(c, room, loaded);
                 return Ok(());

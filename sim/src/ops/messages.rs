@@ -75,7 +75,7 @@ impl Sim {
         self.store.lose_next_answer(false);
         match answer {
             _ if fate == Fate::LostByClient => self.say("  the answer is lost".to_owned()),
-            Err(Error::StoreUnavailable { .. }) => {}
+            Err(Error::StoreUnavailable { .. }) => self.tally("store answer lost"),
             Err(_) => drop(self.clients[c].outbox.remove(at)),
             Ok(()) => {
                 let acked = self.clients[c].outbox.remove(at);
@@ -142,7 +142,7 @@ impl Sim {
         let Pending { room, send } = pending;
         let answer = self.send(&Actor::Client(caller), &room, send, "conflict taken").await;
         if answer == Err(Error::MessageIdConflict) {
-            *self.done.entry("conflict refused").or_insert(0) += 1;
+            self.tally("conflict refused");
         }
     }
 

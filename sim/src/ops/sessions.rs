@@ -137,6 +137,6 @@ impl Sim {
             (false, true) => "ended token refused",
             (false, false) => "expired token refused",
         };
-        *self.done.entry(what).or_insert(0) += 1;
+        self.tally(what);
     }
 }
