@@ -281,9 +281,9 @@ mod tests {
         session
     }
 
-    fn closed_with(action: Option<Action>) -> Option<CloseCode> {
+    fn closed_with(action: Option<&Action>) -> Option<CloseCode> {
         match action {
-            Some(Action::Close { code, .. }) => Some(code),
+            Some(Action::Close { code, .. }) => Some(*code),
             _ => None,
         }
     }
@@ -293,7 +293,7 @@ mod tests {
         let mut session = Session::new(T0);
         assert!(session.on_tick(T0.plus_millis(9_999)).is_none());
         let action = session.on_tick(T0.plus_millis(10_000));
-        assert_eq!(closed_with(action), Some(CloseCode::AuthTimeout));
+        assert_eq!(closed_with(action.as_ref()), Some(CloseCode::AuthTimeout));
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
         session.heard(T0.plus_millis(16_000));
         assert!(session.on_tick(T0.plus_millis(30_000)).is_none());
         let action = session.on_tick(T0.plus_millis(51_000));
-        assert_eq!(closed_with(action), Some(CloseCode::Liveness));
+        assert_eq!(closed_with(action.as_ref()), Some(CloseCode::Liveness));
     }
 
     #[test]
@@ -316,7 +316,7 @@ mod tests {
         assert!(session.on_tick(T0.plus_millis(10_001)).is_none());
         session.heard(T0.plus_millis(70_000));
         let action = session.on_tick(T0.plus_millis(70_000));
-        assert_eq!(closed_with(action), Some(CloseCode::TokenExpired));
+        assert_eq!(closed_with(action.as_ref()), Some(CloseCode::TokenExpired));
     }
 
     #[test]
@@ -330,7 +330,7 @@ mod tests {
         let text = String::from_utf8(frame).unwrap();
         assert!(text.contains("\"id\":\"x\"") && text.contains("rate_limited"), "{text}");
         let end = (0..limits::REFUSED_FRAMES_MAX).map(|_| session.on_frame(ping, T0)).last();
-        assert_eq!(closed_with(end), Some(CloseCode::Flooding));
+        assert_eq!(closed_with(end.as_ref()), Some(CloseCode::Flooding));
         let mut session = open(3_600_000);
         for _ in 0..=limits::FRAMES_BURST {
             session.on_frame(ping, T0);
@@ -357,7 +357,7 @@ mod tests {
         for _ in 0..limits::FRAMES_BURST + limits::REFUSED_FRAMES_MAX {
             assert!(session.on_control(T0).is_none());
         }
-        assert_eq!(closed_with(session.on_control(T0)), Some(CloseCode::Flooding));
+        assert_eq!(closed_with(session.on_control(T0).as_ref()), Some(CloseCode::Flooding));
     }
 
     #[test]
@@ -367,7 +367,7 @@ mod tests {
             assert!(matches!(session.on_frame(b"\xff{", T0), Action::Write(_)));
         }
         let action = session.on_frame(b"\xff{", T0);
-        assert_eq!(closed_with(Some(action)), Some(CloseCode::ProtocolError));
+        assert_eq!(closed_with(Some(&action)), Some(CloseCode::ProtocolError));
     }
 
     #[test]

@@ -33,6 +33,7 @@ struct Lived {
     rooms: BTreeMap<String, Value>,
 }
 
+#[expect(clippy::print_stdout, reason = "the run says how much it has seen")]
 async fn history_holds(backend: Backend, seed: u64) {
     let server = TestServer::start(backend).await;
     let app = server.app().await;
@@ -86,7 +87,7 @@ async fn live(mut client: Client, rooms: &[String], names: &[String], mut dice: 
             90..95 => client.add(&room, dice.pick::<String>(names)).await,
             // The first user made the rooms, so that only this one may remove; and never itself.
             _ if client.name == names[0] => {
-                client.remove(&room, dice.pick::<String>(&names[1..])).await
+                client.remove(&room, dice.pick::<String>(&names[1..])).await;
             }
             _ => client.read(&room, &mut dice).await,
         }
