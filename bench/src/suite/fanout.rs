@@ -8,7 +8,7 @@ use super::fleets::Fleets;
 use super::{Outline, Suite};
 use crate::load::plan::{Drive, Names, Plan, Report, RoomNames};
 use crate::machine::{Meter, Used};
-use crate::preload::{Wanted, groups};
+use crate::preload::Wanted;
 use crate::report::{Sample, Table};
 use crate::stage::{Contender, Stage};
 
@@ -42,7 +42,10 @@ pub(super) fn b1(suite: &Suite) -> Table {
         shape.drive_ms / 1_000
     );
     measure(suite, "B1: paced rooms", note, &shape, |shape| {
-        groups(shape.clients, 1, shape.members).collect()
+        // As the load sees it: client `c` is in room `c / members`.
+        let row = |room| (room * shape.members..(room + 1) * shape.members).collect();
+        let group = |room| Wanted::Group { room, members: row(room) };
+        (0..shape.clients / shape.members).map(group).collect()
     })
 }
 
