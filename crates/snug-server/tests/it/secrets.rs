@@ -81,7 +81,7 @@ async fn conversation(run: &mut Run, app: &TestApp) {
     // Bodies that cannot be taken are not repeated, wherever the secret stands in them.
     for body in [
         format!("{{\"token\":\"{fresh}\""),
-        format!("{fresh}"),
+        fresh.clone(),
         json!({"user": {"token": fresh}, "device": "d"}).to_string(),
         json!({"user": "u", "device": "d", "ttl_seconds": fresh}).to_string(),
     ] {
@@ -90,7 +90,7 @@ async fn conversation(run: &mut Run, app: &TestApp) {
     }
     let mut socket = app.enter("carl").await.1;
     for frame in [
-        format!("{fresh}"),
+        fresh.clone(),
         json!({"id": "x", "op": fresh}).to_string(),
         json!({"id": "x", "op": "session.refresh", "data": {"token": [fresh]}}).to_string(),
         json!({"id": "y", "op": "session.refresh", "data": {"token": fresh}}).to_string(),

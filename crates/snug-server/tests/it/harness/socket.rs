@@ -222,10 +222,7 @@ impl Socket {
 
     /// Takes one frame in; `false` at the end.
     async fn read(&mut self) -> bool {
-        let message = match self.stream.next().await {
-            Some(Ok(message)) => message,
-            Some(Err(_)) | None => return false,
-        };
+        let Some(Ok(message)) = self.stream.next().await else { return false };
         if let Some((code, reason)) = message.as_close() {
             self.goodbye = Some((code.into(), reason.to_owned()));
             return true;

@@ -5,7 +5,7 @@ use snug_core::engine::NewAppRequest;
 use snug_core::ids::AppId;
 use snug_core::model::{AppPatch, AppPolicy};
 
-use crate::harness::{Answer, TestApp, TestServer, logs};
+use crate::harness::{Answer, Door, Socket, TestApp, TestServer, logs};
 
 const LISTED: &str = "https://shop.example";
 
@@ -107,4 +107,20 @@ async fn a_refused_origin_is_told_and_logged_with_its_mend() {
     server.server().app().engine.update_app(&id, patch).await.expect("the app is changed");
     assert_eq!(preflight(&app, origin).await.status, 204);
     call(&app, &page.opened.token, origin).await.is(200);
+}
+
+#[tokio::test]
+async fn a_socket_of_a_refused_origin_is_told_and_closed() {
+    let server = TestServer::sqlite().await;
+    let app = app(&server, false, &[LISTED]).await;
+    let page = app.page("ann").await;
+    for door in Door::ALL {
+        let connect =
+            |origin| Socket::connect_from(app.address, door, &page.opened.token, Some(origin));
+        connect(LISTED).await.entered().await.expect("a listed origin is let in");
+        let mut socket = connect("https://elsewhere.example").await;
+        let problem = socket.entered().await.expect_err("another is not");
+        assert_eq!(problem["code"], "origin_refused", "{door:?}: {problem}");
+        assert_eq!(socket.closed_because().await, (4205, "origin_refused".to_owned()), "{door:?}");
+    }
 }

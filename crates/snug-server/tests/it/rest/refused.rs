@@ -65,7 +65,12 @@ async fn bodies_that_are_no_json_or_have_wrong_types() {
         let problem = answer.refused_at(422, code, field);
         assert!(text(&problem["detail"]).contains(field), "{problem}");
     }
-    // What is unknown is ignored; null is absent, outside of PATCH.
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_ignored_and_null_is_absent() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
     let body = json!({"user": "u", "device": "d", "profile": null, "custom": null,
         "push_token": null, "ttl_seconds": null, "colour": "blue"});
     app.backend("POST", "sessions", body).await.is(201);
