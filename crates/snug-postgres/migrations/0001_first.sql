@@ -69,6 +69,13 @@ CREATE TABLE sessions (
 CREATE UNIQUE INDEX sessions_by_token ON sessions (app, token_hash);
 CREATE UNIQUE INDEX sessions_open ON sessions (app, user_id, device) WHERE closed_at IS NULL;
 
+CREATE TABLE spent_tokens (
+    app        text COLLATE "C" NOT NULL,
+    token_hash bytea NOT NULL,
+    expires_at bigint NOT NULL,
+    PRIMARY KEY (app, token_hash)
+);
+
 CREATE TABLE rooms (
     app            text COLLATE "C" NOT NULL,
     id             text COLLATE "C" NOT NULL,

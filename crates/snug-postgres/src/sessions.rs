@@ -38,12 +38,20 @@ const CLOSE_ONE: &str = "UPDATE sessions SET closed_at = $3, close_reason = $4
 const INSERT: &str = "INSERT INTO sessions
     (app, id, user_id, device, token_hash, created_at, ttl_seconds, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (app, token_hash) DO NOTHING";
+/// One statement, so that no open comes between the exchange and the note of it.
 const REFRESH: &str = concat!(
-    "UPDATE sessions s SET token_hash = $3, expires_at = $4
-     WHERE s.app = $1 AND s.token_hash = $2 AND s.closed_at IS NULL AND s.expires_at > $5
-     RETURNING ",
-    session_columns!()
+    "WITH renewed AS (
+       UPDATE sessions s SET token_hash = $3, expires_at = $4
+       WHERE s.app = $1 AND s.token_hash = $2 AND s.closed_at IS NULL AND s.expires_at > $5
+       RETURNING s.*),
+     spent AS (
+       INSERT INTO spent_tokens (app, token_hash, expires_at)
+       SELECT s.app, $2, s.expires_at FROM renewed s)
+     SELECT ",
+    session_columns!(),
+    " FROM renewed s"
 );
+const SPENT: &str = "SELECT 1 FROM spent_tokens WHERE app = $1 AND token_hash = $2";
 const OWNER: &str = "SELECT user_id FROM sessions WHERE app = $1 AND id = $2";
 const FORGET_PUSH: &str = "UPDATE devices SET push_token = NULL, changed_at = $4
     WHERE app = $1 AND user_id = $2 AND device = ANY($3)";
@@ -109,6 +117,13 @@ async fn facts(tx: &Tx, app: &AppId, token: TokenHash) -> Result<Option<SessionF
     row.as_ref().map(facts_of).transpose()
 }
 
+/// A JWT that a refresh exchanged is refused like an old token, for ever. Asked after `facts`: a
+/// refresh that came between the two is seen here.
+async fn is_spent(tx: &Tx, app: &AppId, token: TokenHash) -> Result<bool, Fail> {
+    let spent = tx.prepare_cached(SPENT).await?;
+    Ok(tx.query_opt(&spent, &[&app.as_str(), &token.0.as_slice()]).await?.is_some())
+}
+
 fn facts_of(row: &Row) -> Result<SessionFacts, Fail> {
     let mut cells = Cells::of(row);
     Ok(SessionFacts { user_deactivated: cells.next()?, session: cells.session()? })
@@ -135,6 +150,10 @@ impl PostgresStore {
         if let Some(facts) = facts(&tx, &new.app, new.token).await? {
             tx.rollback().await?;
             return Ok(OpenOutcome::Existing(facts.session));
+        }
+        if is_spent(&tx, &new.app, new.token).await? {
+            tx.rollback().await?;
+            return Ok(OpenOutcome::Revoked);
         }
         if user.deactivated_at.is_some() {
             tx.rollback().await?;

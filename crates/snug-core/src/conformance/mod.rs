@@ -116,6 +116,7 @@ pub const CASES: &[Case] = &[
     case!(sessions::a_revoke_refuses_jwts_minted_before),
     case!(sessions::other_closes_refuse_no_jwt),
     case!(sessions::refresh_exchanges_the_token_once),
+    case!(sessions::an_exchanged_jwt_opens_nothing_again),
     case!(sessions::the_closed_and_expired_are_not_refreshed),
     case!(sessions::selectors_close_what_they_name),
     case!(sessions::sessions_of_a_user_are_the_living),

@@ -253,6 +253,27 @@ pub async fn refresh_exchanges_the_token_once(store: &dyn Store) {
     assert!(matches!(next, RefreshOutcome::Refreshed(_)), "{next:?}");
 }
 
+/// A JWT whose session was refreshed is refused like any old token, also after the session ended.
+pub async fn an_exchanged_jwt_opens_nothing_again(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let minted = |device: &str| {
+        let mut minted = new(&f, "anna", device, "jwt");
+        minted.origin =
+            SessionOrigin::Minted { issued_at: Time::from_seconds(minted.now.seconds() - 5) };
+        minted
+    };
+    let (session, _) = opened(&f, minted("phone")).await;
+    let refreshed = refresh(&f, "jwt", "two").await;
+    assert!(matches!(refreshed, RefreshOutcome::Refreshed(_)), "{refreshed:?}");
+    for device in ["phone", "tablet"] {
+        assert_eq!(outcome(&f, minted(device)).await, OpenOutcome::Revoked, "on the {device}");
+    }
+    assert_eq!(closed_as(&f, "two").await, None, "the session goes on under its new token");
+    close(&f, &SessionSelector::Session(session.id)).await;
+    assert_eq!(outcome(&f, minted("phone")).await, OpenOutcome::Revoked);
+    assert_eq!(by_token(&f, "jwt").await, None, "nothing was stored under the old token");
+}
+
 /// A closed or expired session is not refreshed.
 pub async fn the_closed_and_expired_are_not_refreshed(store: &dyn Store) {
     let f = Fixture::new(store).await;
