@@ -47,6 +47,8 @@ pub(crate) struct LockedRoom {
     id: RoomId,
     living: bool,
     policy_rev: u64,
+    /// Ids of messages below it, of before a deletion, are free.
+    pub(crate) min_seq: u64,
     pub(crate) head: Head,
     pub(crate) last_time: Time,
     start_seq: u64,
@@ -59,7 +61,7 @@ impl LockedRoom {
     pub(crate) fn new(
         id: RoomId,
         living: bool,
-        policy_rev: u64,
+        (policy_rev, min_seq): (u64, u64),
         head: Head,
         last_time: Time,
     ) -> Self {
@@ -67,6 +69,7 @@ impl LockedRoom {
             id,
             living,
             policy_rev,
+            min_seq,
             start_seq: head.seq,
             head,
             last_time,
@@ -77,7 +80,9 @@ impl LockedRoom {
     }
 
     pub(crate) fn add_key(&mut self, hit: KeyHit) {
-        self.keys.insert(hit.message.id.clone(), hit);
+        if hit.message.seq >= self.min_seq {
+            self.keys.insert(hit.message.id.clone(), hit);
+        }
     }
 
     pub(crate) fn add_member(&mut self, membership: Membership) {
@@ -397,8 +402,8 @@ mod tests {
             let mut members: Vec<Membership> = (0..3).map(member).collect();
             let (mut head, mut n) = (NOBODY_HEARD, 0);
             for _ in 0..12 {
-                let mut room =
-                    LockedRoom::new(RoomId::from_stored("room"), true, 1, head, Time(n as i64));
+                let id = RoomId::from_stored("room");
+                let mut room = LockedRoom::new(id, true, (1, 1), head, Time(n as i64));
                 members.iter().for_each(|m| room.add_member(m.clone()));
                 let (start, base) = (members.clone(), stored.len());
                 for _ in 0..=dice(&mut state, 6) {

@@ -32,7 +32,7 @@ pub(crate) enum Held {
 macro_rules! lock_rooms {
     ($how:literal) => {
         concat!(
-            "SELECT i.n, r.deleted_at IS NULL, r.policy_rev, r.last_time, ",
+            "SELECT i.n, r.deleted_at IS NULL, r.policy_rev, r.min_seq, r.last_time, ",
             head_columns!("r"),
             " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS i(app, room, n)
               JOIN rooms r ON r.app = i.app AND r.id = i.room
@@ -74,6 +74,10 @@ macro_rules! lock_members {
     };
 }
 const CLOCK: &str = concat!("SELECT ", db_time!());
+/// Frees ids that messages of before a deletion hold: nobody can see those any more.
+const FREE_IDS: &str = "DELETE FROM messages g
+    USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(app, room, id, min_seq)
+    WHERE g.app = i.app AND g.room = i.room AND g.id = i.id AND g.seq < i.min_seq";
 const INSERT: &str = "INSERT INTO messages (app, room, seq, id, rev, first_rev, sender, kind, text,
       custom, silent, counted, own_no, behind, hash, created_at)
     SELECT app, room, seq, id, rev, rev, sender, kind, text, custom, silent, counted, own_no,
@@ -140,9 +144,10 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
     for row in &room_rows {
         let mut cells = Cells::of(row);
         let (app, room) = room_keys[place(&mut cells)?];
-        let (living, policy_rev) = (cells.next()?, cells.number()?);
+        let living = cells.next()?;
+        let bounds = (cells.number()?, cells.number()?);
         let (last_time, head) = (cells.time()?, cells.head()?);
-        let locked = LockedRoom::new(room.clone(), living, policy_rev, head, last_time);
+        let locked = LockedRoom::new(room.clone(), living, bounds, head, last_time);
         loaded.rooms.insert((app.clone(), room.clone()), locked);
     }
     add_keys(&mut loaded, batch, &key_rows)?;
@@ -242,6 +247,7 @@ pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), 
     if loaded.rooms.values().all(|room| room.stored.is_empty()) {
         return finish.await;
     }
+    free_ids(tx, loaded).await?;
     let insert = tx.prepare_cached(INSERT).await?;
     let heads = tx.prepare_cached(HEADS).await?;
     let cursors = tx.prepare_cached(CURSORS).await?;
@@ -255,6 +261,26 @@ pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), 
         update_cursors(tx, &cursors, loaded),
         finish,
     )?;
+    Ok(())
+}
+
+/// Only rooms that were made anew have ids to free; others cost nothing.
+async fn free_ids(tx: &Tx, loaded: &Loaded) -> Result<(), Fail> {
+    let anew = || {
+        let rooms = loaded.rooms.iter().filter(|(_, room)| room.min_seq > 1);
+        rooms.flat_map(|((app, _), room)| {
+            room.stored.iter().map(move |stored| (app, room.min_seq, &stored.message))
+        })
+    };
+    if anew().next().is_none() {
+        return Ok(());
+    }
+    let apps: Vec<&str> = anew().map(|(app, _, _)| app.as_str()).collect();
+    let rooms: Vec<&str> = anew().map(|(_, _, message)| message.room.as_str()).collect();
+    let ids: Vec<&str> = anew().map(|(_, _, message)| message.id.as_str()).collect();
+    let bounds: Vec<i64> = anew().map(|(_, min_seq, _)| big(min_seq)).collect();
+    let free = tx.prepare_cached(FREE_IDS).await?;
+    tx.execute(&free, &[&apps, &rooms, &ids, &bounds]).await?;
     Ok(())
 }
 
@@ -356,7 +382,8 @@ pub(crate) async fn append_within(tx: &Tx, append: &Append) -> Result<AppendOutc
 const BY_KEY: &str = concat!(
     "SELECT g.hash, ",
     message_columns!(),
-    " FROM messages g WHERE g.app = $1 AND g.room = $2 AND g.id = $3"
+    " FROM messages g JOIN rooms r ON r.app = g.app AND r.id = g.room
+      WHERE g.app = $1 AND g.room = $2 AND g.id = $3 AND g.seq >= r.min_seq"
 );
 macro_rules! page {
     ($order:literal) => {

@@ -213,7 +213,7 @@ impl PostgresStore {
             now: new.now,
         };
         let AppendOutcome::Stored(appended) = append_within(tx, &append).await? else {
-            return Ok(None);
+            return Err(Fail::Broken("a new room refused its first message".to_owned()));
         };
         let one = tx.prepare_cached(ONE).await?;
         let row = tx.query_one(&one, &[&new.app.as_str(), &new.id.as_str()]).await?;

@@ -12,7 +12,7 @@ use snug_core::ports::{
 use crate::members::{find_member, save_member};
 use crate::rooms::{living, save_head};
 use crate::rows::{
-    HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, hash, int, message, message_columns, size,
+    HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, change, hash, int, message, message_columns, size,
 };
 use crate::{SqliteStore, cursor, users};
 
@@ -31,7 +31,7 @@ impl MessageStore for SqliteStore {
     ) -> StoreResult<Option<KeyHit>> {
         let (app, room, id) = (app.clone(), room.clone(), id.clone());
         self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
-            Some(head) => by_key(conn, head.rk, &room, &id),
+            Some(head) => by_key(conn, &head, &room, &id),
             None => Ok(None),
         })
         .await
@@ -90,7 +90,7 @@ fn try_append(conn: &Connection, append: &Append, at: Time) -> Sql<AppendOutcome
         return Ok(AppendOutcome::RoomNotFound);
     };
     // Line 2: the key is looked up where the seq is given, so a racing repeat leaves no hole.
-    if let Some(hit) = by_key(conn, head.rk, room, &new.id)? {
+    if let Some(hit) = by_key(conn, &head, room, &new.id)? {
         let same = hit.hash == new.hash && hit.message.sender == new.sender;
         return Ok(if same {
             AppendOutcome::Duplicate(Box::new(hit.message))
@@ -170,6 +170,7 @@ pub(crate) fn store(
         created_at: head.activity_at,
         deleted_at: None,
     };
+    free_id(conn, head, &message.id)?;
     insert(conn, head.rk, &message, new.hash, (own_no, own_before))?;
     save_head(conn, head)?;
     if let Some(mine) = &mine {
@@ -252,14 +253,24 @@ fn insert(
         .map(drop)
 }
 
-fn by_key(conn: &Connection, rk: i64, room: &RoomId, id: &MessageId) -> Sql<Option<KeyHit>> {
+/// Takes an id from a message of before a deletion: nobody can see that one any more. Only a
+/// room that was made anew has such.
+fn free_id(conn: &Connection, head: &HeadRow, id: &MessageId) -> Sql<()> {
+    if head.min_seq <= 1 {
+        return Ok(());
+    }
+    let sql = "DELETE FROM messages WHERE rk = ?1 AND id = ?2 AND seq < ?3";
+    change(conn, sql, (head.rk, id.as_str(), int(head.min_seq))).map(drop)
+}
+
+fn by_key(conn: &Connection, head: &HeadRow, room: &RoomId, id: &MessageId) -> Sql<Option<KeyHit>> {
     let sql = concat!(
         "SELECT ",
         message_columns!(),
-        ", m.hash FROM messages m WHERE m.rk = ?1 AND m.id = ?2"
+        ", m.hash FROM messages m WHERE m.rk = ?1 AND m.id = ?2 AND m.seq >= ?3"
     );
     conn.prepare_cached(sql)?
-        .query_row((rk, id.as_str()), |row| {
+        .query_row((head.rk, id.as_str(), int(head.min_seq)), |row| {
             let hash = PayloadHash(hash(row, MESSAGE_WIDTH)?);
             Ok(KeyHit { hash, message: message(row, room)? })
         })

@@ -273,11 +273,6 @@ fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<He
          epoch = :epoch WHERE app = :app AND id = :id",
         new,
     )?;
-    if let Some(message) = &new.message {
-        // Nobody can see the old room's messages; one of them must not block the first new one.
-        let sql = "DELETE FROM messages WHERE rk = ?1 AND id = ?2";
-        change(conn, sql, (old.rk, message.id.as_str()))?;
-    }
     Ok(HeadRow {
         rev: old.rev + 1,
         activity_at: old.activity_at.max(new.now),

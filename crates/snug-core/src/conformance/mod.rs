@@ -132,6 +132,7 @@ pub const CASES: &[Case] = &[
     case!(rooms::ids_are_compared_byte_for_byte),
     case!(rooms::delete_ends_everything),
     case!(rooms::deleted_id_is_made_anew_on_the_same_counters),
+    case!(rooms::a_room_made_anew_knows_no_old_message_id),
     case!(rooms::joined_rooms_are_the_active_ones),
     case!(rooms::apps_never_meet),
     case!(rooms::times_are_kept_to_the_nanosecond),

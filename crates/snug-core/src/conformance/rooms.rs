@@ -1,6 +1,6 @@
 //! Rooms: made once, changed under a guard, deleted and made anew.
 
-use super::fixtures::{ALL, Fixture, hashed, json, room_id, text_message, user, users};
+use super::fixtures::{ALL, Fixture, hashed, json, message_id, room_id, text_message, user, users};
 use crate::ids::direct_room_id;
 use crate::model::{DirectKey, MemberState, Patch, Role, RoomKind, RoomPatch, Time};
 use crate::ports::{
@@ -320,6 +320,44 @@ pub async fn deleted_id_is_made_anew_on_the_same_counters(store: &dyn Store) {
     assert!(ben.is_none_or(|ben| !ben.is_active()), "only the new members are members");
     assert_eq!(f.mine(&room.id, "anna").await.unread(4), 1);
     assert_eq!(f.mine(&room.id, "zoe").await.unread(4), 0);
+}
+
+/// Ids of messages of before a deletion are free again: for the first message and any later one.
+pub async fn a_room_made_anew_knows_no_old_message_id(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("team", &["anna", "ben"]).await;
+    let of = |id: &str, text: &str| text_message(message_id(id), Some("anna"), text);
+    for id in ["x", "y", "z"] {
+        f.append(&room, of(id, "old")).await;
+    }
+    let deleted = store.delete_room(&f.app, &room, f.now()).await;
+    assert!(deleted.expect("delete_room").is_some());
+    let known = async |id: &str| {
+        let hit = store.message_by_key(&f.app, &room, &message_id(id)).await;
+        hit.expect("message_by_key").map(|hit| hit.message)
+    };
+    assert_eq!(known("x").await, None, "a deleted room knows no id");
+
+    let mut new = f.new_group("team", &["anna", "zoe"]);
+    new.message = Some(of("x", "old"));
+    let made = f.create(new).await;
+    let first = made.message.expect("the first message is stored, whatever its id").message;
+    assert_eq!(first.seq, 4);
+    assert_eq!(known("x").await.as_ref(), Some(&first));
+    assert_eq!((known("y").await, known("z").await), (None, None));
+    // One with the payload of before, one with another.
+    let second = f.append(&room, of("y", "old")).await.message;
+    let third = f.append(&room, of("z", "new")).await.message;
+    assert_eq!((second.seq, third.seq), (5, 6));
+    assert_eq!(known("y").await.as_ref(), Some(&second));
+    let guard = f.guard(&room, "anna").await;
+    assert_eq!(
+        f.try_append(&room, guard.clone(), of("y", "old")).await,
+        AppendOutcome::Duplicate(Box::new(second.clone())),
+        "from here on the id is the new message's"
+    );
+    assert_eq!(f.try_append(&room, guard, of("z", "old")).await, AppendOutcome::Conflict);
+    assert_eq!(f.history(&room).await, vec![first, second, third]);
 }
 
 /// The rooms of a new connection: every active membership with its head.
