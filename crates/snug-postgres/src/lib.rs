@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
+use snug_core::limits::ROOMS_PER_USER_MAX;
 use snug_core::model::Time;
 use snug_core::ports::{Position, Store, StoreError, StoreResult};
 
@@ -47,12 +48,19 @@ pub struct PostgresConfig {
     pub pool_size: usize,
     /// Becomes the install's epoch if the database is new.
     pub epoch_seed: [u8; 16],
+    /// Rooms that one user may be an active member of.
+    pub rooms_per_user_max: usize,
 }
 
 impl PostgresConfig {
     #[must_use]
     pub fn new(url: &str, epoch_seed: [u8; 16]) -> Self {
-        Self { url: url.to_owned(), pool_size: POOL_SIZE_DEFAULT, epoch_seed }
+        Self {
+            url: url.to_owned(),
+            pool_size: POOL_SIZE_DEFAULT,
+            epoch_seed,
+            rooms_per_user_max: ROOMS_PER_USER_MAX,
+        }
     }
 }
 
@@ -68,6 +76,7 @@ pub struct PostgresStore {
     /// For everything but appends, which have connections of their own: neither starves the other.
     reads: Pool,
     gather: Gather,
+    rooms_per_user_max: usize,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -90,7 +99,8 @@ impl PostgresStore {
         let reads = pool::pool(&config.url, size - gatherers - waiters)?;
         schema::migrate(&reads, config.epoch_seed).await?;
         let writes = pool::pool(&config.url, gatherers + waiters)?;
-        Ok(Arc::new(Self { reads, gather: Gather::start(&writes, gatherers, waiters) }))
+        let gather = Gather::start(&writes, gatherers, waiters);
+        Ok(Arc::new(Self { reads, gather, rooms_per_user_max: config.rooms_per_user_max }))
     }
 
     async fn position_once(&self) -> Result<Position, Fail> {

@@ -73,8 +73,25 @@ const PAGE: &str = concat!(
       WHERE m.app = $1 AND m.room = $2 AND m.user_id > $3 AND m.state = 'active'
       ORDER BY m.user_id LIMIT $4"
 );
+/// Counts no further than the bound.
+const FULL: &str = "SELECT 1 FROM unnest($2::text[]) AS i(user_id)
+    WHERE (SELECT count(*) FROM (SELECT FROM members m
+        WHERE m.app = $1 AND m.user_id = i.user_id AND m.state = 'active' LIMIT $3) rooms) >= $3
+    LIMIT 1";
 const AMONG: &str = "SELECT user_id FROM members
     WHERE app = $1 AND room = $2 AND user_id = ANY($3) AND state = 'active' ORDER BY user_id";
+
+/// Whether one of them is in as many rooms as a user may be. Others who join the same user at the
+/// same moment are not waited for: at the bound, each of them may pass.
+pub(crate) async fn any_is_full(
+    tx: &Tx,
+    app: &AppId,
+    users: &[&str],
+    most: usize,
+) -> Result<bool, Fail> {
+    let full = tx.prepare_cached(FULL).await?;
+    Ok(tx.query_opt(&full, &[&app.as_str(), &users, &rows(most, 0)]).await?.is_some())
+}
 
 /// Makes memberships at the room's position and rev.
 pub(crate) async fn join(
@@ -181,7 +198,7 @@ impl PostgresStore {
         change: &ChangeMembers,
     ) -> Result<ChangeMembersOutcome, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
-        let outcome = change_within(&tx, change).await?;
+        let outcome = change_within(&tx, change, self.rooms_per_user_max).await?;
         match &outcome {
             ChangeMembersOutcome::Changed(_) => tx.commit().await?,
             _ => tx.rollback().await?,
@@ -218,7 +235,11 @@ impl PostgresStore {
     }
 }
 
-async fn change_within(tx: &Tx, change: &ChangeMembers) -> Result<ChangeMembersOutcome, Fail> {
+async fn change_within(
+    tx: &Tx,
+    change: &ChangeMembers,
+    most: usize,
+) -> Result<ChangeMembersOutcome, Fail> {
     let app = &change.app;
     let room = rooms::lock(tx, app, &change.room).await?;
     let Some(room) = room.filter(|room| room.deleted_at.is_none()) else {
@@ -245,12 +266,15 @@ async fn change_within(tx: &Tx, change: &ChangeMembers) -> Result<ChangeMembersO
     if role.is_some() && affected.len() > room_for as usize {
         return Ok(ChangeMembersOutcome::TooMany);
     }
+    let ids: Vec<&str> = affected.iter().map(|user| user.as_str()).collect();
+    if role.is_some() && any_is_full(tx, app, &ids, most).await? {
+        return Ok(ChangeMembersOutcome::TooMany);
+    }
     let update = tx.prepare_cached(COUNT).await?;
     let by = if role.is_some() { count } else { -count };
     let row =
         tx.query_one(&update, &[&app.as_str(), &room.id.as_str(), &by, &role.is_none()]).await?;
     let room = Cells::of(&row).room()?;
-    let ids: Vec<&str> = affected.iter().map(|user| user.as_str()).collect();
     if let Some(role) = role {
         users::make_bare(tx, affected.iter().map(|user| (app, *user)), change.now).await?;
         let joining: Vec<Joining<'_>> =

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::limits;
 use snug_core::model::{CustomJson, Head, Member, MemberState, Room, RoomPatch, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
@@ -86,7 +85,7 @@ const JOINED: &str = concat!(
     head_columns!("r"),
     " FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
       WHERE m.app = $1 AND m.user_id = $2 AND m.state = 'active' AND r.deleted_at IS NULL
-      LIMIT $3"
+      ORDER BY r.activity_at DESC, r.id DESC LIMIT $3"
 );
 
 /// The room, living or deleted, locked until the transaction ends.
@@ -180,11 +179,15 @@ impl PostgresStore {
             let role = snug_core::model::Role::Member;
             joining.push((creator, role, MemberState::Creator));
         }
+        let users: Vec<&str> = new.members.iter().map(|(user, _)| user.as_str()).collect();
+        if members::any_is_full(&tx, &new.app, &users, self.rooms_per_user_max).await? {
+            tx.rollback().await?;
+            return Ok(CreateRoomOutcome::TooMany);
+        }
         let named = joining.iter().map(|(user, _, _)| (&new.app, *user));
         users::make_bare(&tx, named, new.now).await?;
         members::join(&tx, &new.app, &room, &joining, new.now).await?;
         let message = self.first_message(&tx, new, &mut room).await?;
-        let users: Vec<&str> = new.members.iter().map(|(user, _)| user.as_str()).collect();
         let (members, memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
         tx.commit().await?;
         Ok(CreateRoomOutcome::Created(Box::new(CreatedRoom {
@@ -300,7 +303,7 @@ impl PostgresStore {
     async fn joined_once(&self, app: &AppId, user: &UserId) -> Result<Vec<(RoomId, Head)>, Fail> {
         let client = self.reads.get().await?;
         let joined = client.prepare_cached(JOINED).await?;
-        let limit = rows(limits::ROOMS_PER_USER_MAX, 0);
+        let limit = rows(self.rooms_per_user_max, 0);
         let found = client.query(&joined, &[&app.as_str(), &user.as_str(), &limit]).await?;
         let each = found.iter().map(|row| {
             let mut cells = Cells::of(row);

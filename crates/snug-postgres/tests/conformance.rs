@@ -85,6 +85,16 @@ async fn races_between_nodes() {
     conformance::run_on_nodes(conformance::section("races"), async || nodes.clone()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds() {
+    let url = PgServer::shared().create_database();
+    let rooms_per_user_max = conformance::SMALL_ROOMS_PER_USER;
+    let config = PostgresConfig { rooms_per_user_max, ..PostgresConfig::new(&url, [7; 16]) };
+    let store = PostgresStore::connect(config).await.expect("connect");
+    let cases = conformance::BOUNDED_CASES.to_vec();
+    conformance::run_each(cases, async || store.clone() as Arc<dyn Store>).await;
+}
+
 /// These speak of the whole install: an empty one each.
 #[tokio::test(flavor = "multi_thread")]
 async fn operators() {

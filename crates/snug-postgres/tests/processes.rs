@@ -234,6 +234,7 @@ async fn create(store: Arc<PostgresStore>) {
             match store.create_room(new).await.expect("the database answers") {
                 CreateRoomOutcome::Created(made) => format!("made {}", made.room.epoch),
                 CreateRoomOutcome::Exists(room) => format!("exists {}", room.epoch),
+                other => panic!("nothing forbids the room: {other:?}"),
             }
         });
     }

@@ -44,6 +44,7 @@ pub struct SqliteStore {
     reads: Arc<Calls>,
     clock: Arc<Clock>,
     epoch: String,
+    rooms_per_user_max: usize,
     ended: watch::Receiver<bool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }

@@ -147,6 +147,7 @@ fn as_seen(user: snug_core::model::User, facts: &Membership) -> Member {
 pub(crate) fn change_members(
     conn: &Connection,
     wanted: &ChangeMembers,
+    most: usize,
     at: Time,
 ) -> Sql<ChangeMembersOutcome> {
     let Some(mut head) = living(conn, &wanted.app, &wanted.room)? else {
@@ -162,6 +163,9 @@ pub(crate) fn change_members(
     let concerned = concerned(conn, head.rk, users, adds)?;
     let number = u32::try_from(concerned.len()).unwrap_or(u32::MAX);
     if adds && head.member_count.saturating_add(number) > ROOM_MEMBERS_MAX {
+        return Ok(ChangeMembersOutcome::TooMany);
+    }
+    if adds && any_is_full(conn, &wanted.app, concerned.iter().copied(), most)? {
         return Ok(ChangeMembersOutcome::TooMany);
     }
     let mut changed = MembersChanged {
@@ -218,6 +222,26 @@ fn concerned<'u>(
         }
     }
     Ok(concerned)
+}
+
+/// Whether one of them is in as many rooms as a user may be. Counts no further than the bound, in
+/// the index alone.
+pub(crate) fn any_is_full<'u>(
+    conn: &Connection,
+    app: &AppId,
+    users: impl Iterator<Item = &'u UserId>,
+    most: usize,
+) -> Sql<bool> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM members INDEXED BY members_by_user \
+               WHERE app = ?1 AND user = ?2 AND state = 'active' LIMIT ?3)";
+    for user in users {
+        let key = (app.as_str(), user.as_str(), size(most));
+        let rooms: Option<i64> = one(conn, sql, key, |row| row.get(0))?;
+        if rooms.is_some_and(|rooms| rooms >= size(most)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_active(conn: &Connection, rk: i64, user: &UserId) -> Sql<bool> {

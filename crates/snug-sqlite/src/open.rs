@@ -10,7 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use snug_core::ids::base32;
 use snug_core::limits::{
-    TRANSACTION_MS_MAX, WAL_BYTES_MAX, WRITER_QUEUE_MAX, WRITER_QUEUE_PER_APP_MAX,
+    ROOMS_PER_USER_MAX, TRANSACTION_MS_MAX, WAL_BYTES_MAX, WRITER_QUEUE_MAX,
+    WRITER_QUEUE_PER_APP_MAX,
 };
 use tokio::sync::watch;
 
@@ -39,6 +40,8 @@ pub struct SqliteConfig {
     pub wal_bytes_max: u64,
     /// The longest a read may take, in milliseconds.
     pub read_ms_max: u64,
+    /// Rooms that one user may be an active member of.
+    pub rooms_per_user_max: usize,
 }
 
 impl SqliteConfig {
@@ -56,6 +59,7 @@ impl SqliteConfig {
             readers: cores.clamp(2, 4),
             wal_bytes_max: WAL_BYTES_MAX,
             read_ms_max: TRANSACTION_MS_MAX,
+            rooms_per_user_max: ROOMS_PER_USER_MAX,
         }
     }
 }
@@ -84,7 +88,7 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]; nothing runs after it.
     pub fn open(config: SqliteConfig) -> Result<Arc<Self>, OpenError> {
-        let SqliteConfig { path, epoch_seed, readers, wal_bytes_max, read_ms_max } = config;
+        let SqliteConfig { path, epoch_seed, readers, wal_bytes_max, read_ms_max, .. } = config;
         let lock = path.as_deref().map(lock).transpose()?;
         let mut conn = match &path {
             Some(path) => Connection::open(path)?,
@@ -115,6 +119,7 @@ impl SqliteStore {
             reads,
             clock: Arc::new(Clock::default()),
             epoch,
+            rooms_per_user_max: config.rooms_per_user_max,
             ended,
             threads: Mutex::new(Vec::new()),
         };

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::limits::ROOMS_PER_USER_MAX;
 use snug_core::model::{CustomJson, Head, Member, MemberState, Patch, Role, Room, RoomPatch, Time};
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom, RoomFacts,
@@ -21,8 +20,8 @@ use crate::users;
 #[async_trait]
 impl RoomStore for SqliteStore {
     async fn create_room(&self, new: NewRoom) -> StoreResult<CreateRoomOutcome> {
-        let (app, now) = (new.app.clone(), new.now);
-        self.write_at(&app, now, move |conn, at| create(conn, &new, at)).await
+        let (app, now, most) = (new.app.clone(), new.now, self.rooms_per_user_max);
+        self.write_at(&app, now, move |conn, at| create(conn, &new, most, at)).await
     }
 
     async fn room_facts(
@@ -86,8 +85,9 @@ impl RoomStore for SqliteStore {
     }
 
     async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome> {
-        let (app, now) = (change.app.clone(), change.now);
-        self.write_at(&app, now, move |conn, at| members::change_members(conn, &change, at)).await
+        let (app, now, most) = (change.app.clone(), change.now, self.rooms_per_user_max);
+        self.write_at(&app, now, move |conn, at| members::change_members(conn, &change, most, at))
+            .await
     }
 
     async fn members(
@@ -120,7 +120,7 @@ impl RoomStore for SqliteStore {
     }
 
     async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
-        let (app, user) = (app.clone(), user.clone());
+        let (app, user, most) = (app.clone(), user.clone(), self.rooms_per_user_max);
         self.read(Some(app.clone()), move |conn| {
             all(
                 conn,
@@ -129,9 +129,10 @@ impl RoomStore for SqliteStore {
                     head_columns!(),
                     ", r.id FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
                      CROSS JOIN rooms r ON r.rk = m.rk \
-                     WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active' LIMIT ?3"
+                     WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active' \
+                     ORDER BY h.activity_at DESC, r.id DESC LIMIT ?3"
                 ),
-                (app.as_str(), user.as_str(), size(ROOMS_PER_USER_MAX)),
+                (app.as_str(), user.as_str(), size(most)),
                 |row| {
                     let id = RoomId::from_stored(row.get_ref(HEAD_WIDTH)?.as_str()?);
                     Ok((id, HeadRow::read(row)?.head(conn)?))
@@ -211,13 +212,16 @@ fn write_head(conn: &Connection, sql: &str, head: &HeadRow) -> Sql<()> {
     .map(drop)
 }
 
-fn create(conn: &Connection, new: &NewRoom, at: Time) -> Sql<CreateRoomOutcome> {
+fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<CreateRoomOutcome> {
     // Line 14: one writer, one row per (app, id); whoever comes second finds it.
     let found = locate(conn, &new.app, &new.id)?;
+    if let Some(head) = found.filter(|head| head.deleted_at.is_none()) {
+        return Ok(CreateRoomOutcome::Exists(Box::new(room_of(conn, &head)?)));
+    }
+    if members::any_is_full(conn, &new.app, new.members.iter().map(|(user, _)| user), most)? {
+        return Ok(CreateRoomOutcome::TooMany);
+    }
     let mut head = match found {
-        Some(head) if head.deleted_at.is_none() => {
-            return Ok(CreateRoomOutcome::Exists(Box::new(room_of(conn, &head)?)));
-        }
         Some(old) => make_anew(conn, new, old, at)?,
         None => make(conn, new, at)?,
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use snug_core::conformance::{self, CASES, FRESH_CASES, SECTIONS};
+use snug_core::conformance::{
+    self, BOUNDED_CASES, CASES, FRESH_CASES, SECTIONS, SMALL_ROOMS_PER_USER,
+};
 use snug_core::ports::Store;
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use snug_testkit::{TempDir, temp_dir};
@@ -89,6 +91,14 @@ async fn empty_install() {
         let store = on_file(&dir, &format!("{place}.db"));
         conformance::run_each(vec![*case], async || store.clone()).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds() {
+    let config =
+        SqliteConfig { rooms_per_user_max: SMALL_ROOMS_PER_USER, ..SqliteConfig::memory(SEED) };
+    let store = SqliteStore::open(config).expect("a store in memory opens");
+    conformance::run_each(BOUNDED_CASES.to_vec(), async || store.clone() as Arc<dyn Store>).await;
 }
 
 #[test]

@@ -76,6 +76,7 @@ async fn send_until_killed(path: &Path) {
     let born = match made {
         CreateRoomOutcome::Created(_) => 0,
         CreateRoomOutcome::Exists(room) => room.head.seq,
+        other => panic!("nothing forbids the room: {other:?}"),
     };
     let mut senders = JoinSet::new();
     for sender in 0..SENDERS {

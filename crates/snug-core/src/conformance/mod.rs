@@ -2,7 +2,8 @@
 //! each holding one promise of the ports. A backend is a store when every case passes.
 //!
 //! Every case makes an app of its own, so one database serves all of [`CASES`], also at the
-//! same time. [`FRESH_CASES`] speak of the whole install and need an empty one each.
+//! same time. [`FRESH_CASES`] speak of the whole install and need an empty one each;
+//! [`BOUNDED_CASES`] need a store with a lower bound.
 //!
 //! A backend's test file holds one `#[tokio::test]` per section of [`SECTIONS`], each over a
 //! list by hand, and one for the cases that need an empty install:
@@ -211,6 +212,12 @@ pub const FRESH_CASES: &[Case] = &[
     case!(operators::audit_is_newest_first),
 ];
 
+/// The bound on a user's rooms with which [`BOUNDED_CASES`] want a store opened.
+pub const SMALL_ROOMS_PER_USER: usize = 3;
+
+/// Cases that meet a bound: for a store opened with [`SMALL_ROOMS_PER_USER`].
+pub const BOUNDED_CASES: &[Case] = &[case!(rooms::a_user_is_in_so_many_rooms_at_most)];
+
 /// The cases of one section that share a database.
 ///
 /// # Panics
@@ -288,7 +295,8 @@ mod tests {
 
     #[test]
     fn every_public_case_is_listed() {
-        let listed: Vec<_> = CASES.iter().chain(FRESH_CASES).map(|c| c.name).collect();
+        let listed = CASES.iter().chain(FRESH_CASES).chain(BOUNDED_CASES);
+        let listed: Vec<_> = listed.map(|case| case.name).collect();
         let mut found = Vec::new();
         for (section, source) in SOURCES {
             let names = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));

@@ -65,6 +65,7 @@ pub async fn racing_creators_make_one_direct_room(nodes: &Nodes) {
                 created += 1;
             }
             CreateRoomOutcome::Exists(room) => assert_eq!(room.id, id),
+            other => panic!("nothing forbids the room: {other:?}"),
         }
     }
     assert_eq!(created, 1, "64 creators make one room");

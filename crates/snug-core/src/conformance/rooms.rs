@@ -1,10 +1,12 @@
 //! Rooms: made once, changed under a guard, deleted and made anew.
 
+use super::SMALL_ROOMS_PER_USER;
 use super::fixtures::{ALL, Fixture, hashed, json, message_id, room_id, text_message, user, users};
-use crate::ids::direct_room_id;
+use crate::ids::{RoomId, direct_room_id};
 use crate::model::{DirectKey, MemberState, Patch, Role, RoomKind, RoomPatch, Time};
 use crate::ports::{
-    AppendOutcome, CreateRoomOutcome, CreatedRoom, HistoryQuery, Store, UpdateRoomOutcome,
+    AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
+    HistoryQuery, MemberChange, MembersChanged, Store, UpdateRoomOutcome,
 };
 
 /// A create makes the room, its members with their roles and the users nobody made before.
@@ -370,13 +372,68 @@ pub async fn joined_rooms_are_the_active_ones(store: &dyn Store) {
     f.remove(&room_id("c"), &["ben"]).await;
     let deleted = store.delete_room(&f.app, &room_id("d"), f.now()).await;
     assert!(deleted.expect("delete_room").is_some());
-    let mut joined = store.joined_rooms(&f.app, &user("ben")).await.expect("joined_rooms");
-    joined.sort_by(|a, b| a.0.cmp(&b.0));
-    let expected = vec![
-        (room_id("a"), f.head(&room_id("a")).await),
-        (room_id("b"), f.head(&room_id("b")).await),
-    ];
-    assert_eq!(joined, expected);
+    for first in ["b", "a"] {
+        f.send(&room_id(first), "anna", "again").await;
+        let second = if first == "a" { "b" } else { "a" };
+        let joined = store.joined_rooms(&f.app, &user("ben")).await.expect("joined_rooms");
+        let expected = vec![
+            (room_id(first), f.head(&room_id(first)).await),
+            (room_id(second), f.head(&room_id(second)).await),
+        ];
+        assert_eq!(joined, expected, "by activity, newest first");
+    }
+}
+
+/// Nobody joins more rooms than the bound, by whatever door; leaving makes place.
+pub async fn a_user_is_in_so_many_rooms_at_most(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let mut outside = f.new_group("outside", &["ben"]);
+    outside.creator = Some(user("anna"));
+    f.create(outside).await;
+    let names: Vec<String> = (0..SMALL_ROOMS_PER_USER).map(|n| format!("r{n}")).collect();
+    for name in &names {
+        f.group(name, &["anna"]).await;
+    }
+    let mut more = f.new_group("more", &["zoe", "anna"]);
+    more.message = Some(text_message(f.message_id(), Some("zoe"), "hi"));
+    let outcome = store.create_room(more.clone()).await.expect("create_room");
+    assert_eq!(outcome, CreateRoomOutcome::TooMany);
+    let facts = store.room_facts(&f.app, &room_id("more"), None).await;
+    assert_eq!(facts.expect("room_facts"), None, "nothing was stored");
+    let zoe = store.user(&f.app, &user("zoe")).await;
+    assert_eq!(zoe.expect("user"), None, "nor were users made");
+
+    let others = f.group("others", &["dan"]).await;
+    let before = f.facts(&others, "dan").await;
+    let add = async |names: &[&str]| {
+        let change = ChangeMembers {
+            app: f.app.clone(),
+            room: others.clone(),
+            guard: f.backend_guard(&others).await,
+            change: MemberChange::Add { users: users(names), role: Role::Member },
+            announce: None,
+            now: f.now(),
+        };
+        store.change_members(change).await.expect("change_members")
+    };
+    assert_eq!(add(&["eve", "anna"]).await, ChangeMembersOutcome::TooMany);
+    assert_eq!(f.facts(&others, "dan").await, before, "nothing was stored");
+
+    f.remove(&room_id("r0"), &["anna"]).await;
+    assert!(matches!(add(&["eve", "anna"]).await, ChangeMembersOutcome::Changed(_)));
+    assert_eq!(add(&["anna"]).await, unchanged(&f, &others).await, "who is in stays in");
+    let deleted = store.delete_room(&f.app, &room_id("r1"), f.now()).await;
+    assert!(deleted.expect("delete_room").is_some());
+    f.create(more).await;
+}
+
+async fn unchanged(f: &Fixture<'_>, room: &RoomId) -> ChangeMembersOutcome {
+    ChangeMembersOutcome::Changed(Box::new(MembersChanged {
+        room: f.facts(room, "dan").await.room,
+        members: Vec::new(),
+        memberships: Vec::new(),
+        announced: None,
+    }))
 }
 
 /// Two apps with the same ids never meet.

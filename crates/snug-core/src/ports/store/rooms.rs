@@ -43,6 +43,8 @@ pub enum CreateRoomOutcome {
     Created(Box<CreatedRoom>),
     /// A living room has this id. Nothing was stored, the message neither.
     Exists(Box<Room>),
+    /// One of the members is in `ROOMS_PER_USER_MAX` rooms already. Nothing was stored.
+    TooMany,
 }
 
 /// A room as one user's request meets it: what policy looks at.
@@ -101,7 +103,8 @@ pub enum ChangeMembersOutcome {
     Changed(Box<MembersChanged>),
     GuardMoved,
     RoomNotFound,
-    /// The room would have more than `ROOM_MEMBERS_MAX` members.
+    /// The room would have more than `ROOM_MEMBERS_MAX` members, or one of those added is in
+    /// `ROOMS_PER_USER_MAX` rooms already.
     TooMany,
 }
 
@@ -164,7 +167,7 @@ pub trait RoomStore: Send + Sync {
         users: &[UserId],
     ) -> StoreResult<Vec<UserId>>;
 
-    /// The rooms of which the user is an active member, with their heads; for a new connection.
-    /// At most `ROOMS_PER_USER_MAX`.
+    /// The rooms of which the user is an active member, with their heads, by activity, newest
+    /// first; for a new connection. At most `ROOMS_PER_USER_MAX`.
     async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>>;
 }
