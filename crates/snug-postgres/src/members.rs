@@ -48,6 +48,9 @@ const REMEMBER_LEFT: &str = "INSERT INTO left_rooms (app, room, user_id, name, a
 const END_ALL: &str = "UPDATE members m SET state = 'left', left_at = $3, left_seq = $4, rev = $5,
       policy_rev = m.policy_rev + 1, changed_at = $6
     WHERE m.app = $1 AND m.room = $2 AND m.state <> 'left'";
+/// Those who left before are told of a deletion too, by their change time.
+const TELL_LEFT: &str = "UPDATE members SET changed_at = $3
+    WHERE app = $1 AND room = $2 AND state = 'left'";
 const FORGET_ALL_LEFT: &str = "DELETE FROM left_rooms WHERE app = $1 AND room = $2";
 const STATES: &str = "SELECT user_id, state FROM members
     WHERE app = $1 AND room = $2 AND user_id = ANY($3) ORDER BY user_id FOR UPDATE";
@@ -142,9 +145,11 @@ async fn leave(tx: &Tx, app: &AppId, room: &Room, leaving: &[&str], now: Time) -
 
 /// Ends every membership of a room that is being deleted: nobody keeps a view of it.
 pub(crate) async fn end_all(tx: &Tx, app: &AppId, room: &Room, now: Time) -> Result<(), Fail> {
+    let tell = tx.prepare_cached(TELL_LEFT).await?;
     let end = tx.prepare_cached(END_ALL).await?;
     let forget = tx.prepare_cached(FORGET_ALL_LEFT).await?;
     let (app, id) = (app.as_str(), room.id.as_str());
+    tx.execute(&tell, &[&app, &id, &room.changed_at.0]).await?;
     tx.execute(&end, &[&app, &id, &now.0, &big(room.head.seq), &rev_of(room), &room.changed_at.0])
         .await?;
     tx.execute(&forget, &[&app, &id]).await?;

@@ -4,7 +4,9 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{ListedRoom, Member, MemberState, Message, Room, RoomKind, Time};
+use snug_core::model::{
+    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomKind, Time,
+};
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
 };
@@ -118,20 +120,29 @@ fn listed(cells: &mut Cells<'_>) -> Result<ListedRoom, Fail> {
     let mine = cells.membership()?;
     let dressed = cells.dress_left(&mut room)?;
     if mine.state == MemberState::Left && !dressed && room.deleted_at.is_none() {
-        // The membership ended with a room that was deleted; another has its id now.
-        room.name = None;
-        room.avatar = None;
-        room.description = None;
-        room.custom = None;
-        room.member_count = 0;
-        room.deleted_at = mine.left_at;
-        room.changed_at = mine.changed_at;
-        room.head.seq = mine.left_seq.unwrap_or(0);
-        room.head.rev = mine.rev;
-        room.head.members_rev = mine.rev;
-        room.head.preview = None;
+        forget(&mut room, &mine);
     }
     Ok(ListedRoom { room, mine, members: Vec::new() })
+}
+
+/// The room that was left is deleted, and another has its id now, of which nothing is shown.
+fn forget(room: &mut Room, mine: &Membership) {
+    room.name = None;
+    room.avatar = None;
+    room.description = None;
+    room.custom = None;
+    room.creator = None;
+    room.frozen = false;
+    room.member_count = 0;
+    room.changed_at = mine.changed_at;
+    room.head = Head {
+        seq: mine.left_seq.unwrap_or(0),
+        rev: mine.rev,
+        members_rev: mine.rev,
+        count: mine.read_count,
+        activity_at: mine.left_at.unwrap_or(mine.changed_at),
+        preview: None,
+    };
 }
 
 impl PostgresStore {
@@ -165,8 +176,8 @@ impl PostgresStore {
         Ok(rooms)
     }
 
-    /// Fills in the members: the pair of a direct room, the first few of a group. A group that
-    /// was left shows none: who is in it now is not for those outside.
+    /// Fills in the members: the pair of a direct room, the first few of a group. A room that
+    /// was left shows none: who is in it is not for those who left.
     async fn show_members(
         &self,
         app: &AppId,
@@ -174,8 +185,7 @@ impl PostgresStore {
         shown: usize,
     ) -> Result<(), Fail> {
         rooms.retain(|listed| {
-            listed.room.deleted_at.is_none()
-                && (listed.room.kind == RoomKind::Direct || listed.mine.state != MemberState::Left)
+            listed.room.deleted_at.is_none() && listed.mine.state != MemberState::Left
         });
         if rooms.is_empty() {
             return Ok(());

@@ -1,16 +1,13 @@
 //! A room as it was when a member left: what that member's list goes on showing. Kept as JSON
-//! in the membership, with a version, because nothing ever searches it.
+//! in the membership, with a version, because nothing ever searches it. Gone when the room is
+//! deleted: then nothing of it is for anybody.
 
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use snug_core::ids::{AppId, UserId};
-use snug_core::model::{
-    CustomJson, Head, Member, MemberState, MessageKind, Preview, Role, Room, Time,
-};
+use snug_core::ids::UserId;
+use snug_core::model::{CustomJson, Head, MessageKind, Preview, Room, Time};
 
 use crate::rows::{Sql, damaged};
-use crate::users;
 
 const VERSION: u32 = 1;
 
@@ -36,7 +33,6 @@ pub(crate) struct LeftRoom {
     count: u64,
     activity_at: i64,
     preview: Option<LeftPreview>,
-    members: Vec<LeftMember>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,17 +44,8 @@ struct LeftPreview {
     created_at: i64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct LeftMember {
-    user: UserId,
-    role: String,
-    joined_at: i64,
-    read_seq: u64,
-    rev: u64,
-}
-
 impl LeftRoom {
-    pub(crate) fn of(room: &Room, members: &[Member]) -> Self {
+    pub(crate) fn of(room: &Room) -> Self {
         let head = &room.head;
         Self {
             version: VERSION,
@@ -81,7 +68,6 @@ impl LeftRoom {
             count: head.count,
             activity_at: head.activity_at.0,
             preview: head.preview.as_ref().map(LeftPreview::of),
-            members: members.iter().map(LeftMember::of).collect(),
         }
     }
 
@@ -133,26 +119,6 @@ impl LeftRoom {
         };
         Ok(())
     }
-
-    /// Those who were shown with it, under the names they have today.
-    pub(crate) fn members(&self, conn: &Connection, app: &AppId) -> Sql<Vec<Member>> {
-        let mut members = Vec::with_capacity(self.members.len());
-        for left in &self.members {
-            let Some(user) = users::find(conn, app, &left.user)? else {
-                continue;
-            };
-            let role = Role::parse(&left.role).ok_or_else(|| damaged(0, "an unknown role"))?;
-            members.push(Member {
-                user,
-                role,
-                state: MemberState::Active,
-                joined_at: Time(left.joined_at),
-                read_seq: left.read_seq,
-                rev: left.rev,
-            });
-        }
-        Ok(members)
-    }
 }
 
 impl LeftPreview {
@@ -175,17 +141,5 @@ impl LeftPreview {
             text: self.text.clone(),
             created_at: Time(self.created_at),
         })
-    }
-}
-
-impl LeftMember {
-    fn of(member: &Member) -> Self {
-        Self {
-            user: member.user.id.clone(),
-            role: member.role.as_str().to_owned(),
-            joined_at: member.joined_at.0,
-            read_seq: member.read_seq,
-            rev: member.rev,
-        }
     }
 }

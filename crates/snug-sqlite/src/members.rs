@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, UserId};
-use snug_core::limits::{LIST_MEMBERS_SHOWN, ROOM_MEMBERS_MAX};
-use snug_core::model::{Member, MemberState, Membership, Role, Room, Time};
+use snug_core::limits::ROOM_MEMBERS_MAX;
+use snug_core::model::{Member, MemberState, Membership, Role, Time};
 use snug_core::ports::{ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged};
 
 use crate::left::LeftRoom;
@@ -255,9 +255,8 @@ fn remove(
     head: &HeadRow,
     (leaving, at): (Vec<&UserId>, Time),
 ) -> Sql<Vec<(Member, Membership)>> {
-    let shown = page(conn, &wanted.app, head.rk, None, LIST_MEMBERS_SHOWN)?;
     // As it stands at the leaving's rev: nothing later is theirs to see.
-    let left = LeftRoom::of(&room_of(conn, head)?, &shown).to_json()?;
+    let left = LeftRoom::of(&room_of(conn, head)?).to_json()?;
     let mut done = Vec::with_capacity(leaving.len());
     for user in leaving {
         let Some(mut mine) = find_member(conn, head.rk, user)? else {
@@ -278,26 +277,20 @@ fn remove(
     Ok(done)
 }
 
-/// Ends every membership of a room that is deleted. Those who left before are told of the
-/// deletion too, by their change time.
-pub(crate) fn end_all(
-    conn: &Connection,
-    head: &HeadRow,
-    left: &Room,
-    (now, at): (Time, Time),
-) -> Sql<()> {
+/// Ends every membership of a room that is deleted, and keeps nothing of it for anybody. Those
+/// who left before are told of the deletion too, by their change time.
+pub(crate) fn end_all(conn: &Connection, head: &HeadRow, (now, at): (Time, Time)) -> Sql<()> {
     change(
         conn,
-        "UPDATE members SET changed_at = ?2 WHERE rk = ?1 AND state = 'left'",
+        "UPDATE members SET changed_at = ?2, left_activity_at = NULL, left_room = NULL \
+         WHERE rk = ?1 AND state = 'left'",
         (head.rk, at.0),
     )?;
-    let room = LeftRoom::of(left, &[]).to_json()?;
     change(
         conn,
         "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
-         policy_rev = policy_rev + 1, changed_at = ?5, left_activity_at = ?6, left_room = ?7 \
-         WHERE rk = ?1 AND state <> 'left'",
-        (head.rk, now.0, int(head.seq), int(head.rev), at.0, head.activity_at.0, room),
+         policy_rev = policy_rev + 1, changed_at = ?5 WHERE rk = ?1 AND state <> 'left'",
+        (head.rk, now.0, int(head.seq), int(head.rev), at.0),
     )
     .map(drop)
 }

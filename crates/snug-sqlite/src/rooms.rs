@@ -381,9 +381,8 @@ fn delete(conn: &Connection, mut head: HeadRow, (now, at): (Time, Time)) -> Sql<
     head.min_rev = head.rev;
     head.changed_at = at;
     head.deleted_at = Some(now);
-    let left = room_of(conn, &head)?;
     head.member_count = 0;
-    members::end_all(conn, &head, &left, (now, at))?;
+    members::end_all(conn, &head, (now, at))?;
     save_head(conn, &head)?;
     head.head(conn)
 }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits::SYNC_READS_MAX;
-use snug_core::model::{ListedRoom, Member, MemberState, Message, Room, RoomKind, Time};
+use snug_core::model::{
+    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomKind, Time,
+};
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
 };
@@ -95,16 +97,38 @@ fn listed(
     let Some((mut room, mine, left)) = found else {
         return Ok(None);
     };
-    if mine.state == MemberState::Left
-        && let Some(left) = left
-    {
-        let left = LeftRoom::from_json(&left)?;
-        left.apply(&mut room)?;
-        let members = left.members(conn, app)?;
-        return Ok(Some((ListedRoom { room, mine, members }, Some(left))));
+    if mine.state != MemberState::Left {
+        let members = shown_members(conn, app, rk, &room, shown)?;
+        return Ok(Some((ListedRoom { room, mine, members }, None)));
     }
-    let members = shown_members(conn, app, rk, &room, shown)?;
-    Ok(Some((ListedRoom { room, mine, members }, None)))
+    let left = left.as_deref().map(LeftRoom::from_json).transpose()?;
+    match &left {
+        Some(left) => left.apply(&mut room)?,
+        None if room.deleted_at.is_none() => forget(&mut room, &mine),
+        None => {}
+    }
+    // Who is in it is not for those who left.
+    Ok(Some((ListedRoom { room, mine, members: Vec::new() }, left)))
+}
+
+/// The room that was left is deleted, and another has its id now, of which nothing is shown.
+fn forget(room: &mut Room, mine: &Membership) {
+    room.name = None;
+    room.avatar = None;
+    room.description = None;
+    room.custom = None;
+    room.creator = None;
+    room.frozen = false;
+    room.member_count = 0;
+    room.changed_at = mine.changed_at;
+    room.head = Head {
+        seq: mine.left_seq.unwrap_or(0),
+        rev: mine.rev,
+        members_rev: mine.rev,
+        count: mine.read_count,
+        activity_at: mine.left_at.unwrap_or(mine.changed_at),
+        preview: None,
+    };
 }
 
 /// The pair of a direct room, the first few of a group.

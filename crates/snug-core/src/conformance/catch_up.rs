@@ -124,6 +124,42 @@ pub async fn what_was_left_tells_nothing_newer(store: &dyn Store) {
     assert_eq!(head.preview.as_ref().map(|preview| preview.seq), Some(1));
 }
 
+/// Who was in a room that was deleted and made anew has left it, and sees nothing of the new one.
+pub async fn a_room_made_anew_was_left_by_those_of_before(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = lively(&f, "again", &["anna", "ben", "cleo"]).await;
+    f.remove(&room, &["cleo"]).await;
+    let since = position(&f).await;
+    let deleted = store.delete_room(&f.app, &room, f.now()).await;
+    let gone = deleted.expect("delete_room").expect("a living room is deleted");
+    for name in ["ben", "cleo"] {
+        let found = page(&f, name, since, None, ALL).await;
+        assert_eq!(ids(&found), ["again"], "{name} is told of the deletion");
+        assert!(found.rooms[0].1.room.deleted_at.is_some());
+        assert_eq!(found.rooms[0].1.members, vec![]);
+    }
+
+    let mut new = f.new_group("again", &["zoe", "anna"]);
+    new.name = Some("secret".to_owned());
+    new.message = Some(text_message(f.message_id(), Some("zoe"), "secret"));
+    f.create(new).await;
+    for name in ["ben", "cleo"] {
+        let found = page(&f, name, since, None, ALL).await;
+        assert_eq!(ids(&found), ["again"], "{name}");
+        let ListedRoom { room, mine, members } = &found.rooms[0].1;
+        assert_eq!(mine.state, MemberState::Left, "{name}");
+        assert_eq!(room.deleted_at, None, "{name}: the room is there, and was left");
+        assert_eq!((&room.name, &room.creator, room.member_count), (&None, &None, 0), "{name}");
+        assert_eq!(*members, vec![], "{name}");
+        let head = &room.head;
+        assert_eq!((head.seq, head.rev), (mine.left_seq.unwrap_or(0), mine.rev), "{name}");
+        assert!(head.rev <= gone.rev, "{name}");
+        assert_eq!((&head.preview, mine.unread(head.count)), (&None, 0), "{name}");
+    }
+    let found = page(&f, "anna", since, None, ALL).await;
+    assert_eq!(found.rooms[0].1.room, f.facts(&room, "anna").await.room, "who is in sees it");
+}
+
 /// A caller's clock that jumps back does not hide its changes from those who synced before.
 pub async fn a_clock_that_jumps_back_hides_nothing(store: &dyn Store) {
     let f = Fixture::new(store).await;

@@ -152,6 +152,19 @@ pub async fn what_was_left_stays_as_it_was(store: &dyn Store) {
     assert_eq!(back[0].room.head.seq, 5, "who is back sees the room as it is");
 }
 
+/// Who is in a room is not for those who left it, nor who was.
+pub async fn what_was_left_shows_no_members(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = lively(&f, "left", &["anna", "ben"]).await;
+    f.remove(&room, &["ben"]).await;
+    f.add(&room, &["zoe"]).await;
+    let with_left = page(&f, "ben", None, ALL, true).await;
+    assert_eq!(ids(&with_left), ["left"]);
+    assert_eq!(with_left[0].members, vec![]);
+    f.add(&room, &["ben"]).await;
+    assert_eq!(listed(&f, "ben").await[0].members.len(), 3, "who is back sees them");
+}
+
 /// A deleted room is in no list.
 pub async fn deleted_rooms_are_never_listed(store: &dyn Store) {
     let f = Fixture::new(store).await;
@@ -162,6 +175,20 @@ pub async fn deleted_rooms_are_never_listed(store: &dyn Store) {
     for name in ["anna", "ben", "cleo"] {
         assert!(page(&f, name, None, ALL, true).await.is_empty(), "{name}");
     }
+}
+
+/// Nothing is left to list of a room that was deleted, also when another has its id.
+pub async fn a_room_made_anew_is_not_what_was_left(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = lively(&f, "again", &["anna", "ben", "cleo"]).await;
+    f.remove(&room, &["cleo"]).await;
+    let deleted = store.delete_room(&f.app, &room, f.now()).await;
+    assert!(deleted.expect("delete_room").is_some());
+    lively(&f, "again", &["zoe"]).await;
+    for name in ["anna", "ben", "cleo"] {
+        assert_eq!(page(&f, name, None, ALL, true).await, vec![], "{name}");
+    }
+    assert_eq!(ids(&listed(&f, "zoe").await), ["again"]);
 }
 
 /// A direct room shows its pair, a group the first few of its active members.

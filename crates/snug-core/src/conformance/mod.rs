@@ -30,7 +30,10 @@
 //! - "Of others" is everything that is not the sender's own, a message without a sender too.
 //! - Ids are ordered by their bytes.
 //! - A first message is unread for every member but its sender.
-//! - A room that was left is shown with the head it had at the leaving's rev, also to a sync.
+//! - A room that was left is shown with the head it had at the leaving's rev, also to a sync, and
+//!   without members.
+//! - A room that is deleted and made anew was left by those of before: a sync shows it so, with
+//!   nothing of the new one; a list has nothing to show.
 //!
 //! No SQL, no wire form and no concrete store may enter here.
 
@@ -175,7 +178,9 @@ pub const CASES: &[Case] = &[
     case!(lists::pages_are_whole_under_ties),
     case!(lists::an_empty_room_is_its_creators),
     case!(lists::what_was_left_stays_as_it_was),
+    case!(lists::what_was_left_shows_no_members),
     case!(lists::deleted_rooms_are_never_listed),
+    case!(lists::a_room_made_anew_is_not_what_was_left),
     case!(lists::rows_show_members),
     case!(lists::apps_never_meet),
     case!(sync::changes_above_a_rev_are_all_that_is_newer),
@@ -188,6 +193,7 @@ pub const CASES: &[Case] = &[
     case!(catch_up::each_change_is_found),
     case!(catch_up::pages_are_whole),
     case!(catch_up::what_was_left_tells_nothing_newer),
+    case!(catch_up::a_room_made_anew_was_left_by_those_of_before),
     case!(catch_up::a_clock_that_jumps_back_hides_nothing),
     case!(catch_up::from_sync_to_sync_nothing_is_missed),
     case!(catch_up::apps_never_meet),
