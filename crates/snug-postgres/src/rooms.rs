@@ -159,6 +159,12 @@ async fn make(tx: &Tx, new: &NewRoom) -> Result<Result<Room, Room>, Fail> {
     Ok(Ok(Cells::of(&row).room()?))
 }
 
+/// Who makes the room and who speaks first.
+fn acting(new: &NewRoom) -> Vec<&str> {
+    let sender = new.message.as_ref().and_then(|said| said.sender.as_ref());
+    new.creator.iter().chain(sender).map(UserId::as_str).collect()
+}
+
 impl PostgresStore {
     async fn create_once(&self, new: &NewRoom) -> Result<CreateRoomOutcome, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
@@ -179,13 +185,17 @@ impl PostgresStore {
             let role = snug_core::model::Role::Member;
             joining.push((creator, role, MemberState::Creator));
         }
+        let named = joining.iter().map(|(user, _, _)| (&new.app, *user));
+        users::make_bare(&tx, named, new.now).await?;
+        if users::any_is_out(&tx, &new.app, &acting(new)).await? {
+            tx.rollback().await?;
+            return Ok(CreateRoomOutcome::CreatorDeactivated);
+        }
         let users: Vec<&str> = new.members.iter().map(|(user, _)| user.as_str()).collect();
         if members::any_is_full(&tx, &new.app, &users, self.rooms_per_user_max).await? {
             tx.rollback().await?;
             return Ok(CreateRoomOutcome::TooMany);
         }
-        let named = joining.iter().map(|(user, _, _)| (&new.app, *user));
-        users::make_bare(&tx, named, new.now).await?;
         members::join(&tx, &new.app, &room, &joining, new.now).await?;
         let message = self.first_message(&tx, new, &mut room).await?;
         let (members, memberships) = members::named(&tx, &new.app, &new.id, &users).await?;

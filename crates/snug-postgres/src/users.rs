@@ -40,6 +40,8 @@ const DEACTIVATE: &str = concat!(
      WHERE u.app = $1 AND u.id = $2 RETURNING ",
     user_columns!()
 );
+const ARE_OUT: &str = "SELECT u.deactivated_at IS NOT NULL FROM users u
+    WHERE u.app = $1 AND u.id = ANY($2) ORDER BY u.id FOR SHARE";
 const REACTIVATE: &str = concat!(
     "UPDATE users u SET deactivated_at = NULL, changed_at = $3
      WHERE u.app = $1 AND u.id = $2 RETURNING ",
@@ -53,6 +55,18 @@ const MOVE_POLICY: &str = concat!(
     db_time!(),
     " WHERE app = $1 AND user_id = $2"
 );
+
+/// Whether one of them is shut out. Their rows stay locked: a deactivation that comes now waits,
+/// and finds what was made.
+pub(crate) async fn any_is_out(tx: &Tx, app: &AppId, users: &[&str]) -> Result<bool, Fail> {
+    let out = tx.prepare_cached(ARE_OUT).await?;
+    for row in tx.query(&out, &[&app.as_str(), &users]).await? {
+        if Cells::of(&row).next()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// Makes those that do not exist yet, in one order everywhere.
 pub(crate) async fn make_bare<'a>(

@@ -218,6 +218,13 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     if let Some(head) = found.filter(|head| head.deleted_at.is_none()) {
         return Ok(CreateRoomOutcome::Exists(Box::new(room_of(conn, &head)?)));
     }
+    let acting =
+        new.creator.iter().chain(new.message.iter().filter_map(|said| said.sender.as_ref()));
+    for user in acting {
+        if users::is_deactivated(conn, &new.app, user)? {
+            return Ok(CreateRoomOutcome::CreatorDeactivated);
+        }
+    }
     if members::any_is_full(conn, &new.app, new.members.iter().map(|(user, _)| user), most)? {
         return Ok(CreateRoomOutcome::TooMany);
     }

@@ -129,6 +129,7 @@ pub const CASES: &[Case] = &[
     case!(rooms::create_stores_the_first_message_in_the_same_commit),
     case!(rooms::create_again_says_exists_and_stores_nothing),
     case!(rooms::creator_outside_is_no_member),
+    case!(rooms::the_deactivated_make_no_room),
     case!(rooms::direct_key_is_kept),
     case!(rooms::update_changes_given_fields_and_takes_a_rev),
     case!(rooms::update_is_guarded),

@@ -142,6 +142,31 @@ pub async fn creator_outside_is_no_member(store: &dyn Store) {
     assert_eq!(f.mine(&room, "anna").await.state, MemberState::Active);
 }
 
+/// A user who was shut out makes no room and says nothing in a new one, however far the call was.
+pub async fn the_deactivated_make_no_room(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    f.group("other", &["anna"]).await;
+    let out = store.deactivate_user(&f.app, &user("anna"), f.now()).await;
+    assert!(out.expect("deactivate_user").is_some());
+    let made = f.new_group("team", &["anna", "ben"]);
+    let mut outside = f.new_group("team", &["ben"]);
+    outside.creator = Some(user("anna"));
+    let mut said = f.new_group("team", &["ben", "anna"]);
+    said.message = Some(text_message(f.message_id(), Some("anna"), "hi"));
+    for new in [&made, &outside, &said] {
+        let outcome = store.create_room(new.clone()).await.expect("create_room");
+        assert_eq!(outcome, CreateRoomOutcome::CreatorDeactivated);
+        let facts = store.room_facts(&f.app, &room_id("team"), None).await;
+        assert_eq!(facts.expect("room_facts"), None, "nothing was stored");
+        let ben = store.user(&f.app, &user("ben")).await;
+        assert_eq!(ben.expect("user"), None, "nor were users made");
+    }
+    f.group("with", &["ben", "anna"]).await;
+    let back = store.reactivate_user(&f.app, &user("anna"), f.now()).await;
+    assert!(back.expect("reactivate_user").is_some());
+    f.create(said).await;
+}
+
 /// A direct room keeps its pair and context.
 pub async fn direct_key_is_kept(store: &dyn Store) {
     let f = Fixture::new(store).await;

@@ -85,6 +85,7 @@ impl Engine {
                 Ok(CreatedRoomView { view, created: false, message })
             }
             CreateRoomOutcome::Exists(_) => Err(Error::RoomExists),
+            CreateRoomOutcome::CreatorDeactivated => Err(Error::UserDeactivated),
             CreateRoomOutcome::TooMany => {
                 let most = limits::ROOMS_PER_USER_MAX;
                 Err(Error::too_large("members", format!("users in at most {most} rooms")))

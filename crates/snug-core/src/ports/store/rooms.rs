@@ -45,6 +45,8 @@ pub enum CreateRoomOutcome {
     Exists(Box<Room>),
     /// One of the members is in `ROOMS_PER_USER_MAX` rooms already. Nothing was stored.
     TooMany,
+    /// The creator, or the first message's sender, is shut out of the app. Nothing was stored.
+    CreatorDeactivated,
 }
 
 /// A room as one user's request meets it: what policy looks at.
