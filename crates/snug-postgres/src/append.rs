@@ -136,10 +136,11 @@ impl LockedRoom {
         self.add_key(KeyHit { hash: new.hash, message: message.clone() });
         self.stored.push(Stored { message: message.clone(), hash: new.hash, own_no, behind });
         let mine = new.sender.as_ref().and_then(|user| self.members.get(user));
+        let mine = mine.map(|sender| &sender.membership).filter(|mine| mine.is_active());
         AppendOutcome::Stored(Box::new(Appended {
             message,
             head: self.head.clone(),
-            mine: mine.map(|sender| sender.membership.clone()),
+            mine: mine.cloned(),
         }))
     }
 

@@ -177,7 +177,8 @@ pub(crate) fn store(
         save_member(conn, head.rk, mine)?;
     }
     let head = head.head_with(Some(Preview::of(&message)));
-    Ok(Appended { message, head, mine: mine.map(|mine| mine.facts) })
+    let mine = mine.map(|mine| mine.facts).filter(Membership::is_active);
+    Ok(Appended { message, head, mine })
 }
 
 /// The sender's own number and cursor. A sender who is away (the backend may speak for one)

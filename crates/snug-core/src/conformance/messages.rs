@@ -302,6 +302,23 @@ pub async fn unknown_rooms_and_unknown_senders(store: &dyn Store) {
     assert_eq!(f.mine(&room, "anna").await.unread(sent.head.count), 1);
 }
 
+/// A sender who left, or who made the room and never joined, is answered no membership.
+pub async fn only_an_active_sender_has_a_standing(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let mut new = f.new_group("team", &["ben", "zoe"]);
+    new.creator = Some(user("anna"));
+    new.message = Some(text_message(f.message_id(), Some("anna"), "welcome"));
+    let made = f.create(new).await;
+    assert_eq!(made.message.expect("the first message is answered").mine, None);
+    let room = made.room.id;
+    f.remove(&room, &["ben"]).await;
+    for name in ["anna", "ben"] {
+        assert_eq!(f.send(&room, name, "from outside").await.mine, None, "{name}");
+    }
+    let own = f.send(&room, "zoe", "from inside").await.mine;
+    assert_eq!(own, Some(f.mine(&room, "zoe").await));
+}
+
 /// History gives the nearest messages to a place, ascending, in both directions.
 pub async fn history_pages_both_ways(store: &dyn Store) {
     let f = Fixture::new(store).await;

@@ -164,6 +164,7 @@ pub const CASES: &[Case] = &[
     case!(messages::a_guard_that_moved_stores_nothing),
     case!(messages::a_guard_stays_through_the_everyday),
     case!(messages::unknown_rooms_and_unknown_senders),
+    case!(messages::only_an_active_sender_has_a_standing),
     case!(messages::history_pages_both_ways),
     case!(messages::rooms_count_for_themselves),
     case!(messages::the_longest_text_fits),

@@ -43,7 +43,7 @@ pub struct Append {
     pub now: Time,
 }
 
-/// A stored message, the room's head after it, and the sender's membership if there is one.
+/// A stored message, the room's head after it, and the sender's membership if it is active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
     pub message: Message,
