@@ -1,6 +1,6 @@
 //! Opening: the lock, the connections' settings, the schema, the threads.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +89,7 @@ impl SqliteStore {
     /// [`OpenError`]; nothing runs after it.
     pub fn open(config: SqliteConfig) -> Result<Arc<Self>, OpenError> {
         let SqliteConfig { path, epoch_seed, readers, wal_bytes_max, read_ms_max, .. } = config;
-        let lock = path.as_deref().map(lock).transpose()?;
+        let lock = path.as_deref().map(take_place).transpose()?;
         let mut conn = match &path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
@@ -145,14 +145,44 @@ fn queue() -> Arc<Calls> {
     Arc::new(Calls::new(WRITER_QUEUE_MAX, WRITER_QUEUE_PER_APP_MAX))
 }
 
+/// Makes what is missing for its owner only: messages are nobody else's. SQLite gives its log and
+/// shared memory the rights of the file. What is there keeps its rights: they were somebody's choice.
+fn take_place(path: &Path) -> Result<File, OpenError> {
+    let io = |error| OpenError::Io { path: path.to_owned(), error };
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        owned_dir().create(dir).map_err(io)?;
+    }
+    let lock = lock(path)?;
+    // Under the lock: closing a file that SQLite holds in this process would drop its locks.
+    if !path.exists() {
+        owned_file().open(path).map_err(io)?;
+    }
+    Ok(lock)
+}
+
+fn owned_file() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn owned_dir() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
 /// Two writers' queues on one file would spoil each other's order and bounds.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let beside = PathBuf::from(name);
     let io = |error| OpenError::Io { path: beside.clone(), error };
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&beside).map_err(io)?;
+    let file = owned_file().open(&beside).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),

@@ -281,3 +281,28 @@ async fn a_write_is_read_by_the_next_read() {
     }
     tokio::time::timeout(Duration::from_secs(60), store.close()).await.unwrap();
 }
+
+/// Whoever else has an account on the machine reads no messages.
+#[cfg(unix)]
+#[tokio::test]
+async fn files_are_their_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp_dir();
+    let home = dir.join("made/here");
+    let path = home.join("snug.db");
+    let store = SqliteStore::open(SqliteConfig::file(&path, SEED)).unwrap();
+    store.write(None, |conn| note(conn, "1")).await.unwrap();
+    let rights =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for made in [home.clone(), dir.join("made")] {
+        assert_eq!(rights(&made), 0o700, "{}", made.display());
+    }
+    let mut files = 0;
+    for file in std::fs::read_dir(&home).unwrap() {
+        let file = file.unwrap().path();
+        assert_eq!(rights(&file), 0o600, "{}", file.display());
+        files += 1;
+    }
+    assert_eq!(files, 4, "the file, its log, its shared memory and the lock");
+    store.close().await;
+}
