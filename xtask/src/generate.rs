@@ -17,9 +17,7 @@ const MEND: &str = "cargo xtask gen";
 /// # Errors
 /// When the generator fails or, with `check`, with one line for every stale file.
 pub fn generate(repo: &Repo, check: bool) -> Result<(), String> {
-    run(repo
-        .cargo()
-        .args(["build", "--package", "snug-server", "--bin", "snug"]))?;
+    run(repo.cargo().args(["build", "--package", "snug-server", "--bin", "snug"]))?;
     derive(repo, check)
 }
 
@@ -30,19 +28,13 @@ pub fn generate(repo: &Repo, check: bool) -> Result<(), String> {
 pub fn derive(repo: &Repo, check: bool) -> Result<(), String> {
     let fresh = temp_dir();
     let snug = repo.built("debug", "snug");
-    run(Command::new(&snug)
-        .current_dir(&repo.root)
-        .args(["gen", "--out"])
-        .arg(fresh.path()))
-    .map_err(|e| format!("{e}: `snug gen --out <folder>` writes the derived files of api/"))?;
+    run(Command::new(&snug).current_dir(&repo.root).args(["gen", "--out"]).arg(fresh.path()))
+        .map_err(|e| format!("{e}: `snug gen --out <folder>` writes the derived files of api/"))?;
     let api = repo.root.join("api");
     if check {
         let stale = stale(fresh.path(), &api)?;
         if !stale.is_empty() {
-            return Err(format!(
-                "stale: {}. Type `{MEND}` and commit it",
-                stale.join(", ")
-            ));
+            return Err(format!("stale: {}. Type `{MEND}` and commit it", stale.join(", ")));
         }
     } else {
         replace(fresh.path(), &api)?;
@@ -68,11 +60,7 @@ pub fn stale(fresh: &Path, api: &Path) -> Result<Vec<String>, String> {
     let all = made.union(&derived(api)?).cloned().collect::<BTreeSet<_>>();
     let differs =
         |name: &String| std::fs::read(fresh.join(name)).ok() != std::fs::read(api.join(name)).ok();
-    Ok(all
-        .into_iter()
-        .filter(differs)
-        .map(|name| format!("api/{name}"))
-        .collect())
+    Ok(all.into_iter().filter(differs).map(|name| format!("api/{name}")).collect())
 }
 
 /// Makes `api` hold what `fresh` holds; what nothing generates any more is removed.
@@ -93,9 +81,7 @@ fn replace(fresh: &Path, api: &Path) -> Result<(), String> {
 /// The derived files stand directly in the folder; its folders hold what is written by hand.
 fn derived(folder: &Path) -> Result<BTreeSet<String>, String> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let names = entries
-        .flatten()
-        .map(|e| e.file_name().to_string_lossy().into_owned());
+    let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
     let is_derived = |name: &String| name.rsplit('.').next() == Some("json");
     Ok(names.filter(is_derived).collect())
 }
@@ -112,11 +98,7 @@ mod tests {
         for (name, text) in [("same.json", "1"), ("changed.json", "2"), ("new.json", "3")] {
             std::fs::write(fresh.join(name), text).unwrap();
         }
-        for (name, text) in [
-            ("same.json", "1"),
-            ("changed.json", "1"),
-            ("gone.json", "4"),
-        ] {
+        for (name, text) in [("same.json", "1"), ("changed.json", "1"), ("gone.json", "4")] {
             std::fs::write(api.join(name), text).unwrap();
         }
         std::fs::write(api.join("README.md"), "by hand").unwrap();
@@ -124,10 +106,7 @@ mod tests {
         let want = ["api/changed.json", "api/gone.json", "api/new.json"];
         assert_eq!(stale(fresh.path(), api.path()).unwrap(), want);
         replace(fresh.path(), api.path()).unwrap();
-        assert_eq!(
-            stale(fresh.path(), api.path()).unwrap(),
-            Vec::<String>::new()
-        );
+        assert_eq!(stale(fresh.path(), api.path()).unwrap(), Vec::<String>::new());
         assert!(api.join("README.md").exists());
     }
 }

@@ -40,9 +40,7 @@ impl Need {
 
     fn is_there(self) -> bool {
         match self {
-            Self::Compiler => ["cc", "gcc", "clang"]
-                .iter()
-                .any(|name| in_path(name).is_some()),
+            Self::Compiler => ["cc", "gcc", "clang"].iter().any(|name| in_path(name).is_some()),
             Self::Postgres => postgres().is_some() && in_path("psql").is_some(),
             Self::Chromium => chromium().is_some(),
             Self::Fonts => FONTS.iter().all(|file| Path::new(file).is_file()),
@@ -108,10 +106,7 @@ pub fn prepare(repo: &Repo, needs: &[Need]) -> Result<Ready, String> {
             return Err(what_to_type(&still, apt));
         }
     }
-    Ok(Ready {
-        chromium: chromium(),
-        nextest: needs.contains(&Need::Nextest) && nextest(repo),
-    })
+    Ok(Ready { chromium: chromium(), nextest: needs.contains(&Need::Nextest) && nextest(repo) })
 }
 
 /// Finds Node and npm.
@@ -142,21 +137,13 @@ fn major(version: &str) -> Option<u32> {
 }
 
 fn postgres() -> Option<PathBuf> {
-    let debian = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut files = debian.map(|version| version.path().join("bin/initdb"));
     in_path("initdb").or_else(|| files.find(|file| file.is_file()))
 }
 
 fn chromium() -> Option<PathBuf> {
-    let names = [
-        "chromium",
-        "chromium-browser",
-        "google-chrome-stable",
-        "google-chrome",
-    ];
+    let names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
     names.iter().find_map(|name| in_path(name))
 }
 
@@ -173,9 +160,7 @@ fn install(needs: &[Need]) -> Result<(), String> {
         command
     };
     run(apt().arg("update"))?;
-    run(apt()
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(packages))
+    run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 fn what_to_type(needs: &[Need], apt: bool) -> String {
@@ -184,11 +169,7 @@ fn what_to_type(needs: &[Need], apt: bool) -> String {
     if !apt {
         return format!("This machine lacks {names}: install it with your package manager.");
     }
-    let packages: Vec<_> = needs
-        .iter()
-        .flat_map(|need| need.packages())
-        .copied()
-        .collect();
+    let packages: Vec<_> = needs.iter().flat_map(|need| need.packages()).copied().collect();
     let packages = packages.join(" ");
     format!(
         "This machine lacks {names}. Type this line, then the same command again:\n\n  \
@@ -202,9 +183,7 @@ fn nextest(repo: &Repo) -> bool {
     }
     let installed = run(repo.cargo().args(["install", "cargo-nextest", "--locked"]));
     if let Err(reason) = installed {
-        say(&format!(
-            "{reason}; the Rust tests run by `cargo test` instead"
-        ));
+        say(&format!("{reason}; the Rust tests run by `cargo test` instead"));
         return false;
     }
     true
@@ -217,14 +196,8 @@ mod tests {
     #[test]
     fn the_line_to_type_installs_everything_that_is_missing() {
         let text = what_to_type(&[Need::Postgres, Need::Fonts], true);
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("  sudo "))
-            .unwrap();
-        assert!(
-            line.ends_with("postgresql fonts-noto-cjk fonts-noto-color-emoji"),
-            "{line}"
-        );
+        let line = text.lines().find(|line| line.starts_with("  sudo ")).unwrap();
+        assert!(line.ends_with("postgresql fonts-noto-cjk fonts-noto-color-emoji"), "{line}");
         assert!(!what_to_type(&[Need::Chromium], false).contains("apt-get"));
     }
 

@@ -22,17 +22,10 @@ impl Repo {
     pub fn find() -> Result<Self, String> {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest
-            .parent()
-            .ok_or("xtask stands in no repository")?
-            .to_owned();
+        let root = manifest.parent().ok_or("xtask stands in no repository")?.to_owned();
         let me = std::env::current_exe().map_err(|e| format!("where am I? {e}"))?;
         // <target>/<profile>/xtask: true for every setting of the target folder there is.
-        let target = me
-            .ancestors()
-            .nth(2)
-            .ok_or("xtask was not built by cargo")?
-            .to_owned();
+        let target = me.ancestors().nth(2).ok_or("xtask was not built by cargo")?.to_owned();
         Ok(Self { root, target })
     }
 
@@ -68,12 +61,8 @@ impl Repo {
     #[must_use]
     pub fn npm(&self) -> Command {
         let mut command = Command::new("npm");
-        command
-            .current_dir(self.web())
-            .env("npm_config_update_notifier", "false");
-        command
-            .env("npm_config_fund", "false")
-            .env("npm_config_audit", "false");
+        command.current_dir(self.web()).env("npm_config_update_notifier", "false");
+        command.env("npm_config_fund", "false").env("npm_config_audit", "false");
         command
     }
 
@@ -86,9 +75,7 @@ impl Repo {
 }
 
 fn defines_script(manifest: &str, name: &str) -> bool {
-    let scripts = manifest
-        .split_once("\"scripts\"")
-        .map_or("", |(_, rest)| rest);
+    let scripts = manifest.split_once("\"scripts\"").map_or("", |(_, rest)| rest);
     let scripts = scripts.split_once('}').map_or("", |(block, _)| block);
     scripts.contains(&format!("\"{name}\":"))
 }
@@ -100,23 +87,14 @@ fn defines_script(manifest: &str, name: &str) -> bool {
 pub fn run(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);
     say(&format!("$ {shown}"));
-    let status = command
-        .status()
-        .map_err(|e| format!("`{shown}` cannot be started: {e}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{shown}` failed ({status})"))
-    }
+    let status = command.status().map_err(|e| format!("`{shown}` cannot be started: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
 }
 
 /// Whether a command can be started and succeeds; nothing is shown.
 #[must_use]
 pub fn works(command: &mut Command) -> bool {
-    let quiet = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }
 
@@ -124,20 +102,13 @@ pub fn works(command: &mut Command) -> bool {
 #[must_use]
 pub fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or_default();
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
-    words
-        .map(|w| w.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

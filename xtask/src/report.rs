@@ -44,11 +44,7 @@ pub fn table(lines: &[Line]) -> String {
             Outcome::Failed(_) => failed += 1,
             Outcome::Skipped(_) | Outcome::NotRun => skipped += 1,
         }
-        text += &format!(
-            "{:<14} {:>8.1}  {outcome}\n",
-            line.name,
-            line.took.as_secs_f64()
-        );
+        text += &format!("{:<14} {:>8.1}  {outcome}\n", line.name, line.took.as_secs_f64());
         if let Some(reason) = reason {
             reasons += &format!("{} {outcome}: {reason}\n", line.name);
         }
@@ -71,11 +67,7 @@ mod tests {
 
     #[test]
     fn every_step_is_shown_and_counted() {
-        let line = |name, outcome| Line {
-            name,
-            outcome,
-            took: Duration::from_millis(1_500),
-        };
+        let line = |name, outcome| Line { name, outcome, took: Duration::from_millis(1_500) };
         let text = table(&[
             line("fmt", Outcome::Passed),
             line("clippy", Outcome::Failed("two lints".to_owned())),
@@ -86,10 +78,7 @@ mod tests {
         assert!(text.contains("total               6.0"), "{text}");
         assert!(text.contains("clippy FAILED: two lints"), "{text}");
         assert!(text.contains("deny skipped: not installed"), "{text}");
-        assert!(
-            text.contains("not run: the steps behind the failed one"),
-            "{text}"
-        );
+        assert!(text.contains("not run: the steps behind the failed one"), "{text}");
         assert!(text.ends_with("\n1 passed, 1 failed, 2 skipped"), "{text}");
     }
 }

@@ -22,9 +22,7 @@ pub fn demo(repo: &Repo, profile: &str, args: &[String]) -> Result<(), String> {
     // Cargo calls the folder of the profile `dev` otherwise.
     let folder = if profile == "dev" { "debug" } else { profile };
     let mut snug = Command::new(repo.built(folder, "snug"));
-    Err(become_program(
-        snug.current_dir(&repo.root).arg("demo").args(args),
-    ))
+    Err(become_program(snug.current_dir(&repo.root).arg("demo").args(args)))
 }
 
 /// Builds a program of the workspace in release and becomes it.
@@ -32,9 +30,7 @@ pub fn demo(repo: &Repo, profile: &str, args: &[String]) -> Result<(), String> {
 /// # Errors
 /// When it does not build or start.
 pub fn release(repo: &Repo, package: &str, args: &[String]) -> Result<(), String> {
-    run(repo
-        .cargo()
-        .args(["build", "--release", "--package", package]))?;
+    run(repo.cargo().args(["build", "--release", "--package", package]))?;
     let mut program = Command::new(repo.built("release", package));
     Err(become_program(program.current_dir(&repo.root).args(args)))
 }

@@ -46,30 +46,10 @@ const WEB: &[Need] = &[Need::Node];
 
 /// Every step there is.
 pub const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        about: "Rust is formatted",
-        needs: &[],
-        run: fmt,
-    },
-    Step {
-        name: "tidy",
-        about: "house rules, bans and licences",
-        needs: &[],
-        run: tidy_step,
-    },
-    Step {
-        name: "web-install",
-        about: "what the web packages need",
-        needs: WEB,
-        run: web_install,
-    },
-    Step {
-        name: "web-build",
-        about: "the web packages",
-        needs: WEB,
-        run: |c| script(c, "build"),
-    },
+    Step { name: "fmt", about: "Rust is formatted", needs: &[], run: fmt },
+    Step { name: "tidy", about: "house rules, bans and licences", needs: &[], run: tidy_step },
+    Step { name: "web-install", about: "what the web packages need", needs: WEB, run: web_install },
+    Step { name: "web-build", about: "the web packages", needs: WEB, run: |c| script(c, "build") },
     Step {
         name: "web-lint",
         about: "style of the web code",
@@ -82,77 +62,33 @@ pub const STEPS: &[Step] = &[
         needs: WEB,
         run: |c| script(c, "typecheck"),
     },
-    Step {
-        name: "web-unit",
-        about: "tests of the web code",
-        needs: WEB,
-        run: web_unit,
-    },
-    Step {
-        name: "web-size",
-        about: "the byte budgets",
-        needs: WEB,
-        run: |c| script(c, "size"),
-    },
-    Step {
-        name: "clippy",
-        about: "lints",
-        needs: RUST,
-        run: clippy,
-    },
-    Step {
-        name: "doc",
-        about: "documentation without a broken link",
-        needs: RUST,
-        run: doc,
-    },
-    Step {
-        name: "build",
-        about: "the server and all tests",
-        needs: RUST,
-        run: build,
-    },
-    Step {
-        name: "gen",
-        about: "derived files are not stale",
-        needs: RUST,
-        run: gen_step,
-    },
+    Step { name: "web-unit", about: "tests of the web code", needs: WEB, run: web_unit },
+    Step { name: "web-size", about: "the byte budgets", needs: WEB, run: |c| script(c, "size") },
+    Step { name: "clippy", about: "lints", needs: RUST, run: clippy },
+    Step { name: "doc", about: "documentation without a broken link", needs: RUST, run: doc },
+    Step { name: "build", about: "the server and all tests", needs: RUST, run: build },
+    Step { name: "gen", about: "derived files are not stale", needs: RUST, run: gen_step },
     Step {
         name: "rust",
         about: "all Rust tests, PostgreSQL included",
         needs: &[Need::Compiler, Need::Postgres, Need::Nextest],
         run: rust,
     },
-    Step {
-        name: "doctest",
-        about: "examples in the documentation",
-        needs: RUST,
-        run: doctest,
-    },
+    Step { name: "doctest", about: "examples in the documentation", needs: RUST, run: doctest },
     Step {
         name: "browser",
         about: "browsers against the real server",
         needs: &[Need::Node, Need::Postgres, Need::Chromium, Need::Fonts],
         run: browser,
     },
-    Step {
-        name: "deny",
-        about: "advisories and sources of crates",
-        needs: &[],
-        run: deny,
-    },
+    Step { name: "deny", about: "advisories and sources of crates", needs: &[], run: deny },
 ];
 
 impl Context {
     /// Nothing is started before a step asks for it.
     #[must_use]
     pub fn new(repo: Repo, ready: Ready) -> Self {
-        Self {
-            repo,
-            ready,
-            postgres: OnceLock::new(),
-        }
+        Self { repo, ready, postgres: OnceLock::new() }
     }
 
     /// Tells tests what we started and built for all of them.
@@ -192,11 +128,7 @@ pub fn tidy_all(repo: &Repo) -> Result<(), String> {
     if let Err(refused) = tidy::licences(&repo.root) {
         lines.push(refused);
     }
-    if lines.is_empty() {
-        Ok(())
-    } else {
-        Err(lines.join("\n"))
-    }
+    if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
 }
 
 fn tidy_step(context: &Context) -> Outcome {
@@ -218,45 +150,24 @@ fn web_unit(context: &Context) -> Outcome {
     if context.repo.has_script("test") {
         return script(context, "test");
     }
-    outcome(run(context.repo.npm().args([
-        "test",
-        "--workspaces",
-        "--if-present",
-    ])))
+    outcome(run(context.repo.npm().args(["test", "--workspaces", "--if-present"])))
 }
 
 fn clippy(context: &Context) -> Outcome {
     let mut cargo = context.repo.cargo();
-    cargo.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+    cargo.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     outcome(run(&mut cargo))
 }
 
 fn doc(context: &Context) -> Outcome {
     let mut cargo = context.repo.cargo();
-    outcome(run(cargo.args([
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--quiet",
-    ])))
+    outcome(run(cargo.args(["doc", "--workspace", "--no-deps", "--quiet"])))
 }
 
 /// Programs and tests in one call: asked for apart, cargo would choose other features for the
 /// same crates and build them twice.
 fn build(context: &Context) -> Outcome {
-    outcome(run(context.repo.cargo().args([
-        "build",
-        "--workspace",
-        "--bins",
-        "--tests",
-    ])))
+    outcome(run(context.repo.cargo().args(["build", "--workspace", "--bins", "--tests"])))
 }
 
 fn gen_step(context: &Context) -> Outcome {
@@ -272,14 +183,7 @@ fn rust(context: &Context) -> Outcome {
         cargo.args(["nextest", "run", "--workspace"]);
     } else {
         say("cargo-nextest is not there: `cargo test` runs the tests, without a bound on time");
-        cargo.args([
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-        ]);
+        cargo.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
     outcome(run(context.equip(&mut cargo)))
 }
@@ -288,18 +192,12 @@ fn doctest(context: &Context) -> Outcome {
     match has_doctests(&context.repo) {
         Err(reason) => Outcome::Failed(reason),
         Ok(false) => Outcome::Skipped("no documentation holds an example to run".to_owned()),
-        Ok(true) => outcome(run(context.repo.cargo().args([
-            "test",
-            "--workspace",
-            "--doc",
-        ]))),
+        Ok(true) => outcome(run(context.repo.cargo().args(["test", "--workspace", "--doc"]))),
     }
 }
 
 fn has_doctests(repo: &Repo) -> Result<bool, String> {
-    Ok(tidy::Tree::load(&repo.root)?
-        .rust_texts()
-        .any(holds_example))
+    Ok(tidy::Tree::load(&repo.root)?.rust_texts().any(holds_example))
 }
 
 /// Whether a code block that rustdoc would run stands in the documentation of a file.
@@ -307,10 +205,7 @@ fn holds_example(text: &str) -> bool {
     let mut inside = false;
     for line in text.lines() {
         let line = line.trim_start();
-        let Some(line) = line
-            .strip_prefix("///")
-            .or_else(|| line.strip_prefix("//!"))
-        else {
+        let Some(line) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
             inside = false;
             continue;
         };
@@ -345,11 +240,7 @@ fn deny(context: &Context) -> Outcome {
                       `tidy` held the bans and the licences, the advisories were not looked at";
         return Outcome::Skipped(reason.to_owned());
     }
-    outcome(run(context.repo.cargo().args([
-        "deny",
-        "--workspace",
-        "check",
-    ])))
+    outcome(run(context.repo.cargo().args(["deny", "--workspace", "check"])))
 }
 
 #[cfg(test)]
@@ -358,9 +249,7 @@ mod tests {
 
     #[test]
     fn an_example_is_told_from_a_drawing() {
-        assert!(holds_example(
-            "    /// ```\n    /// let a = 1;\n    /// ```\n"
-        ));
+        assert!(holds_example("    /// ```\n    /// let a = 1;\n    /// ```\n"));
         assert!(holds_example("//! ```no_run\n//! ```\n"));
         assert!(!holds_example("/// ```text\n/// a -> b\n/// ```\n"));
         assert!(!holds_example("let s = \"```\";\n"));

@@ -34,29 +34,20 @@ pub fn test(repo: &Repo, choice: &Choice) -> Result<(), String> {
     let begun = Instant::now();
     say("== machine");
     let ready = prepare(repo, &needs)?;
-    let mut lines = vec![Line {
-        name: "machine",
-        outcome: Outcome::Passed,
-        took: begun.elapsed(),
-    }];
+    let mut lines = vec![Line { name: "machine", outcome: Outcome::Passed, took: begun.elapsed() }];
     let context = Context::new(repo.clone(), ready);
     let mut failed = None;
     for step in steps {
         let (outcome, took) = match failed {
-            Some(name) if !choice.keep_going => (
-                Outcome::Skipped(format!("not run, because `{name}` failed")),
-                Duration::ZERO,
-            ),
+            Some(name) if !choice.keep_going => {
+                (Outcome::Skipped(format!("not run, because `{name}` failed")), Duration::ZERO)
+            }
             _ => timed(step, &context),
         };
         if matches!(outcome, Outcome::Failed(_)) {
             failed = failed.or(Some(step.name));
         }
-        lines.push(Line {
-            name: step.name,
-            outcome,
-            took,
-        });
+        lines.push(Line { name: step.name, outcome, took });
     }
     drop(context);
     say(&table(&lines));
@@ -77,14 +68,8 @@ fn timed(step: &Step, context: &Context) -> (Outcome, Duration) {
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static Step>, String> {
-    if let Some(name) = only
-        .iter()
-        .find(|name| STEPS.iter().all(|s| s.name != **name))
-    {
-        return Err(format!(
-            "there is no step `{name}`. The steps:\n\n{}",
-            list()
-        ));
+    if let Some(name) = only.iter().find(|name| STEPS.iter().all(|s| s.name != **name)) {
+        return Err(format!("there is no step `{name}`. The steps:\n\n{}", list()));
     }
     let wanted = |step: &&Step| only.is_empty() || only.iter().any(|name| name == step.name);
     Ok(STEPS.iter().filter(wanted).collect())
@@ -110,15 +95,10 @@ mod tests {
     fn only_chooses_and_refuses() {
         assert_eq!(chosen(&[]).unwrap().len(), STEPS.len());
         let some = chosen(&["tidy".to_owned(), "fmt".to_owned()]).unwrap();
-        assert_eq!(
-            some.iter().map(|s| s.name).collect::<Vec<_>>(),
-            ["fmt", "tidy"]
-        );
+        assert_eq!(some.iter().map(|s| s.name).collect::<Vec<_>>(), ["fmt", "tidy"]);
         assert!(needs(&some).is_empty());
         assert!(needs(&chosen(&[]).unwrap()).contains(&Need::Postgres));
-        let Err(refused) = chosen(&["tests".to_owned()]) else {
-            panic!("it is no step")
-        };
+        let Err(refused) = chosen(&["tests".to_owned()]) else { panic!("it is no step") };
         assert!(refused.contains(&list()), "{refused}");
     }
 }

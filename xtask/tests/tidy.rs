@@ -9,31 +9,16 @@ use xtask::tidy::{Finding, check, judge, licences};
 const CLEAN: &[(&str, &str)] = &[
     ("Cargo.lock", "[[package]]\nname = \"serde\"\n"),
     ("deny.toml", "[bans]\ndeny = [{ crate = \"ring\" }]\n"),
-    (
-        "crates/snug-core/Cargo.toml",
-        "[package]\nname = \"snug-core\"\n",
-    ),
+    ("crates/snug-core/Cargo.toml", "[package]\nname = \"snug-core\"\n"),
     ("crates/snug-core/src/lib.rs", "pub fn f() {}\n"),
     (
         "crates/snug-sqlite/Cargo.toml",
         "[package]\nname = \"snug-sqlite\"\n[dependencies]\nsnug-core.workspace = true\n",
     ),
-    (
-        "crates/snug-server/src/wiring.rs",
-        "use snug_sqlite::SqliteStore;\nuse x::LocalBus;\n",
-    ),
-    (
-        "crates/snug-server/src/bus/local.rs",
-        "impl Bus for LocalBus {}\n",
-    ),
-    (
-        "crates/snug-server/src/rest/rooms.rs",
-        "fn f(r: R) -> R { r.routes(routes!(list)) }\n",
-    ),
-    (
-        "crates/snug-server/tests/restart.rs",
-        "use snug_postgres::PgStore;\n",
-    ),
+    ("crates/snug-server/src/wiring.rs", "use snug_sqlite::SqliteStore;\nuse x::LocalBus;\n"),
+    ("crates/snug-server/src/bus/local.rs", "impl Bus for LocalBus {}\n"),
+    ("crates/snug-server/src/rest/rooms.rs", "fn f(r: R) -> R { r.routes(routes!(list)) }\n"),
+    ("crates/snug-server/tests/restart.rs", "use snug_postgres::PgStore;\n"),
 ];
 
 fn tree(changes: &[(&str, &str)]) -> TempDir {
@@ -59,10 +44,7 @@ fn only_finding(path: &str, text: &str) -> Finding {
 #[track_caller]
 fn caught(path: &str, text: &str, rule: &str, line: usize) {
     let finding = only_finding(path, text);
-    assert_eq!(
-        (finding.path.as_str(), finding.rule, finding.line),
-        (path, rule, line)
-    );
+    assert_eq!((finding.path.as_str(), finding.rule, finding.line), (path, rule, line));
     let shown = finding.to_string();
     assert!(shown.starts_with(&format!("{path}:{line}: ")), "{shown}");
     assert!(shown.contains("\n    mend: "), "{shown}");
@@ -87,21 +69,13 @@ fn an_edge_that_is_not_in_the_list() {
 
 #[test]
 fn a_crate_that_is_not_in_the_list() {
-    caught(
-        "crates/snug-common/Cargo.toml",
-        "[package]\nname = \"snug-common\"\n",
-        "crate-edge",
-        1,
-    );
+    caught("crates/snug-common/Cargo.toml", "[package]\nname = \"snug-common\"\n", "crate-edge", 1);
 }
 
 #[test]
 fn tests_may_use_what_the_crate_may_not() {
     let dev = "[package]\nname = \"snug-core\"\n[dev-dependencies]\nsnug-sqlite = \"*\"\n";
-    assert_eq!(
-        check(tree(&[("crates/snug-core/Cargo.toml", dev)]).path()).unwrap(),
-        []
-    );
+    assert_eq!(check(tree(&[("crates/snug-core/Cargo.toml", dev)]).path()).unwrap(), []);
 }
 
 #[test]
@@ -110,76 +84,45 @@ fn a_file_that_is_too_long() {
     caught("crates/snug-core/src/long.rs", &text, "file-length", 601);
     caught("web/packages/client/src/long.ts", &text, "file-length", 601);
     let generated = format!("// @generated\n{text}");
-    assert_eq!(
-        check(tree(&[("web/src/codes.ts", &generated)]).path()).unwrap(),
-        []
-    );
+    assert_eq!(check(tree(&[("web/src/codes.ts", &generated)]).path()).unwrap(), []);
 }
 
 #[test]
 fn a_function_that_is_too_long() {
-    let rust = format!(
-        "\nimpl X {{\n    fn f(&self) {{\n{}    }}\n}}\n",
-        "        g();\n".repeat(69)
-    );
+    let rust =
+        format!("\nimpl X {{\n    fn f(&self) {{\n{}    }}\n}}\n", "        g();\n".repeat(69));
     caught("crates/snug-core/src/x.rs", &rust, "function-length", 3);
     let script = format!(
         "export class X {{\n  async f(): Promise<void> {{\n{}  }}\n}}\n",
         "    g('}');\n".repeat(69)
     );
-    caught(
-        "web/packages/client/src/x.ts",
-        &script,
-        "function-length",
-        2,
-    );
-    let arrow = format!(
-        "const f = async (a) => {{\n{}}};\n",
-        "  g(`}`);\n".repeat(69)
-    );
+    caught("web/packages/client/src/x.ts", &script, "function-length", 2);
+    let arrow = format!("const f = async (a) => {{\n{}}};\n", "  g(`}`);\n".repeat(69));
     caught("web/demo/x.js", &arrow, "function-length", 1);
 }
 
 #[test]
 fn a_function_at_the_bound_passes() {
     let rust = format!("fn f() {{\n{}}}\n", "    g(\"}\");\n".repeat(68));
-    assert_eq!(
-        check(tree(&[("crates/snug-core/src/x.rs", &rust)]).path()).unwrap(),
-        []
-    );
+    assert_eq!(check(tree(&[("crates/snug-core/src/x.rs", &rust)]).path()).unwrap(), []);
 }
 
 #[test]
 fn a_store_named_outside_the_wiring() {
     let text = "// snug_sqlite may stand in a comment\nuse snug_sqlite::SqliteStore;\n";
     caught("crates/snug-server/src/rest/users.rs", text, "wiring", 2);
-    caught(
-        "crates/snug-server/src/main.rs",
-        "\nuse snug_postgres as pg;\n",
-        "wiring",
-        2,
-    );
+    caught("crates/snug-server/src/main.rs", "\nuse snug_postgres as pg;\n", "wiring", 2);
 }
 
 #[test]
 fn a_concrete_bus_named_outside_the_wiring() {
-    caught(
-        "crates/snug-server/src/rest/users.rs",
-        "struct S(LocalBus);\n",
-        "wiring",
-        1,
-    );
+    caught("crates/snug-server/src/rest/users.rs", "struct S(LocalBus);\n", "wiring", 1);
 }
 
 #[test]
 fn a_route_without_documentation() {
     let text = "fn f(r: R) -> R {\n    r.route(\"/v1/x\", get(x))\n}\n";
-    caught(
-        "crates/snug-server/src/rest/x.rs",
-        text,
-        "undocumented-route",
-        2,
-    );
+    caught("crates/snug-server/src/rest/x.rs", text, "undocumented-route", 2);
 }
 
 #[test]
@@ -194,28 +137,13 @@ fn a_merge_left_unfinished() {
 
 #[test]
 fn an_allow_in_place_of_an_expect() {
-    caught(
-        "crates/snug-core/src/x.rs",
-        "\n#[allow(dead_code)]\nfn f() {}\n",
-        "allow-attribute",
-        2,
-    );
+    caught("crates/snug-core/src/x.rs", "\n#[allow(dead_code)]\nfn f() {}\n", "allow-attribute", 2);
 }
 
 #[test]
 fn work_that_was_left_out() {
-    caught(
-        "crates/snug-core/src/x.rs",
-        "fn f() {\n    todo!()\n}\n",
-        "left-out",
-        2,
-    );
-    caught(
-        "crates/snug-core/src/x.rs",
-        "fn f() { unimplemented!() }\n",
-        "left-out",
-        1,
-    );
+    caught("crates/snug-core/src/x.rs", "fn f() {\n    todo!()\n}\n", "left-out", 2);
+    caught("crates/snug-core/src/x.rs", "fn f() { unimplemented!() }\n", "left-out", 1);
 }
 
 #[test]
@@ -266,11 +194,7 @@ fn a_licence_that_is_not_allowed() {
 #[test]
 fn the_real_tree_is_clean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let findings: Vec<_> = check(root)
-        .unwrap()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let findings: Vec<_> = check(root).unwrap().iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
     licences(root).unwrap();
 }

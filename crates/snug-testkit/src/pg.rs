@@ -72,12 +72,7 @@ impl PgServer {
         let account = Account::find();
         let folder = temp_dir();
         init(account, folder.path());
-        let mut own = Own {
-            account,
-            folder,
-            port: 0,
-            running: None,
-        };
+        let mut own = Own { account, folder, port: 0, running: None };
         let mut said = String::new();
         // Somebody may take the port between our look and the server's bind.
         for _ in 0..5 {
@@ -85,10 +80,7 @@ impl PgServer {
             match own.run() {
                 Ok(()) => {
                     let url = format!("postgres://{SUPERUSER}@127.0.0.1:{}/postgres", own.port);
-                    return Self {
-                        url,
-                        own: Some(own),
-                    };
+                    return Self { url, own: Some(own) };
                 }
                 Err(log) => said = log,
             }
@@ -101,10 +93,7 @@ impl PgServer {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<PgServer> = OnceLock::new();
         SHARED.get_or_init(|| {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "tests have no config to read it from"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "tests have no config to read it from")]
             let given = std::env::var(SHARED_URL).ok().filter(|url| !url.is_empty());
             match given {
                 Some(url) => Self { url, own: None },
@@ -168,19 +157,12 @@ impl PgServer {
     }
 
     fn own(&mut self) -> &mut Own {
-        self.own
-            .as_mut()
-            .expect("a server given by SNUG_TEST_PG_URL is not ours to stop")
+        self.own.as_mut().expect("a server given by SNUG_TEST_PG_URL is not ours to stop")
     }
 
     fn execute(&self, sql: &str) {
         let output = Command::new(program("psql"))
-            .args([
-                "--no-psqlrc",
-                "--quiet",
-                "--set=ON_ERROR_STOP=1",
-                "--no-password",
-            ])
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password"])
             .args(["--dbname", &self.url, "--command", sql])
             .stdin(Stdio::null())
             .output()
@@ -204,15 +186,7 @@ impl Own {
             .arg(program("postgres"))
             .arg("-D")
             .arg(folder.join("data"))
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &self.port.to_string(),
-                "-N",
-                "400",
-                "-k",
-            ])
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-N", "400", "-k"])
             .arg(folder)
             .args(["-c", "lc_messages=C", "-c", "log_min_messages=warning"])
             .stdin(Stdio::piped())
@@ -240,9 +214,7 @@ impl Own {
         if signal == "KILL"
             && let Some(server) = self.pid()
         {
-            children(server)
-                .iter()
-                .for_each(|pid| order += &format!(" {pid}"));
+            children(server).iter().for_each(|pid| order += &format!(" {pid}"));
         }
         if let Some(mut stdin) = running.keeper.stdin.take() {
             // When the keeper is gone already there is nobody left to end.
@@ -312,13 +284,9 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 fn with_database(url: &str, name: &str) -> String {
-    let (address, query) = url
-        .split_once('?')
-        .map_or((url, None), |(a, q)| (a, Some(q)));
+    let (address, query) = url.split_once('?').map_or((url, None), |(a, q)| (a, Some(q)));
     let after_scheme = address.find("://").map_or(0, |at| at + 3);
-    let end = address[after_scheme..]
-        .find('/')
-        .map_or(address.len(), |at| after_scheme + at);
+    let end = address[after_scheme..].find('/').map_or(address.len(), |at| after_scheme + at);
     let query = query.map(|q| format!("?{q}")).unwrap_or_default();
     format!("{}/{name}{query}", &address[..end])
 }

@@ -47,28 +47,15 @@ impl Account {
         if number("id", &["-u"]) != 0 {
             return Self(None);
         }
-        Self(Some((
-            number("id", &["-u", "postgres"]),
-            number("id", &["-g", "postgres"]),
-        )))
+        Self(Some((number("id", &["-u", "postgres"]), number("id", &["-g", "postgres"]))))
     }
 
     /// A command run under this account, in `folder`, speaking English so that we can read it.
     pub(crate) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(folder)
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC");
+        command.current_dir(folder).env("LC_ALL", "C").env("TZ", "UTC");
         // A PGHOST or PGDATA of the developer's must not lead a test to their own server.
-        for name in [
-            "PGHOST",
-            "PGPORT",
-            "PGDATA",
-            "PGUSER",
-            "PGDATABASE",
-            "PGOPTIONS",
-        ] {
+        for name in ["PGHOST", "PGPORT", "PGDATA", "PGUSER", "PGDATABASE", "PGOPTIONS"] {
             command.env_remove(name);
         }
         if let Some((uid, gid)) = self.0 {
@@ -85,10 +72,7 @@ impl Account {
 }
 
 fn number(program: &str, args: &[&str]) -> u32 {
-    let output = Command::new(program)
-        .args(args)
-        .output()
-        .expect("`id` is on every system");
+    let output = Command::new(program).args(args).output().expect("`id` is on every system");
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().unwrap_or_else(|_| {
         panic!("there is no account `postgres` to run PostgreSQL under; the account {ABSENT}")
@@ -104,12 +88,7 @@ pub(crate) fn init(account: Account, folder: &Path) {
     // --no-sync spares the copy of the empty template only; the server itself runs with fsync.
     let output = account
         .command(&program("initdb"), folder)
-        .args([
-            "--no-sync",
-            "--no-instructions",
-            "--auth=trust",
-            "--encoding=UTF8",
-        ])
+        .args(["--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8"])
         .args(["--locale=C", "--username", SUPERUSER, "--pgdata"])
         .arg(folder.join("data"))
         .output()

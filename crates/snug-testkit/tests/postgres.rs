@@ -9,15 +9,7 @@ use snug_testkit::PgServer;
 
 fn psql(url: &str, sql: &str) -> Result<String, String> {
     let output = Command::new("psql")
-        .args([
-            "--no-psqlrc",
-            "--tuples-only",
-            "--no-align",
-            "--dbname",
-            url,
-            "--command",
-            sql,
-        ])
+        .args(["--no-psqlrc", "--tuples-only", "--no-align", "--dbname", url, "--command", sql])
         .output()
         .expect("psql can be started");
     if output.status.success() {
@@ -70,9 +62,7 @@ fn a_server_dies_with_the_process_that_started_it() {
         .spawn()
         .unwrap();
     let mut url = String::new();
-    BufReader::new(holder.stdout.take().unwrap())
-        .read_line(&mut url)
-        .unwrap();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut url).unwrap();
     let url = url.trim();
     let data = PathBuf::from(psql(url, "SHOW data_directory").unwrap());
 

@@ -22,18 +22,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     };
     if banned.is_empty() {
         let mend = "write `[bans] deny = [{ crate = \"..\" }]`".to_owned();
-        return vec![finding(
-            "deny.toml",
-            1,
-            "it bans nothing, or is no TOML".to_owned(),
-            mend,
-        )];
+        return vec![finding("deny.toml", 1, "it bans nothing, or is no TOML".to_owned(), mend)];
     }
     let mut findings = Vec::new();
     for (number, line) in lock.text.lines().enumerate() {
-        let name = line
-            .strip_prefix("name = \"")
-            .and_then(|rest| rest.strip_suffix('"'));
+        let name = line.strip_prefix("name = \"").and_then(|rest| rest.strip_suffix('"'));
         if let Some(name) = name.filter(|name| banned.iter().any(|b| b == name)) {
             findings.push(finding(
                 "Cargo.lock",
@@ -47,17 +40,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn names(deny: &Table) -> Vec<String> {
-    let list = deny
-        .get("bans")
-        .and_then(|b| b.get("deny"))
-        .and_then(Value::as_array);
+    let list = deny.get("bans").and_then(|b| b.get("deny")).and_then(Value::as_array);
     let name = |entry: &Value| {
-        let name = entry
-            .get("crate")
-            .or_else(|| entry.get("name"))
-            .unwrap_or(entry);
-        name.as_str()
-            .map(|name| name.split('@').next().unwrap_or(name).to_owned())
+        let name = entry.get("crate").or_else(|| entry.get("name")).unwrap_or(entry);
+        name.as_str().map(|name| name.split('@').next().unwrap_or(name).to_owned())
     };
     list.into_iter().flatten().filter_map(name).collect()
 }

@@ -27,36 +27,12 @@ const ALL: &[&str] = &[
 /// The house, as ARCHITECTURE.md draws it.
 const HOUSE: &[Allowed] = &[
     // SQLite in memory is the store of the engine's own tests: there is no mock store.
-    Allowed {
-        name: "snug-core",
-        normal: &[],
-        tests: &["snug-testkit", "snug-sqlite"],
-    },
-    Allowed {
-        name: "snug-proto",
-        normal: &["snug-core"],
-        tests: KIT,
-    },
-    Allowed {
-        name: "snug-sqlite",
-        normal: &["snug-core"],
-        tests: KIT,
-    },
-    Allowed {
-        name: "snug-postgres",
-        normal: &["snug-core"],
-        tests: KIT,
-    },
-    Allowed {
-        name: "snug-dialects",
-        normal: &["snug-core"],
-        tests: KIT,
-    },
-    Allowed {
-        name: "snug-ws",
-        normal: &[],
-        tests: &[],
-    },
+    Allowed { name: "snug-core", normal: &[], tests: &["snug-testkit", "snug-sqlite"] },
+    Allowed { name: "snug-proto", normal: &["snug-core"], tests: KIT },
+    Allowed { name: "snug-sqlite", normal: &["snug-core"], tests: KIT },
+    Allowed { name: "snug-postgres", normal: &["snug-core"], tests: KIT },
+    Allowed { name: "snug-dialects", normal: &["snug-core"], tests: KIT },
+    Allowed { name: "snug-ws", normal: &[], tests: &[] },
     Allowed {
         name: "snug-server",
         normal: &[
@@ -69,45 +45,19 @@ const HOUSE: &[Allowed] = &[
         ],
         tests: KIT,
     },
-    Allowed {
-        name: "snug-testkit",
-        normal: &[],
-        tests: &[],
-    },
-    Allowed {
-        name: "snug-bench",
-        normal: ALL,
-        tests: KIT,
-    },
-    Allowed {
-        name: "snug-sim",
-        normal: ALL,
-        tests: KIT,
-    },
-    Allowed {
-        name: "xtask",
-        normal: KIT,
-        tests: KIT,
-    },
+    Allowed { name: "snug-testkit", normal: &[], tests: &[] },
+    Allowed { name: "snug-bench", normal: ALL, tests: KIT },
+    Allowed { name: "snug-sim", normal: ALL, tests: KIT },
+    Allowed { name: "xtask", normal: KIT, tests: KIT },
 ];
 
 /// Doors and databases that the rules of chat never learn of.
-const OUTSIDE_OF_CORE: &[&str] = &[
-    "axum",
-    "hyper",
-    "reqwest",
-    "rusqlite",
-    "tokio-postgres",
-    "deadpool-postgres",
-];
+const OUTSIDE_OF_CORE: &[&str] =
+    &["axum", "hyper", "reqwest", "rusqlite", "tokio-postgres", "deadpool-postgres"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let is_crate = |f: &&File| f.path.ends_with("/Cargo.toml");
-    tree.files
-        .iter()
-        .filter(is_crate)
-        .flat_map(check_crate)
-        .collect()
+    tree.files.iter().filter(is_crate).flat_map(check_crate).collect()
 }
 
 fn check_crate(file: &File) -> Vec<Finding> {
@@ -121,26 +71,15 @@ fn check_crate(file: &File) -> Vec<Finding> {
     let table = match file.text.parse::<Table>() {
         Ok(table) => table,
         Err(e) => {
-            return vec![finding(
-                1,
-                format!("not TOML: {}", e.message()),
-                "correct it",
-            )];
+            return vec![finding(1, format!("not TOML: {}", e.message()), "correct it")];
         }
     };
-    let name = table
-        .get("package")
-        .and_then(|p| p.get("name"))
-        .and_then(toml::Value::as_str);
+    let name = table.get("package").and_then(|p| p.get("name")).and_then(toml::Value::as_str);
     let Some(allowed) = HOUSE.iter().find(|a| Some(a.name) == name) else {
         let name = name.unwrap_or("this crate");
         let mend = "a crate is a wall: add it to HOUSE in xtask/src/tidy/edges.rs and to \
             ARCHITECTURE.md, or make it a module";
-        return vec![finding(
-            1,
-            format!("{name} is not in the list of crates"),
-            mend,
-        )];
+        return vec![finding(1, format!("{name} is not in the list of crates"), mend)];
     };
     let mut findings = Vec::new();
     for (kind, dependency) in dependencies(&table) {
@@ -166,10 +105,7 @@ fn check_crate(file: &File) -> Vec<Finding> {
 fn dependencies(table: &Table) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let targets = table.get("target").and_then(toml::Value::as_table);
-    let places = targets
-        .into_iter()
-        .flat_map(|t| t.values())
-        .filter_map(toml::Value::as_table);
+    let places = targets.into_iter().flat_map(|t| t.values()).filter_map(toml::Value::as_table);
     for place in std::iter::once(table).chain(places) {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let Some(entries) = place.get(kind).and_then(toml::Value::as_table) else {
@@ -191,13 +127,6 @@ fn line_of(file: &File, dependency: &str) -> usize {
         line.split(word).any(|w| w == dependency)
     };
     let lines: Vec<&str> = file.text.lines().collect();
-    let first = lines
-        .iter()
-        .position(|l| l.contains("dependencies"))
-        .unwrap_or(0);
-    lines
-        .iter()
-        .skip(first)
-        .position(|l| names(l))
-        .map_or(1, |at| first + at + 1)
+    let first = lines.iter().position(|l| l.contains("dependencies")).unwrap_or(0);
+    lines.iter().skip(first).position(|l| names(l)).map_or(1, |at| first + at + 1)
 }

@@ -19,15 +19,11 @@ pub(super) fn apply(tree: &Tree, found: Vec<Finding>) -> Result<Vec<Finding>, St
         None => Vec::new(),
     };
     let covers = |e: &Exception, f: &Finding| e.path == f.path && e.rule == f.rule;
-    let idle = exceptions
-        .iter()
-        .filter(|e| !found.iter().any(|f| covers(e, f)));
+    let idle = exceptions.iter().filter(|e| !found.iter().any(|f| covers(e, f)));
     let idle: Vec<Finding> = idle
         .map(|e| Finding {
             path: PATH.to_owned(),
-            line: tree
-                .file(PATH)
-                .map_or(1, |f| f.text.find(&e.path).map_or(1, |at| f.line_of(at))),
+            line: tree.file(PATH).map_or(1, |f| f.text.find(&e.path).map_or(1, |at| f.line_of(at))),
             rule: "idle-exception",
             wrong: format!("{} does not break `{}`", e.path, e.rule),
             mend: "remove the exception".to_owned(),
@@ -45,19 +41,12 @@ fn parse(text: &str) -> Result<Vec<Exception>, String> {
 
 fn exception(entry: &Value) -> Result<Exception, String> {
     let field = |name: &str| {
-        let text = entry
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .trim();
+        let text = entry.get(name).and_then(Value::as_str).unwrap_or_default().trim();
         if text.is_empty() {
             return Err(format!("{PATH}: an exception without `{name}`"));
         }
         Ok(text.to_owned())
     };
     field("reason")?;
-    Ok(Exception {
-        path: field("path")?,
-        rule: field("rule")?,
-    })
+    Ok(Exception { path: field("path")?, rule: field("rule")? })
 }

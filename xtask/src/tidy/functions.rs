@@ -24,22 +24,15 @@ fn rust(code: &str) -> Vec<Function> {
     let mut found = Vec::new();
     for (start, _) in code.match_indices("fn ") {
         let alone = start == 0 || !is_word(code.as_bytes()[start - 1]);
-        let name: String = code[start + 3..]
-            .trim_start()
-            .chars()
-            .take_while(is_word_char)
-            .collect();
+        let name: String =
+            code[start + 3..].trim_start().chars().take_while(is_word_char).collect();
         if !alone || name.is_empty() {
             continue;
         }
         if let Some(open) = body(code, start)
             && let Some(close) = closing(code, open)
         {
-            found.push(Function {
-                name,
-                start,
-                lines: lines(code, start, close),
-            });
+            found.push(Function { name, start, lines: lines(code, start, close) });
         }
     }
     found
@@ -76,11 +69,7 @@ fn closing(code: &str, open: usize) -> Option<usize> {
 }
 
 fn lines(code: &str, start: usize, close: usize) -> usize {
-    code.as_bytes()[start..close]
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
-        + 1
+    code.as_bytes()[start..close].iter().filter(|b| **b == b'\n').count() + 1
 }
 
 /// A function of a script is a brace after `=>`, or after `)` that closes a list of parameters.
@@ -91,11 +80,7 @@ fn script(code: &str) -> Vec<Function> {
             continue;
         };
         if let Some(close) = closing(code, open) {
-            found.push(Function {
-                name,
-                start,
-                lines: lines(code, start, close),
-            });
+            found.push(Function { name, start, lines: lines(code, start, close) });
         }
     }
     found
@@ -137,13 +122,7 @@ fn script_head(code: &str, open: usize) -> Option<(usize, String)> {
 
 fn opening(code: &str, close: usize) -> Option<usize> {
     let mut depth = 0_i32;
-    for (at, byte) in code
-        .bytes()
-        .enumerate()
-        .take(close + 1)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
+    for (at, byte) in code.bytes().enumerate().take(close + 1).collect::<Vec<_>>().into_iter().rev()
     {
         match byte {
             b')' => depth += 1,
@@ -179,10 +158,7 @@ mod tests {
     #[test]
     fn script_functions_are_measured() {
         let code = "class A {\n  async b(c = 1): Promise<void> {\n    if (c) {\n    }\n  }\n}\nconst d = (x) => {\n};\nfunction e() {}\ndescribe('', () => {\n});\n";
-        let found: Vec<_> = script(code)
-            .into_iter()
-            .map(|f| (f.name, f.lines))
-            .collect();
+        let found: Vec<_> = script(code).into_iter().map(|f| (f.name, f.lines)).collect();
         let want = [("b", 4), ("function", 2), ("e", 1)];
         assert_eq!(found, want.map(|(name, lines)| (name.to_owned(), lines)));
     }

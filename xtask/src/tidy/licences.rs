@@ -15,28 +15,15 @@ pub fn licences(root: &Path) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root)
-        .args([
-            "tree",
-            "--workspace",
-            "--prefix=none",
-            "--no-dedupe",
-            "--format={p}|{l}",
-        ])
+        .args(["tree", "--workspace", "--prefix=none", "--no-dedupe", "--format={p}|{l}"])
         .args(["--edges=normal,build", "--target=all"])
         .output()
         .map_err(|e| format!("cargo cannot be started: {e}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "`cargo tree` failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return Err(format!("`cargo tree` failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let refused = judge(&String::from_utf8_lossy(&output.stdout), &deny)?;
-    if refused.is_empty() {
-        Ok(())
-    } else {
-        Err(refused.join("\n"))
-    }
+    if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
 }
 
 /// Judges lines of `name version|licence` by the text of a `deny.toml`: one line per refused
@@ -46,15 +33,8 @@ pub fn licences(root: &Path) -> Result<(), String> {
 /// When `deny` lists no licence.
 pub fn judge(crates: &str, deny: &str) -> Result<Vec<String>, String> {
     let table: Table = deny.parse().map_err(|e| format!("deny.toml: {e}"))?;
-    let list = table
-        .get("licenses")
-        .and_then(|l| l.get("allow"))
-        .and_then(Value::as_array);
-    let allowed: Vec<&str> = list
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let list = table.get("licenses").and_then(|l| l.get("allow")).and_then(Value::as_array);
+    let allowed: Vec<&str> = list.into_iter().flatten().filter_map(Value::as_str).collect();
     if allowed.is_empty() {
         return Err("deny.toml: `[licenses] allow` names no licence".to_owned());
     }
@@ -62,11 +42,7 @@ pub fn judge(crates: &str, deny: &str) -> Result<Vec<String>, String> {
     for line in crates.lines().filter(|line| !line.trim().is_empty()) {
         let (name, licence) = line.rsplit_once('|').unwrap_or((line, ""));
         if !satisfied(licence, &allowed) {
-            let licence = if licence.is_empty() {
-                "no licence"
-            } else {
-                licence
-            };
+            let licence = if licence.is_empty() { "no licence" } else { licence };
             refused.push(format!(
                 "{name}: {licence} is not allowed [licence]\n    mend: take another crate, or \
                  add the licence to deny.toml after reading it"
@@ -80,10 +56,7 @@ pub fn judge(crates: &str, deny: &str) -> Result<Vec<String>, String> {
 
 /// Whether an SPDX expression can be met with allowed licences. The old `A/B` means `A OR B`.
 fn satisfied(expression: &str, allowed: &[&str]) -> bool {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     let result = either(&words, &mut at, allowed);
@@ -142,14 +115,7 @@ mod tests {
         ] {
             assert!(satisfied(yes, &allowed), "{yes}");
         }
-        for no in [
-            "",
-            "GPL-3.0",
-            "MIT AND GPL-3.0",
-            "(MIT",
-            "MIT OR",
-            "(X OR ISC) AND X",
-        ] {
+        for no in ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT", "MIT OR", "(X OR ISC) AND X"] {
             assert!(!satisfied(no, &allowed), "{no}");
         }
     }

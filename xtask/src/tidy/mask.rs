@@ -11,11 +11,7 @@ struct Mask<'a> {
 
 impl<'a> Mask<'a> {
     fn new(text: &'a str) -> Self {
-        Self {
-            text: text.as_bytes(),
-            at: 0,
-            out: Vec::with_capacity(text.len()),
-        }
+        Self { text: text.as_bytes(), at: 0, out: Vec::with_capacity(text.len()) }
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -36,11 +32,7 @@ impl<'a> Mask<'a> {
             if self.done() {
                 return;
             }
-            self.out.push(if self.text[self.at] == b'\n' {
-                b'\n'
-            } else {
-                b' '
-            });
+            self.out.push(if self.text[self.at] == b'\n' { b'\n' } else { b' ' });
             self.at += 1;
         }
     }
@@ -83,11 +75,7 @@ impl<'a> Mask<'a> {
     }
 
     fn last_code(&self) -> Option<u8> {
-        self.out
-            .iter()
-            .rev()
-            .copied()
-            .find(|b| !b.is_ascii_whitespace())
+        self.out.iter().rev().copied().find(|b| !b.is_ascii_whitespace())
     }
 
     fn finish(self) -> String {
@@ -183,11 +171,7 @@ pub(super) fn script(text: &str) -> String {
             }
             (brace @ (b'{' | b'}'), _) => {
                 if let Some(open) = templates.last_mut() {
-                    *open = if brace == b'{' {
-                        *open + 1
-                    } else {
-                        open.saturating_sub(1)
-                    };
+                    *open = if brace == b'{' { *open + 1 } else { open.saturating_sub(1) };
                 }
                 m.keep();
             }
@@ -222,10 +206,7 @@ fn starts_regex(m: &Mask<'_>) -> bool {
         return b"(,=:[!&|?{};+-*%~^>".contains(&last);
     }
     let code = String::from_utf8_lossy(&m.out);
-    let word = code
-        .trim_end()
-        .rsplit(|c: char| !c.is_ascii_alphanumeric())
-        .next();
+    let word = code.trim_end().rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
     KEYWORDS.contains(&word.unwrap_or_default())
 }
 
@@ -261,14 +242,7 @@ mod tests {
 
     #[test]
     fn rust_knows_odd_characters() {
-        for text in [
-            "'\\''",
-            "'\\u{1F600}'",
-            "'字'",
-            "b'{'",
-            "br#\"{\"#",
-            "c\"{\"",
-        ] {
+        for text in ["'\\''", "'\\u{1F600}'", "'字'", "b'{'", "br#\"{\"#", "c\"{\""] {
             assert!(!rust(text).contains(['{', '}']), "{text}");
         }
         assert!(rust("r#fn {").contains('{'));

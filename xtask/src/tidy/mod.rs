@@ -37,27 +37,15 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            rule,
-            wrong,
-            mend,
-        } = self;
+        let Self { path, line, rule, wrong, mend } = self;
         write!(f, "{path}:{line}: {wrong} [{rule}]\n    mend: {mend}")
     }
 }
 
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: &[Rule] = &[
-    edges::check,
-    length::check,
-    wiring::check,
-    routes::check,
-    phrases::check,
-    bans::check,
-];
+const RULES: &[Rule] =
+    &[edges::check, length::check, wiring::check, routes::check, phrases::check, bans::check];
 
 /// Every finding in the tree under `root` that no exception covers, in the order of the files.
 ///

@@ -5,31 +5,15 @@ use super::tree::{File, Language, Tree};
 
 /// A text that is looked for in the code of Rust files.
 const IN_RUST: &[(&str, &str, &str)] = &[
-    (
-        "#[allow(",
-        "allow-attribute",
-        "write `#[expect(.., reason = \"..\")]`, or mend the cause",
-    ),
-    (
-        "#![allow(",
-        "allow-attribute",
-        "write `#![expect(.., reason = \"..\")]`, or mend the cause",
-    ),
+    ("#[allow(", "allow-attribute", "write `#[expect(.., reason = \"..\")]`, or mend the cause"),
+    ("#![allow(", "allow-attribute", "write `#![expect(.., reason = \"..\")]`, or mend the cause"),
     ("todo!", "left-out", "write it, or leave the way to it out"),
-    (
-        "unimplemented!",
-        "left-out",
-        "write it, or leave the way to it out",
-    ),
+    ("unimplemented!", "left-out", "write it, or leave the way to it out"),
 ];
 
 /// Put together here, so that this file holds none of them.
-const HOMES: &[&str] = &[
-    concat!("/ho", "me/"),
-    concat!("/ro", "ot/"),
-    concat!("/wo", "rk/"),
-    concat!("/Us", "ers/"),
-];
+const HOMES: &[&str] =
+    &[concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -47,19 +31,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             };
             if is_conflict(line) {
                 let wrong = "a merge was left unfinished".to_owned();
-                findings.push(finding(
-                    "conflict-mark",
-                    wrong,
-                    "choose, and remove the marks",
-                ));
+                findings.push(finding("conflict-mark", wrong, "choose, and remove the marks"));
             }
             if let Some(path) = machine_path(line).filter(|_| !file.path.ends_with(".lock")) {
                 let wrong = format!("`{path}` is a path of somebody's machine");
-                findings.push(finding(
-                    "machine-path",
-                    wrong,
-                    "make it relative, or an argument",
-                ));
+                findings.push(finding("machine-path", wrong, "make it relative, or an argument"));
             }
         }
     }

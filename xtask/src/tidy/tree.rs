@@ -5,14 +5,7 @@ use std::path::Path;
 use super::mask;
 
 /// Folders that hold what was fetched or built.
-const SKIPPED: &[&str] = &[
-    "target",
-    "node_modules",
-    "dist",
-    ".git",
-    "snug-data",
-    "test-results",
-];
+const SKIPPED: &[&str] = &["target", "node_modules", "dist", ".git", "snug-data", "test-results"];
 /// What is read as text; everything else is not ours to judge.
 const TEXT: &[&str] = &[
     "rs", "ts", "tsx", "js", "mjs", "cjs", "md", "toml", "json", "yaml", "yml", "sh", "html",
@@ -42,11 +35,7 @@ pub(super) struct File {
 impl File {
     /// The line, from 1, of a byte offset.
     pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1
+        self.text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count() + 1
     }
 }
 
@@ -79,9 +68,7 @@ impl Tree {
 
     /// The files that we write by hand in one of the languages we count lines of.
     pub(super) fn sources(&self) -> impl Iterator<Item = &File> {
-        self.files
-            .iter()
-            .filter(|f| f.language != Language::Other && !is_generated(f))
+        self.files.iter().filter(|f| f.language != Language::Other && !is_generated(f))
     }
 
     pub(super) fn rust(&self) -> impl Iterator<Item = &File> {
@@ -91,11 +78,7 @@ impl Tree {
 
 fn is_generated(file: &File) -> bool {
     file.path.contains("/generated/")
-        || file
-            .text
-            .lines()
-            .take(3)
-            .any(|line| line.contains("@generated"))
+        || file.text.lines().take(3).any(|line| line.contains("@generated"))
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<(), String> {
@@ -122,9 +105,7 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<(), String>
 
 fn is_text(name: &str) -> bool {
     TEXT_NAMES.contains(&name)
-        || name
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| TEXT.contains(&extension))
+        || name.rsplit_once('.').is_some_and(|(_, extension)| TEXT.contains(&extension))
 }
 
 fn read(root: &Path, path: &Path, text: String) -> File {
@@ -140,10 +121,5 @@ fn read(root: &Path, path: &Path, text: String) -> File {
         Language::Script => mask::script(&text),
         Language::Other => String::new(),
     };
-    File {
-        path: parts.join("/"),
-        text,
-        code,
-        language,
-    }
+    File { path: parts.join("/"), text, code, language }
 }

@@ -6,18 +6,13 @@ use super::tree::{File, Tree};
 const WIRING: &str = "crates/snug-server/src/wiring";
 const BUS: &str = "crates/snug-server/src/bus";
 /// A store's crate by the name that code knows it by, and the folder where it is at home.
-const STORES: &[(&str, &str)] = &[
-    ("snug_sqlite", "crates/snug-sqlite/"),
-    ("snug_postgres", "crates/snug-postgres/"),
-];
+const STORES: &[(&str, &str)] =
+    &[("snug_sqlite", "crates/snug-sqlite/"), ("snug_postgres", "crates/snug-postgres/")];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let buses = concrete_buses(tree);
     let mut findings = Vec::new();
-    for file in tree
-        .rust()
-        .filter(|f| f.path.starts_with("crates/") && !may_name(&f.path))
-    {
+    for file in tree.rust().filter(|f| f.path.starts_with("crates/") && !may_name(&f.path)) {
         for (name, home) in STORES {
             if !file.path.starts_with(home) {
                 findings.extend(named(file, name));
@@ -51,16 +46,9 @@ fn concrete_buses(tree: &Tree) -> Vec<String> {
 
 fn named(file: &File, name: &str) -> Vec<Finding> {
     let code = file.code.as_bytes();
-    let is_word = |at: usize| {
-        code.get(at)
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
-    };
+    let is_word = |at: usize| code.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let whole = |at: &usize| (*at == 0 || !is_word(at - 1)) && !is_word(at + name.len());
-    let places = file
-        .code
-        .match_indices(name)
-        .map(|(at, _)| at)
-        .filter(whole);
+    let places = file.code.match_indices(name).map(|(at, _)| at).filter(whole);
     places
         .map(|at| Finding {
             path: file.path.clone(),
