@@ -381,7 +381,7 @@ async fn a_message_whose_sender_went_at_once_is_still_told() {
         stream.feed(Message::text(frame)).await.expect("room to write");
         stream.feed(Message::close(None, "")).await.expect("room to write");
         stream.flush().await.expect("room to write");
-        let told = bob.event("message.new").await;
+        let told = within("the message", bob.event("message.new")).await;
         assert_eq!(told["message"]["text"], format!("bye {round}"));
     }
     drop(bob);
