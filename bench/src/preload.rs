@@ -57,6 +57,10 @@ impl Preload<'_> {
                         CreateRoomOutcome::Exists(room) => {
                             Err(StoreError::Broken(format!("{} is there already", room.id)))
                         }
+                        refused @ (CreateRoomOutcome::TooMany
+                        | CreateRoomOutcome::CreatorDeactivated) => {
+                            Err(StoreError::Broken(format!("a room was refused: {refused:?}")))
+                        }
                     }
                 }
             })

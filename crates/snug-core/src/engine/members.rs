@@ -139,7 +139,10 @@ impl Engine {
                 }
                 ChangeMembersOutcome::TooMany => {
                     let most = limits::ROOM_MEMBERS_MAX;
-                    return Err(Error::too_large("users", format!("at most {most} in a room, and each in no more rooms than allowed")));
+                    return Err(Error::too_large(
+                        "users",
+                        format!("at most {most} in a room, and each in no more rooms than allowed"),
+                    ));
                 }
                 ChangeMembersOutcome::GuardMoved => {}
             }
