@@ -28,6 +28,21 @@ pub const JSON_DEPTH_MAX: usize = 32;
 /// The preview text of a room list row, in characters.
 pub const PREVIEW_CHARS_MAX: usize = 160;
 
+/// What a reaction says, in bytes.
+pub const REACTION_KEY_BYTES_MAX: usize = 64;
+/// Different reactions on one message, in keys.
+pub const REACTION_KEYS_MAX: usize = 32;
+/// Users shown with each reaction, in users; the count says how many there are.
+pub const REACTION_USERS_SHOWN: usize = 100;
+/// Deleted and hidden messages after a cursor that unread takes into account, in messages.
+pub const GONE_COUNTED_MAX: usize = 1_000;
+/// A dialect's document, in bytes.
+pub const RECORD_BYTES_MAX: usize = 64 * 1_024;
+/// The key of a dialect's document, in bytes.
+pub const RECORD_KEY_BYTES_MAX: usize = 512;
+/// Largest page of users, channels or records, in rows.
+pub const LISTING_PAGE_MAX: usize = 200;
+
 /// Users named in one request (create room, add, remove), in users.
 pub const MEMBERS_PER_REQUEST_MAX: usize = 1_000;
 /// Members of one room, in users.

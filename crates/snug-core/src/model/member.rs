@@ -88,6 +88,9 @@ pub struct Membership {
     pub own_count: u64,
     /// How many of those are at or below the cursor.
     pub read_own: u64,
+    /// How many counting messages of others after the cursor are deleted or hidden: not stored,
+    /// counted when the membership is read, at most `GONE_COUNTED_MAX`.
+    pub gone: u64,
     pub changed_at: Time,
 }
 
@@ -104,7 +107,8 @@ impl Membership {
             return 0;
         }
         let all = room_count.saturating_sub(self.read_count);
-        all.saturating_sub(self.own_count.saturating_sub(self.read_own))
+        let others = all.saturating_sub(self.own_count.saturating_sub(self.read_own));
+        others.saturating_sub(self.gone)
     }
 }
 

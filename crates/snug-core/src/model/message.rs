@@ -56,8 +56,45 @@ pub struct Message {
     pub count: u64,
     /// UTC nanoseconds, strictly increasing per room.
     pub created_at: Time,
-    /// A tombstone keeps id, seq and hash; text and custom are gone.
+    /// When text or custom was last changed.
+    pub edited_at: Option<Time>,
+    /// A tombstone keeps id, seq and hash; text, custom and reactions are gone.
     pub deleted_at: Option<Time>,
+    /// Taken out of sight by the backend; unlike a tombstone it can be shown again. What the
+    /// store returns still has its text: the engine blanks it for everybody but the backend.
+    pub hidden_at: Option<Time>,
+    /// In the order in which each was first given.
+    pub reactions: Vec<Reaction>,
+}
+
+impl Message {
+    /// Whether its words are not to be seen: deleted or hidden.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.deleted_at.is_some() || self.hidden_at.is_some()
+    }
+
+    /// The message as members see it: a hidden one without its words.
+    #[must_use]
+    pub fn as_seen(mut self) -> Self {
+        if self.hidden_at.is_some() {
+            self.text = None;
+            self.custom = None;
+            self.reactions = Vec::new();
+        }
+        self
+    }
+}
+
+/// Who reacted to a message with one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// What: an emoji, or a customer's word.
+    pub key: String,
+    /// How many users.
+    pub count: u64,
+    /// The first `REACTION_USERS_SHOWN` of them, in the order in which they reacted.
+    pub users: Vec<UserId>,
 }
 
 /// The last message as a room list row needs it.
@@ -86,7 +123,7 @@ impl Preview {
             seq: message.seq,
             sender: message.sender.clone(),
             kind: message.kind,
-            text: message.text.as_deref().map(Self::cut),
+            text: message.text.as_deref().filter(|_| !message.is_gone()).map(Self::cut),
             created_at: message.created_at,
         }
     }

@@ -14,7 +14,7 @@ mod user;
 pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Role};
-pub use message::{Message, MessageKind, Preview};
+pub use message::{Message, MessageKind, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};

@@ -9,6 +9,8 @@ pub enum RoomKind {
     /// Two users, keyed by the pair and a context.
     Direct,
     Group,
+    /// Open to the whole app: every user may read it and join.
+    Channel,
 }
 
 impl RoomKind {
@@ -17,6 +19,7 @@ impl RoomKind {
         match self {
             Self::Direct => "direct",
             Self::Group => "group",
+            Self::Channel => "channel",
         }
     }
 
@@ -25,6 +28,7 @@ impl RoomKind {
         match text {
             "direct" => Some(Self::Direct),
             "group" => Some(Self::Group),
+            "channel" => Some(Self::Channel),
             _ => None,
         }
     }

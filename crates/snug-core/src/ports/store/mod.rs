@@ -5,13 +5,15 @@
 //! "Not found" is `Ok(None)` or a variant of the outcome; an `Err` means the store itself failed.
 //! Every call names the app, and no call can reach another app's rows.
 //!
-//! Times: `now` is the caller's clock. Message times are made strictly increasing per room by the
-//! store. `changed_at` of rooms and memberships is stamped inside the transaction and never goes
+//! Times: `now` is the caller's clock. Message times are made strictly increasing per room and
+//! unique per app by the store. `changed_at` of rooms and memberships is stamped inside the transaction and never goes
 //! back by more than `SYNC_OVERLAP_MS` between commits.
 
 mod apps;
+mod changes;
 mod messages;
 mod operators;
+mod records;
 mod rooms;
 mod sessions;
 mod sync;
@@ -22,11 +24,13 @@ use async_trait::async_trait;
 use crate::model::Time;
 
 pub use apps::{AppStore, NewApp, NewServerKey};
+pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
 pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     PayloadHash,
 };
 pub use operators::{CreateOperator, OperatorSession, OperatorStore};
+pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
 pub use rooms::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
     MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
@@ -72,6 +76,8 @@ pub trait Store:
     + SessionStore
     + RoomStore
     + MessageStore
+    + ChangeStore
+    + RecordStore
     + SyncStore
     + OperatorStore
     + Send

@@ -169,6 +169,15 @@ pub trait RoomStore: Send + Sync {
         users: &[UserId],
     ) -> StoreResult<Vec<UserId>>;
 
+    /// Living rooms of a kind by id, above `after`; for a list of channels, never on a hot path.
+    async fn rooms_of_kind(
+        &self,
+        app: &AppId,
+        kind: RoomKind,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Room>>;
+
     /// The rooms of which the user is an active member, with their heads, by activity, newest
     /// first; for a new connection. At most `ROOMS_PER_USER_MAX`.
     async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>>;

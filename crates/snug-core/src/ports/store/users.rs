@@ -23,6 +23,14 @@ pub trait UserStore: Send + Sync {
     /// Those that exist, in any order.
     async fn users(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<User>>;
 
+    /// Users by id, above `after`; deactivated ones too.
+    async fn users_page(
+        &self,
+        app: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>>;
+
     /// Deactivates: closes every session, refuses JWTs minted until now, and moves the
     /// `policy_rev` of every membership, so that a send decided before is decided again.
     /// Repeating it is harmless. `None` when there is no such user.

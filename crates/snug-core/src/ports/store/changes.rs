@@ -1,0 +1,80 @@
+//! Changes to messages that are stored already: edit, delete, hide, react. A message keeps its
+//! id, seq, hash, counting number and time whatever happens to it.
+
+use async_trait::async_trait;
+
+use super::{Guard, StoreResult};
+use crate::ids::{AppId, MessageId, RoomId, UserId};
+use crate::model::{CustomJson, Head, Message, Time};
+
+/// What is done to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageChange {
+    /// New words; at least one is given. The old ones are kept as a version.
+    Edit { text: Option<String>, custom: Option<CustomJson> },
+    /// A tombstone: text, custom, reactions and versions are removed. There is no way back.
+    Delete,
+    /// Out of sight, or shown again; everything is kept.
+    Hide(bool),
+    /// Gives or takes back one reaction of one user.
+    React { user: UserId, key: String, on: bool },
+}
+
+/// A change of one message.
+#[derive(Debug, Clone)]
+pub struct ChangeMessage {
+    pub app: AppId,
+    pub room: RoomId,
+    pub id: MessageId,
+    pub guard: Guard,
+    pub change: MessageChange,
+    /// Who did it; `None` for the backend. Kept with an edit's old version.
+    pub by: Option<UserId>,
+    pub now: Time,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeMessageOutcome {
+    /// The message as it is now, and the room's head: `head.rev` and `message.rev` are the new
+    /// rev; seq, count and activity of the head did not move.
+    Changed(Box<(Message, Head)>),
+    /// It was so already (deleted, hidden, reacted before): no rev was taken.
+    Unchanged(Box<Message>),
+    GuardMoved,
+    RoomNotFound,
+    /// No such message in the room, or below its `min_seq`; for everything but `Delete` also a
+    /// deleted one.
+    MessageNotFound,
+    /// A new key on a message that has `REACTION_KEYS_MAX` different ones.
+    TooManyReactions,
+}
+
+/// Changes to messages, and the reads by time that other systems' wires need.
+#[async_trait]
+pub trait ChangeStore: Send + Sync {
+    /// Changes a message in ONE transaction, in this order: the room lives (`RoomNotFound`), the
+    /// message is there (`MessageNotFound`), the guard (`GuardMoved`), nothing to do
+    /// (`Unchanged`); then rev = head.rev + 1 for the head and the message, `changed_at` of the
+    /// message and of the room. `room_changes` returns it to whoever syncs from below that rev.
+    async fn change_message(&self, change: ChangeMessage) -> StoreResult<ChangeMessageOutcome>;
+
+    /// The message of this app that was stored at exactly this time, with its room: `created_at`
+    /// is unique per app. `None` also when the room is deleted or the message below its `min_seq`.
+    async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>>;
+
+    /// The highest seq of a message of the room that was stored at or before `at`; 0 when there
+    /// is none. Times rise with seq, so this is a search, not a scan.
+    async fn seq_at(&self, app: &AppId, room: &RoomId, at: Time) -> StoreResult<u64>;
+
+    /// Messages above `above_seq` that were stored or changed (also deleted) after `since`, by
+    /// the later of the two times, ascending, at most `limit`.
+    async fn messages_since(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+        since: Time,
+        limit: usize,
+    ) -> StoreResult<Vec<Message>>;
+}
