@@ -30,6 +30,11 @@ pub enum RoomEventBody {
     MessageAppended {
         message: Message,
     },
+    /// Edited, deleted, hidden, shown or reacted to: the message in its new state, as members see
+    /// it. `head.rev` is the message's rev.
+    MessageChanged {
+        message: Message,
+    },
     RoomUpdated {
         room: Arc<Room>,
     },
@@ -60,6 +65,7 @@ impl RoomEventBody {
     pub fn is_durable(&self) -> bool {
         match self {
             Self::MessageAppended { .. }
+            | Self::MessageChanged { .. }
             | Self::RoomUpdated { .. }
             | Self::MembersChanged { .. }
             | Self::RoomDeleted => true,

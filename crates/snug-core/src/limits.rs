@@ -84,7 +84,7 @@ pub const GUARD_TRIES_MAX: usize = 8;
 /// Session life when `open-session` names none, in seconds.
 pub const SESSION_TTL_SECONDS_DEFAULT: u64 = 24 * 3_600;
 /// Longest session life, in seconds.
-pub const SESSION_TTL_SECONDS_MAX: u64 = 90 * 24 * 3_600;
+pub const SESSION_TTL_SECONDS_MAX: u64 = 366 * 24 * 3_600;
 /// Shortest session life, in seconds.
 pub const SESSION_TTL_SECONDS_MIN: u64 = 10;
 /// Allowed difference between the clocks of Snug and of who minted a JWT, in seconds.

@@ -2,6 +2,7 @@
 //! touches nothing. What it saw is carried to the commit as a `Guard` (contract line 11).
 
 use crate::error::{Error, Result};
+use crate::ids::UserId;
 use crate::model::{AppPolicy, MemberState, Membership, Role, Room, RoomKind};
 use crate::ports::{Guard, RoomFacts};
 
@@ -14,6 +15,10 @@ pub enum Operation {
     RemoveMembers,
     Leave,
     Send,
+    EditMessage,
+    DeleteMessage,
+    React,
+    Join,
     Read,
     MarkRead,
     Type,
@@ -23,13 +28,17 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the tables in tests and docs.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::CreateRoom,
         Self::UpdateRoom,
         Self::AddMembers,
         Self::RemoveMembers,
         Self::Leave,
         Self::Send,
+        Self::EditMessage,
+        Self::DeleteMessage,
+        Self::React,
+        Self::Join,
         Self::Read,
         Self::MarkRead,
         Self::Type,
@@ -48,6 +57,7 @@ impl Operation {
                     | Self::UpdateRoom
                     | Self::AddMembers
                     | Self::RemoveMembers
+                    | Self::Join
                     | Self::Leave
             ),
         }
@@ -72,10 +82,14 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     if facts.deactivated {
         return Err(Error::UserDeactivated);
     }
-    let mine = active(facts)?;
     let room = &facts.room;
+    if operation == Operation::Join {
+        return check_join(facts);
+    }
+    let mine = active(facts)?;
     match operation {
-        Operation::Send | Operation::Type if room.frozen => return Err(Error::RoomFrozen),
+        Operation::Send | Operation::Type | Operation::EditMessage | Operation::React
+            if room.frozen => return Err(Error::RoomFrozen),
         Operation::UpdateRoom if room.frozen && mine.role < Role::Owner => {
             return Err(Error::RoomFrozen);
         }
@@ -90,6 +104,34 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
         _ => {}
     }
     Ok(guard_of(room, mine))
+}
+
+/// A channel is open to every user of the app. The guard holds the room only: there may be no
+/// membership yet, and one that is there makes joining harmless.
+fn check_join(facts: &RoomFacts) -> Result<Guard> {
+    if facts.room.kind != RoomKind::Channel {
+        return Err(Error::NotAMember);
+    }
+    Ok(backend_guard(&facts.room))
+}
+
+/// Whose messages a member may change: the own ones; an admin also deletes those of others.
+///
+/// # Errors
+/// [`Error::NotAMember`], [`Error::RoleTooLow`].
+pub fn check_message(
+    operation: Operation,
+    facts: &RoomFacts,
+    sender: Option<&UserId>,
+) -> Result<()> {
+    let mine = active(facts)?;
+    let own = sender == Some(&mine.user);
+    let ok = match operation {
+        Operation::EditMessage => own,
+        Operation::DeleteMessage => own || mine.role >= Role::Admin,
+        _ => true,
+    };
+    if ok { Ok(()) } else { Err(Error::RoleTooLow) }
 }
 
 /// Only an owner removes an owner or an admin; an admin removes members.
@@ -128,7 +170,7 @@ mod tests {
     #[test]
     fn every_cell_of_operation_and_app_policy() {
         use Operation as O;
-        let refused = [O::CreateRoom, O::UpdateRoom, O::AddMembers, O::RemoveMembers, O::Leave];
+        let refused = [O::CreateRoom, O::UpdateRoom, O::AddMembers, O::RemoveMembers, O::Leave, O::Join];
         for operation in O::ALL {
             assert_eq!(check_app(operation, AppPolicy::Open), Ok(()));
             let expected =

@@ -15,6 +15,7 @@ pub const EVENTS: &[&str] = &[
     "hello",
     "room.head",
     "message.new",
+    "message.changed",
     "room.changed",
     "members.changed",
     "room.joined",
@@ -89,7 +90,7 @@ pub struct RefreshAnswer {
     pub expires_at: WireTime,
 }
 
-/// `message.new`.
+/// `message.new` and `message.changed`: the message as it is now.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MessageNew {
     pub room: String,
@@ -180,6 +181,10 @@ fn encode(happened: &RoomEvent) -> Option<Vec<u8>> {
         RoomEventBody::MessageAppended { message } => {
             let message = Message::from(message.clone());
             event("message.new", &MessageNew { room, rev, members_rev, message })
+        }
+        RoomEventBody::MessageChanged { message } => {
+            let message = Message::from(message.clone());
+            event("message.changed", &MessageNew { room, rev, members_rev, message })
         }
         RoomEventBody::RoomUpdated { room: changed } => {
             let room_object = Room::of(model::Room::clone(changed), Vec::new(), None);

@@ -79,8 +79,33 @@ pub struct Message {
     pub count: u64,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: WireTime,
+    /// When its words were last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub edited_at: Option<WireTime>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub deleted: bool,
+    /// Out of sight; it may be shown again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// Who reacted to a message with one thing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Reaction {
+    pub key: String,
+    pub count: u64,
+    /// The first ones, in the order in which they reacted.
+    pub users: Vec<String>,
+}
+
+impl From<model::Reaction> for Reaction {
+    fn from(reaction: model::Reaction) -> Self {
+        let model::Reaction { key, count, users } = reaction;
+        Self { key, count, users: users.into_iter().map(Into::into).collect() }
+    }
 }
 
 impl From<model::Message> for Message {
@@ -98,7 +123,10 @@ impl From<model::Message> for Message {
             silent,
             count,
             created_at,
+            edited_at,
             deleted_at,
+            hidden_at,
+            reactions,
         } = message;
         Self {
             id: id.into(),
@@ -112,7 +140,10 @@ impl From<model::Message> for Message {
             silent,
             count,
             created_at: WireTime(created_at),
+            edited_at: edited_at.map(WireTime),
             deleted: deleted_at.is_some(),
+            hidden: hidden_at.is_some(),
+            reactions: list(reactions),
         }
     }
 }

@@ -62,6 +62,7 @@ impl From<OpenSessionBody> for OpenSession {
             custom: custom(body.custom),
             push_token: body.push_token,
             ttl_seconds: body.ttl_seconds,
+            token: None,
         }
     }
 }
@@ -297,7 +298,11 @@ impl CreateRoomBody {
                 id: self.id.map(|id| id.0),
                 members: ids(self.members.unwrap_or_default()),
             },
-            _ => return Err(Error::invalid("kind", "direct or group")),
+            "channel" => CreateRoomKind::Channel {
+                id: self.id.map(|id| id.0),
+                members: ids(self.members.unwrap_or_default()),
+            },
+            _ => return Err(Error::invalid("kind", "direct, group or channel")),
         };
         let message = self.message.map(SendMessage::try_from).transpose()?;
         Ok(CreateRoom {

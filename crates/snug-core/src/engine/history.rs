@@ -1,5 +1,6 @@
 //! Reading messages and moving the read cursor.
 
+use super::changes::seen;
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::{RoomEventBody, UserEventBody};
@@ -49,6 +50,7 @@ impl Engine {
         let query = HistoryQuery { before: request.before, after: request.after, above, limit };
         let app = &actor.app().id;
         let messages = self.store.history(app, room, &query).await?;
+        let messages: Vec<_> = messages.into_iter().map(|one| seen(actor, one)).collect();
         let users = self.senders(app, &messages).await?;
         let head = facts.room.head;
         let first = messages.first().map_or(0, |message| message.seq);

@@ -71,6 +71,24 @@ impl Engine {
         self.room(actor, room).await
     }
 
+    /// The caller joins a channel; being in already is no error.
+    ///
+    /// # Errors
+    /// Policy's refusals; the store's.
+    pub async fn join_room(
+        &self,
+        client: &Client,
+        room: &RoomId,
+        announce: bool,
+    ) -> Result<RoomView> {
+        let users = vec![client.user().clone()];
+        let change = MemberChange::Add { users, role: Role::Member };
+        let actor = Actor::Client(client.clone());
+        let announce = announce.then_some("member_joined");
+        self.change_members(&actor, room, Operation::Join, change, announce).await?;
+        self.room(&actor, room).await
+    }
+
     /// The caller leaves a group.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 mod actor;
 mod apps;
+mod changes;
 mod check;
 mod history;
 mod keys;
@@ -11,6 +12,7 @@ mod listening;
 mod members;
 mod messages;
 mod operators;
+mod records;
 mod room_list;
 mod rooms;
 mod sessions;
@@ -32,6 +34,7 @@ pub use history::{HistoryPage, HistoryRequest};
 pub use members::{ChangeMembersRequest, MembersPage};
 pub use messages::{SendMessage, Sent};
 pub use operators::SignUp;
+pub use records::KeepRecord;
 pub use room_list::{RoomListPage, RoomListRequest};
 pub use rooms::{CreateRoom, CreateRoomKind, CreatedRoomView, RoomView};
 pub use sessions::{IssuedToken, OpenSession, RevokeSessions};

@@ -26,6 +26,11 @@ pub enum CreateRoomKind {
         id: Option<RoomId>,
         members: Vec<UserId>,
     },
+    /// Open to the whole app.
+    Channel {
+        id: Option<RoomId>,
+        members: Vec<UserId>,
+    },
 }
 
 /// A room to be made.
@@ -177,6 +182,11 @@ impl Engine {
                 let id = self.group_id(id)?;
                 let joins = actor.user();
                 (id, RoomKind::Group, None, group_members(joins, creator.as_ref(), members)?)
+            }
+            CreateRoomKind::Channel { id, members } => {
+                let id = self.group_id(id)?;
+                let joins = actor.user();
+                (id, RoomKind::Channel, None, group_members(joins, creator.as_ref(), members)?)
             }
         };
         Ok(NewRoom {

@@ -25,6 +25,8 @@ pub struct OpenSession {
     pub custom: Option<CustomJson>,
     pub push_token: Option<String>,
     pub ttl_seconds: Option<u64>,
+    /// A token that the backend chose, for [`Engine::authenticate_in`]; else one is minted.
+    pub token: Option<String>,
 }
 
 /// A token in clear, this once, and its session.
@@ -57,7 +59,10 @@ impl Engine {
             return Err(Error::invalid("ttl_seconds", format!("{least} to {most}")));
         }
         let app = &backend.app.id;
-        let token = self.mint_session_token(app);
+        let token = match open.token {
+            Some(chosen) => check_chosen(chosen)?,
+            None => self.mint_session_token(app),
+        };
         let now = self.now();
         let new = NewSession {
             app: app.clone(),
@@ -117,6 +122,24 @@ impl Engine {
             }
         }
         Err(Error::TokenInvalid)
+    }
+
+    /// Whose token this is, for a door that knows the app: also a token that the backend chose.
+    ///
+    /// # Errors
+    /// As [`Engine::authenticate`]; a token of another app is [`Error::TokenInvalid`].
+    pub async fn authenticate_in(&self, app: &AppId, token: &str) -> Result<Client> {
+        if token.is_empty() {
+            return Err(Error::TokenMissing);
+        }
+        if token.len() > limits::TOKEN_BYTES_MAX {
+            return Err(Error::TokenInvalid);
+        }
+        if let Some(facts) = self.store.session_by_token(app, TokenHash::of(token)).await? {
+            return self.client(self.app(app).await?, facts);
+        }
+        let client = self.authenticate(token).await?;
+        if client.app.id == *app { Ok(client) } else { Err(Error::TokenInvalid) }
     }
 
     /// Exchanges the caller's token for a fresh one of the same life.
@@ -274,4 +297,12 @@ impl Engine {
 
 fn after(now: Time, seconds: u64) -> Time {
     now.plus_millis(i64::try_from(seconds).unwrap_or(i64::MAX / 2_000).saturating_mul(1_000))
+}
+
+/// A token that the backend chose must be long enough not to be guessed at once.
+fn check_chosen(token: String) -> Result<String> {
+    let ok = (8..=limits::TOKEN_BYTES_MAX).contains(&token.len())
+        && !token.starts_with(SERVER_KEY_PREFIX)
+        && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if ok { Ok(token) } else { Err(Error::invalid("token", "8 to 4096 printable ASCII characters")) }
 }

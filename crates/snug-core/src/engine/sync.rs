@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::changes::seen;
 use super::history::above;
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
@@ -76,6 +77,9 @@ impl Engine {
         if let Some(reason) = reset_reason(&changes.room, rev, epoch) {
             return Ok(RoomSync::Reset { reason, room: Box::new(changes.room) });
         }
+        let mut changes = changes;
+        let messages = std::mem::take(&mut changes.messages);
+        changes.messages = messages.into_iter().map(|one| seen(actor, one)).collect();
         let users = self.senders(app, &changes.messages).await?;
         Ok(RoomSync::Changes { changes: Box::new(changes), users })
     }

@@ -63,7 +63,10 @@ fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
         silent: false,
         count: rev,
         created_at: Time(0),
+        edited_at: None,
         deleted_at: None,
+        hidden_at: None,
+        reactions: Vec::new(),
     };
     event(rev, members_rev, RoomEventBody::MessageAppended { message })
 }

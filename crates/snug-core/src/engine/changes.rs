@@ -1,0 +1,225 @@
+//! What becomes of a message after it was sent: edit, delete, hide, react; and messages by time,
+//! as other systems' wires name them.
+
+use super::history::above;
+use super::messages::{check_body, decide};
+use super::{Actor, Backend, Engine, check};
+use crate::error::{Error, Result};
+use crate::event::RoomEventBody;
+use crate::ids::{MessageId, RoomId};
+use crate::limits;
+use crate::model::{CustomJson, Message, RoomKind, Time};
+use crate::policy::{self, Operation};
+use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts};
+
+impl Engine {
+    /// Changes the words of a message: its sender's, or the backend's to change.
+    ///
+    /// # Errors
+    /// An invalid field, [`Error::MessageNotFound`], policy's refusals; the store's.
+    pub async fn edit_message(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        id: &MessageId,
+        text: Option<String>,
+        custom: Option<CustomJson>,
+    ) -> Result<Message> {
+        if text.is_none() && custom.is_none() {
+            return Err(Error::missing("text"));
+        }
+        let change = MessageChange::Edit { text, custom };
+        self.change_message(actor, room, id, Operation::EditMessage, change).await
+    }
+
+    /// Takes a message back for everybody: its sender's, an admin's or the backend's to do.
+    /// Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`Error::MessageNotFound`], policy's refusals; the store's.
+    pub async fn delete_message(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        id: &MessageId,
+    ) -> Result<Message> {
+        let operation = Operation::DeleteMessage;
+        self.change_message(actor, room, id, operation, MessageChange::Delete).await
+    }
+
+    /// Takes a message out of everybody's sight, or shows it again.
+    ///
+    /// # Errors
+    /// [`Error::MessageNotFound`]; the store's.
+    pub async fn hide_message(
+        &self,
+        backend: &Backend,
+        room: &RoomId,
+        id: &MessageId,
+        hidden: bool,
+    ) -> Result<Message> {
+        let actor = Actor::Backend(backend.clone());
+        let change = MessageChange::Hide(hidden);
+        self.change_message(&actor, room, id, Operation::EditMessage, change).await
+    }
+
+    /// Gives or takes back a reaction of the caller's.
+    ///
+    /// # Errors
+    /// An invalid field, [`Error::MessageNotFound`], policy's refusals; the store's.
+    pub async fn react(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        id: &MessageId,
+        key: &str,
+        on: bool,
+    ) -> Result<Message> {
+        let Some(user) = actor.user().cloned() else {
+            return Err(Error::invalid("user", "a user's session"));
+        };
+        if key.is_empty() {
+            return Err(Error::missing("reaction"));
+        }
+        check::label("reaction", key, limits::REACTION_KEY_BYTES_MAX)?;
+        let change = MessageChange::React { user, key: key.to_owned(), on };
+        self.change_message(actor, room, id, Operation::React, change).await
+    }
+
+    /// One message by its id.
+    ///
+    /// # Errors
+    /// [`Error::MessageNotFound`], policy's refusals; the store's.
+    pub async fn message(&self, actor: &Actor, room: &RoomId, id: &MessageId) -> Result<Message> {
+        let facts = self.readable(actor, room).await?;
+        let hit = self.store.message_by_key(&actor.app().id, room, id).await?;
+        let found = hit.map(|hit| hit.message).filter(|message| message.seq > above(&facts));
+        Ok(seen(actor, found.ok_or_else(|| Error::MessageNotFound(id.clone()))?))
+    }
+
+    /// The message that was stored at exactly this time, wherever in the app it is; `None` also
+    /// when the caller may not read its room.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn message_at(&self, actor: &Actor, at: Time) -> Result<Option<Message>> {
+        let Some(message) = self.store.message_at(&actor.app().id, at).await? else {
+            return Ok(None);
+        };
+        match self.readable(actor, &message.room).await {
+            Ok(facts) if message.seq > above(&facts) => Ok(Some(seen(actor, message))),
+            Ok(_) | Err(Error::NotAMember | Error::RoomNotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The highest seq at or before a time, 0 when there is none: a page by time is a page by seq.
+    ///
+    /// # Errors
+    /// Policy's refusals; the store's.
+    pub async fn seq_at(&self, actor: &Actor, room: &RoomId, at: Time) -> Result<u64> {
+        self.readable(actor, room).await?;
+        Ok(self.store.seq_at(&actor.app().id, room, at).await?)
+    }
+
+    /// Messages stored, changed or deleted after a time, by the later of the two; at most
+    /// `SYNC_PAGE_MAX`.
+    ///
+    /// # Errors
+    /// Policy's refusals; the store's.
+    pub async fn messages_since(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        since: Time,
+        limit: Option<usize>,
+    ) -> Result<Vec<Message>> {
+        let most = limits::SYNC_PAGE_MAX;
+        let limit = check::limit(limit, most, most)?;
+        let facts = self.readable(actor, room).await?;
+        let above = above(&facts);
+        let app = &actor.app().id;
+        let found = self.store.messages_since(app, room, above, since, limit).await?;
+        Ok(found.into_iter().map(|message| seen(actor, message)).collect())
+    }
+
+    async fn change_message(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        id: &MessageId,
+        operation: Operation,
+        change: MessageChange,
+    ) -> Result<Message> {
+        let app = &actor.app().id;
+        for _ in 0..limits::GUARD_TRIES_MAX {
+            let facts = self.store.room_facts(app, room, actor.user()).await?;
+            let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            let guard = decide(actor, operation, &facts)?;
+            // Sender and kind of a message never change: reading them before the commit is safe.
+            let hit = self.store.message_by_key(app, room, id).await?;
+            let found = hit.map(|hit| hit.message).filter(|message| message.seq > above(&facts));
+            let found = found.ok_or_else(|| Error::MessageNotFound(id.clone()))?;
+            if matches!(actor, Actor::Client(_)) {
+                policy::check_message(operation, &facts, found.sender.as_ref())?;
+                if found.hidden_at.is_some() {
+                    return Err(Error::MessageNotFound(id.clone()));
+                }
+            }
+            if let MessageChange::Edit { text, custom } = &change {
+                let (text, custom) = (text.as_deref(), custom.as_ref());
+                let (text, custom) =
+                    (text.or(found.text.as_deref()), custom.or(found.custom.as_ref()));
+                check_body(found.kind, text, custom)?;
+            }
+            let request = ChangeMessage {
+                app: app.clone(),
+                room: room.clone(),
+                id: id.clone(),
+                guard,
+                change: change.clone(),
+                by: actor.user().cloned(),
+                now: self.now(),
+            };
+            match self.store.change_message(request).await? {
+                ChangeMessageOutcome::Changed(changed) => {
+                    let (message, head) = *changed;
+                    let body = RoomEventBody::MessageChanged { message: message.clone().as_seen() };
+                    self.publish_room(app, room, head, body);
+                    return Ok(seen(actor, message));
+                }
+                ChangeMessageOutcome::Unchanged(message) => {
+                    // A repeat may mean that the first answer was lost, and the news with it.
+                    self.remind(app, room).await;
+                    return Ok(seen(actor, *message));
+                }
+                ChangeMessageOutcome::RoomNotFound => {
+                    return Err(Error::RoomNotFound(room.clone()));
+                }
+                ChangeMessageOutcome::MessageNotFound => {
+                    return Err(Error::MessageNotFound(id.clone()));
+                }
+                ChangeMessageOutcome::TooManyReactions => {
+                    let most = limits::REACTION_KEYS_MAX;
+                    let expected = format!("at most {most} different ones on a message");
+                    return Err(Error::too_large("reaction", expected));
+                }
+                ChangeMessageOutcome::GuardMoved => {}
+            }
+        }
+        Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+    }
+}
+
+/// A hidden message keeps its words for the backend only.
+pub(super) fn seen(actor: &Actor, message: Message) -> Message {
+    match actor {
+        Actor::Backend(_) => message,
+        Actor::Client(_) => message.as_seen(),
+    }
+}
+
+/// A channel is read by the whole app, so not being a member of it is no refusal.
+pub(super) fn reads_as_guest(operation: Operation, facts: &RoomFacts) -> bool {
+    operation == Operation::Read && facts.room.kind == RoomKind::Channel && !facts.deactivated
+}
