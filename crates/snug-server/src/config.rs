@@ -1,11 +1,13 @@
 //! Configuration: one TOML file, the environment and flags, in rising order; every key is
 //! validated at start with a message that names it. Documented in `docs/configuration.md`.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
+use snug_core::ids::AppId;
 
 /// Where truth is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,72 @@ pub struct Config {
     /// Whether the panel's cookie is `Secure`: the panel is reached over https.
     pub https: bool,
     pub log_json: bool,
+    pub dialects: DialectApps,
+}
+
+/// Rocket.Chat's and ECB's requests name no app: host names and defaults that do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DialectApps {
+    hosts: HashMap<(String, String), AppId>,
+    defaults: HashMap<String, AppId>,
+}
+
+/// The dialects whose requests name no app.
+const NAMELESS: [&str; 2] = ["rocketchat", "ecb"];
+
+impl DialectApps {
+    /// The app by host name (without its port), else the dialect's default.
+    #[must_use]
+    pub fn app_by_host(&self, dialect: &str, host: Option<&str>) -> Option<AppId> {
+        let name = host.map(host_name).map(str::to_ascii_lowercase);
+        let by_host = name.and_then(|name| self.hosts.get(&(dialect.to_owned(), name)));
+        by_host.or_else(|| self.defaults.get(dialect)).cloned()
+    }
+
+    /// Lists of `rocketchat=app_..` and `rocketchat@chat.shop.example=app_..`.
+    fn parse(entries: &[String]) -> Result<Self, String> {
+        let mut apps = Self::default();
+        for entry in entries {
+            let wrong = || {
+                format!(
+                    "dialect_app = {entry:?}: expected rocketchat=<app id> or \
+                     rocketchat@<host>=<app id> (or ecb)"
+                )
+            };
+            let (which, app) = entry.split_once('=').ok_or_else(wrong)?;
+            let app = AppId::new(app.trim()).map_err(|_| wrong())?;
+            let (dialect, host) = match which.split_once('@') {
+                Some((dialect, host)) => (dialect.trim(), Some(host.trim().to_ascii_lowercase())),
+                None => (which.trim(), None),
+            };
+            if !NAMELESS.contains(&dialect) {
+                return Err(wrong());
+            }
+            let before = match host {
+                Some(host) => apps.hosts.insert((dialect.to_owned(), host), app),
+                None => apps.defaults.insert(dialect.to_owned(), app),
+            };
+            if before.is_some() {
+                return Err(format!("dialect_app = {entry:?}: this place names an app already"));
+            }
+        }
+        Ok(apps)
+    }
+
+    /// Makes an app a dialect's default while nothing else is set; for the demo and tests.
+    #[must_use]
+    pub fn or_default(mut self, dialect: &str, app: AppId) -> Self {
+        self.defaults.entry(dialect.to_owned()).or_insert(app);
+        self
+    }
+}
+
+/// `chat.example:8080` and `[::1]:8080` without their port.
+fn host_name(host: &str) -> &str {
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6,
+        None => host.split(':').next().unwrap_or(host),
+    }
 }
 
 impl std::fmt::Debug for Config {
@@ -65,6 +133,9 @@ pub struct ConfigArgs {
     /// The panel is reached over https: its cookie is Secure
     #[arg(long, env = "SNUG_HTTPS", global = true)]
     pub https: Option<bool>,
+    /// App of a wire that names none: `rocketchat=<app>` or `rocketchat@<host>=<app>`, repeatable
+    #[arg(long, env = "SNUG_DIALECT_APP", global = true, value_delimiter = ',')]
+    pub dialect_app: Vec<String>,
     /// Log as JSON lines
     #[arg(long, env = "SNUG_LOG_JSON", global = true)]
     pub log_json: Option<bool>,
@@ -80,6 +151,8 @@ struct ConfigFile {
     master_key: Option<String>,
     https: Option<bool>,
     log_json: Option<bool>,
+    #[serde(default)]
+    dialect_app: Vec<String>,
 }
 
 impl Config {
@@ -118,6 +191,11 @@ impl Config {
             master_key,
             https: args.https.or(file.https).unwrap_or(false),
             log_json: args.log_json.or(file.log_json).unwrap_or(false),
+            dialects: DialectApps::parse(if args.dialect_app.is_empty() {
+                &file.dialect_app
+            } else {
+                &args.dialect_app
+            })?,
         })
     }
 }

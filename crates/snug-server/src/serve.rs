@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::rest::PeerAddress;
 use crate::tasks::Tasks;
 use crate::wiring::App;
-use crate::{docs, panel, realtime, rest};
+use crate::{dialects, docs, panel, realtime, rest};
 
 /// A running server.
 #[derive(Debug)]
@@ -83,6 +83,7 @@ fn router(app: &Arc<App>) -> Router {
         .merge(realtime::routes())
         .merge(panel::routes())
         .merge(docs::routes())
+        .merge(dialects::routes(app))
         .fallback(rest::unknown_route)
         .layer(axum::middleware::from_fn_with_state(app.clone(), rest::around))
         .with_state(app.clone())
@@ -114,6 +115,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Cancel
     let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(PeerAddress(peer.ip()));
+        request.extensions_mut().insert(snug_dialects::Peer(peer.ip()));
         request.map(Body::new)
     });
     let service = TowerToHyperService::new(service);

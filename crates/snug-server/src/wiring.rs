@@ -15,7 +15,7 @@ use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bus::InProcessBus;
-use crate::config::{Config, StoreConfig};
+use crate::config::{Config, DialectApps, StoreConfig};
 use crate::metrics::Metrics;
 use crate::panel::password::LoginGate;
 use crate::realtime::{BeaconBus, Hub, HubParts};
@@ -33,6 +33,8 @@ pub struct App {
     pub tasks: Tasks,
     pub logins: LoginGate,
     pub https: bool,
+    /// Which app a request of another system's wire means when it names none.
+    pub dialects: DialectApps,
     /// Keeps the bus alive; the hub holds it weakly.
     _bus: Arc<dyn Bus>,
     store: Opened,
@@ -100,6 +102,7 @@ impl App {
             tasks,
             logins: LoginGate::default(),
             https: config.https,
+            dialects: config.dialects.clone(),
             _bus: bus,
             store,
             unauthenticated: Arc::new(Semaphore::new(limits::UNAUTHENTICATED_MAX)),

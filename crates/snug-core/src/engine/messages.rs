@@ -235,7 +235,11 @@ fn kind(
     Ok(kind)
 }
 
-pub(super) fn check_body(kind: MessageKind, text: Option<&str>, custom: Option<&CustomJson>) -> Result<()> {
+pub(super) fn check_body(
+    kind: MessageKind,
+    text: Option<&str>,
+    custom: Option<&CustomJson>,
+) -> Result<()> {
     if let Some(text) = text {
         check::bytes("text", text, limits::TEXT_BYTES_MAX)?;
         if text.is_empty() {

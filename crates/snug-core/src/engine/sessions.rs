@@ -142,6 +142,17 @@ impl Engine {
         if client.app.id == *app { Ok(client) } else { Err(Error::TokenInvalid) }
     }
 
+    /// Whether the caller's session still stands, for a door that was let in by it before.
+    ///
+    /// # Errors
+    /// [`Error::SessionClosed`]; the store's.
+    pub async fn still_open(&self, client: &Client) -> Result<()> {
+        let (app, user) = (&client.app.id, client.user());
+        let open = self.store.sessions_of(app, user, self.now()).await?;
+        let stands = open.iter().any(|session| session.id == *client.session_id());
+        if stands { Ok(()) } else { Err(Error::SessionClosed) }
+    }
+
     /// Exchanges the caller's token for a fresh one of the same life.
     ///
     /// # Errors
@@ -304,5 +315,9 @@ fn check_chosen(token: String) -> Result<String> {
     let ok = (8..=limits::TOKEN_BYTES_MAX).contains(&token.len())
         && !token.starts_with(SERVER_KEY_PREFIX)
         && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if ok { Ok(token) } else { Err(Error::invalid("token", "8 to 4096 printable ASCII characters")) }
+    if ok {
+        Ok(token)
+    } else {
+        Err(Error::invalid("token", "8 to 4096 printable ASCII characters"))
+    }
 }

@@ -2,6 +2,7 @@
 
 mod app;
 mod demo;
+mod dialect;
 mod documents;
 mod healthcheck;
 mod serve;
@@ -36,6 +37,11 @@ enum Command {
     App {
         #[command(subcommand)]
         command: app::AppCommand,
+    },
+    /// Other systems' wires: switch them on, make their keys
+    Dialect {
+        #[command(subcommand)]
+        command: dialect::DialectCommand,
     },
     /// Ask a running server whether it is ready
     Healthcheck,
@@ -78,6 +84,7 @@ fn run(cli: Cli) -> Result<(), String> {
             Command::Serve => serve::run(config).await,
             Command::Demo(args) => demo::run(config, args).await,
             Command::App { command } => app::run(&config, command).await,
+            Command::Dialect { command } => dialect::run(&config, command).await,
             Command::Healthcheck => healthcheck::run(&config).await,
             Command::Gen { .. } => Ok(()),
         }

@@ -67,7 +67,7 @@ impl LoginGate {
     ///
     /// # Errors
     /// [`Error::RateLimited`].
-    pub(super) fn check(&self, email: &str, address: Option<IpAddr>) -> Result<()> {
+    pub(crate) fn check(&self, email: &str, address: Option<IpAddr>) -> Result<()> {
         if self.tries.len() + self.addresses.len() + self.emails.len() > TABLE_MAX {
             self.tries.retain_recent();
             self.emails.retain_recent();
@@ -91,7 +91,7 @@ impl LoginGate {
     }
 
     /// Hashes a new password.
-    pub(super) async fn hash(&self, password: String) -> Result<String> {
+    pub(crate) async fn hash(&self, password: String) -> Result<String> {
         let _place = self.hashing.acquire().await.map_err(|_| Error::Internal)?;
         let mut salt = [0; 16];
         SystemEntropy.fill(&mut salt);
@@ -103,7 +103,7 @@ impl LoginGate {
     }
 
     /// Whether the password fits the hash; without one, `false` after the same time.
-    pub(super) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
         let _place = self.hashing.acquire().await.map_err(|_| Error::Internal)?;
         let work = move || {
             let known = hash.is_some();

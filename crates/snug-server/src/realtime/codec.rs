@@ -46,7 +46,12 @@ enum RawFrame {
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Takes a stream after the HTTP upgrade.
     pub(super) fn new(stream: S) -> Self {
-        let limits = Limits::default().max_payload_len(Some(limits::FRAME_BYTES_MAX));
+        Self::bounded(stream, limits::FRAME_BYTES_MAX)
+    }
+
+    /// As `new`, with a bound of its own on what a client may send, in bytes.
+    pub(super) fn bounded(stream: S, most: usize) -> Self {
+        let limits = Limits::default().max_payload_len(Some(most));
         Self { stream: ServerBuilder::new().limits(limits).serve(stream), broken: false }
     }
 
@@ -89,16 +94,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Says goodbye with a code and waits for what is queued to leave.
     pub(super) async fn close(&mut self, code: CloseCode) {
+        self.close_with(code.number(), code.name()).await;
+    }
+
+    /// As `close`, with any number and reason.
+    pub(super) async fn close_with(&mut self, code: u16, reason: &str) {
         if self.broken {
-            let mut payload = code.number().to_be_bytes().to_vec();
-            payload.extend_from_slice(code.name().as_bytes());
+            let mut payload = code.to_be_bytes().to_vec();
+            payload.extend_from_slice(reason.as_bytes());
             if self.write_raw(RawFrame::Close, &payload).await.is_ok() {
                 self.let_go().await;
             }
             return;
         }
-        let number = tokio_websockets::CloseCode::try_from(code.number());
-        let message = Message::close(number.ok(), code.name());
+        let number = tokio_websockets::CloseCode::try_from(code);
+        let message = Message::close(number.ok(), reason);
         if self.stream.send(message).await.is_ok() {
             // Closing the socket at once could take the goodbye with it.
             while let Some(Ok(_)) = self.stream.next().await {}

@@ -412,7 +412,7 @@ struct Attached {
 impl Attached {
     fn new(app: &Arc<App>, client: &Client, hello: Bytes) -> Self {
         let (user, session) = (client.user(), client.session_id());
-        let connection = app.hub.attach(&client.app.id, user, session, hello);
+        let connection = app.hub.attach(&client.app.id, user, session, hello, None);
         Self { app: app.clone(), connection }
     }
 

@@ -18,6 +18,7 @@ use snug_core::ports::{Bus, BusSink, Topic};
 use snug_proto::CloseCode;
 use snug_proto::event;
 
+use super::mailbox::Mailbox;
 use super::outbox::Outbox;
 use super::room::{LocalRoom, Next};
 use crate::metrics::Metrics;
@@ -33,6 +34,8 @@ pub(super) struct Connection {
     pub(super) user: UserId,
     session: Mutex<SessionId>,
     pub(super) outbox: Outbox,
+    /// Another system's wire: events instead of frames.
+    pub(super) mailbox: Option<Mailbox>,
     all_rooms: AtomicBool,
     /// The session is being exchanged for a newer one of the same device.
     rebinding: AtomicBool,
@@ -57,6 +60,15 @@ struct Listening {
 }
 
 impl Connection {
+    /// Hands an event itself to a connection that speaks another wire; `false` for a native one.
+    pub(super) fn mail(&self, put: impl FnOnce(&Mailbox) -> bool) -> bool {
+        let Some(mailbox) = &self.mailbox else { return false };
+        if self.outbox.ending().is_none() && !put(mailbox) {
+            self.outbox.end(CloseCode::SlowReader, None);
+        }
+        true
+    }
+
     pub(super) fn wants_all(&self) -> bool {
         self.all_rooms.load(Ordering::Relaxed)
     }
@@ -157,6 +169,12 @@ impl Hub {
         connections.is_some_and(|all| all.iter().any(|one| *one.session.lock() == *session))
     }
 
+    /// Whether a user has any connection on this node.
+    #[must_use]
+    pub fn has_connection(&self, app: &AppId, user: &UserId) -> bool {
+        self.users.lock().contains_key(&(app.clone(), user.clone()))
+    }
+
     /// Ends every connection; the server drains.
     pub fn drain(&self) {
         for connections in self.users.lock().values() {
@@ -173,6 +191,7 @@ impl Hub {
         user: &UserId,
         session: &SessionId,
         hello: Bytes,
+        mailbox: Option<Mailbox>,
     ) -> Arc<Connection> {
         let connection = Arc::new(Connection {
             id: self.numbers.fetch_add(1, Ordering::Relaxed),
@@ -180,6 +199,7 @@ impl Hub {
             user: user.clone(),
             session: Mutex::new(session.clone()),
             outbox: Outbox::default(),
+            mailbox,
             all_rooms: AtomicBool::new(false),
             rebinding: AtomicBool::new(false),
             rooms: Mutex::default(),
@@ -378,6 +398,9 @@ impl Hub {
         };
         for connection in reloaded.out {
             connection.forget(&key.1);
+            if connection.mail(|mailbox| mailbox.left(&key.1)) {
+                continue;
+            }
             connection.outbox.push(Bytes::from(snug_proto::frame::event("room.left", &left)));
         }
         let mut next = local.flush();
@@ -392,20 +415,25 @@ impl Hub {
         users.get(&(app.clone(), user.clone())).cloned().unwrap_or_default()
     }
 
-    fn on_user(&self, happened: &UserEvent) {
+    fn on_user(&self, happened: UserEvent) {
         let connections = self.connections_of(&happened.app, &happened.user);
+        let happened = Arc::new(happened);
         match &happened.body {
             UserEventBody::Mine { room, count, mine } => {
                 let frame = Bytes::from(event::mine(room.as_str(), *count, mine));
                 for connection in &connections {
-                    connection.outbox.push(frame.clone());
+                    if !connection.mail(|mailbox| mailbox.user(&happened)) {
+                        connection.outbox.push(frame.clone());
+                    }
                 }
             }
             UserEventBody::Joined { room, mine, members } => {
                 let frame = Bytes::from(event::joined(room, mine, members));
                 for connection in &connections {
                     self.join(connection, &room.id, &room.head);
-                    connection.outbox.push(frame.clone());
+                    if !connection.mail(|mailbox| mailbox.user(&happened)) {
+                        connection.outbox.push(frame.clone());
+                    }
                 }
             }
             UserEventBody::SessionsClosed { sessions, reason } => {
@@ -426,7 +454,7 @@ impl BusSink for Hub {
     fn deliver(&self, event: Arc<Event>) {
         match Arc::unwrap_or_clone(event) {
             Event::Room(event) => self.on_room(event),
-            Event::User(event) => self.on_user(&event),
+            Event::User(event) => self.on_user(event),
         }
     }
 }

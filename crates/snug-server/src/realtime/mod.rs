@@ -3,7 +3,10 @@
 mod beacon;
 mod codec;
 mod connection;
+mod foreign;
 mod hub;
+mod listening;
+mod mailbox;
 mod outbox;
 mod requests;
 mod room;
@@ -12,6 +15,7 @@ mod upgrade;
 
 pub use beacon::BeaconBus;
 pub use hub::{Hub, HubParts};
+pub use listening::listen;
 pub use outbox::Outbox;
 pub use session::{Action, Session};
-pub use upgrade::routes;
+pub use upgrade::{routes, upgrade_foreign};

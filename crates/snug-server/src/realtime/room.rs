@@ -215,7 +215,7 @@ impl LocalRoom {
         Next::default()
     }
 
-    fn deliver(&mut self, happened: &RoomEvent) {
+    fn deliver(&mut self, happened: &Arc<RoomEvent>) {
         if happened.body.is_durable() {
             self.rev = self.rev.max(happened.head.rev);
         }
@@ -231,6 +231,9 @@ impl LocalRoom {
             let frame = Bytes::from(event::left(happened, "deleted"));
             for (_, listener) in self.listeners.drain() {
                 listener.connection.forget(&happened.room);
+                if listener.connection.mail(|mailbox| mailbox.room(happened)) {
+                    continue;
+                }
                 listener.connection.outbox.push(frame.clone());
             }
             return;
@@ -238,7 +241,7 @@ impl LocalRoom {
         self.fan_out(happened);
     }
 
-    fn drop_users(&mut self, happened: &RoomEvent, out: &[&UserId]) {
+    fn drop_users(&mut self, happened: &Arc<RoomEvent>, out: &[&UserId]) {
         let full = event::full(happened).map(Bytes::from);
         let left = Bytes::from(event::left(happened, "removed"));
         let rev = happened.head.rev;
@@ -250,6 +253,10 @@ impl LocalRoom {
                 listener.sure_at = listener.sure_at.max(rev);
                 return true;
             }
+            if connection.mail(|mailbox| mailbox.room(happened)) {
+                connection.forget(&happened.room);
+                return false;
+            }
             if let Some(full) = &full {
                 connection.outbox.push(full.clone());
             }
@@ -260,7 +267,7 @@ impl LocalRoom {
     }
 
     /// One encoding per event and form, shared by all who get it.
-    fn fan_out(&self, happened: &RoomEvent) {
+    fn fan_out(&self, happened: &Arc<RoomEvent>) {
         let head_too = happened.body.is_durable() || matches!(happened.body, RoomEventBody::Beacon);
         // Those who were added or changed are told themselves, whatever they have open.
         let named: HashSet<&UserId> = match &happened.body {
@@ -273,6 +280,9 @@ impl LocalRoom {
         let mut light: Option<Bytes> = None;
         for listener in self.listeners.values() {
             let connection = &listener.connection;
+            if connection.mail(|mailbox| mailbox.room(happened)) {
+                continue;
+            }
             let open = listener.open || connection.wants_all() || named.contains(&connection.user);
             let frame = if open {
                 full.get_or_insert_with(|| event::full(happened).map(Bytes::from)).clone()

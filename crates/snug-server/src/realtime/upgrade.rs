@@ -19,7 +19,10 @@ use percent_encoding::percent_decode_str;
 use snug_proto::{ErrorCode, Problem};
 use tokio::net::TcpStream;
 
+use snug_dialects::{Socket, Work};
+
 use super::connection::{Upgrade, run};
+use super::foreign::ForeignSocket;
 use crate::rest::ApiError;
 use crate::wiring::App;
 
@@ -78,6 +81,28 @@ async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response 
         }
     });
     switching(accept, selects)
+}
+
+/// The upgrade for a dialect, which reads its token from the request itself.
+pub fn upgrade_foreign(
+    app: &Arc<App>,
+    mut request: Request,
+    max_frame: usize,
+    run: Box<dyn FnOnce(Box<dyn Socket>) -> Work + Send>,
+) -> Response {
+    let Some(accept) = handshake(request.headers()) else {
+        let mut answer = StatusCode::UPGRADE_REQUIRED.into_response();
+        answer.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return answer;
+    };
+    let upgrading = hyper::upgrade::on(&mut request);
+    let stopping = app.tasks.stopping();
+    app.tasks.spawn(async move {
+        let Ok(upgraded) = upgrading.await else { return };
+        let stream = TokioIo::new(upgraded);
+        run(Box::new(ForeignSocket::new(stream, max_frame, stopping))).await;
+    });
+    switching(accept, false)
 }
 
 fn switching(accept: HeaderValue, selects: bool) -> Response {

@@ -4,10 +4,13 @@
 mod delivery;
 mod golden;
 mod harness;
+mod i2a;
+mod imkit;
 mod kill;
 mod panel;
 mod policy;
 mod rest;
+mod rocketchat;
 mod secrets;
 mod sessions;
 mod socket;

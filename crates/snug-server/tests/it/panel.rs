@@ -174,6 +174,7 @@ async fn behind_https_the_cookie_is_bound_to_it() {
         master_key: None,
         https: true,
         log_json: false,
+        dialects: snug_server::config::DialectApps::default(),
     };
     let server = Server::start(config).await.expect("the server starts");
     let request = Request::new(server.address(), "POST", "/panel/api/signup");

@@ -31,7 +31,13 @@ fn connection(name: &str) -> Arc<Connection> {
         let metrics = Arc::new(Metrics::default());
         Hub::new(HubParts { tasks: Tasks::default(), metrics })
     });
-    HUB.attach(&app(), &user(name), &SessionId::from_stored(&format!("ses_{name}")), Bytes::new())
+    HUB.attach(
+        &app(),
+        &user(name),
+        &SessionId::from_stored(&format!("ses_{name}")),
+        Bytes::new(),
+        None,
+    )
 }
 
 /// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.

@@ -29,6 +29,7 @@ async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
         master_key: Some("7".repeat(64)),
         https: false,
         log_json: false,
+        dialects: snug_server::config::DialectApps::default(),
     };
     let started = Server::start_on(config, Some(bus.clone())).await;
     (started.expect("the server starts"), data)

@@ -73,6 +73,7 @@ impl TestServer {
             master_key: None,
             https: false,
             log_json: false,
+            dialects: snug_server::config::DialectApps::default(),
         };
         let server = Server::start(config).await.expect("the server starts");
         Self { server, data, database }

@@ -1,0 +1,18 @@
+//! I2A Chat Service's wire.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::{Host, OperationRow};
+
+/// The dialect's name in records and documents.
+pub const DIALECT: &str = "i2a";
+
+/// Every operation of the system's documentation.
+pub const OPERATIONS: &[OperationRow] = &[];
+
+/// The routes.
+pub(crate) fn routes(_host: &Arc<dyn Host>) -> Router {
+    Router::new()
+}

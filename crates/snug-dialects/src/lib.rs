@@ -1,0 +1,38 @@
+//! Other systems' wires, one folder each: their requests become Engine commands, the Engine's
+//! events become their frames. No store, no bus and no socket library may enter here: what a
+//! dialect needs of the server comes in through [`Host`].
+//!
+//! A request that a dialect does not carry yet is answered 501 in the vendor's error form and
+//! stands in its list of operations, from which the compatibility table is written.
+
+mod cors;
+pub mod host;
+pub mod i2a;
+pub mod imkit;
+pub mod operations;
+pub mod rocketchat;
+
+pub use host::{Ended, Heard, Host, Listening, Peer, Socket, Work};
+pub use operations::{Carried, OperationRow};
+
+use std::sync::Arc;
+
+use axum::Router;
+
+/// The routes of every dialect.
+pub fn routes(host: &Arc<dyn Host>) -> Router {
+    Router::new()
+        .merge(i2a::routes(host))
+        .merge(imkit::routes(host))
+        .merge(rocketchat::routes(host))
+}
+
+/// Every operation of every dialect: (dialect, its rows), for the documents.
+#[must_use]
+pub fn operations() -> Vec<(&'static str, &'static [OperationRow])> {
+    vec![
+        (i2a::DIALECT, i2a::OPERATIONS),
+        (imkit::DIALECT, imkit::OPERATIONS),
+        (rocketchat::DIALECT, rocketchat::OPERATIONS),
+    ]
+}

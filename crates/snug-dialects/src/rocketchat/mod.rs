@@ -1,0 +1,18 @@
+//! Rocket.Chat's wire.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::{Host, OperationRow};
+
+/// The dialect's name in records and documents.
+pub const DIALECT: &str = "rocketchat";
+
+/// Every operation of the system's documentation.
+pub const OPERATIONS: &[OperationRow] = &[];
+
+/// The routes.
+pub(crate) fn routes(_host: &Arc<dyn Host>) -> Router {
+    Router::new()
+}

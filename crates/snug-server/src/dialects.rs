@@ -1,0 +1,76 @@
+//! The server as the dialects see it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use snug_core::engine::{Client, Engine};
+use snug_core::error::Result;
+use snug_core::ids::{AppId, UserId};
+use snug_dialects::{Host, Listening, Socket, Work};
+
+use crate::realtime;
+use crate::wiring::App;
+
+struct Carrier(Arc<App>);
+
+/// The routes of every dialect.
+pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    let host: Arc<dyn Host> = Arc::new(Carrier(app.clone()));
+    Router::new().merge(snug_dialects::routes(&host).with_state(()))
+}
+
+#[async_trait]
+impl Host for Carrier {
+    fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    fn spawn(&self, work: Work) {
+        self.0.tasks.spawn(work);
+    }
+
+    async fn listen(&self, client: &Client) -> Result<Arc<dyn Listening>> {
+        realtime::listen(&self.0, client).await
+    }
+
+    fn upgrade(
+        &self,
+        request: Request,
+        max_frame: usize,
+        run: Box<dyn FnOnce(Box<dyn Socket>) -> Work + Send>,
+    ) -> Response {
+        realtime::upgrade_foreign(&self.0, request, max_frame, run)
+    }
+
+    fn app_by_host(&self, dialect: &'static str, host: Option<&str>) -> Option<AppId> {
+        self.0.dialects.app_by_host(dialect, host)
+    }
+
+    fn is_online(&self, app: &AppId, user: &UserId) -> bool {
+        self.0.hub.has_connection(app, user)
+    }
+
+    fn check_origin(&self, app: &snug_core::model::App, origin: &str) -> Result<()> {
+        self.0.check_origin(app, origin)
+    }
+
+    fn check_rate(&self, client: &Client) -> Result<()> {
+        self.0.check_rate(client.session_id())
+    }
+
+    fn may_try_password(&self, from: Option<IpAddr>, name: &str) -> bool {
+        self.0.logins.check(name, from).is_ok()
+    }
+
+    async fn hash_password(&self, password: String) -> Result<String> {
+        self.0.logins.hash(password).await
+    }
+
+    async fn check_password(&self, password: String, hash: String) -> Result<bool> {
+        self.0.logins.verify(password, Some(hash)).await
+    }
+}

@@ -1,0 +1,88 @@
+//! A WebSocket for a dialect: the codec with pings, the liveness bound and bounded writes, so
+//! that a dialect sees frames only.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use snug_core::limits;
+use snug_dialects::Socket as Foreign;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::codec::{Incoming, Socket};
+
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+pub(super) struct ForeignSocket<S> {
+    socket: Socket<S>,
+    heard_at: Instant,
+    pinged_at: Instant,
+    stopping: CancellationToken,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> ForeignSocket<S> {
+    pub(super) fn new(stream: S, max_frame: usize, stopping: CancellationToken) -> Self {
+        let now = Instant::now();
+        let socket = Socket::bounded(stream, max_frame);
+        Self { socket, heard_at: now, pinged_at: now, stopping }
+    }
+
+    /// When to ping next, or to give up.
+    fn next_check(&self) -> tokio::time::Instant {
+        let quiet = self.heard_at.max(self.pinged_at) + millis(limits::PING_EVERY_MS);
+        quiet.min(self.heard_at + millis(limits::LIVENESS_MS)).into()
+    }
+}
+
+#[async_trait]
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let check = self.next_check();
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return None,
+                frame = self.socket.next() => match frame {
+                    Ok(Incoming::Data(bytes)) => {
+                        self.heard_at = Instant::now();
+                        return Some(bytes);
+                    }
+                    Ok(Incoming::Alive) => {
+                        self.heard_at = Instant::now();
+                        // A pong to the client's ping waits in the codec.
+                        bounded(self.socket.flush()).await?;
+                    }
+                    Ok(Incoming::Closed) | Err(_) => return None,
+                },
+                () = tokio::time::sleep_until(check) => {
+                    if self.heard_at.elapsed() >= millis(limits::LIVENESS_MS) {
+                        return None;
+                    }
+                    self.pinged_at = Instant::now();
+                    bounded(self.socket.ping()).await?;
+                    bounded(self.socket.flush()).await?;
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, text: Bytes) -> bool {
+        bounded(self.socket.feed(text)).await.is_some()
+            && bounded(self.socket.flush()).await.is_some()
+    }
+
+    async fn close(&mut self, code: u16, reason: &str) {
+        let _ = tokio::time::timeout(GOODBYE, self.socket.close_with(code, reason)).await;
+    }
+}
+
+/// A write that gives up when the socket takes nothing for the liveness bound.
+async fn bounded<T, E>(write: impl Future<Output = Result<T, E>>) -> Option<T> {
+    tokio::time::timeout(millis(limits::LIVENESS_MS), write).await.ok()?.ok()
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

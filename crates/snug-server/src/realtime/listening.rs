@@ -1,0 +1,80 @@
+//! Connections that speak another system's wire: known to the hub like any other, but they hear
+//! events instead of frames.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use snug_core::engine::Client;
+use snug_core::error::Result;
+use snug_core::ids::RoomId;
+use snug_core::model::{CloseReason, Head};
+use snug_dialects::{Ended, Heard, Listening};
+use snug_proto::CloseCode;
+
+use super::hub::Connection;
+use super::mailbox::Mailbox;
+use crate::wiring::App;
+
+/// One dialect connection in the hub, for as long as this lives.
+struct Ear {
+    app: Arc<App>,
+    connection: Arc<Connection>,
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.app.hub.detach(&self.connection);
+    }
+}
+
+/// Makes a connection known and lets it hear the rooms of its user; the session is looked at
+/// again afterwards, so that one that was closed in between is not missed.
+///
+/// # Errors
+/// The store's; `SessionClosed`.
+pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
+    let (user, session) = (client.user(), client.session_id());
+    let mailbox = Some(Mailbox::default());
+    let connection = app.hub.attach(&client.app.id, user, session, Bytes::new(), mailbox);
+    let ear = Ear { app: app.clone(), connection };
+    for (room, head) in app.engine.joined_rooms(client).await? {
+        app.hub.join(&ear.connection, &room, &head);
+    }
+    app.engine.still_open(client).await?;
+    Ok(Arc::new(ear))
+}
+
+#[async_trait]
+impl Listening for Ear {
+    async fn next(&self) -> std::result::Result<Heard, Ended> {
+        let Some(mailbox) = &self.connection.mailbox else { return Err(Ended::GoingAway) };
+        loop {
+            if let Some(heard) = mailbox.take() {
+                return Ok(heard);
+            }
+            if let Some(ending) = self.connection.outbox.ending() {
+                return Err(ended(ending.code));
+            }
+            tokio::select! {
+                () = mailbox.ready() => {}
+                () = self.connection.outbox.ready() => {}
+            }
+        }
+    }
+
+    fn join(&self, room: &RoomId, head: &Head) {
+        self.app.hub.join(&self.connection, room, head);
+    }
+}
+
+fn ended(code: CloseCode) -> Ended {
+    match code {
+        CloseCode::SessionClosed => Ended::Session(CloseReason::Closed),
+        CloseCode::SessionRevoked => Ended::Session(CloseReason::Revoked),
+        CloseCode::SessionReplaced => Ended::Session(CloseReason::Replaced),
+        CloseCode::UserDeactivated => Ended::Session(CloseReason::Deactivated),
+        CloseCode::SlowReader => Ended::SlowReader,
+        _ => Ended::GoingAway,
+    }
+}

@@ -1,0 +1,1 @@
+//! The i2a dialect through its real doors.

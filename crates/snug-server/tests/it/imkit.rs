@@ -1,0 +1,1 @@
+//! The imkit dialect through its real doors.

@@ -1,0 +1,1 @@
+//! The rocketchat dialect through its real doors.
