@@ -174,7 +174,8 @@ impl RoomState {
         self.rev = event.head.rev;
         self.take_head(&event.head);
         match &event.body {
-            RoomEventBody::MessageAppended { message } => self.take_message(message),
+            RoomEventBody::MessageAppended { message }
+            | RoomEventBody::MessageChanged { message } => self.take_message(message),
             RoomEventBody::RoomUpdated { room } => self.take_room(room),
             RoomEventBody::MembersChanged { members, .. } => {
                 for member in members {

@@ -89,7 +89,10 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     let mine = active(facts)?;
     match operation {
         Operation::Send | Operation::Type | Operation::EditMessage | Operation::React
-            if room.frozen => return Err(Error::RoomFrozen),
+            if room.frozen =>
+        {
+            return Err(Error::RoomFrozen);
+        }
         Operation::UpdateRoom if room.frozen && mine.role < Role::Owner => {
             return Err(Error::RoomFrozen);
         }
@@ -170,7 +173,8 @@ mod tests {
     #[test]
     fn every_cell_of_operation_and_app_policy() {
         use Operation as O;
-        let refused = [O::CreateRoom, O::UpdateRoom, O::AddMembers, O::RemoveMembers, O::Leave, O::Join];
+        let refused =
+            [O::CreateRoom, O::UpdateRoom, O::AddMembers, O::RemoveMembers, O::Leave, O::Join];
         for operation in O::ALL {
             assert_eq!(check_app(operation, AppPolicy::Open), Ok(()));
             let expected =

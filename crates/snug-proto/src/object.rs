@@ -28,6 +28,11 @@ pub struct User {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -250,11 +255,14 @@ pub struct Mine {
     pub role: String,
     pub state: String,
     pub read_seq: u64,
-    /// (`count` of the room - `read_count`) - (`own_count` - `read_own`).
+    /// (`count` of the room - `read_count`) - (`own_count` - `read_own`) - `gone`.
     pub unread: u64,
     pub read_count: u64,
     pub own_count: u64,
     pub read_own: u64,
+    /// Messages of others after the cursor that were deleted or hidden; absent when none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gone: u64,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: WireTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -274,6 +282,7 @@ impl Mine {
             read_count: mine.read_count,
             own_count: mine.own_count,
             read_own: mine.read_own,
+            gone: mine.gone,
             joined_at: WireTime(mine.joined_at),
             left_at: mine.left_at.map(WireTime),
         }

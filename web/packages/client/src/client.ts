@@ -266,6 +266,7 @@ const ROOM_EVENTS: Handlers = {
     open?.touch();
   },
   'message.new': (_, open, event) => open?.messageNew(event),
+  'message.changed': (_, open, event) => open?.messageNew(event),
   'room.changed': (_, open, event) => {
     open?.roomChanged(event);
     return { change: 'changed' };

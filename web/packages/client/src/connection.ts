@@ -21,7 +21,7 @@ import type { ConnectionState, Transport } from './types.js';
 
 /** Up this long, a connection counts as good and the back-off starts anew. */
 const STABLE_MS = 10_000;
-const NO_CONNECTION = 'There is no connection to the server.';
+const NO_CONNECTION = 'Not connected to the server.';
 const WAIT_MS = 15_000;
 /** Failures before the first success after which the integrator is told. */
 const FIRST_FAILURES = 3;

@@ -266,7 +266,8 @@ export class RoomEntry {
 }
 
 export function unreadOf(count: number, mine: Mine): number {
-  return Math.max(0, count - mine.read_count - (mine.own_count - mine.read_own));
+  const others = count - mine.read_count - (mine.own_count - mine.read_own);
+  return Math.max(0, others - (mine.gone ?? 0));
 }
 
 /** Cursors only go forward; the three numbers of a cursor belong together. */

@@ -4,7 +4,7 @@ import { ConfigurationError, passing, SnugError } from './problem.js';
 import type { TokenFunction } from './types.js';
 
 export const SERVER_KEY_FIX =
-  'Rotate the key now, keep it on your backend, and give the page a token from POST /v1/server/sessions.';
+  'Rotate the key, keep it on your backend, give the page a token from POST /v1/server/sessions.';
 
 export interface TokenSettings {
   token?: string | TokenFunction;
@@ -82,7 +82,7 @@ export class Tokens {
     if (typeof token === 'string') throw expired('The token has expired.');
     throw new ConfigurationError(
       'token_missing',
-      'No session token was given.',
+      'No session token given.',
       'Give `token` or `tokenUrl`; your backend gets the token from POST /v1/server/sessions.',
     );
   }
@@ -109,7 +109,7 @@ export class Tokens {
       throw new ConfigurationError(
         'token_missing',
         detail,
-        'Let it answer POST with the session token, as text or as {"token":"…"}.',
+        'Answer POST with the session token, as text or {"token":"…"}.',
       );
     }
     throw passing('token_source_failed', detail);
@@ -144,7 +144,7 @@ export function checkToken(token: string): void {
     throw new ConfigurationError(
       'token_invalid',
       'This is no session token.',
-      'Give the token alone, exactly as the server answered it.',
+      'Give the token exactly as the server answered it.',
     );
   }
 }

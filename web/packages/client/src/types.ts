@@ -95,7 +95,7 @@ export interface MessageView {
 
 export interface RoomView {
   id: string;
-  kind: 'direct' | 'group';
+  kind: 'direct' | 'group' | 'channel';
   /** A direct room: the other's name, else the id. */
   title: string;
   avatar?: string;

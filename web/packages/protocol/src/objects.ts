@@ -33,7 +33,19 @@ export interface Message {
   /** The room's counting number after this message. */
   count: number;
   created_at: Timestamp;
+  /** When its words were last changed. */
+  edited_at?: Timestamp | null;
   deleted?: boolean | null;
+  /** Out of sight; it may be shown again. */
+  hidden?: boolean | null;
+  reactions?: Reaction[];
+}
+
+/** Who reacted with one thing; the first users, and how many there are. */
+export interface Reaction {
+  key: string;
+  count: number;
+  users: string[];
 }
 
 /** The names `custom.type` takes in a message of kind `system`. */
@@ -41,6 +53,7 @@ export type SystemType =
   | 'room_created'
   | 'members_added'
   | 'members_removed'
+  | 'member_joined'
   | 'member_left'
   | 'room_updated';
 
@@ -86,11 +99,13 @@ export interface Mine {
   read_count: number;
   own_count: number;
   read_own: number;
+  /** Messages of others after the cursor that were deleted or hidden; absent when none. */
+  gone?: number;
   joined_at: Timestamp;
   left_at?: Timestamp | null;
 }
 
-export type RoomKind = 'direct' | 'group';
+export type RoomKind = 'direct' | 'group' | 'channel';
 
 export interface Room {
   id: string;

@@ -137,6 +137,8 @@ export interface Events {
     members_rev: number;
     message: Message;
   };
+  /** Edited, deleted, hidden or reacted to: the message as it is now. */
+  'message.changed': Events['message.new'];
   'room.changed': { room: string; rev: number; members_rev: number; room_object: Room };
   'members.changed': {
     room: string;

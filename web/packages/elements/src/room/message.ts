@@ -66,8 +66,10 @@ function failure(message: MessageView, context: MessageContext): TemplateResult 
 function bubble(message: MessageView, context: MessageContext): TemplateResult {
   const { words } = context;
   const text = message.text ?? '';
-  if (message.deleted || (text === '' && message.kind === 'custom')) {
-    const said = words(message.deleted ? 'deletedMessage' : 'unsupported');
+  // Hidden ones keep their kind, and no words.
+  if (message.deleted || text === '') {
+    const custom = !message.deleted && message.kind === 'custom';
+    const said = words(custom ? 'unsupported' : 'deletedMessage');
     return html`<div class="bubble quiet" part="bubble"><span class="text">${said}${meta(message, context)}</span></div>`;
   }
   const emoji = emojiCount(text);

@@ -22,7 +22,7 @@ interface HeaderContext {
 function faceOf({ title, view, face, me }: HeaderContext) {
   const { room } = view;
   if (!room) return { id: face?.user ?? title, name: title, picture: face?.avatar ?? null };
-  if (room.kind === 'group') return { id: room.id, name: title, picture: room.avatar ?? null };
+  if (room.kind !== 'direct') return { id: room.id, name: title, picture: room.avatar ?? null };
   const peer = [...view.members.values()].find((member) => member.user !== me);
   return { id: peer?.user ?? room.id, name: title, picture: peer?.avatar ?? room.avatar ?? null };
 }
@@ -31,7 +31,7 @@ export function roomHeader(context: HeaderContext): TemplateResult {
   const { title, view, words, back, close } = context;
   const { room } = view;
   const loading = title === '' && (view.status === 'loading' || view.status === 'closed');
-  const count = room?.kind === 'group' ? words.count('members', room.member_count) : '';
+  const count = room && room.kind !== 'direct' ? words.count('members', room.member_count) : '';
   return html`<header part="header" class=${back ? 'backed' : ''}>
     ${
       back

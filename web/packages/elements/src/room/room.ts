@@ -229,7 +229,7 @@ export class SnugRoom extends SnugElement {
     const { view } = this.opened;
     const waits = this.room !== undefined && view.status !== 'ready';
     if (this.items.length === 0) return waits ? skeleton(this.words) : this.empty(name);
-    const group = view.room?.kind === 'group';
+    const group = view.room?.kind !== 'direct';
     return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0"
       aria-label=${this.words('conversationWith', { name })}>
       <div class="rows">
@@ -267,7 +267,7 @@ export class SnugRoom extends SnugElement {
 
   private empty(name: string): TemplateResult {
     const { words } = this;
-    const group = this.opened.view.room?.kind === 'group';
+    const group = this.opened.view.room?.kind !== 'direct';
     const begins = !this.room;
     return stateCard({
       icon: 'wave',

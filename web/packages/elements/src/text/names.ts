@@ -59,7 +59,7 @@ export function previewText(room: RoomView, words: Words): string {
     (preview.kind === 'custom' ? words('attachment') : '');
   if (preview.kind === 'system') return text || words('sysRoomUpdatedPlain');
   if (preview.own) return words('youSaid', { text });
-  if (room.kind === 'group' && preview.senderName) {
+  if (room.kind !== 'direct' && preview.senderName) {
     return words('someoneSaid', { name: preview.senderName, text });
   }
   return text;
