@@ -13,6 +13,7 @@ pub(super) fn write(out: &Path, examples: &Path) -> Result<(), String> {
     let openapi = serde_json::to_value(crate::rest::openapi()).map_err(|e| e.to_string())?;
     put(out, "asyncapi.json", &asyncapi(&openapi, examples))?;
     put(out, "codes.json", &codes())?;
+    put_text(out, "compatibility.md", &compatibility())?;
     for (name, schema) in openapi["components"]["schemas"].as_object().into_iter().flatten() {
         if matches!(name.as_str(), "Message" | "Room" | "User" | "Member" | "Head" | "Problem") {
             let file = format!("{}.schema.json", name.to_lowercase());
@@ -24,8 +25,35 @@ pub(super) fn write(out: &Path, examples: &Path) -> Result<(), String> {
 
 fn put(out: &Path, name: &str, document: &Value) -> Result<(), String> {
     let text = serde_json::to_string_pretty(document).map_err(|error| error.to_string())?;
+    put_text(out, name, &(text + "\n"))
+}
+
+fn put_text(out: &Path, name: &str, text: &str) -> Result<(), String> {
     let path = out.join(name);
-    std::fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))
+    std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// What of other systems' wires is carried, from the tables that their tests run by.
+fn compatibility() -> String {
+    use snug_dialects::Carried;
+    let mut page = String::from(
+        "# What is carried of other systems' wires\n\nWritten by `snug gen`. What is not carried is \
+         answered 501 in the vendor's error form.\n",
+    );
+    for (dialect, rows) in snug_dialects::operations() {
+        let carried = rows.iter().filter(|row| row.carried != Carried::No).count();
+        page += &format!("\n## {dialect}: {carried} of {}\n\n", rows.len());
+        page += "| operation | carried |\n|---|---|\n";
+        for row in rows {
+            let carried = match row.carried {
+                Carried::Yes => "yes".to_owned(),
+                Carried::Partly(note) => format!("partly: {note}"),
+                Carried::No => "501".to_owned(),
+            };
+            page += &format!("| `{}` | {carried} |\n", row.name.replace('|', "\\|"));
+        }
+    }
+    page
 }
 
 /// Both tables of codes, for the SDK and other clients.
