@@ -3,6 +3,7 @@
 
 mod apps;
 mod call;
+mod changes;
 mod cursor;
 mod left;
 mod members;
@@ -11,6 +12,7 @@ mod open;
 mod operators;
 mod queue;
 mod reader;
+mod records;
 mod rooms;
 mod rows;
 mod schema;

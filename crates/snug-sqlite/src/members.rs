@@ -124,6 +124,7 @@ impl Joining<'_> {
             read_rev: self.head.rev,
             own_count,
             read_own: own_count,
+            gone: 0,
             changed_at: self.at,
         };
         let last_own_seq = old.map_or(0, |old| old.last_own_seq);

@@ -1,7 +1,7 @@
 //! Messages and read cursors.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::model::{CustomJson, Head, Membership, Message, MessageKind, Preview, Time};
 use snug_core::ports::{
@@ -9,10 +9,12 @@ use snug_core::ports::{
     PayloadHash, StoreResult,
 };
 
+use crate::changes::{count_gone, whole};
 use crate::members::{find_member, save_member};
 use crate::rooms::{living, save_head};
 use crate::rows::{
-    HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, change, hash, int, message, message_columns, size,
+    HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, change, hash, int, message, message_columns, one,
+    size,
 };
 use crate::{SqliteStore, cursor, users};
 
@@ -77,6 +79,7 @@ impl MessageStore for SqliteStore {
                 mine.facts.changed_at = at;
                 save_member(conn, head.rk, &mine)?;
             }
+            count_gone(conn, &head, &mut mine.facts)?;
             Ok(Some((mine.facts, head.head(conn)?, moves)))
         })
         .await
@@ -147,8 +150,11 @@ pub(crate) fn store(
     head.seq += 1;
     head.rev += 1;
     head.count += u64::from(counts);
-    // Line 3: times rise strictly, whatever the clock does.
-    head.activity_at = now.max(Time(before.activity_at.0 + i64::from(before.seq > 0)));
+    // Line 3: times rise strictly, whatever the clock does; in this file one for one message, so
+    // that a time names its message in the whole app.
+    head.activity_at = now
+        .max(Time(before.activity_at.0 + i64::from(before.seq > 0)))
+        .max(Time(last_time(conn)? + 1));
     head.changed_at = at;
     let own_before = mine.as_ref().map_or(0, |mine| mine.last_own_seq);
     if let Some(mine) = &mut mine {
@@ -168,7 +174,10 @@ pub(crate) fn store(
         silent: new.silent,
         count: head.count,
         created_at: head.activity_at,
+        edited_at: None,
         deleted_at: None,
+        hidden_at: None,
+        reactions: Vec::new(),
     };
     free_id(conn, head, &message.id)?;
     insert(conn, head.rk, &message, new.hash, (own_no, own_before))?;
@@ -176,9 +185,18 @@ pub(crate) fn store(
     if let Some(mine) = &mine {
         save_member(conn, head.rk, mine)?;
     }
+    let mut mine = mine.map(|mine| mine.facts).filter(Membership::is_active);
+    if let Some(mine) = &mut mine {
+        count_gone(conn, head, mine)?;
+    }
     let head = head.head_with(Some(Preview::of(&message)));
-    let mine = mine.map(|mine| mine.facts).filter(Membership::is_active);
     Ok(Appended { message, head, mine })
+}
+
+/// When the newest message of the file was stored: the last entry of an index.
+fn last_time(conn: &Connection) -> Sql<i64> {
+    let found = one(conn, "SELECT max(created_at) FROM messages", [], |row| row.get(0))?;
+    Ok(found.flatten().unwrap_or(0))
 }
 
 /// The sender's own number and cursor. A sender who is away (the backend may speak for one)
@@ -264,18 +282,25 @@ fn free_id(conn: &Connection, head: &HeadRow, id: &MessageId) -> Sql<()> {
     change(conn, sql, (head.rk, id.as_str(), int(head.min_seq))).map(drop)
 }
 
-fn by_key(conn: &Connection, head: &HeadRow, room: &RoomId, id: &MessageId) -> Sql<Option<KeyHit>> {
+pub(crate) fn by_key(
+    conn: &Connection,
+    head: &HeadRow,
+    room: &RoomId,
+    id: &MessageId,
+) -> Sql<Option<KeyHit>> {
     let sql = concat!(
         "SELECT ",
         message_columns!(),
         ", m.hash FROM messages m WHERE m.rk = ?1 AND m.id = ?2 AND m.seq >= ?3"
     );
-    conn.prepare_cached(sql)?
-        .query_row((head.rk, id.as_str(), int(head.min_seq)), |row| {
-            let hash = PayloadHash(hash(row, MESSAGE_WIDTH)?);
-            Ok(KeyHit { hash, message: message(row, room)? })
-        })
-        .optional()
+    let found = one(conn, sql, (head.rk, id.as_str(), int(head.min_seq)), |row| {
+        Ok((PayloadHash(hash(row, MESSAGE_WIDTH)?), message(row, room)?))
+    })?;
+    let Some((hash, row)) = found else {
+        return Ok(None);
+    };
+    let message = whole(conn, head.rk, vec![row])?.pop();
+    Ok(message.map(|message| KeyHit { hash, message }))
 }
 
 fn page(
@@ -308,7 +333,7 @@ fn page(
     if !forward {
         found.reverse();
     }
-    Ok(found)
+    whole(conn, head.rk, found)
 }
 
 /// As `store`, for a call that does not know the sender's membership.

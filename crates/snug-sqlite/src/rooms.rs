@@ -3,13 +3,16 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::model::{CustomJson, Head, Member, MemberState, Patch, Role, Room, RoomPatch, Time};
+use snug_core::model::{
+    CustomJson, Head, Member, MemberState, Patch, Role, Room, RoomKind, RoomPatch, Time,
+};
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom, RoomFacts,
     RoomStore, StoreResult, UpdateRoomOutcome,
 };
 
 use crate::SqliteStore;
+use crate::changes::count_gone;
 use crate::members::{self, Joining};
 use crate::messages::{guard_holds, store_said};
 use crate::rows::{
@@ -43,7 +46,11 @@ impl RoomStore for SqliteStore {
                 None => (None, false),
             };
             let room = room_of(conn, &head)?;
-            Ok(Some(RoomFacts { room, mine: mine.map(|mine| mine.facts), deactivated }))
+            let mut mine = mine.map(|mine| mine.facts);
+            if let Some(mine) = &mut mine {
+                count_gone(conn, &head, mine)?;
+            }
+            Ok(Some(RoomFacts { room, mine, deactivated }))
         })
         .await
     }
@@ -119,6 +126,38 @@ impl RoomStore for SqliteStore {
         .await
     }
 
+    async fn rooms_of_kind(
+        &self,
+        app: &AppId,
+        kind: RoomKind,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Room>> {
+        let (app, after) = (app.clone(), after.cloned());
+        self.read(Some(app.clone()), move |conn| {
+            all(
+                conn,
+                concat!(
+                    "SELECT ",
+                    head_columns!(),
+                    ", ",
+                    room_columns!(),
+                    " FROM rooms r INDEXED BY rooms_by_kind CROSS JOIN heads h ON h.rk = r.rk \
+                     WHERE r.app = ?1 AND r.kind = ?2 AND r.id > ?3 AND h.deleted_at IS NULL \
+                     ORDER BY r.id LIMIT ?4"
+                ),
+                (
+                    app.as_str(),
+                    kind.as_str(),
+                    after.as_ref().map_or("", RoomId::as_str),
+                    size(limit),
+                ),
+                |row| room(conn, row, HEAD_WIDTH, &HeadRow::read(row)?),
+            )
+        })
+        .await
+    }
+
     async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
         let (app, user, most) = (app.clone(), user.clone(), self.rooms_per_user_max);
         self.read(Some(app.clone()), move |conn| {
@@ -174,7 +213,7 @@ pub(crate) fn save_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
         "UPDATE heads SET seq = :seq, rev = :rev, members_rev = :members_rev, count = :count, \
          activity_at = :activity_at, changed_at = :changed_at, deleted_at = :deleted_at, \
          min_seq = :min_seq, min_rev = :min_rev, policy_rev = :policy_rev, \
-         member_count = :member_count WHERE rk = :rk",
+         member_count = :member_count, gone = :gone WHERE rk = :rk",
         head,
     )
 }
@@ -183,9 +222,9 @@ fn insert_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
     write_head(
         conn,
         "INSERT INTO heads (rk, seq, rev, members_rev, count, activity_at, changed_at, \
-         deleted_at, min_seq, min_rev, policy_rev, member_count) \
+         deleted_at, min_seq, min_rev, policy_rev, member_count, gone) \
          VALUES (:rk, :seq, :rev, :members_rev, :count, :activity_at, :changed_at, \
-         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count)",
+         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count, :gone)",
         head,
     )
 }
@@ -207,6 +246,7 @@ fn write_head(conn: &Connection, sql: &str, head: &HeadRow) -> Sql<()> {
             ":min_rev": int(head.min_rev),
             ":policy_rev": int(head.policy_rev),
             ":member_count": head.member_count,
+            ":gone": int(head.gone),
         },
     )
     .map(drop)
@@ -269,6 +309,7 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
         min_rev: 0,
         policy_rev: 1,
         member_count: 0,
+        gone: 0,
     };
     insert_head(conn, &head)?;
     Ok(head)
@@ -293,6 +334,7 @@ fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<He
         min_rev: old.rev + 1,
         policy_rev: old.policy_rev + 1,
         member_count: 0,
+        gone: 0,
         ..old
     })
 }

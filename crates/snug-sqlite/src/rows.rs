@@ -100,12 +100,14 @@ pub(crate) struct HeadRow {
     pub(crate) min_rev: u64,
     pub(crate) policy_rev: u64,
     pub(crate) member_count: u32,
+    /// Messages that are deleted or hidden now.
+    pub(crate) gone: u64,
 }
 
 macro_rules! head_columns {
     () => {
         "h.rk, h.seq, h.rev, h.members_rev, h.count, h.activity_at, h.changed_at, h.deleted_at, \
-         h.min_seq, h.min_rev, h.policy_rev, h.member_count"
+         h.min_seq, h.min_rev, h.policy_rev, h.member_count, h.gone"
     };
 }
 macro_rules! room_columns {
@@ -130,15 +132,15 @@ macro_rules! user_columns {
 macro_rules! message_columns {
     () => {
         "m.id, m.seq, m.rev, m.first_rev, m.sender, m.kind, m.text, m.custom, m.silent, m.count, \
-         m.created_at, m.deleted_at"
+         m.created_at, m.deleted_at, m.edited_at, m.hidden_at, m.reacted"
     };
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
 
-pub(crate) const HEAD_WIDTH: usize = 12;
+pub(crate) const HEAD_WIDTH: usize = 13;
 pub(crate) const ROOM_WIDTH: usize = 13;
 pub(crate) const USER_WIDTH: usize = 9;
-pub(crate) const MESSAGE_WIDTH: usize = 12;
+pub(crate) const MESSAGE_WIDTH: usize = 15;
 
 impl HeadRow {
     pub(crate) fn read(row: &Row<'_>) -> Sql<Self> {
@@ -159,6 +161,7 @@ impl HeadRow {
             min_rev: uint(row, at + 9)?,
             policy_rev: uint(row, at + 10)?,
             member_count: row.get(at + 11)?,
+            gone: uint(row, at + 12)?,
         })
     }
 
@@ -189,7 +192,8 @@ impl HeadRow {
 fn preview(conn: &Connection, rk: i64, seq: u64) -> Sql<Option<Preview>> {
     one(
         conn,
-        "SELECT sender, kind, text, created_at FROM messages WHERE rk = ?1 AND seq = ?2",
+        "SELECT sender, kind, iif(hidden_at IS NULL, text, NULL), created_at FROM messages \
+         WHERE rk = ?1 AND seq = ?2",
         (rk, int(seq)),
         |row| {
             Ok(Preview {
@@ -260,6 +264,7 @@ impl MemberRow {
             read_rev: uint(row, at + 11)?,
             own_count: uint(row, at + 12)?,
             read_own: uint(row, at + 13)?,
+            gone: 0,
             changed_at: time(row, at + 14)?,
         };
         Ok(Self { facts, last_own_seq: uint(row, at + 15)? })
@@ -297,8 +302,15 @@ pub(crate) fn member(row: &Row<'_>) -> Sql<Member> {
     })
 }
 
-pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<Message> {
-    Ok(Message {
+/// A message without its reactions; `changes::whole` puts them to it.
+#[derive(Debug)]
+pub(crate) struct MessageRow {
+    pub(crate) message: Message,
+    pub(crate) reacted: bool,
+}
+
+pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
+    let message = Message {
         id: snug_core::ids::MessageId::from_stored(row.get_ref(0)?.as_str()?),
         room: room.clone(),
         seq: uint(row, 1)?,
@@ -312,5 +324,9 @@ pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<Message> {
         count: uint(row, 9)?,
         created_at: time(row, 10)?,
         deleted_at: maybe_time(row, 11)?,
-    })
+        edited_at: maybe_time(row, 12)?,
+        hidden_at: maybe_time(row, 13)?,
+        reactions: Vec::new(),
+    };
+    Ok(MessageRow { message, reacted: row.get(14)? })
 }

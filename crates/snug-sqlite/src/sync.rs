@@ -12,6 +12,7 @@ use snug_core::ports::{
 };
 
 use crate::SqliteStore;
+use crate::changes::{count_gone, whole};
 use crate::left::LeftRoom;
 use crate::members;
 use crate::rooms::{living, room_of};
@@ -89,7 +90,8 @@ fn listed(
         |row| {
             let head = HeadRow::read(row)?;
             let room = room(conn, row, HEAD_WIDTH, &head)?;
-            let mine = MemberRow::read_at(row, HEAD_WIDTH + ROOM_WIDTH)?.facts;
+            let mut mine = MemberRow::read_at(row, HEAD_WIDTH + ROOM_WIDTH)?.facts;
+            count_gone(conn, &head, &mut mine)?;
             let left: Option<String> = row.get("left_room")?;
             Ok((room, mine, left))
         },
@@ -287,7 +289,7 @@ impl From<'_> {
         let Some(first) = self.first_seq_above(conn)? else {
             return Ok(Vec::new());
         };
-        all(
+        let rows = all(
             conn,
             concat!(
                 "SELECT ",
@@ -297,7 +299,8 @@ impl From<'_> {
             ),
             (self.head.rk, int(first), size(limit)),
             |row| message(row, self.room),
-        )
+        )?;
+        whole(conn, self.head.rk, rows)
     }
 
     fn floor(&self) -> u64 {
@@ -331,7 +334,7 @@ impl From<'_> {
     }
 
     fn changed(&self, conn: &Connection, limit: usize) -> Sql<Vec<Message>> {
-        all(
+        let rows = all(
             conn,
             concat!(
                 "SELECT ",
@@ -342,7 +345,8 @@ impl From<'_> {
             ),
             (self.head.rk, int(self.rev), int(self.floor()), size(limit)),
             |row| message(row, self.room),
-        )
+        )?;
+        whole(conn, self.head.rk, rows)
     }
 
     /// Members with a rev above `above`, up to `until`.

@@ -6,7 +6,7 @@ use snug_core::ids::{AppId, UserId};
 use snug_core::model::{CloseReason, CustomJson, SessionSelector, Time, User, UserPatch};
 use snug_core::ports::{ClosedSession, StoreResult, UserStore};
 
-use crate::rows::{Sql, change, one, user, user_columns};
+use crate::rows::{Sql, all, change, one, size, user, user_columns};
 use crate::{SqliteStore, sessions};
 
 #[async_trait]
@@ -31,6 +31,28 @@ impl UserStore for SqliteStore {
         let (app, users) = (app.clone(), users.to_vec());
         self.read(Some(app.clone()), move |conn| {
             users.iter().filter_map(|user| find(conn, &app, user).transpose()).collect()
+        })
+        .await
+    }
+
+    async fn users_page(
+        &self,
+        app: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>> {
+        let (app, after) = (app.clone(), after.cloned());
+        self.read(Some(app.clone()), move |conn| {
+            all(
+                conn,
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM users u WHERE u.app = ?1 AND u.id > ?2 ORDER BY u.id LIMIT ?3"
+                ),
+                (app.as_str(), after.as_ref().map_or("", UserId::as_str), size(limit)),
+                user,
+            )
         })
         .await
     }

@@ -1,0 +1,349 @@
+//! Changes to stored messages: edit, delete, hide, react; and messages by time.
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits::{GONE_COUNTED_MAX, REACTION_KEYS_MAX, REACTION_USERS_SHOWN};
+use snug_core::model::{CustomJson, Membership, Message, Reaction, Time};
+use snug_core::ports::{
+    ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, StoreResult,
+};
+
+use crate::SqliteStore;
+use crate::messages::{by_key, guard_holds};
+use crate::rooms::{living, save_head};
+use crate::rows::{
+    HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, message, message_columns, one, size,
+    uint,
+};
+
+#[async_trait]
+impl ChangeStore for SqliteStore {
+    async fn change_message(&self, wanted: ChangeMessage) -> StoreResult<ChangeMessageOutcome> {
+        let (app, now) = (wanted.app.clone(), wanted.now);
+        self.write_at(&app, now, move |conn, at| try_change(conn, &wanted, at)).await
+    }
+
+    async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>> {
+        let app = app.clone();
+        self.read(Some(app.clone()), move |conn| stored_at(conn, &app, at)).await
+    }
+
+    async fn seq_at(&self, app: &AppId, room: &RoomId, at: Time) -> StoreResult<u64> {
+        let (app, room) = (app.clone(), room.clone());
+        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => last_seq_at(conn, &head, at),
+            None => Ok(0),
+        })
+        .await
+    }
+
+    async fn messages_since(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+        since: Time,
+        limit: usize,
+    ) -> StoreResult<Vec<Message>> {
+        let (app, room) = (app.clone(), room.clone());
+        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => {
+                let above = above_seq.max(head.min_seq.saturating_sub(1));
+                changed_since(conn, &room, &head, (above, since), limit)
+            }
+            None => Ok(Vec::new()),
+        })
+        .await
+    }
+}
+
+/// The order of the checks is the port's: room, message, guard, nothing to do.
+fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<ChangeMessageOutcome> {
+    let Some(mut head) = living(conn, &wanted.app, &wanted.room)? else {
+        return Ok(ChangeMessageOutcome::RoomNotFound);
+    };
+    let found = by_key(conn, &head, &wanted.room, &wanted.id)?.map(|hit| hit.message);
+    let deletes = wanted.change == MessageChange::Delete;
+    let Some(old) = found.filter(|old| deletes || old.deleted_at.is_none()) else {
+        return Ok(ChangeMessageOutcome::MessageNotFound);
+    };
+    if !guard_holds(conn, &head, &wanted.guard, None)? {
+        return Ok(ChangeMessageOutcome::GuardMoved);
+    }
+    let place = (head.rk, int(old.seq));
+    match what_to_do(conn, place, &old, &wanted.change)? {
+        Todo::Nothing => return Ok(ChangeMessageOutcome::Unchanged(Box::new(old))),
+        Todo::TooMany => return Ok(ChangeMessageOutcome::TooManyReactions),
+        Todo::It => {}
+    }
+    // Line 4: every durable change takes a rev.
+    head.rev += 1;
+    head.changed_at = at;
+    apply(conn, place, (&old, wanted), (head.rev, at))?;
+    let stamp = "UPDATE messages SET rev = ?3, changed_at = ?4 WHERE rk = ?1 AND seq = ?2";
+    change(conn, stamp, (place.0, place.1, int(head.rev), at.0))?;
+    let now = by_key(conn, &head, &wanted.room, &wanted.id)?.map(|hit| hit.message);
+    let now = now.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    match (old.is_gone(), now.is_gone()) {
+        (false, true) => head.gone += 1,
+        (true, false) => head.gone = head.gone.saturating_sub(1),
+        _ => {}
+    }
+    save_head(conn, &head)?;
+    let head = head.head(conn)?;
+    Ok(ChangeMessageOutcome::Changed(Box::new((now, head))))
+}
+
+enum Todo {
+    It,
+    Nothing,
+    TooMany,
+}
+
+fn what_to_do(
+    conn: &Connection,
+    place: (i64, i64),
+    old: &Message,
+    change: &MessageChange,
+) -> Sql<Todo> {
+    let (user, key, on) = match change {
+        MessageChange::Edit { text, custom } => {
+            let same = text.as_ref().is_none_or(|text| old.text.as_ref() == Some(text))
+                && custom.as_ref().is_none_or(|custom| old.custom.as_ref() == Some(custom));
+            return Ok(if same { Todo::Nothing } else { Todo::It });
+        }
+        MessageChange::Delete if old.deleted_at.is_some() => return Ok(Todo::Nothing),
+        MessageChange::Hide(on) if old.hidden_at.is_some() == *on => return Ok(Todo::Nothing),
+        MessageChange::Delete | MessageChange::Hide(_) => return Ok(Todo::It),
+        MessageChange::React { user, key, on } => (user, key, *on),
+    };
+    let given = one(
+        conn,
+        "SELECT 1 FROM reactions WHERE rk = ?1 AND seq = ?2 AND key = ?3 AND user = ?4",
+        (place.0, place.1, key.as_str(), user.as_str()),
+        |_| Ok(()),
+    )?;
+    if given.is_some() == on {
+        return Ok(Todo::Nothing);
+    }
+    let known = old.reactions.iter().any(|reaction| reaction.key == *key);
+    let full = on && !known && old.reactions.len() >= REACTION_KEYS_MAX;
+    Ok(if full { Todo::TooMany } else { Todo::It })
+}
+
+fn apply(
+    conn: &Connection,
+    (rk, seq): (i64, i64),
+    (old, wanted): (&Message, &ChangeMessage),
+    (rev, at): (u64, Time),
+) -> Sql<()> {
+    match &wanted.change {
+        MessageChange::Edit { text, custom } => {
+            let json = |custom: &Option<CustomJson>| custom.as_ref().map(|c| c.as_str().to_owned());
+            change(
+                conn,
+                "INSERT INTO message_versions (rk, seq, rev, text, custom, by, at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (
+                    rk,
+                    seq,
+                    int(old.rev),
+                    old.text.as_deref(),
+                    json(&old.custom),
+                    wanted.by.as_ref().map(UserId::as_str),
+                    at.0,
+                ),
+            )?;
+            change(
+                conn,
+                "UPDATE messages SET text = coalesce(?3, text), custom = coalesce(?4, custom), \
+                 edited_at = ?5 WHERE rk = ?1 AND seq = ?2",
+                (rk, seq, text.as_deref(), json(custom), at.0),
+            )
+        }
+        MessageChange::Delete => {
+            change(conn, "DELETE FROM reactions WHERE rk = ?1 AND seq = ?2", (rk, seq))?;
+            change(conn, "DELETE FROM message_versions WHERE rk = ?1 AND seq = ?2", (rk, seq))?;
+            change(
+                conn,
+                "UPDATE messages SET text = NULL, custom = NULL, reacted = 0, deleted_at = ?3 \
+                 WHERE rk = ?1 AND seq = ?2",
+                (rk, seq, at.0),
+            )
+        }
+        MessageChange::Hide(on) => change(
+            conn,
+            "UPDATE messages SET hidden_at = ?3 WHERE rk = ?1 AND seq = ?2",
+            (rk, seq, on.then_some(at.0)),
+        ),
+        MessageChange::React { user, key, on: true } => {
+            change(
+                conn,
+                "INSERT INTO reactions (rk, seq, key, user, rev) VALUES (?1, ?2, ?3, ?4, ?5)",
+                (rk, seq, key.as_str(), user.as_str(), int(rev)),
+            )?;
+            change(conn, "UPDATE messages SET reacted = 1 WHERE rk = ?1 AND seq = ?2", (rk, seq))
+        }
+        MessageChange::React { user, key, on: false } => {
+            change(
+                conn,
+                "DELETE FROM reactions WHERE rk = ?1 AND seq = ?2 AND key = ?3 AND user = ?4",
+                (rk, seq, key.as_str(), user.as_str()),
+            )?;
+            change(
+                conn,
+                "UPDATE messages SET reacted = EXISTS (SELECT 1 FROM reactions \
+                 WHERE rk = ?1 AND seq = ?2) WHERE rk = ?1 AND seq = ?2",
+                (rk, seq),
+            )
+        }
+    }
+    .map(drop)
+}
+
+/// Puts their reactions to the messages that have some; the others cost nothing.
+pub(crate) fn whole(conn: &Connection, rk: i64, rows: Vec<MessageRow>) -> Sql<Vec<Message>> {
+    let fill = |row: MessageRow| {
+        let MessageRow { mut message, reacted } = row;
+        if reacted {
+            message.reactions = reactions(conn, rk, message.seq)?;
+        }
+        Ok(message)
+    };
+    rows.into_iter().map(fill).collect()
+}
+
+fn reactions(conn: &Connection, rk: i64, seq: u64) -> Sql<Vec<Reaction>> {
+    let mut found = all(
+        conn,
+        "SELECT key, count(*), min(rev) FROM reactions WHERE rk = ?1 AND seq = ?2 GROUP BY key",
+        (rk, int(seq)),
+        |row| {
+            let reaction = Reaction { key: row.get(0)?, count: uint(row, 1)?, users: Vec::new() };
+            Ok((row.get::<_, i64>(2)?, reaction))
+        },
+    )?;
+    found.sort_by_key(|(first, _)| *first);
+    let mut reactions = Vec::with_capacity(found.len());
+    for (_, mut reaction) in found {
+        reaction.users = all(
+            conn,
+            "SELECT user FROM reactions WHERE rk = ?1 AND seq = ?2 AND key = ?3 \
+             ORDER BY rev LIMIT ?4",
+            (rk, int(seq), reaction.key.as_str(), size(REACTION_USERS_SHOWN)),
+            |row| Ok(UserId::from_stored(row.get_ref(0)?.as_str()?)),
+        )?;
+        reactions.push(reaction);
+    }
+    Ok(reactions)
+}
+
+/// Line 10: counting messages of others above the cursor that nobody sees any more. Nothing to
+/// look at in a room that has none.
+pub(crate) fn count_gone(conn: &Connection, head: &HeadRow, mine: &mut Membership) -> Sql<()> {
+    mine.gone = 0;
+    if head.gone == 0 || mine.read_seq >= head.seq || !mine.is_active() {
+        return Ok(());
+    }
+    let found = one(
+        conn,
+        "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY messages_gone \
+         WHERE rk = ?1 AND seq > ?2 AND (deleted_at IS NOT NULL OR hidden_at IS NOT NULL) \
+         AND kind <> 'system' AND silent = 0 AND sender IS NOT ?3 LIMIT ?4)",
+        (head.rk, int(mine.read_seq), mine.user.as_str(), size(GONE_COUNTED_MAX)),
+        |row| uint(row, 0),
+    )?;
+    mine.gone = found.unwrap_or(0);
+    Ok(())
+}
+
+fn stored_at(conn: &Connection, app: &AppId, at: Time) -> Sql<Option<Message>> {
+    let found = one(
+        conn,
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            ", m.rk, r.id FROM messages m INDEXED BY messages_by_time \
+             CROSS JOIN rooms r ON r.rk = m.rk CROSS JOIN heads h ON h.rk = m.rk \
+             WHERE m.created_at = ?1 AND r.app = ?2 AND h.deleted_at IS NULL \
+             AND m.seq >= h.min_seq"
+        ),
+        (at.0, app.as_str()),
+        |row| {
+            let room = RoomId::from_stored(row.get_ref(MESSAGE_WIDTH + 1)?.as_str()?);
+            Ok((row.get::<_, i64>(MESSAGE_WIDTH)?, message(row, &room)?))
+        },
+    )?;
+    match found {
+        Some((rk, row)) => Ok(whole(conn, rk, vec![row])?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// Times rise with seq, so half of what is left is ruled out with each look.
+fn last_seq_at(conn: &Connection, head: &HeadRow, at: Time) -> Sql<u64> {
+    let (mut low, mut high) = (head.min_seq.max(1), head.seq + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = one(
+            conn,
+            "SELECT seq, created_at FROM messages WHERE rk = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
+            (head.rk, int(middle)),
+            |row| Ok((uint(row, 0)?, row.get::<_, i64>(1)?)),
+        )?;
+        match found {
+            Some((seq, created)) if created <= at.0 => low = seq + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(if low > head.min_seq.max(1) { low - 1 } else { 0 })
+}
+
+fn changed_since(
+    conn: &Connection,
+    room: &RoomId,
+    head: &HeadRow,
+    (above, since): (u64, Time),
+    limit: usize,
+) -> Sql<Vec<Message>> {
+    let later = |row: &rusqlite::Row<'_>| {
+        let changed: Option<i64> = row.get(MESSAGE_WIDTH)?;
+        let found = message(row, room)?;
+        Ok((changed.unwrap_or(0).max(found.message.created_at.0), found))
+    };
+    let fresh_above = above.max(last_seq_at(conn, head, since)?);
+    let mut found = all(
+        conn,
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            ", m.changed_at FROM messages m WHERE m.rk = ?1 AND m.seq > ?2 \
+             ORDER BY m.seq LIMIT ?3"
+        ),
+        (head.rk, int(fresh_above), size(limit)),
+        later,
+    )?;
+    // Of those that were stored later than the page reaches nothing is known yet: what changed
+    // after them comes with the next page.
+    let reach = match found.last() {
+        Some((_, last)) if found.len() == limit => last.message.created_at.0,
+        _ => i64::MAX,
+    };
+    found.extend(all(
+        conn,
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            ", m.changed_at FROM messages m INDEXED BY messages_changed \
+             WHERE m.rk = ?1 AND m.rev <> m.first_rev AND m.changed_at > ?2 \
+             AND m.created_at <= ?2 AND m.seq > ?3 ORDER BY m.changed_at LIMIT ?4"
+        ),
+        (head.rk, since.0, int(above), size(limit)),
+        later,
+    )?);
+    found.retain(|(at, _)| *at <= reach);
+    found.sort_by_key(|(at, row)| (*at, row.message.seq));
+    found.truncate(limit);
+    whole(conn, head.rk, found.into_iter().map(|(_, row)| row).collect())
+}
