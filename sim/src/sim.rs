@@ -234,6 +234,7 @@ impl Sim {
                 self.checker.committed(room, rev);
                 self.checker.saw("the bus", room, &Seen::of(message));
             }
+            RoomEventBody::MessageChanged { .. } => self.checker.committed(room, rev),
             RoomEventBody::RoomUpdated { room: after } => {
                 self.checker.committed(room, rev);
                 self.checker.frozen(room, rev, after.frozen);

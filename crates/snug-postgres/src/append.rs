@@ -20,6 +20,8 @@ pub(crate) struct Cursor {
     pub(crate) own: u64,
     /// No message of others lies between there and the room's end.
     pub(crate) clear: bool,
+    /// Counting messages of others above it that are deleted or hidden.
+    pub(crate) gone: u64,
 }
 
 /// A member whose membership is locked.
@@ -114,6 +116,7 @@ impl LockedRoom {
         append: &Append,
         cursor: Option<Cursor>,
         stamp: Time,
+        floor: &mut Time,
     ) -> AppendOutcome {
         if !self.living {
             return AppendOutcome::RoomNotFound;
@@ -131,7 +134,7 @@ impl LockedRoom {
         }
         let before = self.head.seq;
         let counts = new.kind != MessageKind::System && !new.silent;
-        let message = self.number(new, counts, append.now);
+        let message = self.number(new, counts, append.now, floor);
         let (own_no, behind) = self.move_sender(new, counts, before, cursor, stamp);
         self.add_key(KeyHit { hash: new.hash, message: message.clone() });
         self.stored.push(Stored { message: message.clone(), hash: new.hash, own_no, behind });
@@ -145,12 +148,15 @@ impl LockedRoom {
     }
 
     /// Gives the message its place and moves the head there.
-    fn number(&mut self, new: &NewMessage, counts: bool, now: Time) -> Message {
+    fn number(&mut self, new: &NewMessage, counts: bool, now: Time, floor: &mut Time) -> Message {
         let head = &mut self.head;
         head.seq += 1;
         head.rev += 1;
         head.count += u64::from(counts);
-        self.last_time = now.max(Time(self.last_time.0.saturating_add(1)));
+        // Line 3: it rises in the room, and no other message of the app has it.
+        let least = self.last_time.max(*floor).0.saturating_add(1);
+        self.last_time = now.max(Time(least));
+        *floor = self.last_time;
         let message = Message {
             id: new.id.clone(),
             room: self.id.clone(),
@@ -164,7 +170,10 @@ impl LockedRoom {
             silent: new.silent,
             count: head.count,
             created_at: self.last_time,
+            edited_at: None,
             deleted_at: None,
+            hidden_at: None,
+            reactions: Vec::new(),
         };
         head.activity_at = message.created_at;
         head.preview = Some(Preview::of(&message));
@@ -204,6 +213,7 @@ impl LockedRoom {
             mine.read_seq = self.head.seq;
             mine.read_count = self.head.count;
             mine.read_own = mine.own_count;
+            mine.gone = 0;
             sender.clear = true;
         }
         if mine.read_seq > start {
@@ -232,6 +242,7 @@ impl Sender {
                 let Some(cursor) = cursor else { return };
                 mine.read_seq = cursor.seq;
                 mine.read_count = cursor.count;
+                mine.gone = cursor.gone;
                 mine.read_own = mine.read_own.max(cursor.own);
             } else {
                 let at = stored.iter().rfind(|stored| stored.message.seq <= target);
@@ -244,6 +255,7 @@ impl Sender {
                 mine.read_own = ahead.map_or(mine.own_count, |stored| stored.own_no - 1);
                 mine.read_count = at.map_or(mine.read_count, |stored| stored.message.count);
                 mine.read_seq = target;
+                mine.gone = 0;
             }
         }
         if let Some(cursor) = cursor
@@ -268,6 +280,8 @@ pub(crate) struct Loaded {
     pub(crate) cursors: Vec<Option<Cursor>>,
     /// Database time after the locks.
     pub(crate) stamp: Time,
+    /// The newest time that each app's messages have, with what this batch gave.
+    pub(crate) floors: HashMap<AppId, Time>,
     /// Senders without a membership, who may not exist yet.
     pub(crate) strangers: BTreeSet<(AppId, UserId)>,
 }
@@ -290,7 +304,8 @@ impl Loaded {
         if skipping && !wanted.all(|user| room.has_member(user)) {
             return None;
         }
-        let outcome = room.append(append, self.cursors[place], self.stamp);
+        let floor = self.floors.entry(append.app.clone()).or_insert(Time(0));
+        let outcome = room.append(append, self.cursors[place], self.stamp, floor);
         if let (AppendOutcome::Stored(_), Some(sender)) = (&outcome, &append.message.sender)
             && !room.has_member(sender)
         {
@@ -328,6 +343,7 @@ mod tests {
             read_rev: 1,
             own_count: 0,
             read_own: 0,
+            gone: 0,
             changed_at: Time(0),
         }
     }
@@ -374,6 +390,7 @@ mod tests {
             count: stored.iter().rfind(upto).map_or(0, |s| s.message.count),
             own: stored.iter().rfind(passed).map_or(0, |s| s.own_no),
             clear: stored.iter().all(|s| upto(&s) || own(&s)),
+            gone: 0,
         }
     }
 
@@ -414,7 +431,9 @@ mod tests {
                     let mine = start.iter().find(|m| Some(&m.user) == sender.as_ref());
                     let up_to = append.message.read_up_to.unwrap_or(0);
                     let facts = mine.map(|mine| cursor(&stored[..base], mine, up_to));
-                    let AppendOutcome::Stored(done) = room.append(&append, facts, Time(9)) else {
+                    let AppendOutcome::Stored(done) =
+                        room.append(&append, facts, Time(9), &mut Time(0))
+                    else {
                         panic!("stored");
                     };
                     assert_eq!(done.message.seq, n);

@@ -8,11 +8,13 @@
 
 mod append;
 mod apps;
+mod changes;
 mod gather;
 mod members;
 mod messages;
 mod operators;
 mod pool;
+mod records;
 mod rooms;
 mod rows;
 mod schema;

@@ -61,7 +61,10 @@ macro_rules! lock_members {
                  ORDER BY g.seq DESC LIMIT 1), 0),
                NOT EXISTS (SELECT FROM messages g
                  WHERE g.app = i.app AND g.room = i.room AND g.seq > c.seq AND g.seq <= r.seq
-                   AND g.sender IS DISTINCT FROM i.user_id), ",
+                   AND g.sender IS DISTINCT FROM i.user_id),
+               (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = i.app
+                 AND x.room = i.room AND x.seq > c.seq AND x.sender IS DISTINCT FROM i.user_id
+                 LIMIT 1000) y), ",
             membership_columns!(),
             " FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
                  WITH ORDINALITY AS i(app, room, user_id, up_to, n)
@@ -73,6 +76,10 @@ macro_rules! lock_members {
         )
     };
 }
+/// The newest time of each app's messages: one entry of an index.
+const FLOORS: &str = "SELECT i.n, coalesce((SELECT g.created_at FROM messages g
+      WHERE g.app = i.app ORDER BY g.created_at DESC LIMIT 1), 0)
+    FROM unnest($1::text[]) WITH ORDINALITY AS i(app, n)";
 const CLOCK: &str = concat!("SELECT ", db_time!());
 /// Frees ids that messages of before a deletion hold: nobody can see those any more.
 const FREE_IDS: &str = "DELETE FROM messages g
@@ -111,6 +118,7 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
     let keys = tx.prepare_cached(KEYS).await?;
     let lock_members = tx.prepare_cached(lock_members).await?;
     let clock = tx.prepare_cached(CLOCK).await?;
+    let floors = tx.prepare_cached(FLOORS).await?;
 
     let apps: Vec<&str> = batch.iter().map(|a| a.app.as_str()).collect();
     let rooms: Vec<&str> = batch.iter().map(|a| a.room.as_str()).collect();
@@ -125,7 +133,11 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
     let member_users: Vec<&str> = wanted.iter().map(|w| w.user.as_str()).collect();
     let up_to: Vec<i64> = wanted.iter().map(|w| w.up_to).collect();
 
-    let (room_rows, key_rows, member_rows, clock_row) = tokio::try_join!(
+    let app_ids: BTreeSet<&AppId> = batch.iter().map(|append| &append.app).collect();
+    let app_ids: Vec<&AppId> = app_ids.into_iter().collect();
+    let named: Vec<&str> = app_ids.iter().map(|app| app.as_str()).collect();
+
+    let (room_rows, key_rows, member_rows, floor_rows, clock_row) = tokio::try_join!(
         async { tx.query(&lock_rooms, &[&locked_apps, &locked_rooms]).await },
         async { tx.query(&keys, &[&apps, &rooms, &ids]).await },
         async {
@@ -133,14 +145,22 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
                 [&member_apps, &member_rooms, &member_users, &up_to];
             tx.query(&lock_members, &wanted).await
         },
+        async { tx.query(&floors, &[&named]).await },
         tx.query_one(&clock, &[]),
     )?;
     let mut loaded = Loaded {
         rooms: HashMap::with_capacity(room_keys.len()),
         cursors: vec![None; batch.len()],
         stamp: Cells::of(&clock_row).time()?,
+        floors: HashMap::with_capacity(app_ids.len()),
         strangers: BTreeSet::new(),
     };
+    let spread = spread();
+    for row in &floor_rows {
+        let mut cells = Cells::of(row);
+        let app = app_ids[place(&mut cells)?];
+        loaded.floors.insert(app.clone(), Time(cells.time()?.0.saturating_add(spread)));
+    }
     for row in &room_rows {
         let mut cells = Cells::of(row);
         let (app, room) = room_keys[place(&mut cells)?];
@@ -153,6 +173,13 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
     add_keys(&mut loaded, batch, &key_rows)?;
     add_members(&mut loaded, batch, &wanted, &member_rows)?;
     Ok(loaded)
+}
+
+/// Two batches that both lag behind an app's newest time would choose the same next ones; a few
+/// random nanoseconds apart they seldom do, and what still collides is tried again.
+fn spread() -> i64 {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ());
+    i64::try_from(random % 4_096).unwrap_or(0)
 }
 
 fn add_keys(loaded: &mut Loaded, batch: &[&Append], rows: &[Row]) -> Result<(), Fail> {
@@ -182,6 +209,7 @@ fn add_members(
             count: cells.number()?,
             own: cells.number()?,
             clear: cells.next()?,
+            gone: cells.number()?,
         };
         let membership = cells.membership()?;
         if want.is_sender {

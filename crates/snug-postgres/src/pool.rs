@@ -60,10 +60,16 @@ impl Fail {
         let Self::Database(error) = self else {
             return false;
         };
-        matches!(
-            error.code(),
-            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
-        )
+        // Two batches gave one time to messages of one app: the later one chooses again.
+        let same_time = error.as_db_error().is_some_and(|said| {
+            *said.code() == SqlState::UNIQUE_VIOLATION
+                && said.constraint() == Some("messages_by_time")
+        });
+        same_time
+            || matches!(
+                error.code(),
+                Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+            )
     }
 
     /// Caused by what was asked, not by the database's state: of a batch, only one is to blame.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::model::{CustomJson, Head, Member, MemberState, Room, RoomPatch, Time};
+use snug_core::model::{CustomJson, Head, Member, MemberState, Room, RoomKind, RoomPatch, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
     Guard, NewRoom, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
@@ -80,6 +80,12 @@ const DELETE: &str = concat!(
 );
 const GUARD: &str = "SELECT policy_rev FROM members
     WHERE app = $1 AND room = $2 AND user_id = $3 FOR UPDATE";
+const OF_KIND: &str = concat!(
+    "SELECT ",
+    room_columns!(),
+    " FROM rooms r WHERE r.app = $1 AND r.kind = $2 AND r.id > $3 AND r.deleted_at IS NULL
+      ORDER BY r.id LIMIT $4"
+);
 const JOINED: &str = concat!(
     "SELECT r.id, ",
     head_columns!("r"),
@@ -166,6 +172,20 @@ fn acting(new: &NewRoom) -> Vec<&str> {
 }
 
 impl PostgresStore {
+    async fn of_kind(
+        &self,
+        app: &AppId,
+        kind: RoomKind,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<Room>, Fail> {
+        let client = self.reads.get().await?;
+        let of_kind = client.prepare_cached(OF_KIND).await?;
+        let (after, most) = (after.map_or("", RoomId::as_str), rows(limit, 0));
+        let found = client.query(&of_kind, &[&app.as_str(), &kind.as_str(), &after, &most]).await?;
+        found.iter().map(|row| Cells::of(row).room()).collect()
+    }
+
     async fn create_once(&self, new: &NewRoom) -> Result<CreateRoomOutcome, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
         let mut room = match make(&tx, new).await? {
@@ -379,6 +399,16 @@ impl RoomStore for PostgresStore {
         users: &[UserId],
     ) -> StoreResult<Vec<UserId>> {
         Ok(bounded(|| self.among_once(app, room, users)).await?)
+    }
+
+    async fn rooms_of_kind(
+        &self,
+        app: &AppId,
+        kind: RoomKind,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Room>> {
+        Ok(bounded(|| self.of_kind(app, kind, after, limit)).await?)
     }
 
     async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {

@@ -4,7 +4,8 @@
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Head, Member, MemberState, Membership, Message,
-    MessageKind, Operator, OperatorRole, Patch, Preview, Role, Room, RoomKind, Session, Time, User,
+    MessageKind, Operator, OperatorRole, Patch, Preview, Reaction, Role, Room, RoomKind, Session,
+    Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -68,7 +69,9 @@ macro_rules! membership_columns {
     () => {
         "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
          m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
-         m.changed_at"
+         m.changed_at, (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
+           AND x.room = m.room AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id \
+           LIMIT 1000) y)"
     };
 }
 macro_rules! user_columns {
@@ -86,7 +89,12 @@ macro_rules! member_columns {
 macro_rules! message_columns {
     () => {
         "g.id, g.room, g.seq, g.rev, g.first_rev, g.sender, g.kind, g.text, g.custom, g.silent, \
-         g.counted, g.created_at, g.deleted_at"
+         g.counted, g.created_at, g.deleted_at, g.edited_at, g.hidden_at, \
+         CASE WHEN g.reacted THEN (SELECT json_agg(json_build_array(x.key, x.n, x.users) \
+             ORDER BY x.first) FROM (SELECT k.key, count(*) AS n, min(k.rev) AS first, \
+               (array_agg(k.user_id ORDER BY k.rev))[1:100] AS users FROM reactions k \
+             WHERE k.app = g.app AND k.room = g.room AND k.seq = g.seq GROUP BY k.key) x)::text \
+         END"
     };
 }
 macro_rules! session_columns {
@@ -262,7 +270,7 @@ impl<'a> Cells<'a> {
         match self.user_or_none()? {
             Some(user) => self.membership_of(user).map(Some),
             None => {
-                self.at += 14;
+                self.at += 15;
                 Ok(None)
             }
         }
@@ -285,6 +293,7 @@ impl<'a> Cells<'a> {
             own_count: self.number()?,
             read_own: self.number()?,
             changed_at: self.time()?,
+            gone: self.number()?,
         })
     }
 
@@ -325,7 +334,24 @@ impl<'a> Cells<'a> {
             count: self.number()?,
             created_at: self.time()?,
             deleted_at: self.time_or_none()?,
+            edited_at: self.time_or_none()?,
+            hidden_at: self.time_or_none()?,
+            reactions: self.reactions()?,
         })
+    }
+
+    fn reactions(&mut self) -> Read<Vec<Reaction>> {
+        let Some(text) = self.next::<Option<&str>>()? else {
+            return Ok(Vec::new());
+        };
+        let found: Vec<(String, u64, Vec<String>)> =
+            serde_json::from_str(text).map_err(|_| broken("reactions that are none"))?;
+        let read = |(key, count, users): (String, u64, Vec<String>)| Reaction {
+            key,
+            count,
+            users: users.iter().map(|user| UserId::from_stored(user)).collect(),
+        };
+        Ok(found.into_iter().map(read).collect())
     }
 
     pub(crate) fn payload_hash(&mut self) -> Read<PayloadHash> {

@@ -6,7 +6,8 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_changes.sql")];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.
 const LOCK: i64 = 0x736e_7567_0000_0001;

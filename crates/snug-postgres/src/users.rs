@@ -7,7 +7,7 @@ use snug_core::ports::{ClosedSession, StoreResult, UserStore};
 
 use crate::PostgresStore;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{Cells, db_time, set, set_json, user_columns};
+use crate::rows::{Cells, db_time, rows, set, set_json, user_columns};
 use crate::sessions;
 
 const BARE: &str = "INSERT INTO users (app, id, created_at, changed_at)
@@ -34,6 +34,11 @@ const ONE: &str =
     concat!("SELECT ", user_columns!(), " FROM users u WHERE u.app = $1 AND u.id = $2");
 const MANY: &str =
     concat!("SELECT ", user_columns!(), " FROM users u WHERE u.app = $1 AND u.id = ANY($2)");
+const PAGE: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users u WHERE u.app = $1 AND u.id > $2 ORDER BY u.id LIMIT $3"
+);
 const DEACTIVATE: &str = concat!(
     "UPDATE users u SET deactivated_at = coalesce(u.deactivated_at, $3),
        tokens_after = greatest(u.tokens_after, $3), changed_at = $3
@@ -122,6 +127,19 @@ pub(crate) async fn upsert(
 }
 
 impl PostgresStore {
+    async fn page_once(
+        &self,
+        app: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, Fail> {
+        let client = self.reads.get().await?;
+        let page = client.prepare_cached(PAGE).await?;
+        let (after, most) = (after.map_or("", UserId::as_str), rows(limit, 0));
+        let found = client.query(&page, &[&app.as_str(), &after, &most]).await?;
+        found.iter().map(|row| Cells::of(row).user()).collect()
+    }
+
     async fn upsert_once(
         &self,
         app: &AppId,
@@ -211,6 +229,15 @@ impl UserStore for PostgresStore {
 
     async fn users(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<User>> {
         Ok(bounded(|| self.users_once(app, users)).await?)
+    }
+
+    async fn users_page(
+        &self,
+        app: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>> {
+        Ok(bounded(|| self.page_once(app, after, limit)).await?)
     }
 
     async fn deactivate_user(

@@ -7,7 +7,7 @@ pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod dialects;
-mod docs;
+pub mod docs;
 pub mod metrics;
 pub mod panel;
 pub mod realtime;

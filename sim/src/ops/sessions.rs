@@ -40,6 +40,7 @@ impl Sim {
             custom: None,
             push_token: None,
             ttl_seconds,
+            token: None,
         };
         let issued = self.engine.open_session(&self.backend, open).await?;
         self.end_tokens(|token| token.user == *user && token.device == *device);

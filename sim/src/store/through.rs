@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, KeyId, RoomId, UserId};
 use snug_core::model::{
-    App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Operator,
-    RoomPatch, ServerKey, Session, SessionSelector, Time, TokenHash, User, UserPatch,
+    App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Message,
+    Operator, Room, RoomKind, RoomPatch, ServerKey, Session, SessionSelector, Time, TokenHash,
+    User, UserPatch,
 };
 use snug_core::ports::{
-    AppStore, ChangeMembers, ChangeMembersOutcome, ClosedSession, CreateOperator,
-    CreateRoomOutcome, Guard, NewApp, NewRoom, NewServerKey, NewSession, OpenOutcome,
-    OperatorSession, OperatorStore, Position, RefreshOutcome, RoomFacts, RoomStore, SessionFacts,
-    SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
+    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
+    ChangeStore, ClosedSession, CreateOperator, CreateRoomOutcome, Guard, NewApp, NewRoom,
+    NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position, PutRecord,
+    PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts, RoomStore,
+    SessionFacts, SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
 };
 
 use super::{Break, SeamStore};
@@ -69,6 +71,15 @@ impl UserStore for SeamStore {
 
     async fn user(&self, app: &AppId, user: &UserId) -> StoreResult<Option<User>> {
         self.inner.user(app, user).await
+    }
+
+    async fn users_page(
+        &self,
+        app: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>> {
+        self.inner.users_page(app, after, limit).await
     }
 
     async fn users(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<User>> {
@@ -147,6 +158,16 @@ impl SessionStore for SeamStore {
 
 #[async_trait]
 impl RoomStore for SeamStore {
+    async fn rooms_of_kind(
+        &self,
+        app: &AppId,
+        kind: RoomKind,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Room>> {
+        self.inner.rooms_of_kind(app, kind, after, limit).await
+    }
+
     async fn create_room(&self, new: NewRoom) -> StoreResult<CreateRoomOutcome> {
         self.inner.create_room(new).await
     }
@@ -250,6 +271,72 @@ impl OperatorStore for SeamStore {
 
     async fn audit(&self, limit: usize) -> StoreResult<Vec<AuditEntry>> {
         self.inner.audit(limit).await
+    }
+}
+
+#[async_trait]
+impl ChangeStore for SeamStore {
+    async fn change_message(&self, change: ChangeMessage) -> StoreResult<ChangeMessageOutcome> {
+        self.inner.change_message(change).await
+    }
+
+    async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>> {
+        self.inner.message_at(app, at).await
+    }
+
+    async fn seq_at(&self, app: &AppId, room: &RoomId, at: Time) -> StoreResult<u64> {
+        self.inner.seq_at(app, room, at).await
+    }
+
+    async fn messages_since(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+        since: Time,
+        limit: usize,
+    ) -> StoreResult<Vec<Message>> {
+        self.inner.messages_since(app, room, above_seq, since, limit).await
+    }
+}
+
+#[async_trait]
+impl RecordStore for SeamStore {
+    async fn record(
+        &self,
+        place: &RecordPlace,
+        key: &str,
+        now: Time,
+    ) -> StoreResult<Option<Record>> {
+        self.inner.record(place, key, now).await
+    }
+
+    async fn put_record(&self, put: PutRecord) -> StoreResult<PutRecordOutcome> {
+        self.inner.put_record(put).await
+    }
+
+    async fn delete_record(&self, place: &RecordPlace, key: &str, now: Time) -> StoreResult<bool> {
+        self.inner.delete_record(place, key, now).await
+    }
+
+    async fn records(
+        &self,
+        place: &RecordPlace,
+        after: Option<&str>,
+        limit: usize,
+        now: Time,
+    ) -> StoreResult<Vec<Record>> {
+        self.inner.records(place, after, limit, now).await
+    }
+
+    async fn record_by_lookup(
+        &self,
+        dialect: &'static str,
+        kind: &'static str,
+        lookup: &[u8; 32],
+        now: Time,
+    ) -> StoreResult<Option<(AppId, Record)>> {
+        self.inner.record_by_lookup(dialect, kind, lookup, now).await
     }
 }
 

@@ -15,8 +15,12 @@ struct Asked {
     body: Value,
 }
 
-fn asked(operation: Operation, room: &str, other: &str) -> Asked {
+/// `None` for what only other systems' wires ask for yet: their tests hold those cells.
+fn asked(operation: Operation, room: &str, other: &str) -> Option<Asked> {
     let (method, rest, op, body) = match operation {
+        Operation::EditMessage | Operation::DeleteMessage | Operation::React | Operation::Join => {
+            return None;
+        }
         Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
         Operation::UpdateRoom => ("PATCH", "", "room.update", json!({"name": "New"})),
         Operation::AddMembers => ("POST", "/members", "members.add", json!({"users": ["new"]})),
@@ -36,7 +40,7 @@ fn asked(operation: Operation, room: &str, other: &str) -> Asked {
         Operation::UpdateProfile => "me".to_owned(),
         _ => format!("rooms/{room}{rest}"),
     };
-    Asked { method, path, op, body }
+    Some(Asked { method, path, op, body })
 }
 
 /// The data of the socket's op: the REST body, with the room.
@@ -66,7 +70,7 @@ async fn every_operation_under_every_policy() {
             let expected = policy == AppPolicy::BackendOnly && refused.contains(&operation);
             let case = format!("{operation:?} under {policy:?}");
             let room = app.group(&["ann", "bob"]).await;
-            let by_rest = asked(operation, &room, "bob");
+            let Some(by_rest) = asked(operation, &room, "bob") else { continue };
             let answer = page.call(by_rest.method, &by_rest.path, by_rest.body).await;
             if expected {
                 answer.refused(403, "backend_only");
@@ -74,7 +78,7 @@ async fn every_operation_under_every_policy() {
                 assert!((200..300).contains(&answer.status), "{case}: {answer:?}");
             }
             let room = app.group(&["ann", "bob"]).await;
-            let by_socket = asked(operation, &room, "bob");
+            let by_socket = asked(operation, &room, "bob").expect("asked above");
             let answer = socket.ask(by_socket.op, data(&by_socket, &room)).await;
             if expected {
                 assert_eq!(answer["error"]["code"], "backend_only", "{case}: {answer}");
@@ -118,11 +122,11 @@ async fn who_is_no_member_may_do_nothing_in_a_room() {
         let page = app.page(user).await;
         let mut socket = app.socket(&page.opened.token).await;
         for operation in in_a_room() {
-            let by_rest = asked(operation, &room, "bob");
+            let Some(by_rest) = asked(operation, &room, "bob") else { continue };
             let answer = page.call(by_rest.method, &by_rest.path, by_rest.body.clone()).await;
             answer.refused(403, "not_a_member");
             socket.refused(by_rest.op, data(&by_rest, &room), "not_a_member").await;
-            let nowhere = asked(operation, "none", "bob");
+            let nowhere = asked(operation, "none", "bob").expect("asked above");
             let answer = page.call(nowhere.method, &nowhere.path, nowhere.body.clone()).await;
             answer.refused(404, "room_not_found");
             socket.refused(nowhere.op, data(&nowhere, "none"), "room_not_found").await;

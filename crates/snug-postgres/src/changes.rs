@@ -1,0 +1,328 @@
+//! Changes to stored messages: edit, delete, hide, react; and messages by time. A change locks its
+//! room first, as an append does.
+
+use async_trait::async_trait;
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits;
+use snug_core::model::{CustomJson, Message, MessageKind, Preview, Room, Time};
+use snug_core::ports::{
+    ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, StoreResult,
+};
+
+use crate::PostgresStore;
+use crate::pool::{Fail, Tx, bounded};
+use crate::rooms::{guard_holds, lock};
+use crate::rows::{Cells, big, db_time, head_columns, message_columns, rows};
+
+const ONE: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM messages g WHERE g.app = $1 AND g.room = $2 AND g.id = $3 AND g.seq >= $4"
+);
+const GIVEN: &str = "SELECT 1 FROM reactions
+    WHERE app = $1 AND room = $2 AND seq = $3 AND key = $4 AND user_id = $5";
+const KEEP_VERSION: &str = concat!(
+    "INSERT INTO message_versions (app, room, seq, rev, text, custom, by, at)
+     SELECT app, room, seq, rev, text, custom, $4, ",
+    db_time!(),
+    " FROM messages WHERE app = $1 AND room = $2 AND seq = $3"
+);
+const EDIT: &str = concat!(
+    "UPDATE messages SET text = coalesce($4, text), custom = coalesce($5, custom), edited_at = ",
+    db_time!(),
+    " WHERE app = $1 AND room = $2 AND seq = $3"
+);
+const DELETE: &str = concat!(
+    "UPDATE messages SET text = NULL, custom = NULL, reacted = false, deleted_at = ",
+    db_time!(),
+    " WHERE app = $1 AND room = $2 AND seq = $3"
+);
+const NO_REACTIONS: &str = "DELETE FROM reactions WHERE app = $1 AND room = $2 AND seq = $3";
+const NO_VERSIONS: &str = "DELETE FROM message_versions WHERE app = $1 AND room = $2 AND seq = $3";
+const HIDE: &str = concat!(
+    "UPDATE messages SET hidden_at = CASE WHEN $4::boolean THEN ",
+    db_time!(),
+    " END WHERE app = $1 AND room = $2 AND seq = $3"
+);
+const GIVE: &str = "INSERT INTO reactions (app, room, seq, key, user_id, rev)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+const TAKE_BACK: &str = "DELETE FROM reactions
+    WHERE app = $1 AND room = $2 AND seq = $3 AND key = $4 AND user_id = $5";
+const REACTED: &str = "UPDATE messages SET reacted = EXISTS (SELECT FROM reactions
+      WHERE app = $1 AND room = $2 AND seq = $3)
+    WHERE app = $1 AND room = $2 AND seq = $3";
+const STAMP: &str = concat!(
+    "UPDATE messages SET rev = $4, changed_at = ",
+    db_time!(),
+    " WHERE app = $1 AND room = $2 AND seq = $3"
+);
+const GONE: &str = "INSERT INTO gone_messages (app, room, seq, sender) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING";
+const BACK: &str = "DELETE FROM gone_messages WHERE app = $1 AND room = $2 AND seq = $3";
+/// The preview is the message at its seq: it changes with it.
+const HEAD: &str = concat!(
+    "UPDATE rooms r SET rev = $3, changed_at = ",
+    db_time!(),
+    ", preview_text = CASE WHEN r.preview_seq = $4 THEN $5 ELSE r.preview_text END
+     WHERE r.app = $1 AND r.id = $2 RETURNING ",
+    head_columns!("r")
+);
+const AT: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM messages g JOIN rooms r ON r.app = g.app AND r.id = g.room
+      WHERE g.app = $1 AND g.created_at = $2 AND r.deleted_at IS NULL AND g.seq >= r.min_seq"
+);
+/// Times rise with seq, so half of what is left is ruled out with each step.
+macro_rules! seq_at {
+    () => {
+        "WITH RECURSIVE part(lo, hi) AS (
+           SELECT r.min_seq - 1, r.seq + 1 FROM rooms r
+             WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL
+           UNION ALL
+           SELECT CASE WHEN past THEN mid ELSE lo END, CASE WHEN past THEN hi ELSE mid END
+           FROM (SELECT p.lo, p.hi, p.mid, coalesce((SELECT g.created_at <= $3 FROM messages g
+                   WHERE g.app = $1 AND g.room = $2 AND g.seq = p.mid), true) AS past
+                 FROM (SELECT lo, hi, (lo + hi) / 2 AS mid FROM part WHERE hi - lo > 1) p) q)"
+    };
+}
+const SEQ_AT: &str = concat!(
+    seq_at!(),
+    " SELECT coalesce((SELECT CASE WHEN max(p.lo) >= r.min_seq THEN max(p.lo) ELSE 0 END
+        FROM part p), 0) FROM rooms r WHERE r.app = $1 AND r.id = $2"
+);
+const SINCE: &str = concat!(
+    seq_at!(),
+    " SELECT g.later, ",
+    message_columns!(),
+    " FROM (
+       (SELECT g.*, greatest(g.created_at, g.changed_at) AS later FROM messages g
+        WHERE g.app = $1 AND g.room = $2
+          AND g.seq > greatest((SELECT max(lo) FROM part), $4) ORDER BY g.seq LIMIT $5)
+       UNION ALL
+       (SELECT g.*, g.changed_at AS later FROM messages g
+        WHERE g.app = $1 AND g.room = $2 AND g.rev > g.first_rev AND g.changed_at > $3
+          AND g.created_at <= $3
+          AND g.seq > greatest((SELECT min(lo) FROM part), $4)
+        ORDER BY g.changed_at LIMIT $5)) g
+     ORDER BY g.later, g.seq"
+);
+
+enum Todo {
+    It,
+    Nothing,
+    TooMany,
+}
+
+/// A message of a locked room.
+struct Place<'a> {
+    tx: &'a Tx,
+    app: &'a str,
+    room: &'a str,
+    seq: i64,
+}
+
+impl Place<'_> {
+    async fn run(&self, sql: &str) -> Result<(), Fail> {
+        let statement = self.tx.prepare_cached(sql).await?;
+        self.tx.execute(&statement, &[&self.app, &self.room, &self.seq]).await?;
+        Ok(())
+    }
+
+    async fn todo(&self, old: &Message, change: &MessageChange) -> Result<Todo, Fail> {
+        let (user, key, on) = match change {
+            MessageChange::Edit { text, custom } => {
+                let same = text.as_ref().is_none_or(|text| old.text.as_ref() == Some(text))
+                    && custom.as_ref().is_none_or(|custom| old.custom.as_ref() == Some(custom));
+                return Ok(if same { Todo::Nothing } else { Todo::It });
+            }
+            MessageChange::Delete if old.deleted_at.is_some() => return Ok(Todo::Nothing),
+            MessageChange::Hide(on) if old.hidden_at.is_some() == *on => return Ok(Todo::Nothing),
+            MessageChange::Delete | MessageChange::Hide(_) => return Ok(Todo::It),
+            MessageChange::React { user, key, on } => (user, key, *on),
+        };
+        let given = self.tx.prepare_cached(GIVEN).await?;
+        let (key, user) = (key.as_str(), user.as_str());
+        let row =
+            self.tx.query_opt(&given, &[&self.app, &self.room, &self.seq, &key, &user]).await?;
+        if row.is_some() == on {
+            return Ok(Todo::Nothing);
+        }
+        let known = old.reactions.iter().any(|reaction| reaction.key == key);
+        let full = on && !known && old.reactions.len() >= limits::REACTION_KEYS_MAX;
+        Ok(if full { Todo::TooMany } else { Todo::It })
+    }
+
+    async fn apply(&self, wanted: &ChangeMessage, rev: i64) -> Result<(), Fail> {
+        let Self { tx, app, room, seq } = self;
+        match &wanted.change {
+            MessageChange::Edit { text, custom } => {
+                let by = wanted.by.as_ref().map(UserId::as_str);
+                let keep = tx.prepare_cached(KEEP_VERSION).await?;
+                tx.execute(&keep, &[app, room, seq, &by]).await?;
+                let edit = tx.prepare_cached(EDIT).await?;
+                let custom = custom.as_ref().map(CustomJson::as_str);
+                tx.execute(&edit, &[app, room, seq, text, &custom]).await?;
+            }
+            MessageChange::Delete => {
+                self.run(NO_REACTIONS).await?;
+                self.run(NO_VERSIONS).await?;
+                self.run(DELETE).await?;
+            }
+            MessageChange::Hide(on) => {
+                let hide = tx.prepare_cached(HIDE).await?;
+                tx.execute(&hide, &[app, room, seq, on]).await?;
+            }
+            MessageChange::React { user, key, on } => {
+                let (key, user) = (key.as_str(), user.as_str());
+                if *on {
+                    let give = tx.prepare_cached(GIVE).await?;
+                    tx.execute(&give, &[app, room, seq, &key, &user, &rev]).await?;
+                } else {
+                    let take = tx.prepare_cached(TAKE_BACK).await?;
+                    tx.execute(&take, &[app, room, seq, &key, &user]).await?;
+                }
+                self.run(REACTED).await?;
+            }
+        }
+        let stamp = tx.prepare_cached(STAMP).await?;
+        tx.execute(&stamp, &[app, room, seq, &rev]).await?;
+        Ok(())
+    }
+
+    /// Line 10: counting messages that nobody sees any more are looked up beside each cursor.
+    async fn count_gone(&self, old: &Message, now: &Message) -> Result<(), Fail> {
+        let counts = now.kind != MessageKind::System && !now.silent;
+        match (old.is_gone(), now.is_gone()) {
+            (false, true) if counts => {
+                let gone = self.tx.prepare_cached(GONE).await?;
+                let sender = now.sender.as_ref().map(UserId::as_str);
+                self.tx.execute(&gone, &[&self.app, &self.room, &self.seq, &sender]).await?;
+                Ok(())
+            }
+            (true, false) => self.run(BACK).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl PostgresStore {
+    async fn change_once(&self, wanted: &ChangeMessage) -> Result<ChangeMessageOutcome, Fail> {
+        let tx = Tx::begin(self.reads.get().await?);
+        let room = lock(&tx, &wanted.app, &wanted.room).await?;
+        let Some(room) = room.filter(|room| room.deleted_at.is_none()) else {
+            tx.rollback().await?;
+            return Ok(ChangeMessageOutcome::RoomNotFound);
+        };
+        let found = one(&tx, wanted, &room).await?;
+        let deletes = wanted.change == MessageChange::Delete;
+        let Some(old) = found.filter(|old| deletes || old.deleted_at.is_none()) else {
+            tx.rollback().await?;
+            return Ok(ChangeMessageOutcome::MessageNotFound);
+        };
+        if !guard_holds(&tx, &wanted.app, &room, &wanted.guard).await? {
+            tx.rollback().await?;
+            return Ok(ChangeMessageOutcome::GuardMoved);
+        }
+        let (app, id) = (wanted.app.as_str(), wanted.room.as_str());
+        let place = Place { tx: &tx, app, room: id, seq: big(old.seq) };
+        match place.todo(&old, &wanted.change).await? {
+            Todo::Nothing => {
+                tx.rollback().await?;
+                return Ok(ChangeMessageOutcome::Unchanged(Box::new(old)));
+            }
+            Todo::TooMany => {
+                tx.rollback().await?;
+                return Ok(ChangeMessageOutcome::TooManyReactions);
+            }
+            Todo::It => {}
+        }
+        // Line 4: every durable change takes a rev.
+        let rev = big(room.head.rev + 1);
+        place.apply(wanted, rev).await?;
+        let now = one(&tx, wanted, &room).await?;
+        let now = now.ok_or_else(|| Fail::Broken("a message went away under lock".to_owned()))?;
+        place.count_gone(&old, &now).await?;
+        let head = tx.prepare_cached(HEAD).await?;
+        let text = Preview::of(&now).text;
+        let row = tx.query_one(&head, &[&app, &id, &rev, &big(now.seq), &text]).await?;
+        let head = Cells::of(&row).head()?;
+        tx.commit().await?;
+        Ok(ChangeMessageOutcome::Changed(Box::new((now, head))))
+    }
+
+    async fn at_once(&self, app: &AppId, at: Time) -> Result<Option<Message>, Fail> {
+        let client = self.reads.get().await?;
+        let statement = client.prepare_cached(AT).await?;
+        let row = client.query_opt(&statement, &[&app.as_str(), &at.0]).await?;
+        row.map(|row| Cells::of(&row).message()).transpose()
+    }
+
+    async fn seq_at_once(&self, app: &AppId, room: &RoomId, at: Time) -> Result<u64, Fail> {
+        let client = self.reads.get().await?;
+        let statement = client.prepare_cached(SEQ_AT).await?;
+        let row = client.query_opt(&statement, &[&app.as_str(), &room.as_str(), &at.0]).await?;
+        row.map_or(Ok(0), |row| Cells::of(&row).number())
+    }
+
+    async fn since_once(
+        &self,
+        (app, room): (&AppId, &RoomId),
+        above_seq: u64,
+        since: Time,
+        limit: usize,
+    ) -> Result<Vec<Message>, Fail> {
+        let client = self.reads.get().await?;
+        let statement = client.prepare_cached(SINCE).await?;
+        let (above, most) = (big(above_seq), rows(limit, 0));
+        let found = client
+            .query(&statement, &[&app.as_str(), &room.as_str(), &since.0, &above, &most])
+            .await?;
+        let read = |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.time()?, cells.message()?))
+        };
+        let mut found = found.iter().map(read).collect::<Result<Vec<_>, Fail>>()?;
+        // Of those that were stored later than the page reaches nothing is known yet.
+        let fresh = || found.iter().filter(|(_, message)| message.created_at > since);
+        if fresh().count() >= limit {
+            let reach = fresh().map(|(_, message)| message.created_at).max();
+            found.retain(|(later, _)| Some(*later) <= reach);
+        }
+        found.truncate(limit);
+        Ok(found.into_iter().map(|(_, message)| message).collect())
+    }
+}
+
+async fn one(tx: &Tx, wanted: &ChangeMessage, room: &Room) -> Result<Option<Message>, Fail> {
+    let one = tx.prepare_cached(ONE).await?;
+    let (app, id) = (wanted.app.as_str(), wanted.room.as_str());
+    let row = tx.query_opt(&one, &[&app, &id, &wanted.id.as_str(), &big(room.min_seq)]).await?;
+    row.map(|row| Cells::of(&row).message()).transpose()
+}
+
+#[async_trait]
+impl ChangeStore for PostgresStore {
+    async fn change_message(&self, wanted: ChangeMessage) -> StoreResult<ChangeMessageOutcome> {
+        Ok(bounded(|| self.change_once(&wanted)).await?)
+    }
+
+    async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>> {
+        Ok(bounded(|| self.at_once(app, at)).await?)
+    }
+
+    async fn seq_at(&self, app: &AppId, room: &RoomId, at: Time) -> StoreResult<u64> {
+        Ok(bounded(|| self.seq_at_once(app, room, at)).await?)
+    }
+
+    async fn messages_since(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+        since: Time,
+        limit: usize,
+    ) -> StoreResult<Vec<Message>> {
+        Ok(bounded(|| self.since_once((app, room), above_seq, since, limit)).await?)
+    }
+}
