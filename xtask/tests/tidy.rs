@@ -189,6 +189,13 @@ fn a_licence_that_is_not_allowed() {
     assert!(refused[0].starts_with("b v2: GPL-3.0 is not allowed"));
     assert!(refused[1].starts_with("c v3: no licence is not allowed"));
     assert!(judge(crates, "[licenses]\n").is_err());
+    // What is locked and never built is let be; what is built is not.
+    let wrapped = "[licenses]\nallow = [\"ISC\"]\n[bans]\n\
+                   deny = [\"openssl\", { crate = \"ring\", wrappers = [\"x\"] }]\n";
+    assert!(judge("ring v1|ISC\n", wrapped).unwrap()[0].starts_with("ring is banned"));
+    let lock = "[[package]]\nname = \"ring\"\n";
+    let root = tree(&[("Cargo.lock", lock), ("deny.toml", wrapped)]);
+    assert_eq!(check(root.path()).unwrap(), []);
 }
 
 #[test]

@@ -185,6 +185,23 @@ pub const HEADERS_MS_MAX: u64 = 15_000;
 /// A request's head, in bytes.
 pub const HEADERS_BYTES_MAX: usize = 32 * 1_024;
 
+/// A call to a customer's URL when nothing else is asked for, in milliseconds.
+pub const OUTBOUND_MS_MAX: u64 = 5_000;
+/// A customer's answer when nothing else is asked for, in bytes.
+pub const OUTBOUND_ANSWER_BYTES_MAX: usize = 64 * 1_024;
+/// The head of a customer's answer, in bytes.
+pub const OUTBOUND_HEAD_BYTES_MAX: usize = 32 * 1_024;
+/// Calls of one app under way at one time, in calls.
+pub const OUTBOUND_PER_APP_MAX: usize = 16;
+/// Calls of one app that wait for a place, in calls.
+pub const OUTBOUND_WAITING_MAX: usize = 64;
+/// Calls of all apps under way at one time, in calls.
+pub const OUTBOUND_MAX: usize = 512;
+/// A connection to a customer kept for the next call, in milliseconds.
+pub const OUTBOUND_IDLE_MS: u64 = 30_000;
+/// Addresses of one name that are tried, in addresses.
+pub const OUTBOUND_ADDRESSES_MAX: usize = 4;
+
 #[cfg(test)]
 mod tests {
     /// `pub const NAME: type = value;` as the page writes it.

@@ -9,6 +9,8 @@ use clap::Args;
 use serde::Deserialize;
 use snug_core::ids::AppId;
 
+use crate::outbound::{AllowedAddresses, Cidr, OutboundConfig};
+
 /// Where truth is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreConfig {
@@ -30,6 +32,8 @@ pub struct Config {
     pub https: bool,
     pub log_json: bool,
     pub dialects: DialectApps,
+    /// What of customers' URLs may be called.
+    pub outbound: OutboundConfig,
 }
 
 /// Rocket.Chat's and ECB's requests name no app: host names and defaults that do.
@@ -136,6 +140,12 @@ pub struct ConfigArgs {
     /// App of a wire that names none: `rocketchat=<app>` or `rocketchat@<host>=<app>`, repeatable
     #[arg(long, env = "SNUG_DIALECT_APP", global = true, value_delimiter = ',')]
     pub dialect_app: Vec<String>,
+    /// Private ranges that customers' URLs may lead to, such as 10.1.0.0/16
+    #[arg(long, env = "SNUG_OUTBOUND_ALLOW_PRIVATE", global = true, value_delimiter = ',')]
+    pub outbound_allow_private: Vec<String>,
+    /// Certificates (PEM) trusted for customers' URLs besides the public ones
+    #[arg(long, env = "SNUG_OUTBOUND_CA_FILE", global = true)]
+    pub outbound_ca_file: Option<PathBuf>,
     /// Log as JSON lines
     #[arg(long, env = "SNUG_LOG_JSON", global = true)]
     pub log_json: Option<bool>,
@@ -153,6 +163,16 @@ struct ConfigFile {
     log_json: Option<bool>,
     #[serde(default)]
     dialect_app: Vec<String>,
+    #[serde(default)]
+    outbound: OutboundFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutboundFile {
+    #[serde(default)]
+    allow_private: Vec<String>,
+    ca_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -196,8 +216,24 @@ impl Config {
             } else {
                 &args.dialect_app
             })?,
+            outbound: OutboundConfig {
+                allow_private: ranges(if args.outbound_allow_private.is_empty() {
+                    &file.outbound.allow_private
+                } else {
+                    &args.outbound_allow_private
+                })?,
+                ca_file: args.outbound_ca_file.or(file.outbound.ca_file),
+            },
         })
     }
+}
+
+fn ranges(texts: &[String]) -> Result<AllowedAddresses, String> {
+    let range = |text: &String| {
+        let wrong = || format!("outbound.allow_private = {text:?}: expected 127.0.0.1/32 or such");
+        Cidr::parse(text.trim()).ok_or_else(wrong)
+    };
+    Ok(AllowedAddresses(texts.iter().map(range).collect::<Result<_, _>>()?))
 }
 
 fn read_file(path: &Path) -> Result<ConfigFile, String> {
@@ -222,6 +258,9 @@ mod tests {
         assert!(load(ConfigArgs { store, ..ConfigArgs::default() }).starts_with("store"));
         let master_key = Some("short".to_owned());
         assert!(load(ConfigArgs { master_key, ..ConfigArgs::default() }).starts_with("master_key"));
+        let outbound_allow_private = vec!["everything".to_owned()];
+        let error = load(ConfigArgs { outbound_allow_private, ..ConfigArgs::default() });
+        assert!(error.starts_with("outbound.allow_private"), "{error}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod config;
 pub mod dialects;
 pub mod docs;
 pub mod metrics;
+pub mod outbound;
 pub mod panel;
 pub mod realtime;
 pub mod rest;

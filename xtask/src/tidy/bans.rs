@@ -1,4 +1,6 @@
-//! Crates that may not come in, not even through another crate. The list is `deny.toml`'s.
+//! Crates that may not come in, not even through another crate. The list is `deny.toml`'s. A
+//! crate with `wrappers` may stand in the lock file, where Cargo also writes what a weak feature
+//! only names; that it is never built, `licences` asks Cargo.
 
 use toml::{Table, Value};
 
@@ -40,10 +42,19 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn names(deny: &Table) -> Vec<String> {
+    list(deny, |entry| entry.get("wrappers").is_none())
+}
+
+/// Every banned crate.
+pub(super) fn all(deny: &Table) -> Vec<String> {
+    list(deny, |_| true)
+}
+
+fn list(deny: &Table, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
     let list = deny.get("bans").and_then(|b| b.get("deny")).and_then(Value::as_array);
     let name = |entry: &Value| {
         let name = entry.get("crate").or_else(|| entry.get("name")).unwrap_or(entry);
         name.as_str().map(|name| name.split('@').next().unwrap_or(name).to_owned())
     };
-    list.into_iter().flatten().filter_map(name).collect()
+    list.into_iter().flatten().filter(|entry| wanted(entry)).filter_map(name).collect()
 }

@@ -1,4 +1,4 @@
-//! Every crate we build with has a licence that `deny.toml` allows.
+//! Every crate we build with has a licence that `deny.toml` allows, and none is banned there.
 
 use std::path::Path;
 use std::process::Command;
@@ -38,9 +38,17 @@ pub fn judge(crates: &str, deny: &str) -> Result<Vec<String>, String> {
     if allowed.is_empty() {
         return Err("deny.toml: `[licenses] allow` names no licence".to_owned());
     }
+    let banned = super::bans::all(&table);
     let mut refused: Vec<String> = Vec::new();
     for line in crates.lines().filter(|line| !line.trim().is_empty()) {
         let (name, licence) = line.rsplit_once('|').unwrap_or((line, ""));
+        let built = name.split_whitespace().next().unwrap_or(name);
+        if banned.iter().any(|banned| banned == built) {
+            refused.push(format!(
+                "{built} is banned [banned-crate]\n    mend: `cargo tree -i {built}` shows who \
+                 brings it in: switch that feature off"
+            ));
+        }
         if !satisfied(licence, &allowed) {
             let licence = if licence.is_empty() { "no licence" } else { licence };
             refused.push(format!(

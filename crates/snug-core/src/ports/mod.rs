@@ -4,11 +4,15 @@
 mod bus;
 mod clock;
 mod minted;
+mod outbound;
 mod store;
 mod vault;
 
 pub use bus::{Bus, BusSink, Topic};
 pub use clock::{Clock, Entropy};
 pub use minted::{MintedClaims, MintedTokens, UnverifiedToken};
+pub use outbound::{
+    NoOutbound, Outbound, OutboundAnswer, OutboundError, OutboundMethod, OutboundRequest,
+};
 pub use store::*;
 pub use vault::{Vault, VaultError};

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use super::{interrupted, say};
 use crate::config::Config;
+use crate::outbound::AllowedAddresses;
 use crate::secrets::write_private;
 use crate::serve::Server;
 
@@ -23,7 +24,7 @@ pub(super) struct DemoArgs {
     site_port: u16,
 }
 
-pub(super) async fn run(config: Config, args: DemoArgs) -> Result<(), String> {
+pub(super) async fn run(mut config: Config, args: DemoArgs) -> Result<(), String> {
     let program = args.site.join("server.mjs");
     if !program.is_file() {
         return Err(format!(
@@ -31,6 +32,8 @@ pub(super) async fn run(config: Config, args: DemoArgs) -> Result<(), String> {
             program.display()
         ));
     }
+    // The demo site is a customer on this machine.
+    config.outbound.allow_private.0.extend(AllowedAddresses::loopback().0);
     let data = config.data.join("demo");
     let server = Server::start(config).await?;
     let started = async {

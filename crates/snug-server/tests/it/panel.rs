@@ -175,6 +175,7 @@ async fn behind_https_the_cookie_is_bound_to_it() {
         https: true,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),
+        outbound: snug_server::outbound::OutboundConfig::default(),
     };
     let server = Server::start(config).await.expect("the server starts");
     let request = Request::new(server.address(), "POST", "/panel/api/signup");

@@ -30,6 +30,7 @@ async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
         https: false,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),
+        outbound: snug_server::outbound::OutboundConfig::default(),
     };
     let started = Server::start_on(config, Some(bus.clone())).await;
     (started.expect("the server starts"), data)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use snug_core::engine::NewAppRequest;
 use snug_core::model::AppPolicy;
+use snug_server::outbound::{AllowedAddresses, OutboundConfig};
 use snug_server::{Config, Server, StoreConfig};
 use snug_testkit::{PgServer, TempDir, temp_dir};
 
@@ -29,6 +30,11 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
         panic!("did not come within {BOUND:?}: {what}");
     };
     done
+}
+
+/// Customers' backends of the tests run on this machine.
+pub(crate) fn loopback_allowed() -> OutboundConfig {
+    OutboundConfig { allow_private: AllowedAddresses::loopback(), ..OutboundConfig::default() }
 }
 
 /// Which store a server stands on.
@@ -74,6 +80,7 @@ impl TestServer {
             https: false,
             log_json: false,
             dialects: snug_server::config::DialectApps::default(),
+            outbound: loopback_allowed(),
         };
         let server = Server::start(config).await.expect("the server starts");
         Self { server, data, database }
