@@ -65,7 +65,11 @@ impl Fail {
             *said.code() == SqlState::UNIQUE_VIOLATION
                 && said.constraint() == Some("messages_by_time")
         });
+        // Of statements in one flight a later one may be heard of first: why the transaction
+        // failed, the next try tells.
+        let after_it = SqlState::IN_FAILED_SQL_TRANSACTION;
         same_time
+            || error.code() == Some(&after_it)
             || matches!(
                 error.code(),
                 Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)

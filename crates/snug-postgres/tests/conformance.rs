@@ -73,6 +73,16 @@ async fn catch_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes() {
+    run("changes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records() {
+    run("records").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     run("races").await;
 }

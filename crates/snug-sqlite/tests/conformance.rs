@@ -79,6 +79,16 @@ async fn catch_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes() {
+    section("changes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records() {
+    section("records").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     section("races").await;
 }
@@ -105,7 +115,7 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "races",
+        "catch_up", "changes", "records", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, records, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -40,6 +40,7 @@
 pub mod apps;
 pub mod bus;
 pub mod catch_up;
+pub mod changes;
 pub mod cursors;
 mod fixtures;
 pub mod lists;
@@ -47,6 +48,7 @@ pub mod members;
 pub mod messages;
 pub mod operators;
 pub mod races;
+pub mod records;
 pub mod rooms;
 pub mod sessions;
 pub mod sync;
@@ -96,7 +98,7 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "races",
+    "catch_up", "changes", "records", "races",
 ];
 
 /// Cases that share a database.
@@ -199,6 +201,21 @@ pub const CASES: &[Case] = &[
     case!(catch_up::a_clock_that_jumps_back_hides_nothing),
     case!(catch_up::from_sync_to_sync_nothing_is_missed),
     case!(catch_up::apps_never_meet),
+    case!(changes::an_edit_takes_a_rev_and_keeps_the_place),
+    case!(changes::a_deletion_leaves_a_tombstone),
+    case!(changes::a_hidden_message_comes_back_whole),
+    case!(changes::reactions_are_counted),
+    case!(changes::a_change_is_guarded),
+    case!(changes::gone_messages_are_not_unread),
+    case!(changes::a_sync_returns_what_changed),
+    case!(changes::times_name_messages),
+    case!(changes::changes_since_a_time_are_whole),
+    case!(changes::channels_and_users_are_listed),
+    race!(changes::racing_reactions_are_exact),
+    case!(records::documents_are_kept_by_their_rev),
+    case!(records::documents_expire),
+    case!(records::a_lookup_finds_the_app),
+    race!(records::racing_puts_make_one),
     race!(races::racing_creators_make_one_direct_room),
     race!(races::creators_with_the_same_people_do_not_block_each_other),
     race!(races::racing_senders_leave_no_hole),

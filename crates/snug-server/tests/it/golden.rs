@@ -184,7 +184,7 @@ fn events_come_back_equal() {
         match event.as_str() {
             "hello" => same::<Hello>(&name, data),
             "room.head" => same::<Head>(&name, data),
-            "message.new" => same::<MessageNew>(&name, data),
+            "message.new" | "message.changed" => same::<MessageNew>(&name, data),
             "room.changed" => same::<RoomChanged>(&name, data),
             "members.changed" => same::<MembersChanged>(&name, data),
             "room.joined" => same::<RoomJoined>(&name, data),
