@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
-use snug_core::model::Time;
+use snug_core::model::{PublicKey, Time};
 use snug_core::ports::{
     Clock, Entropy, MintedClaims, MintedTokens, UnverifiedToken, Vault, VaultError,
 };
@@ -69,5 +69,17 @@ impl MintedTokens for NoMinted {
 
     fn verify(&self, _token: &str, _secret: &[u8]) -> Option<MintedClaims> {
         None
+    }
+
+    fn verify_public(&self, _token: &str, _key: &PublicKey) -> Option<MintedClaims> {
+        None
+    }
+
+    fn read_keys(&self, _text: &str) -> Result<Vec<PublicKey>, String> {
+        Err("no public keys here".to_owned())
+    }
+
+    fn signed(&self, _secret: &[u8], _text: &[u8], _signature: &[u8]) -> bool {
+        false
     }
 }

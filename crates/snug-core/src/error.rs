@@ -27,6 +27,21 @@ pub enum Error {
     ServerKeyInvalid,
     #[error("server keys and server routes are for backends, never for pages")]
     ServerKeyInBrowser,
+    #[error("the signature is not right")]
+    SignatureInvalid,
+    #[error("the timestamp is more than 300 s from the server's time")]
+    SignatureExpired,
+    #[error("the nonce was used before; sign every request anew")]
+    SignatureReplayed,
+    #[error("the site does not accept this token")]
+    VerifyFailed,
+    #[error("the site cannot be asked about the token now")]
+    VerifyUnreachable {
+        /// For the operator's log, never for the caller.
+        cause: String,
+    },
+    #[error("the app has not set up {what}")]
+    NotSetUp { what: String },
     #[error("pages of {origin} may not call this app; add the origin to the app's list")]
     OriginRefused { origin: String },
     #[error("the user is deactivated")]
@@ -76,7 +91,9 @@ impl Error {
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {
-            Self::StoreUnavailable { cause } | Self::StoreBroken { cause } => Some(cause),
+            Self::StoreUnavailable { cause }
+            | Self::StoreBroken { cause }
+            | Self::VerifyUnreachable { cause } => Some(cause),
             Self::Internal => Some("a bug, or another master key"),
             _ => None,
         }

@@ -201,6 +201,26 @@ pub const OUTBOUND_MAX: usize = 512;
 pub const OUTBOUND_IDLE_MS: u64 = 30_000;
 /// Addresses of one name that are tried, in addresses.
 pub const OUTBOUND_ADDRESSES_MAX: usize = 4;
+/// Time for a customer's verify URL to answer, in milliseconds.
+pub const VERIFY_MS_MAX: u64 = 5_000;
+/// Verified sessions that one address may ask for per app and second, in requests.
+pub const VERIFY_PER_SECOND: u32 = 10;
+/// Burst above that rate, in requests; behind a proxy without addresses everybody is one.
+pub const VERIFY_BURST: u32 = 200;
+/// Public keys of one app, registered or in its key set, in keys.
+pub const PUBLIC_KEYS_PER_APP_MAX: usize = 20;
+/// A key set as published, in bytes.
+pub const KEY_SET_BYTES_MAX: usize = 64 * 1_024;
+/// How long a key set is used before it is read again, in seconds.
+pub const KEY_SET_SECONDS: i64 = 600;
+/// How long a key set serves while its URL is down, in seconds.
+pub const KEY_SET_STALE_SECONDS: i64 = 24 * 3_600;
+/// Between two readings of a key set for the sake of an unknown key, in seconds.
+pub const KEY_SET_RETRY_SECONDS: i64 = 60;
+/// How far a signed request's timestamp may be from the server's time, in seconds.
+pub const SIGNATURE_WINDOW_SECONDS: u64 = 300;
+/// Nonces of signed requests, in characters, at least and at most.
+pub const NONCE_CHARS: [usize; 2] = [16, 128];
 
 #[cfg(test)]
 mod tests {

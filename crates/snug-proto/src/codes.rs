@@ -50,6 +50,12 @@ codes! {
     TokenExpired "token_expired" 401 false "The token has expired";
     SessionClosed "session_closed" 401 false "The session was closed";
     ServerKeyInvalid "server_key_invalid" 401 false "The server key is not valid";
+    SignatureInvalid "signature_invalid" 401 false "The signature is not right";
+    SignatureExpired "signature_expired" 401 false "The timestamp is out of the window";
+    SignatureReplayed "signature_replayed" 401 false "The nonce was used before";
+    VerifyFailed "verify_failed" 401 false "The site does not accept the token";
+    VerifyUnreachable "verify_unreachable" 503 true "The site cannot be asked now";
+    NotSetUp "not_set_up" 409 false "The app has not set this up";
     ServerKeyInBrowser "server_key_in_browser" 403 false "Server keys are for backends";
     OriginRefused "origin_refused" 403 false "Pages of this origin may not call the app";
     UserDeactivated "user_deactivated" 403 false "The user is deactivated";

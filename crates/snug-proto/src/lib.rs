@@ -10,7 +10,9 @@ pub mod frame;
 pub mod object;
 pub mod problem;
 pub mod rest;
+pub mod signed;
 pub mod value;
+pub mod verified;
 
 pub use body::parse_body;
 pub use codes::{CloseCode, ErrorCode};

@@ -1,19 +1,12 @@
-//! Clock, randomness, the vault under the master key, and customers' JWTs: the ports of the core
-//! that touch the machine or cryptography. aws-lc-rs is the only provider.
+//! Clock, randomness and the vault under the master key: the ports of the core that touch the
+//! machine or cryptography. aws-lc-rs is the only provider.
 
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use snug_core::ids::{AppId, KeyId};
-use snug_core::limits;
-use snug_core::model::{CustomJson, Time};
-use snug_core::ports::{
-    Clock, Entropy, MintedClaims, MintedTokens, UnverifiedToken, Vault, VaultError,
-};
+use snug_core::model::Time;
+use snug_core::ports::{Clock, Entropy, Vault, VaultError};
 use zeroize::Zeroizing;
 
 /// The machine's clock.
@@ -144,75 +137,6 @@ impl Vault for AeadVault {
             self.key.open_in_place(nonce, aad, &mut bytes).map_err(|_| VaultError::CannotOpen)?;
         Ok(plain.to_vec())
     }
-}
-
-/// HS256 JWTs. Times are checked by the engine, against its own clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Hs256Tokens;
-
-#[derive(Deserialize)]
-struct AppClaim {
-    app: AppId,
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    exp: f64,
-    device: Option<String>,
-    iat: Option<f64>,
-    nbf: Option<f64>,
-    name: Option<String>,
-    avatar: Option<String>,
-    custom: Option<Box<RawValue>>,
-}
-
-impl MintedTokens for Hs256Tokens {
-    fn peek(&self, token: &str) -> Option<UnverifiedToken> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.alg != Algorithm::HS256 {
-            return None;
-        }
-        let key = match header.kid {
-            Some(kid) => Some(KeyId::new(&kid).ok()?),
-            None => None,
-        };
-        let claims: AppClaim = jsonwebtoken::dangerous::insecure_decode(token).ok()?.claims;
-        Some(UnverifiedToken { app: claims.app, key })
-    }
-
-    fn verify(&self, token: &str, secret: &[u8]) -> Option<MintedClaims> {
-        let mut rules = Validation::new(Algorithm::HS256);
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        rules.validate_aud = false;
-        rules.required_spec_claims.clear();
-        let key = DecodingKey::from_secret(secret);
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &rules).ok()?.claims;
-        let custom = match claims.custom {
-            Some(raw) => Some(CustomJson::new(raw, limits::SESSION_CUSTOM_BYTES_MAX).ok()?),
-            None => None,
-        };
-        // A date that is there and makes no sense is no reason to let the token in.
-        let issued_at = claims.iat.map(|at| seconds(at).ok_or(())).transpose().ok()?;
-        let not_before = claims.nbf.map(|at| seconds(at).ok_or(())).transpose().ok()?;
-        Some(MintedClaims {
-            subject: claims.sub,
-            device: claims.device,
-            expires_at: seconds(claims.exp)?,
-            issued_at,
-            not_before,
-            name: claims.name,
-            avatar: claims.avatar,
-            custom,
-        })
-    }
-}
-
-/// NumericDate may have a fraction (RFC 7519); beyond the year 10,000 it is a mistake.
-fn seconds(date: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "within the range that is checked")]
-    (date.is_finite() && (0.0..253_402_300_800.0).contains(&date)).then_some(date as i64)
 }
 
 #[cfg(test)]

@@ -1,25 +1,28 @@
 //! The wiring: the only file that names a concrete store or bus. Builds a server's parts from a
 //! configuration.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
 use snug_core::engine::{Engine, EngineParts, allows_origin};
 use snug_core::error::{Error, Result};
-use snug_core::ids::SessionId;
+use snug_core::ids::{AppId, SessionId};
 use snug_core::limits;
 use snug_core::model;
-use snug_core::ports::{Bus, Entropy, Store};
+use snug_core::ports::{Bus, Entropy, Outbound, Store};
 use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bus::InProcessBus;
 use crate::config::{Config, DialectApps, StoreConfig};
+use crate::jwt::Jwts;
 use crate::metrics::Metrics;
+use crate::outbound::{GuardedClient, PublishedKeys};
 use crate::panel::password::LoginGate;
 use crate::realtime::{BeaconBus, Hub, HubParts};
-use crate::secrets::{AeadVault, Hs256Tokens, MasterKey, SystemClock, SystemEntropy};
+use crate::secrets::{AeadVault, MasterKey, SystemClock, SystemEntropy};
 use crate::tasks::Tasks;
 
 /// A place among the connections that have shown no token yet; given back when dropped.
@@ -40,6 +43,7 @@ pub struct App {
     store: Opened,
     unauthenticated: Arc<Semaphore>,
     sessions: DefaultKeyedRateLimiter<SessionId>,
+    verified: DefaultKeyedRateLimiter<(AppId, Option<IpAddr>)>,
 }
 
 impl std::fmt::Debug for App {
@@ -81,6 +85,7 @@ impl App {
             Some(text) => MasterKey::parse(text).ok_or("master_key: expected 64 digits")?,
             None => MasterKey::in_file(&config.data.join("master.key"))?,
         };
+        let outbound: Arc<dyn Outbound> = Arc::new(GuardedClient::new(&config.outbound)?);
         let store = open(config).await?;
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
@@ -92,7 +97,9 @@ impl App {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             vault: Arc::new(AeadVault::new(&master_key)),
-            minted: Arc::new(Hs256Tokens),
+            minted: Arc::new(Jwts),
+            key_sets: Arc::new(PublishedKeys::new(outbound.clone(), Arc::new(Jwts))),
+            outbound,
         }));
         hub.connect(&bus, &engine);
         Ok(Arc::new(Self {
@@ -106,7 +113,14 @@ impl App {
             _bus: bus,
             store,
             unauthenticated: Arc::new(Semaphore::new(limits::UNAUTHENTICATED_MAX)),
-            sessions: DefaultKeyedRateLimiter::keyed(quota()),
+            sessions: DefaultKeyedRateLimiter::keyed(quota(
+                limits::REST_REQUESTS_PER_SECOND,
+                limits::REST_REQUESTS_BURST,
+            )),
+            verified: DefaultKeyedRateLimiter::keyed(quota(
+                limits::VERIFY_PER_SECOND,
+                limits::VERIFY_BURST,
+            )),
         }))
     }
 
@@ -138,6 +152,21 @@ impl App {
         Err(Error::OriginRefused { origin: origin.to_owned() })
     }
 
+    /// Counts a session that is asked for with the site's own token.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn check_verify_rate(&self, app: &AppId, from: Option<IpAddr>) -> Result<()> {
+        if self.verified.len() > 100_000 {
+            self.verified.retain_recent();
+        }
+        if self.verified.check_key(&(app.clone(), from)).is_ok() {
+            return Ok(());
+        }
+        let retry_after_ms = 1_000 / u64::from(limits::VERIFY_PER_SECOND) + 1;
+        Err(Error::RateLimited { retry_after_ms })
+    }
+
     /// Counts a session's REST request.
     ///
     /// # Errors
@@ -155,11 +184,10 @@ impl App {
     }
 }
 
-fn quota() -> Quota {
+fn quota(per_second: u32, burst: u32) -> Quota {
     let nonzero =
         |number: u32| std::num::NonZeroU32::new(number).unwrap_or(std::num::NonZeroU32::MIN);
-    Quota::per_second(nonzero(limits::REST_REQUESTS_PER_SECOND))
-        .allow_burst(nonzero(limits::REST_REQUESTS_BURST))
+    Quota::per_second(nonzero(per_second)).allow_burst(nonzero(burst))
 }
 
 async fn open(config: &Config) -> std::result::Result<Opened, String> {

@@ -9,7 +9,7 @@ use super::{Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::{AppId, KeyId};
 use crate::limits;
-use crate::model::{App, AppCounts, AppPatch, AppPolicy, ServerKey, Time, TokenHash};
+use crate::model::{App, AppCounts, AppPatch, AppPolicy, AppSettings, ServerKey, Time, TokenHash};
 use crate::ports::NewApp;
 
 /// An app with its living keys, as last read.
@@ -17,6 +17,7 @@ use crate::ports::NewApp;
 pub(super) struct KnownApp {
     pub(super) app: Arc<App>,
     pub(super) keys: Vec<ServerKey>,
+    pub(super) settings: Arc<AppSettings>,
     read_at: Time,
 }
 
@@ -155,9 +156,15 @@ impl Engine {
             return Ok(None);
         };
         let keys = self.store.server_keys(app, now).await?;
-        let known = Arc::new(KnownApp { app: Arc::new(found), keys, read_at: now });
+        let settings = Arc::new(self.stored_settings(app).await?.0);
+        let known = Arc::new(KnownApp { app: Arc::new(found), keys, settings, read_at: now });
         self.apps.known.write().insert(app.clone(), known.clone());
         Ok(Some(known))
+    }
+
+    /// The next call reads it anew.
+    pub(super) fn forget_app(&self, app: &AppId) {
+        self.apps.known.write().remove(app);
     }
 
     pub(super) fn open_key(&self, key: &ServerKey) -> Result<Vec<u8>> {

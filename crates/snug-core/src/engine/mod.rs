@@ -11,13 +11,17 @@ mod keys;
 mod listening;
 mod members;
 mod messages;
+mod minted;
 mod operators;
 mod records;
 mod room_list;
 mod rooms;
 mod sessions;
+mod settings;
+mod signed;
 mod sync;
 mod users;
+mod verified;
 
 use std::sync::Arc;
 
@@ -26,7 +30,9 @@ use crate::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use crate::ids::{AppId, RoomId, UserId};
 use crate::limits;
 use crate::model::{Head, Time};
-use crate::ports::{Bus, Clock, Entropy, MintedTokens, Store, StoreError, Vault};
+use crate::ports::{
+    Bus, Clock, Entropy, KeySets, MintedTokens, Outbound, Store, StoreError, Vault,
+};
 
 pub use actor::{Actor, Backend, Client, Me};
 pub use apps::{CreatedApp, NewAppRequest, allows_origin};
@@ -38,7 +44,9 @@ pub use records::KeepRecord;
 pub use room_list::{RoomListPage, RoomListRequest};
 pub use rooms::{CreateRoom, CreateRoomKind, CreatedRoomView, RoomView};
 pub use sessions::{IssuedToken, OpenSession, RevokeSessions};
+pub use signed::SignedRequest;
 pub use sync::{RoomSync, UserSync};
+pub use verified::{OpenVerified, VerifiedUser};
 
 /// What the engine stands on.
 #[expect(missing_debug_implementations, reason = "ports are opaque")]
@@ -49,6 +57,8 @@ pub struct EngineParts {
     pub entropy: Arc<dyn Entropy>,
     pub vault: Arc<dyn Vault>,
     pub minted: Arc<dyn MintedTokens>,
+    pub key_sets: Arc<dyn KeySets>,
+    pub outbound: Arc<dyn Outbound>,
 }
 
 /// The rules of chat over a store and a bus. Cheap to share behind an `Arc`.
@@ -59,6 +69,8 @@ pub struct Engine {
     entropy: Arc<dyn Entropy>,
     vault: Arc<dyn Vault>,
     minted: Arc<dyn MintedTokens>,
+    key_sets: Arc<dyn KeySets>,
+    outbound: Arc<dyn Outbound>,
     apps: apps::AppCache,
 }
 
@@ -71,14 +83,21 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        let EngineParts { store, bus, clock, entropy, vault, minted } = parts;
-        Self { store, bus, clock, entropy, vault, minted, apps: apps::AppCache::default() }
+        let EngineParts { store, bus, clock, entropy, vault, minted, key_sets, outbound } = parts;
+        let apps = apps::AppCache::default();
+        Self { store, bus, clock, entropy, vault, minted, key_sets, outbound, apps }
     }
 
     /// The clock that commands use.
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// The guarded client: how a command calls its app's backend.
+    #[must_use]
+    pub fn outbound(&self) -> &Arc<dyn Outbound> {
+        &self.outbound
     }
 
     /// Whether the store answers and takes writes.

@@ -111,17 +111,8 @@ impl Engine {
         let Some(peeked) = peeked else {
             return Err(Error::TokenInvalid);
         };
-        for key in &known.keys {
-            let named = peeked.key.as_ref().is_none_or(|id| *id == key.id);
-            let alive = key.expires_at.is_none_or(|end| self.now() < end);
-            if !named || !alive {
-                continue;
-            }
-            if let Some(claims) = self.minted.verify(token, &self.open_key(key)?) {
-                return self.open_minted(known.app.clone(), token, claims).await;
-            }
-        }
-        Err(Error::TokenInvalid)
+        let claims = self.check_minted(&known, token, &peeked).await?;
+        self.open_minted(known.app.clone(), token, claims).await
     }
 
     /// Whose token this is, for a door that knows the app: also a token that the backend chose.

@@ -1,13 +1,19 @@
-//! JWTs that customers mint.
+//! JWTs that customers mint, and what else they sign.
 
-use crate::ids::{AppId, KeyId};
-use crate::model::CustomJson;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::OutboundError;
+use crate::ids::AppId;
+use crate::model::{CustomJson, PublicKey, Time, TokenAlgorithm};
 
 /// Read from a JWT before its signature is checked: only to find the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnverifiedToken {
     pub app: AppId,
-    pub key: Option<KeyId>,
+    pub key: Option<String>,
+    pub algorithm: TokenAlgorithm,
 }
 
 /// What a valid JWT says. Times are seconds since 1970; the engine checks them against its clock.
@@ -23,10 +29,57 @@ pub struct MintedClaims {
     pub custom: Option<CustomJson>,
 }
 
-/// Checks form and signature, HS256 only; `none` and every other algorithm are refused.
+/// Checks form and signature; `none` and every algorithm that is not named in
+/// [`TokenAlgorithm`] are refused.
 pub trait MintedTokens: Send + Sync {
     fn peek(&self, token: &str) -> Option<UnverifiedToken>;
 
-    /// `None` when signature, algorithm or claims are not right.
+    /// HS256 only. `None` when signature, algorithm or claims are not right.
     fn verify(&self, token: &str, secret: &[u8]) -> Option<MintedClaims>;
+
+    /// The key's own algorithm only, which is never HS256.
+    fn verify_public(&self, token: &str, key: &PublicKey) -> Option<MintedClaims>;
+
+    /// The usable keys of a PEM, a JWK or a key set; others in a set are left out.
+    ///
+    /// # Errors
+    /// What was expected, when there is none.
+    fn read_keys(&self, text: &str) -> Result<Vec<PublicKey>, String>;
+
+    /// Whether this is the HMAC-SHA-256 of a text under a secret; takes the same time either way.
+    fn signed(&self, secret: &[u8], text: &[u8], signature: &[u8]) -> bool;
+}
+
+/// Public keys that customers publish by URL, cached.
+#[async_trait]
+pub trait KeySets: Send + Sync {
+    /// The keys at this URL, with the named one if it is published: a name that is not known is
+    /// looked for once a minute. Keys read before serve while the URL is down.
+    ///
+    /// # Errors
+    /// Why there is no key at all.
+    async fn keys(
+        &self,
+        app: &AppId,
+        url: &str,
+        key: Option<&str>,
+        now: Time,
+    ) -> Result<Arc<Vec<PublicKey>>, OutboundError>;
+}
+
+/// No published keys; for a server without customers' URLs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoKeySets;
+
+#[async_trait]
+impl KeySets for NoKeySets {
+    async fn keys(
+        &self,
+        _: &AppId,
+        _: &str,
+        _: Option<&str>,
+        _: Time,
+    ) -> Result<Arc<Vec<PublicKey>>, OutboundError> {
+        Err(OutboundError::Refused("calls to customers' URLs are off".to_owned()))
+    }
 }

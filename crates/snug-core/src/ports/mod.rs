@@ -10,7 +10,7 @@ mod vault;
 
 pub use bus::{Bus, BusSink, Topic};
 pub use clock::{Clock, Entropy};
-pub use minted::{MintedClaims, MintedTokens, UnverifiedToken};
+pub use minted::{KeySets, MintedClaims, MintedTokens, NoKeySets, UnverifiedToken};
 pub use outbound::{
     NoOutbound, Outbound, OutboundAnswer, OutboundError, OutboundMethod, OutboundRequest,
 };

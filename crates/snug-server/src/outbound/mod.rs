@@ -4,6 +4,7 @@
 
 mod address;
 mod connect;
+mod key_sets;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use tokio_rustls::TlsConnector;
 
 pub use address::{AllowedAddresses, Cidr};
 pub use connect::{Resolve, SystemResolver};
+pub use key_sets::PublishedKeys;
 
 use connect::Guard;
 

@@ -4,6 +4,7 @@
 mod api;
 pub(crate) mod password;
 mod session;
+mod settings;
 
 use std::sync::Arc;
 
@@ -21,6 +22,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/panel/api/logout", post(api::log_out))
         .route("/panel/api/apps", get(api::apps).post(api::create_app))
         .route("/panel/api/apps/{app}", patch(api::update_app))
+        .route(
+            "/panel/api/apps/{app}/settings",
+            get(settings::settings).patch(settings::update_settings),
+        )
         .route("/panel/api/apps/{app}/reveal", post(api::reveal))
         .route("/panel/api/apps/{app}/rotate", post(api::rotate))
         .merge(crate::assets::routes())

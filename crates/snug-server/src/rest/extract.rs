@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, ORIGIN};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -18,9 +19,10 @@ use utoipa::Modify;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::error::ApiError;
+use super::signed::BySignature;
 use crate::wiring::App;
 
-/// A customer's backend, proved by its server key.
+/// A customer's backend, proved by its server key or by a signature under it.
 pub(super) struct ByBackend(pub(super) Backend);
 
 impl ByBackend {
@@ -36,6 +38,9 @@ impl FromRequestParts<Arc<App>> for ByBackend {
         // Before the key is looked at: a key in a page is a leak, whether it is right or not.
         if parts.headers.contains_key(ORIGIN) {
             return Err(Error::ServerKeyInBrowser.into());
+        }
+        if let Some(signed) = parts.extensions.get::<BySignature>() {
+            return Ok(Self(signed.0.clone()));
         }
         let key = bearer(parts).ok_or(Error::TokenMissing)?;
         Ok(Self(app.engine.authenticate_backend(key).await?))
@@ -82,20 +87,24 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, ApiError> {
-        let most = limits::BODY_BYTES_MAX;
-        let body = Limited::new(request.into_body(), most).collect();
-        let bound = Duration::from_millis(limits::BODY_MS_MAX);
-        let bytes = match tokio::time::timeout(bound, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return Err(Error::too_large("", format!("at most {most} bytes")).into());
-            }
-            Ok(Err(_)) | Err(_) => {
-                let detail = "the body ended early, or took too long";
-                return Err(Problem::new(ErrorCode::MalformedJson, detail).into());
-            }
-        };
-        Ok(Self(parse_body(&bytes)?))
+        Ok(Self(parse_body(&read_body(request.into_body()).await?)?))
+    }
+}
+
+/// A body within its bounds of size and time.
+pub(super) async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError> {
+    let most = limits::BODY_BYTES_MAX;
+    let body = Limited::new(body, most).collect();
+    let bound = Duration::from_millis(limits::BODY_MS_MAX);
+    match tokio::time::timeout(bound, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Error::too_large("", format!("at most {most} bytes")).into())
+        }
+        Ok(Err(_)) | Err(_) => {
+            let detail = "the body ended early, or took too long";
+            Err(Problem::new(ErrorCode::MalformedJson, detail).into())
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod extract;
 mod peer;
 mod server;
 mod server_rooms;
+mod signed;
+mod verified;
 
 use std::sync::Arc;
 
@@ -48,7 +50,10 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
 }
 
 fn client_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().merge(client::routes()).merge(client_rooms::routes())
+    OpenApiRouter::new()
+        .merge(client::routes())
+        .merge(client_rooms::routes())
+        .merge(verified::routes())
 }
 
 /// The OpenAPI document of every route.
@@ -66,7 +71,8 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     let (server, _) = server_routes().split_for_parts();
     let (client, _) = client_routes().split_for_parts();
     let cors = axum::middleware::from_fn_with_state(app.clone(), cors::cors);
-    server.merge(client.layer(cors))
+    let signed = axum::middleware::from_fn_with_state(app.clone(), signed::signed);
+    server.layer(signed).merge(client.layer(cors))
 }
 
 /// Around every request: an id in the answer and in the log, no token in either.

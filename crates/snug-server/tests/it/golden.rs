@@ -23,6 +23,7 @@ use snug_proto::rest::{
     RoomSyncAnswer, RoomsAnswer, SendBody, SessionsAnswer, TokenAnswer, TypingBody, UpdateRoomBody,
     UserSyncAnswer, UsersAnswer,
 };
+use snug_proto::verified::OpenVerifiedBody;
 use snug_proto::{Problem, parse_body};
 
 struct Example {
@@ -50,7 +51,7 @@ fn examples(kind: &str) -> Vec<Example> {
 fn no_example_is_left_out() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../api/examples");
     let files = std::fs::read_dir(folder).expect("the examples").count();
-    let kinds = ["request", "answer", "event", "rest"];
+    let kinds = ["request", "answer", "event", "rest", "signed"];
     assert_eq!(kinds.iter().map(|kind| examples(kind).len()).sum::<usize>(), files);
 }
 
@@ -251,6 +252,10 @@ fn rest_request(name: &str, call: &str, text: &str) {
         "open-session" => {
             let open: OpenSessionBody = parsed(name, text);
             let _ = snug_core::engine::OpenSession::from(open);
+            Ok(())
+        }
+        "open-verified" => {
+            let _ = parsed::<OpenVerifiedBody>(name, text).parts();
             Ok(())
         }
         "create-room" => {

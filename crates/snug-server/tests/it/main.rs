@@ -13,5 +13,6 @@ mod rest;
 mod rocketchat;
 mod secrets;
 mod sessions;
+mod signed;
 mod socket;
 mod socket_bad_input;

@@ -1,5 +1,7 @@
 //! The panel's calls: sign-up, log-in, applications and their keys.
 
+mod settings;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use snug_server::Server;
@@ -240,6 +242,7 @@ async fn forged_requests_are_refused() {
         ("POST", "logout".to_owned()),
         ("POST", "apps".to_owned()),
         ("PATCH", format!("apps/{app}")),
+        ("PATCH", format!("apps/{app}/settings")),
         ("POST", format!("apps/{app}/reveal")),
         ("POST", format!("apps/{app}/rotate")),
     ] {

@@ -1,12 +1,14 @@
 //! Starts the real server in this process and speaks to it as customers do. Nothing here waits
 //! for time to pass; the one bound only turns a hang into a failure.
 
+mod customer;
 mod http;
 mod logs;
 mod socket;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use snug_server::outbound::{AllowedAddresses, OutboundConfig};
 use snug_server::{Config, Server, StoreConfig};
 use snug_testkit::{PgServer, TempDir, temp_dir};
 
+pub(crate) use customer::Customer;
 pub(crate) use http::{Answer, Request, segment, text};
 pub(crate) use logs::logs;
 pub(crate) use socket::{Door, Socket};
@@ -42,6 +45,19 @@ pub(crate) fn loopback_allowed() -> OutboundConfig {
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
+}
+
+fn config(data: &Path, store: StoreConfig, outbound: OutboundConfig) -> Config {
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data: data.to_owned(),
+        store,
+        master_key: None,
+        https: false,
+        log_json: false,
+        dialects: snug_server::config::DialectApps::default(),
+        outbound,
+    }
 }
 
 /// A running server; its files and database go with it.
@@ -72,18 +88,36 @@ impl TestServer {
             None => StoreConfig::Embedded,
             Some(url) => StoreConfig::Postgres { url: url.clone() },
         };
-        let config = Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data: data.path().to_owned(),
-            store,
-            master_key: None,
-            https: false,
-            log_json: false,
-            dialects: snug_server::config::DialectApps::default(),
-            outbound: loopback_allowed(),
-        };
+        let config = config(data.path(), store, loopback_allowed());
         let server = Server::start(config).await.expect("the server starts");
         Self { server, data, database }
+    }
+
+    /// A server on the embedded store with its own bounds on calls.
+    pub(crate) async fn calling(outbound: OutboundConfig) -> Self {
+        logs();
+        let data = temp_dir();
+        let config = config(data.path(), StoreConfig::Embedded, outbound);
+        let server = Server::start(config).await.expect("the server starts");
+        Self { server, data, database: None }
+    }
+
+    /// Stops it in order and starts it on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        let data = self.stop_and_keep().await;
+        let config = config(data.path(), StoreConfig::Embedded, loopback_allowed());
+        let server = Server::start(config).await.expect("the server starts again");
+        Self { server, data, database: None }
+    }
+
+    /// A second server on the same database and master key, which know nothing of each other.
+    pub(crate) async fn beside(&self) -> (Server, TempDir) {
+        let data = temp_dir();
+        let copied = std::fs::copy(self.data.join("master.key"), data.join("master.key"));
+        copied.expect("the master key");
+        let url = self.database.clone().expect("a database");
+        let config = config(data.path(), StoreConfig::Postgres { url }, loopback_allowed());
+        (Server::start(config).await.expect("the second server starts"), data)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

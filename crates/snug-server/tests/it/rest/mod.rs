@@ -22,6 +22,7 @@ async fn every_route(server: &TestServer) {
     client::sync(&app).await;
     client::room_list(&app).await;
     client::session(&app).await;
+    crate::sessions::verified::a_page_comes_in(server, &app).await;
     all_documented_routes_answered(&app);
 }
 

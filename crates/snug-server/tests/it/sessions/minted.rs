@@ -12,7 +12,7 @@ use crate::harness::{TestApp, TestServer, text};
 
 /// Seconds, as the server's machine counts them.
 #[expect(clippy::disallowed_methods, reason = "a customer's backend mints with its own clock")]
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH);
     i64::try_from(since.as_ref().map_or(0, Duration::as_secs)).expect("before the year 292 billion")
 }

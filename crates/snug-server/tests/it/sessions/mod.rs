@@ -3,6 +3,8 @@
 mod doors;
 mod ends;
 pub(crate) mod minted;
+mod public_keys;
+pub(crate) mod verified;
 
 use serde_json::{Value, json};
 

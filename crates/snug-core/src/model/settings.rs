@@ -1,0 +1,65 @@
+//! What an app has set up besides its keys: where its users' tokens come from.
+
+use serde::{Deserialize, Serialize};
+
+use super::Patch;
+
+/// How a JWT is signed. Server keys go with `Hs256` alone, public keys with the others alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TokenAlgorithm {
+    #[serde(rename = "HS256")]
+    Hs256,
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+impl TokenAlgorithm {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
+/// A customer's public key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// The `kid` of the tokens that it signs; a PEM has none and is tried for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub algorithm: TokenAlgorithm,
+    /// PEM, or one JWK as JSON.
+    pub text: String,
+}
+
+/// The settings of an app.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AppSettings {
+    /// Asked whose the site's own token is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify_url: Option<String>,
+    /// Where the public keys of the app's JWTs are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<String>,
+    /// Public keys that were registered here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_keys: Vec<PublicKey>,
+}
+
+/// Changes to them.
+#[derive(Debug, Clone, Default)]
+pub struct SettingsPatch {
+    pub verify_url: Patch<String>,
+    pub jwks_url: Patch<String>,
+    /// All of them, each as PEM, JWK or key set.
+    pub public_keys: Option<Vec<String>>,
+}
