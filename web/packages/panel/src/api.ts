@@ -40,6 +40,13 @@ export interface NewApp {
   origins: string[];
 }
 
+/** Where the tokens of an application's users come from, besides its own server keys. */
+export interface TokenSettings {
+  verify_url?: string;
+  jwks_url?: string;
+  public_keys: { id?: string; algorithm: string; text: string }[];
+}
+
 /** A refusal: `code` as the server said it, or `unreachable` when it said nothing. */
 export class Refusal extends Error {
   constructor(
@@ -104,6 +111,11 @@ export const api = {
   apps: async () => (await call<{ apps: App[] }>('GET', 'apps')).apps,
   createApp: (app: NewApp) => call<App & { server_key: string }>('POST', 'apps', app),
   changeApp: (id: string, patch: Partial<NewApp>) => call<App>('PATCH', appPath(id), patch),
+  tokens: (id: string) => call<TokenSettings>('GET', `${appPath(id)}/settings`),
+  changeTokens: (
+    id: string,
+    patch: { verify_url: string | null; jwks_url: string | null; public_keys: string[] },
+  ) => call<TokenSettings>('PATCH', `${appPath(id)}/settings`, patch),
   reveal: (id: string, password: string) =>
     call<{ server_key: string }>('POST', `${appPath(id)}/reveal`, { password }),
   rotate: (id: string, password: string, graceSeconds: number) =>

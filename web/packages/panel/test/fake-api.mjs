@@ -87,6 +87,14 @@ export class FakeApi {
     if (!id) return request.method === 'POST' ? this.#create(body) : json({ apps: this.apps });
     const app = this.apps.find((each) => each.id === id);
     if (!app) return problem(404, 'app_not_found', 'There is no such application.');
+    if (verb === 'settings') {
+      if (body.verify_url && !URL.canParse(body.verify_url)) {
+        const told = 'verify_url: expected https://host/path';
+        return problem(422, 'invalid_field', told, { field: 'verify_url' });
+      }
+      app.settings = { ...app.settings, ...body };
+      return json({ ...app.settings, public_keys: [] });
+    }
     if (request.method === 'PATCH') return json(Object.assign(app, body));
     if (body.password !== this.operator.password) return problem(403, 'password_wrong', 'Wrong.');
     return verb === 'reveal' ? json({ server_key: keyOf(app, 0) }) : this.#rotate(app, body);

@@ -199,6 +199,24 @@ it('changes settings and keeps what was typed when the server is away', async ()
   assert.deepEqual(app.origins, ['https://third.example']);
 });
 
+it('sets where the tokens of users come from, and says which field is refused', async () => {
+  api.settle({ apps: SAMPLE_APPS });
+  const [app] = api.apps;
+  await open(`#/apps/${app.id}`);
+  await fill({ verify_url: 'verify' });
+  await press('Apply');
+  await page.locator('.field', { hasText: 'Verify URL' }).getByText('expected https').waitFor();
+  const pem = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';
+  await fill({ verify_url: 'https://shop.example/verify', public_keys: `${pem}\n\n${pem}` });
+  await press('Apply');
+  await page.getByText('Saved').waitFor();
+  assert.deepEqual(sent('PATCH', `apps/${app.id}/settings`).at(-1), {
+    verify_url: 'https://shop.example/verify',
+    jwks_url: null,
+    public_keys: [pem, pem],
+  });
+});
+
 it('offers to try again when the server was away from the start', async () => {
   api.settle({ apps: SAMPLE_APPS });
   api.away = true;

@@ -8,6 +8,7 @@ import { count, day, moment, t } from '../words.js';
 import { appFields, marks } from './apps.js';
 import { revealKey, rotateKey } from './keys.js';
 import { quickStart } from './quick-start.js';
+import { tokensCard } from './tokens.js';
 
 const keyRow = (key: Key) =>
   h(
@@ -81,7 +82,7 @@ export async function appScreen(panel: Panel, id: string): Promise<HTMLElement> 
       'div',
       { class: 'columns' },
       h('div', {}, keysCard(panel, app, fill), start),
-      settingsCard(panel, app),
+      h('div', {}, settingsCard(panel, app), tokensCard(app.id, await api.tokens(app.id))),
     ),
   );
 }
