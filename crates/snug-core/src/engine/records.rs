@@ -101,6 +101,14 @@ impl Engine {
         Ok(Backend { app: self.app(app).await?, key: KeyId::from_stored(door) })
     }
 
+    /// Randomness for a secret or an id that another system's wire shapes itself.
+    #[must_use]
+    pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+
     /// Seals a secret for a document.
     #[must_use]
     pub fn seal(&self, place: &RecordPlace, key: &str, secret: &str) -> Vec<u8> {

@@ -56,6 +56,11 @@ impl Request {
         self.header("Content-Type", "application/json")
     }
 
+    pub(crate) fn form(mut self, body: String) -> Self {
+        self.body = body.into_bytes();
+        self.header("Content-Type", "application/x-www-form-urlencoded")
+    }
+
     pub(crate) async fn send(self) -> Answer {
         let line = format!("{} {}", self.method, self.path);
         within(&line, self.exchange()).await
@@ -137,6 +142,12 @@ impl Answer {
 
     /// The problem of a call that must be refused with this code, in the one shape of errors.
     #[track_caller]
+    /// As `is`, for an answer without JSON.
+    pub(crate) fn is_text(self, status: u16) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        self.text
+    }
+
     pub(crate) fn refused(self, status: u16, code: &str) -> Value {
         let line = &self.line;
         assert_eq!((self.status, &self.body["code"]), (status, &json!(code)), "{line}: {self:?}");
