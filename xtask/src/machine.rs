@@ -18,6 +18,8 @@ pub enum Need {
     Node,
     /// PostgreSQL's server programs.
     Postgres,
+    /// Python with its venv module, for other systems' published clients.
+    Python,
     /// A browser.
     Chromium,
     /// Chinese, Japanese and Korean letters and emoji, for screenshots.
@@ -32,6 +34,7 @@ impl Need {
         match self {
             Self::Compiler => &["gcc", "libc6-dev"],
             Self::Postgres => &["postgresql"],
+            Self::Python => &["python3", "python3-venv"],
             Self::Chromium => &["chromium"],
             Self::Fonts => &["fonts-noto-cjk", "fonts-noto-color-emoji"],
             Self::Node | Self::Nextest => &[],
@@ -42,6 +45,7 @@ impl Need {
         match self {
             Self::Compiler => ["cc", "gcc", "clang"].iter().any(|name| in_path(name).is_some()),
             Self::Postgres => postgres().is_some() && in_path("psql").is_some(),
+            Self::Python => python(),
             Self::Chromium => chromium().is_some(),
             Self::Fonts => FONTS.iter().all(|file| Path::new(file).is_file()),
             Self::Node => node().is_ok(),
@@ -54,6 +58,7 @@ impl Need {
             Self::Compiler => "a C compiler",
             Self::Node => "Node",
             Self::Postgres => "PostgreSQL's server (15 or newer)",
+            Self::Python => "Python 3 with its venv module",
             Self::Chromium => "Chromium",
             Self::Fonts => "the Noto CJK and emoji fonts",
             Self::Nextest => "cargo-nextest",
@@ -140,6 +145,13 @@ fn postgres() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut files = debian.map(|version| version.path().join("bin/initdb"));
     in_path("initdb").or_else(|| files.find(|file| file.is_file()))
+}
+
+/// Debian ships the modules that make an environment in a package of their own.
+fn python() -> bool {
+    let asks = ["-c", "import venv, ensurepip"];
+    let done = std::process::Command::new("python3").args(asks).output();
+    done.is_ok_and(|output| output.status.success())
 }
 
 fn chromium() -> Option<PathBuf> {

@@ -84,6 +84,7 @@ impl From<Error> for Refused {
                 tracing::error!(cause = error.cause(), "an I2A request failed");
                 Self::detail(StatusCode::INTERNAL_SERVER_ERROR, &said)
             }
+            Error::RoomExists => Self::field("chat_room_identifier", "It is taken."),
             _ => Self::detail(StatusCode::BAD_REQUEST, &said),
         }
     }

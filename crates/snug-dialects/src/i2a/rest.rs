@@ -143,11 +143,18 @@ async fn create_room(State(door): State<Arc<Door>>, request: Request) -> Answer 
             return Err(Refused::field("type", &format!("\"{other}\" is not a valid choice.")));
         }
     };
+    // The oldest client names its rooms itself.
+    let id = match fields.text("chat_room_identifier")? {
+        Some(text) => Some(names::room_in(&text, &backend.app.id).ok_or_else(|| {
+            Refused::field("chat_room_identifier", "Identifiers have 1 to 128 bytes.")
+        })?),
+        None => None,
+    };
     let create = CreateRoom {
         kind: if kind == "2" {
-            CreateRoomKind::Channel { id: None, members }
+            CreateRoomKind::Channel { id, members }
         } else {
-            CreateRoomKind::Group { id: None, members }
+            CreateRoomKind::Group { id, members }
         },
         name: None,
         avatar: None,
@@ -219,7 +226,8 @@ async fn report(State(door): State<Arc<Door>>, request: Request) -> Answer {
     let user = fields.required("application_user_identifier")?;
     let room = room_of(&fields.required("chat_room_identifier")?, &backend)?;
     let at = timestamp(&fields.required("message_timestamp_identifier")?)?;
-    let why = fields.required("report_type")?;
+    // The vendor's client may leave it out: then it is "other".
+    let why = fields.text("report_type")?.unwrap_or_else(|| "3".to_owned());
     if !matches!(why.as_str(), "1" | "2" | "3") {
         return Err(Refused::field("report_type", &format!("\"{why}\" is not a valid choice.")));
     }

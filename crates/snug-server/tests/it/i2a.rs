@@ -287,3 +287,25 @@ async fn what_is_wrong_is_told_in_the_vendors_form() {
     stranger.closed().await;
     server.stop().await;
 }
+
+/// The vendor's own client from the package index, unmodified: its newest version and its oldest.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vendors_client() {
+    for version in ["1.3.1", "1.0.2"] {
+        let server = TestServer::sqlite().await;
+        let vendor = Vendor::new(&server).await;
+        let python = crate::foreign::python("i2a", &[&format!("i2a_chat_api_client=={version}")]);
+        let script = crate::foreign::script("i2a/run.py");
+        let output = tokio::process::Command::new(python)
+            .arg(script)
+            .env("SERVER", format!("http://{}", server.address()))
+            .env("SECRET", &vendor.secret)
+            .output();
+        let output = output.await.expect("python runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let erred = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{version}: {said}{erred}");
+        assert!(said.lines().count() >= 8, "{version}: {said}");
+        server.stop().await;
+    }
+}
