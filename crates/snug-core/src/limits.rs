@@ -163,6 +163,10 @@ pub const WRITER_QUEUE_MAX: usize = 4_096;
 pub const WRITER_QUEUE_PER_APP_MAX: usize = 2_048;
 /// Writes in one group commit, in writes.
 pub const GROUP_COMMIT_MAX: usize = 256;
+/// Calls that may wait for a connection to PostgreSQL, in calls; then `overloaded`.
+pub const POOL_WAITING_MAX: usize = 4_096;
+/// The longest wait for a connection to PostgreSQL, in milliseconds; then `overloaded`.
+pub const POOL_WAIT_MS_MAX: u64 = 5_000;
 /// The embedded store's write-ahead log is checkpointed at, in bytes.
 pub const WAL_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// What an `overloaded` answer tells the caller to wait, in milliseconds.

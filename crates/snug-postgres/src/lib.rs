@@ -25,13 +25,12 @@ mod users;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use deadpool_postgres::Pool;
 use snug_core::limits::ROOMS_PER_USER_MAX;
 use snug_core::model::Time;
 use snug_core::ports::{Position, Store, StoreError, StoreResult};
 
 use crate::gather::Gather;
-use crate::pool::{Fail, bounded};
+use crate::pool::{Connections, Fail, bounded};
 use crate::rows::{Cells, db_time};
 
 const POSITION: &str = concat!("SELECT value, ", db_time!(), " FROM meta WHERE key = 'epoch'");
@@ -76,7 +75,7 @@ impl std::fmt::Debug for PostgresConfig {
 /// A store on a PostgreSQL database.
 pub struct PostgresStore {
     /// For everything but appends, which have connections of their own: neither starves the other.
-    reads: Pool,
+    reads: Connections,
     gather: Gather,
     rooms_per_user_max: usize,
 }
@@ -102,7 +101,11 @@ impl PostgresStore {
         schema::migrate(&reads, config.epoch_seed).await?;
         let writes = pool::pool(&config.url, gatherers + waiters)?;
         let gather = Gather::start(&writes, gatherers, waiters);
-        Ok(Arc::new(Self { reads, gather, rooms_per_user_max: config.rooms_per_user_max }))
+        Ok(Arc::new(Self {
+            reads: Connections::new(reads),
+            gather,
+            rooms_per_user_max: config.rooms_per_user_max,
+        }))
     }
 
     async fn position_once(&self) -> Result<Position, Fail> {

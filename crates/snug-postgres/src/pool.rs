@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime, Timeouts,
+    RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
 use futures_util::FutureExt;
 use snug_core::limits;
 use snug_core::ports::StoreError;
+use tokio::sync::Semaphore;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{WasNull, WrongType};
@@ -21,8 +22,8 @@ use tokio_postgres::{Config, NoTls};
 /// Opening a connection takes no longer; a database that does not answer is told at once.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// The longest wait for one of our own connections to come free.
-const WAIT_LIMIT: Duration = Duration::from_secs(2);
-/// The longest call, with its retries: a transaction and a little for the way.
+const WAIT_LIMIT: Duration = Duration::from_millis(limits::POOL_WAIT_MS_MAX);
+/// The longest work of a call, with its retries: a transaction and a little for the way.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_millis(limits::TRANSACTION_MS_MAX + 1_000);
 /// How often a call is tried when the database asks for a retry.
 const TRIES_MAX: u32 = 8;
@@ -36,6 +37,8 @@ const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
 pub(crate) enum Fail {
     Database(tokio_postgres::Error),
     Pool(PoolError),
+    /// As many wait for a connection as may.
+    Full,
     /// A row that cannot be, or a value that the database cannot hold.
     Broken(String),
     /// No answer within [`CALL_LIMIT`].
@@ -85,6 +88,11 @@ impl Fail {
         match self {
             Self::Broken(why) => StoreError::Broken(why.clone()),
             Self::Late => StoreError::Unavailable("no answer in time".to_owned()),
+            // All connections are at work for others: the database is there, and what this try
+            // would have done was not begun.
+            Self::Full | Self::Pool(PoolError::Timeout(TimeoutType::Wait)) => {
+                StoreError::Overloaded
+            }
             Self::Pool(error) => StoreError::Unavailable(error.to_string()),
             Self::Database(error) => match error.as_db_error() {
                 // The message names tables and columns; the detail would name customers' values.
@@ -152,6 +160,24 @@ pub(crate) fn pool(url: &str, size: usize) -> Result<Pool, Fail> {
         }))
         .build()
         .map_err(|error| Fail::Broken(error.to_string()))
+}
+
+/// A pool with a bounded line in front of it.
+pub(crate) struct Connections {
+    pool: Pool,
+    line: Semaphore,
+}
+
+impl Connections {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self { pool, line: Semaphore::new(limits::POOL_WAITING_MAX) }
+    }
+
+    /// A connection, in the order of asking.
+    pub(crate) async fn get(&self) -> Result<Object, Fail> {
+        let _place = self.line.try_acquire().map_err(|_| Fail::Full)?;
+        Ok(self.pool.get().await?)
+    }
 }
 
 /// Every statement of ours finds its rows by an index; the planner may not think otherwise while
@@ -225,7 +251,8 @@ impl Drop for Tx {
     }
 }
 
-/// Tries until it succeeds, fails for good, or the time is up.
+/// Tries until it succeeds, fails for good, or the time is up: that of the work, and that of a
+/// wait for a connection, so that who waited long still has its time.
 pub(crate) async fn bounded<T, F, Fut>(mut attempt: F) -> Result<T, Fail>
 where
     F: FnMut() -> Fut,
@@ -243,8 +270,27 @@ where
             }
         }
     };
-    match tokio::time::timeout(CALL_LIMIT, tries).await {
+    match tokio::time::timeout(WAIT_LIMIT + CALL_LIMIT, tries).await {
         Ok(done) => done,
         Err(_) => Err(Fail::Late),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snug_testkit::PgServer;
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_that_the_store_is_overloaded() {
+        let url = PgServer::shared().create_database();
+        let connections = Connections::new(pool(&url, 1).unwrap());
+        let held = connections.get().await.unwrap();
+        // From here on the clock jumps to the next thing that is waited for.
+        tokio::time::pause();
+        let told = connections.get().await.expect_err("the one connection is held");
+        assert_eq!(told.meaning(), StoreError::Overloaded);
+        drop(held);
+        drop(connections.get().await.unwrap());
     }
 }

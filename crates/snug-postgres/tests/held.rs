@@ -9,7 +9,7 @@ use snug_core::limits;
 use snug_core::model::{MessageKind, Role, RoomKind, Time};
 use snug_core::ports::{
     Append, AppendOutcome, CreateRoomOutcome, Guard, MessageStore, NewMessage, NewRoom,
-    PayloadHash, RoomStore, StoreError, StoreResult,
+    PayloadHash, RoomStore, StoreError, StoreResult, UserStore,
 };
 use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_testkit::PgServer;
@@ -151,4 +151,36 @@ async fn one_app_fills_its_share_of_the_queue_only() {
     seqs.sort_unstable();
     assert!(seqs.len() >= limits::WRITER_QUEUE_PER_APP_MAX);
     assert!(seqs.iter().copied().eq(1..=seqs.len() as u64), "no hole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_waits_in_a_bounded_line_and_is_served() {
+    let (url, store) = opened().await;
+    let one = app(1);
+    make_room(&store, &one, "free").await;
+    let (holder, connection) = tokio_postgres::connect(&url, NoTls).await.expect("connect");
+    let driver = tokio::runtime::Handle::current();
+    driver.spawn(connection);
+    // Reads wait for the table itself, so every connection is soon taken.
+    holder.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let read = |store: Arc<PostgresStore>, app: AppId| async move {
+        store.user(&app, &UserId::new("anna").expect("a user id")).await
+    };
+    let mut crowd = JoinSet::new();
+    for _ in 0..limits::POOL_WAITING_MAX + PostgresConfig::new(&url, [3; 16]).pool_size {
+        crowd.spawn(read(store.clone(), one.clone()));
+    }
+    // One more than the line holds, and it is told so while all others still wait.
+    let refused = crowd.join_next().await.unwrap().unwrap();
+    assert_eq!(refused, Err(StoreError::Overloaded));
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let mut served = 0;
+    for read in crowd.join_all().await {
+        match read {
+            Ok(found) => served += usize::from(found.is_some()),
+            Err(StoreError::Overloaded) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(served >= limits::POOL_WAITING_MAX, "{served}");
 }
