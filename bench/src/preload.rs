@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
+use snug_core::limits;
 use snug_core::model::{DirectKey, MessageKind, Role, RoomKind, Time};
 use snug_core::ports::{
     Append, AppendOutcome, CreateRoomOutcome, Guard, NewMessage, NewRoom, PayloadHash, Store,
@@ -22,8 +23,10 @@ use crate::stamp::TEXT_BYTES;
 
 /// Appends under way at once: enough for full groups, below an app's share of the queue.
 const APPENDS_AT_ONCE: usize = 512;
-/// Rooms being made at once: on PostgreSQL each takes a connection, and waits 2 s for it at most.
-const ROOMS_AT_ONCE: usize = 128;
+/// Rooms being made at once: enough to keep every connection of a store busy.
+const ROOMS_AT_ONCE: usize = 32;
+/// What a store that is full asks its callers to wait.
+const OVERLOADED_WAIT: Duration = Duration::from_millis(limits::OVERLOADED_RETRY_MS);
 
 /// A room to be made: its members, by client number.
 #[derive(Debug, Clone)]
@@ -49,8 +52,8 @@ impl Preload<'_> {
     ) -> io::Result<u64> {
         let position = self.store.position(now()).await.map_err(other)?;
         let stored = self
-            .each(ROOMS_AT_ONCE, wanted, |wanted| {
-                let new = self.new_room(wanted, with_message, &position.epoch);
+            .each(ROOMS_AT_ONCE, wanted, |wanted: &Wanted| {
+                let new = self.new_room(wanted.clone(), with_message, &position.epoch);
                 async {
                     match self.store.create_room(new).await? {
                         CreateRoomOutcome::Created(_) => Ok(()),
@@ -86,7 +89,7 @@ impl Preload<'_> {
         }
         let all = (0..each).flat_map(|number| (0..rooms).map(move |room| (room, number)));
         let stored = self
-            .each(APPENDS_AT_ONCE, all, |(room, number)| {
+            .each(APPENDS_AT_ONCE, all, |&(room, number)| {
                 let append = Append {
                     app: self.app.clone(),
                     room: RoomId::from_stored(&self.names.group(room)),
@@ -174,7 +177,7 @@ impl Preload<'_> {
         work: W,
     ) -> io::Result<Stored>
     where
-        W: Fn(I) -> F,
+        W: Fn(&I) -> F,
         F: Future<Output = Result<(), StoreError>>,
     {
         let deadline = Instant::now() + self.patience;
@@ -186,13 +189,17 @@ impl Preload<'_> {
             !late && failed.borrow().is_none()
         });
         stream::iter(items)
-            .for_each_concurrent(at_once, |item| {
-                let work = work(item);
-                async {
-                    match work.await {
+            .for_each_concurrent(at_once, async |item| {
+                loop {
+                    match work(&item).await {
                         Ok(()) => count.set(count.get() + 1),
+                        Err(StoreError::Overloaded) if Instant::now() < deadline => {
+                            tokio::time::sleep(OVERLOADED_WAIT).await;
+                            continue;
+                        }
                         Err(error) => *failed.borrow_mut() = Some(error),
                     }
+                    return;
                 }
             })
             .await;

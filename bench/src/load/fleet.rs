@@ -125,7 +125,14 @@ impl Fleet {
     }
 
     fn failure(&self, what: &str) -> io::Error {
-        io::Error::new(ErrorKind::TimedOut, format!("{what}: {:?}", self.complaints))
+        let (begun, wanted) = (self.clients.len(), self.plan.clients);
+        let here = self.clients.iter().flatten();
+        let ready = here.filter(|client| client.stage == Stage::Ready).count();
+        let mut text = format!("{what}: {ready} of {wanted} connected, {begun} begun");
+        for (said, times) in &self.complaints {
+            text.push_str(&format!("; said {times} times: {said}"));
+        }
+        io::Error::new(ErrorKind::TimedOut, text)
     }
 
     fn connect_next(&mut self) -> io::Result<()> {
@@ -358,5 +365,29 @@ impl Kind {
         } else {
             Self::Other
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_get_in_is_counted() {
+        // Takes the connections and says nothing.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let plan = Plan {
+            address: listener.local_addr().unwrap(),
+            target: Target::Floor,
+            first: 0,
+            clients: 3,
+            members: 3,
+            senders: 1,
+            drive: Drive::Hold,
+            drive_ms: 0,
+            patience_ms: 20,
+        };
+        let failed = Fleet::connect(plan).map(|_| ()).unwrap_err();
+        assert_eq!(failed.to_string(), "connecting took too long: 0 of 3 connected, 3 begun");
     }
 }

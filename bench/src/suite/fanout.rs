@@ -13,7 +13,8 @@ use crate::report::{Sample, Table};
 use crate::stage::{Contender, Stage};
 
 const PRELOAD_LIMIT: Duration = Duration::from_secs(60);
-const PATIENCE_MS: u64 = 20_000;
+/// 10,000 sessions are opened first, each by a commit of its own.
+const PATIENCE_MS: u64 = 90_000;
 const FLOORS: [Contender; 2] = [Contender::Floor, Contender::LogFloor];
 
 /// The plan but for where it goes.
