@@ -4,7 +4,7 @@
 //!
 //! One file per section of the port, the same as in the embedded store: `schema`, `gather`
 //! (there: writer), `rows`, then the sections. `pool` holds connections and failures, `append`
-//! what an append does to a room.
+//! what an append does to a room, `room_bound` how many rooms a user may be in.
 
 mod append;
 mod apps;
@@ -15,6 +15,7 @@ mod messages;
 mod operators;
 mod pool;
 mod records;
+mod room_bound;
 mod rooms;
 mod rows;
 mod schema;
@@ -31,6 +32,7 @@ use snug_core::ports::{Position, Store, StoreError, StoreResult};
 
 use crate::gather::Gather;
 use crate::pool::{Connections, Fail, bounded};
+use crate::room_bound::RoomBound;
 use crate::rows::{Cells, db_time};
 
 const POSITION: &str = concat!("SELECT value, ", db_time!(), " FROM meta WHERE key = 'epoch'");
@@ -77,7 +79,7 @@ pub struct PostgresStore {
     /// For everything but appends, which have connections of their own: neither starves the other.
     reads: Connections,
     gather: Gather,
-    rooms_per_user_max: usize,
+    room_bound: RoomBound,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -104,7 +106,7 @@ impl PostgresStore {
         Ok(Arc::new(Self {
             reads: Connections::new(reads),
             gather,
-            rooms_per_user_max: config.rooms_per_user_max,
+            room_bound: RoomBound::new(config.rooms_per_user_max),
         }))
     }
 

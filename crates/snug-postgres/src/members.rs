@@ -13,6 +13,7 @@ use snug_core::ports::{
 use crate::PostgresStore;
 use crate::messages::append_within;
 use crate::pool::{Fail, Tx};
+use crate::room_bound::RoomBound;
 use crate::rooms::{self, rev_of};
 use crate::rows::{Cells, big, db_time, member_columns, membership_columns, room_columns, rows};
 use crate::users;
@@ -76,25 +77,8 @@ const PAGE: &str = concat!(
       WHERE m.app = $1 AND m.room = $2 AND m.user_id > $3 AND m.state = 'active'
       ORDER BY m.user_id LIMIT $4"
 );
-/// Counts no further than the bound.
-const FULL: &str = "SELECT 1 FROM unnest($2::text[]) AS i(user_id)
-    WHERE (SELECT count(*) FROM (SELECT FROM members m
-        WHERE m.app = $1 AND m.user_id = i.user_id AND m.state = 'active' LIMIT $3) rooms) >= $3
-    LIMIT 1";
 const AMONG: &str = "SELECT user_id FROM members
     WHERE app = $1 AND room = $2 AND user_id = ANY($3) AND state = 'active' ORDER BY user_id";
-
-/// Whether one of them is in as many rooms as a user may be. Others who join the same user at the
-/// same moment are not waited for: at the bound, each of them may pass.
-pub(crate) async fn any_is_full(
-    tx: &Tx,
-    app: &AppId,
-    users: &[&str],
-    most: usize,
-) -> Result<bool, Fail> {
-    let full = tx.prepare_cached(FULL).await?;
-    Ok(tx.query_opt(&full, &[&app.as_str(), &users, &rows(most, 0)]).await?.is_some())
-}
 
 /// Makes memberships at the room's position and rev.
 pub(crate) async fn join(
@@ -203,7 +187,7 @@ impl PostgresStore {
         change: &ChangeMembers,
     ) -> Result<ChangeMembersOutcome, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
-        let outcome = change_within(&tx, change, self.rooms_per_user_max).await?;
+        let outcome = change_within(&tx, change, &self.room_bound).await?;
         match &outcome {
             ChangeMembersOutcome::Changed(_) => tx.commit().await?,
             _ => tx.rollback().await?,
@@ -243,7 +227,7 @@ impl PostgresStore {
 async fn change_within(
     tx: &Tx,
     change: &ChangeMembers,
-    most: usize,
+    bound: &RoomBound,
 ) -> Result<ChangeMembersOutcome, Fail> {
     let app = &change.app;
     let room = rooms::lock(tx, app, &change.room).await?;
@@ -272,7 +256,7 @@ async fn change_within(
         return Ok(ChangeMembersOutcome::TooMany);
     }
     let ids: Vec<&str> = affected.iter().map(|user| user.as_str()).collect();
-    if role.is_some() && any_is_full(tx, app, &ids, most).await? {
+    if role.is_some() && bound.is_met(tx, app, &ids).await? {
         return Ok(ChangeMembersOutcome::TooMany);
     }
     let update = tx.prepare_cached(COUNT).await?;

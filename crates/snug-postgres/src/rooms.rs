@@ -212,7 +212,7 @@ impl PostgresStore {
             return Ok(CreateRoomOutcome::CreatorDeactivated);
         }
         let users: Vec<&str> = new.members.iter().map(|(user, _)| user.as_str()).collect();
-        if members::any_is_full(&tx, &new.app, &users, self.rooms_per_user_max).await? {
+        if self.room_bound.is_met(&tx, &new.app, &users).await? {
             tx.rollback().await?;
             return Ok(CreateRoomOutcome::TooMany);
         }
@@ -333,7 +333,7 @@ impl PostgresStore {
     async fn joined_once(&self, app: &AppId, user: &UserId) -> Result<Vec<(RoomId, Head)>, Fail> {
         let client = self.reads.get().await?;
         let joined = client.prepare_cached(JOINED).await?;
-        let limit = rows(self.rooms_per_user_max, 0);
+        let limit = rows(self.room_bound.most, 0);
         let found = client.query(&joined, &[&app.as_str(), &user.as_str(), &limit]).await?;
         let each = found.iter().map(|row| {
             let mut cells = Cells::of(row);
