@@ -12,7 +12,7 @@ use crate::pool::{Fail, Tx};
 use crate::rows::{Cells, rows};
 
 /// How long a count is used. Other nodes would have to add half the bound to one user meanwhile.
-const USED_FOR: Duration = Duration::from_secs(30);
+const USED_FOR: Duration = Duration::from_secs(600);
 /// Users whose counts are remembered, in users; beyond it all are forgotten.
 const REMEMBERED_MAX: usize = 100_000;
 
@@ -61,17 +61,25 @@ impl RoomBound {
         Ok(false)
     }
 
-    /// Those of whom is not known that they are in less than half as many as allowed.
+    /// Those of whom is not known that they are in less than half as many as allowed. An old count
+    /// is made anew by one caller; the others go on with it meanwhile.
     fn unsure<'a>(&self, app: &AppId, users: &[&'a str]) -> Vec<&'a str> {
-        let counted = self.counted.lock();
-        let Some(counted) = counted.get(app) else {
+        let mut counted = self.counted.lock();
+        let Some(counted) = counted.get_mut(app) else {
             return users.to_vec();
         };
-        let is_sure = |user: &str| {
-            let count = counted.get(user).filter(|count| count.at.elapsed() < USED_FOR);
-            count.is_some_and(|count| count.rooms < self.most / 2)
+        let now = Instant::now();
+        let mut is_unsure = |user: &str| match counted.get_mut(user) {
+            Some(count) if count.rooms < self.most / 2 => {
+                let is_old = now.duration_since(count.at) >= USED_FOR;
+                if is_old {
+                    count.at = now;
+                }
+                is_old
+            }
+            _ => true,
         };
-        users.iter().copied().filter(|user| !is_sure(user)).collect()
+        users.iter().copied().filter(|user| is_unsure(user)).collect()
     }
 
     fn remember(&self, app: &AppId, counts: Vec<(String, usize)>) {
@@ -112,5 +120,10 @@ mod tests {
         assert!(bound.unsure(&app, &["ann"]).is_empty());
         bound.joined(&app, &["ann"]);
         assert_eq!(bound.unsure(&app, &["ann"]), ["ann"], "in half as many as allowed");
+        let long_ago = Instant::now().checked_sub(USED_FOR).expect("the machine runs longer");
+        let old = Counted { rooms: 1, at: long_ago };
+        bound.counted.lock().get_mut(&app).unwrap().insert("cho".to_owned(), old);
+        assert_eq!(bound.unsure(&app, &["cho"]), ["cho"], "an old count is made anew");
+        assert!(bound.unsure(&app, &["cho"]).is_empty(), "by one caller");
     }
 }
