@@ -14,11 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::bus::InProcessBus;
 use crate::config::Config;
 use crate::rest::PeerAddress;
 use crate::tasks::Tasks;
-use crate::wiring::App;
+use crate::wiring::{App, Given};
 use crate::{dialects, docs, panel, realtime, rest};
 
 /// A running server.
@@ -35,20 +34,20 @@ impl Server {
     /// # Errors
     /// A sentence that says what failed and, where it is one, which key to change.
     pub async fn start(config: Config) -> Result<Self, String> {
-        Self::start_on(config, None).await
+        Self::start_with(config, Given::default()).await
     }
 
-    /// As `start`, on a bus shared with other servers of this process.
+    /// As `start`, with some parts given.
     ///
     /// # Errors
     /// As `start`.
-    pub async fn start_on(config: Config, bus: Option<Arc<InProcessBus>>) -> Result<Self, String> {
+    pub async fn start_with(config: Config, given: Given) -> Result<Self, String> {
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|error| format!("listen = {}: {error}", config.listen))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let tasks = Tasks::default();
-        let app = App::build(&config, bus, tasks.clone()).await?;
+        let app = App::build_with(&config, given, tasks.clone()).await?;
         let router = router(&app);
         tasks.spawn(accept(listener, router, tasks.clone()));
         Ok(Self { address, app, tasks })

@@ -10,7 +10,7 @@ use snug_core::error::{Error, Result};
 use snug_core::ids::{AppId, SessionId};
 use snug_core::limits;
 use snug_core::model;
-use snug_core::ports::{Bus, Entropy, Outbound, Store};
+use snug_core::ports::{Bus, Clock, Entropy, Outbound, Store};
 use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -67,15 +67,40 @@ impl Opened {
     }
 }
 
+/// What a server is given instead of making it: a bus that several servers of one process share,
+/// and a clock that is not the machine's.
+#[derive(Default)]
+pub struct Given {
+    pub bus: Option<Arc<InProcessBus>>,
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Given").finish_non_exhaustive()
+    }
+}
+
 impl App {
-    /// Opens the store and puts the parts together. A bus is given where several servers of one
-    /// process share one.
+    /// Opens the store and puts the parts together.
     ///
     /// # Errors
     /// A sentence that says what could not be opened and why.
     pub async fn build(
         config: &Config,
-        shared: Option<Arc<InProcessBus>>,
+        bus: Option<Arc<InProcessBus>>,
+        tasks: Tasks,
+    ) -> std::result::Result<Arc<Self>, String> {
+        Self::build_with(config, Given { bus, ..Given::default() }, tasks).await
+    }
+
+    /// As `build`, with some parts given.
+    ///
+    /// # Errors
+    /// As `build`.
+    pub async fn build_with(
+        config: &Config,
+        given: Given,
         tasks: Tasks,
     ) -> std::result::Result<Arc<Self>, String> {
         std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
@@ -89,12 +114,12 @@ impl App {
         let store = open(config).await?;
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
-        let node = shared.unwrap_or_default().join(hub.clone(), &tasks);
+        let node = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
         let bus: Arc<dyn Bus> = BeaconBus::start(node, &tasks);
         let engine = Arc::new(Engine::new(EngineParts {
             store: store.port(),
             bus: bus.clone(),
-            clock: Arc::new(SystemClock),
+            clock: given.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             entropy: Arc::new(SystemEntropy),
             vault: Arc::new(AeadVault::new(&master_key)),
             minted: Arc::new(Jwts),

@@ -105,17 +105,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     async fn run(&mut self) -> Option<CloseCode> {
         let stopping = self.app.tasks.stopping();
         loop {
-            if self.running.is_none()
-                && let Some(job) = self.jobs.pop_front()
-            {
-                self.running = Some(self.start(job));
-            }
             let now = self.app.engine.now();
             if now >= self.session.next_check()
                 && let Some(action) = self.session.on_tick(now)
                 && let Err(end) = self.act(action).await
             {
                 return end;
+            }
+            // After the look at the clock: what came when the session was over is not begun.
+            if self.running.is_none()
+                && let Some(job) = self.jobs.pop_front()
+            {
+                self.running = Some(self.start(job));
             }
             let connection = self.connection();
             let wait = self.until_next_check();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use snug_core::engine::NewAppRequest;
 use snug_core::model::AppPolicy;
 use snug_server::bus::InProcessBus;
+use snug_server::wiring::Given;
 use snug_server::{Config, Server, StoreConfig};
 use snug_testkit::{PgServer, TempDir, temp_dir};
 
@@ -32,7 +33,8 @@ async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
         dialects: snug_server::config::DialectApps::default(),
         outbound: snug_server::outbound::OutboundConfig::default(),
     };
-    let started = Server::start_on(config, Some(bus.clone())).await;
+    let given = Given { bus: Some(bus.clone()), ..Given::default() };
+    let started = Server::start_with(config, given).await;
     (started.expect("the server starts"), data)
 }
 

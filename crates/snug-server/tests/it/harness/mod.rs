@@ -1,6 +1,7 @@
 //! Starts the real server in this process and speaks to it as customers do. Nothing here waits
 //! for time to pass; the one bound only turns a hang into a failure.
 
+mod clock;
 mod customer;
 mod http;
 mod logs;
@@ -9,16 +10,18 @@ mod socket;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use snug_core::engine::NewAppRequest;
 use snug_core::model::AppPolicy;
 use snug_server::outbound::{AllowedAddresses, OutboundConfig};
+use snug_server::wiring::Given;
 use snug_server::{Config, Server, StoreConfig};
 use snug_testkit::{PgServer, TempDir, temp_dir};
 
+pub(crate) use clock::TestClock;
 pub(crate) use customer::Customer;
 pub(crate) use http::{Answer, Request, segment, text};
 pub(crate) use logs::logs;
@@ -75,6 +78,15 @@ impl TestServer {
     }
 
     pub(crate) async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, Given::default()).await
+    }
+
+    /// A server whose time the test moves.
+    pub(crate) async fn start_at(backend: Backend, clock: Arc<TestClock>) -> Self {
+        Self::start_with(backend, Given { clock: Some(clock), ..Given::default() }).await
+    }
+
+    async fn start_with(backend: Backend, given: Given) -> Self {
         logs();
         let data = temp_dir();
         let database = match backend {
@@ -89,7 +101,7 @@ impl TestServer {
             Some(url) => StoreConfig::Postgres { url: url.clone() },
         };
         let config = config(data.path(), store, loopback_allowed());
-        let server = Server::start(config).await.expect("the server starts");
+        let server = Server::start_with(config, given).await.expect("the server starts");
         Self { server, data, database }
     }
 

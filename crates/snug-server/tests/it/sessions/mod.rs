@@ -2,6 +2,7 @@
 
 mod doors;
 mod ends;
+mod expiry;
 pub(crate) mod minted;
 mod public_keys;
 pub(crate) mod verified;
