@@ -40,6 +40,14 @@ pub(super) fn frame(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
     bytes
 }
 
+/// The request of an upgrade.
+pub(super) fn upgrade(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: snug\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 /// A connection after the upgrade.
 pub(super) struct Raw {
     stream: TcpStream,
@@ -53,11 +61,7 @@ impl Raw {
     }
 
     pub(super) async fn over(mut stream: TcpStream, path: &str) -> Self {
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: snug\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).await.expect("room to write");
+        stream.write_all(upgrade(path).as_bytes()).await.expect("room to write");
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
             answer.push(within("the upgrade", stream.read_u8()).await.expect("an answer"));
