@@ -257,6 +257,8 @@ impl SimClient {
                 let ended = mine.is_some_and(|id| sessions.contains(id));
                 if ended { Need::Stop } else { Need::Nothing }
             }
+            // The simulated bus loses no news of closed sessions.
+            UserEventBody::SessionsDoubted { .. } => Need::Nothing,
         }
     }
 

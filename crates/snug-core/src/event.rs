@@ -91,4 +91,7 @@ pub enum UserEventBody {
     Joined { room: Arc<Room>, mine: Membership, members: Vec<Member> },
     /// Sessions that every node must drop now.
     SessionsClosed { sessions: Vec<SessionId>, reason: CloseReason },
+    /// Sessions of the user may have been closed without news of it: every node asks which of
+    /// those that its connections stand on still live.
+    SessionsDoubted { reason: CloseReason },
 }

@@ -2,7 +2,7 @@
 
 use super::{Client, Engine};
 use crate::error::Result;
-use crate::ids::{AppId, RoomId, UserId};
+use crate::ids::{AppId, RoomId, SessionId, UserId};
 use crate::model::Head;
 
 impl Engine {
@@ -12,6 +12,15 @@ impl Engine {
     /// The store's.
     pub async fn joined_rooms(&self, client: &Client) -> Result<Vec<(RoomId, Head)>> {
         Ok(self.store.joined_rooms(&client.app.id, client.user()).await?)
+    }
+
+    /// The user's sessions that live.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn living_sessions(&self, app: &AppId, user: &UserId) -> Result<Vec<SessionId>> {
+        let living = self.store.sessions_of(app, user, self.now()).await?;
+        Ok(living.into_iter().map(|session| session.id).collect())
     }
 
     /// Which of these users are members now, and the rev of the last removal that the answer

@@ -188,7 +188,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Revokes by session, device or user; says how many sessions ended.
+    /// Revokes by session, device or user; says how many sessions ended. By device or user it also
+    /// makes good what an earlier try closed and could not tell of.
     ///
     /// # Errors
     /// The store's.
@@ -197,7 +198,16 @@ impl Engine {
         backend: &Backend,
         which: &RevokeSessions,
     ) -> Result<usize> {
-        self.close(&backend.app.id, &which.0, CloseReason::Revoked).await
+        let (app, reason) = (&backend.app.id, CloseReason::Revoked);
+        let count = self.close(app, &which.0, reason).await?;
+        match &which.0 {
+            SessionSelector::Device(user, _) | SessionSelector::User(user) => {
+                self.publish_user(app, user, UserEventBody::SessionsDoubted { reason });
+            }
+            // Whose it was is known only while it lives.
+            SessionSelector::Session(_) => {}
+        }
+        Ok(count)
     }
 
     /// Living sessions of a user, newest first.

@@ -75,8 +75,9 @@ impl InProcessNode {
         if !self.topics.lock().contains_key(topic) {
             return;
         }
-        if let Event::User(UserEvent { body: UserEventBody::SessionsClosed { .. }, .. }) =
-            event.as_ref()
+        use UserEventBody::{SessionsClosed, SessionsDoubted};
+        if let Event::User(UserEvent { body, .. }) = event.as_ref()
+            && matches!(body, SessionsClosed { .. } | SessionsDoubted { .. })
         {
             // A revoke holds from its answer on: not behind what waits in the queue.
             self.sink.deliver(event.clone());

@@ -446,7 +446,55 @@ impl Hub {
                     }
                 }
             }
+            UserEventBody::SessionsDoubted { reason } => {
+                self.check_sessions(&happened, connections, *reason);
+            }
         }
+    }
+}
+
+impl Hub {
+    /// Ends those of the user's connections whose sessions do not live any more. One that moves to
+    /// a newer session meanwhile looks for itself.
+    fn check_sessions(
+        &self,
+        happened: &UserEvent,
+        connections: Vec<Arc<Connection>>,
+        reason: CloseReason,
+    ) {
+        let stays = |connection: &Connection| !connection.rebinding.load(Ordering::SeqCst);
+        let held: Vec<_> = connections
+            .into_iter()
+            .filter(|connection| stays(connection))
+            .map(|connection| {
+                let session = connection.session.lock().clone();
+                (session, connection)
+            })
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        let (me, app, user) = (self.me.clone(), happened.app.clone(), happened.user.clone());
+        self.tasks.spawn_until_stop(async move {
+            loop {
+                let Some(hub) = me.upgrade() else { return };
+                let Some(engine) = hub.engine.get().and_then(Weak::upgrade) else { return };
+                drop(hub);
+                match engine.living_sessions(&app, &user).await {
+                    Ok(living) => {
+                        for (session, connection) in &held {
+                            let same = *connection.session.lock() == *session;
+                            if same && stays(connection) && !living.contains(session) {
+                                connection.outbox.end(code_of(reason), None);
+                            }
+                        }
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%error, "sessions could not be looked at"),
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
     }
 }
 

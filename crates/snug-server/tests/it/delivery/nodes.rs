@@ -40,12 +40,16 @@ async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
 
 impl Nodes {
     async fn start() -> Self {
+        let bus = InProcessBus::new();
+        Self::on([&bus, &bus]).await
+    }
+
+    async fn on(buses: [&Arc<InProcessBus>; 2]) -> Self {
         logs();
         let make = || PgServer::shared().create_database();
         let database = tokio::task::spawn_blocking(make).await.expect("a database is made");
-        let bus = InProcessBus::new();
-        let (one, one_data) = node(&bus, &database).await;
-        let (two, two_data) = node(&bus, &database).await;
+        let (one, one_data) = node(buses[0], &database).await;
+        let (two, two_data) = node(buses[1], &database).await;
         let request = NewAppRequest {
             name: "Nodes".to_owned(),
             policy: AppPolicy::Open,
@@ -174,5 +178,30 @@ async fn a_session_that_ends_at_one_node_ends_at_the_other() {
     let mut socket = two.socket(&replacing.token).await;
     one.backend_ok("POST", "users/alice/deactivate", Value::Null).await;
     assert_eq!(socket.closed().await, 4203);
+    nodes.stop().await;
+}
+
+/// As when a node dies between the commit of a revoke and the news of it.
+#[tokio::test]
+async fn a_revoke_that_was_not_told_of_is_told_by_its_repeat() {
+    let nodes = Nodes::on([&InProcessBus::new(), &InProcessBus::new()]).await;
+    let [one, two] = &nodes.at;
+    for revoke in [json!({"user": "ann"}), json!({"user": "ann", "device": "phone"})] {
+        let phone = one.open_session_on("ann", "phone").await;
+        let mut live = two.socket(&phone.token).await;
+        let unheard = one.backend_ok("POST", "sessions/revoke", revoke.clone()).await;
+        assert_eq!(unheard, json!({"closed": 1}));
+        // Another device's session, opened since, stays.
+        let laptop = two.open_session_on("ann", "laptop").await;
+        let mut stays = two.socket(&laptop.token).await;
+        let repeat = json!({"user": "ann", "device": "phone"});
+        let told = two.backend_ok("POST", "sessions/revoke", repeat).await;
+        assert_eq!(told, json!({"closed": 0}));
+        assert_eq!(live.closed_because().await, (4201, "session_revoked".to_owned()));
+        stays.settle().await;
+        let again = two.backend_ok("POST", "sessions/revoke", json!({"user": "ann"})).await;
+        assert_eq!(again, json!({"closed": 1}));
+        assert_eq!(stays.closed().await, 4201);
+    }
     nodes.stop().await;
 }
