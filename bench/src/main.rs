@@ -4,6 +4,7 @@
 //! (`floor`), with one generator (`load`), and counts what went wrong beside what it cost.
 //! Method and tables: `docs/bench.md`. Nothing here may be seen by the product's crates.
 
+mod abuse;
 mod child;
 mod clock;
 mod floor;
@@ -43,6 +44,8 @@ enum Role {
     Floor(floor::FloorArgs),
     /// A generator process; takes its plan from standard input.
     Load,
+    /// Clients that misbehave; takes its plan from standard input.
+    Abuse,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let done = match cli.role {
         Some(Role::Floor(args)) => floor::run(&args).map(|()| true),
         Some(Role::Load) => load::run().map(|()| true),
+        Some(Role::Abuse) => abuse::run().map(|()| true),
         None => suite::run(cli.suite),
     };
     match done {

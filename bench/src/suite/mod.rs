@@ -1,6 +1,7 @@
 //! The scenarios, and how they are run: contenders side by side, round by round, each in a fresh
 //! process, so that the machine's moods fall on all of them alike.
 
+mod badinput;
 mod fanout;
 mod fleets;
 mod idle;
@@ -32,6 +33,8 @@ pub(crate) enum Scenario {
     Roomlist,
     /// Pages of a big room's history.
     History,
+    /// A chatting pair beside clients that misbehave.
+    Badinput,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,6 +94,7 @@ pub(crate) fn run(args: SuiteArgs) -> io::Result<bool> {
             Scenario::Send => tables.push(send::run(&suite)),
             Scenario::Roomlist => tables.push(reads::roomlist(&suite)),
             Scenario::History => tables.push(reads::history(&suite)),
+            Scenario::Badinput => tables.push(badinput::run(&suite)),
         }
     }
     let results = Results::new(args.quick, tables);

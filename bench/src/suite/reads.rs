@@ -16,8 +16,7 @@ use crate::spread::Latencies;
 use crate::stage::{Contender, Stage};
 use crate::token::Minter;
 
-/// Every room counts the rooms of all its members first, so the last ones are slow to make.
-const PRELOAD_LIMIT: Duration = Duration::from_secs(900);
+const PRELOAD_LIMIT: Duration = Duration::from_secs(300);
 /// A session may make 50 requests a second and 200 at once: the readers take turns.
 const READERS: u32 = 100;
 /// Pages stop here, whatever the wanted number.

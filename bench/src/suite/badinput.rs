@@ -1,0 +1,163 @@
+//! Bad input: pairs keep chatting while others misbehave. For each kind: the pairs alone, then the
+//! same beside it, in one process of the server; the ratio of the two p99 is the figure.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::fleets::Fleets;
+use super::{Outline, Suite};
+use crate::abuse::{self, Kind};
+use crate::child::Running;
+use crate::load::plan::{Credentials, Drive, Names, Plan, Report, RoomNames, Target};
+use crate::machine::Meter;
+use crate::preload::Wanted;
+use crate::report::{Sample, Table};
+use crate::stage::{Contender, Stage};
+
+/// What the issue asks for.
+const AIM: f64 = 1.5;
+const PAIRS: u32 = 10;
+const PERIOD_MS: u64 = 50;
+const PATIENCE_MS: u64 = 60_000;
+const PRELOAD_LIMIT: Duration = Duration::from_secs(60);
+
+struct Sizes {
+    idle: usize,
+    others: usize,
+    window_ms: u64,
+}
+
+pub(super) fn run(suite: &Suite) -> Table {
+    let sizes = suite.size(
+        Sizes { idle: 10_000, others: 20, window_ms: 8_000 },
+        Sizes { idle: 1_000, others: 20, window_ms: 2_000 },
+    );
+    let outline = Outline {
+        name: "Bad input".to_owned(),
+        note: format!(
+            "{PAIRS} pairs chat, a message every {PERIOD_MS} ms each, {} s alone and {} s beside \
+             each kind of bad input: {} connections without a token at any time (each closed \
+             after 10 s and opened again), {} with half a frame, with wrong frames, with frames \
+             over the bound, flooding, not reading. Ratios of the pairs' p99 to the quiet one \
+             just before; the aim is {AIM}. Who misbehaves runs on the same cores.",
+            sizes.window_ms / 1_000,
+            sizes.window_ms / 1_000,
+            sizes.idle,
+            sizes.others,
+        ),
+        headline: "quiet p99 ms",
+        against: Contender::Floor,
+    };
+    let prepare = |contender| {
+        let names = Names { prefix: "b".to_owned(), rooms: RoomNames::Direct };
+        let stage = Stage::set(&suite.hall, contender, names)?;
+        let pairs = (0..PAIRS).map(|room| Wanted::Direct { a: room * 2, b: room * 2 + 1 });
+        stage.with_store(PRELOAD_LIMIT, async |preload| preload.rooms(pairs, false).await)?;
+        Ok((stage, ()))
+    };
+    suite.measure(outline, &suite.contenders(&[]), prepare, |stage, ()| sample(stage, &sizes))
+}
+
+/// The figures' names: the ratio and the p99 beside it.
+fn names(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Idle => ("without a token, x", "without a token, ms"),
+        Kind::Half => ("half a frame, x", "half a frame, ms"),
+        Kind::Wrong => ("wrong frames, x", "wrong frames, ms"),
+        Kind::Oversize => ("too large, x", "too large, ms"),
+        Kind::Flood => ("flood, x", "flood, ms"),
+        Kind::Deaf => ("not reading, x", "not reading, ms"),
+    }
+}
+
+/// A server, its pairs and those who misbehave.
+struct Scene<'a> {
+    address: SocketAddr,
+    to: Credentials,
+    sizes: &'a Sizes,
+    windows: Cell<u32>,
+}
+
+fn sample(stage: &Stage<'_>, sizes: &Sizes) -> io::Result<Sample> {
+    let stand = stage.open()?;
+    let Target::Snug(to) = stage.target(true) else {
+        return Err(io::Error::other("a floor has no rules to break"));
+    };
+    let scene = Scene { address: stand.address, to, sizes, windows: Cell::new(0) };
+    let meter = Meter::begin(stand.pid());
+    let mut sample = Sample::default();
+    let mut quiet_worst: f64 = 0.0;
+    for kind in Kind::ALL {
+        let quiet = scene.chat(|| Ok(()))?;
+        let (loud, bad) = scene.chat_beside(kind)?;
+        add(&mut sample, &quiet);
+        add(&mut sample, &loud);
+        for (code, times) in bad.odd(kind) {
+            sample.faults.refused += times;
+            sample.complaints.insert(format!("{kind:?}: closed with {code}"), times);
+        }
+        let (quiet, loud) = (quiet.latencies.quantile_ms(0.99), loud.latencies.quantile_ms(0.99));
+        let (ratio, millis) = names(kind);
+        sample.figures.insert(ratio, loud / quiet.max(f64::MIN_POSITIVE));
+        sample.figures.insert(millis, loud);
+        quiet_worst = quiet_worst.max(quiet);
+        if kind == Kind::Idle {
+            sample.figures.insert("open without a token, least", bad.open_least as f64);
+        }
+        let verdict = if loud <= quiet * AIM { "within" } else { "over" };
+        crate::out::note(&format!(
+            "  {kind:?}: p99 {quiet:.2} ms, then {loud:.2} ms, {verdict} {AIM}; {bad:?}"
+        ));
+    }
+    sample.figures.insert("quiet p99 ms", quiet_worst);
+    sample.rest_busy = meter.end().rest_busy;
+    Ok(sample)
+}
+
+impl Scene<'_> {
+    /// The pairs chat for a window, which begins when `then` returns.
+    fn chat(&self, then: impl FnOnce() -> io::Result<()>) -> io::Result<Report> {
+        // No two windows send the same message.
+        self.windows.set(self.windows.get() + 1);
+        let run = format!("{}w{}", self.to.run, self.windows.get());
+        let mut fleets = Fleets::connect(&Plan {
+            address: self.address,
+            target: Target::Snug(Credentials { run, ..self.to.clone() }),
+            first: 0,
+            clients: PAIRS * 2,
+            members: 2,
+            senders: 2,
+            drive: Drive::Pace { period_ms: PERIOD_MS },
+            drive_ms: self.sizes.window_ms,
+            patience_ms: PATIENCE_MS,
+        })?;
+        then()?;
+        fleets.drive()
+    }
+
+    fn chat_beside(&self, kind: Kind) -> io::Result<(Report, abuse::Report)> {
+        let sizes = self.sizes;
+        let plan = abuse::Plan {
+            address: self.address,
+            to: self.to.clone(),
+            kind,
+            connections: if kind == Kind::Idle { sizes.idle } else { sizes.others },
+            patience_ms: PATIENCE_MS,
+        };
+        let patience = Duration::from_millis(PATIENCE_MS);
+        let mut bad = Running::start_self("abuse", &["abuse"])?;
+        bad.tell(&serde_json::to_string(&plan)?)?;
+        let loud = self.chat(|| bad.answer(patience).map(|abuse::Open { .. }| ()))?;
+        bad.tell("end")?;
+        Ok((loud, bad.answer(patience)?))
+    }
+}
+
+fn add(sample: &mut Sample, report: &Report) {
+    sample.faults.add(&report.faults);
+    for (said, times) in &report.complaints {
+        *sample.complaints.entry(said.clone()).or_default() += times;
+    }
+}
