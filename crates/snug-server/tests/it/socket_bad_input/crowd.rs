@@ -102,7 +102,6 @@ async fn idle(address: SocketAddr, gate: Arc<Semaphore>, upgraded: mpsc::Sender<
 
 /// No test by itself: see the top.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "how it speaks with the process that started it")]
 async fn a_crowd_in_its_own_process() {
     #[expect(clippy::disallowed_methods, reason = "how a test is told what to be")]
     let Ok(address) = std::env::var(AT) else { return };
