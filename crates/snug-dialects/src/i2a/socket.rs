@@ -15,7 +15,7 @@ use snug_core::engine::{
     Actor, ChangeMembersRequest, Client, HistoryRequest, RoomView, SendMessage,
 };
 use snug_core::error::Error;
-use snug_core::event::{RoomEvent, RoomEventBody, UserEventBody};
+use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{Message, RoomKind, Time};
@@ -470,12 +470,7 @@ impl Life {
         let told = match heard {
             Heard::Room(event) => self.tell_room(event).await,
             // What concerns a session ends the ear; new rooms are heard without a frame.
-            Heard::User(event) => match &event.body {
-                UserEventBody::Mine { .. }
-                | UserEventBody::Joined { .. }
-                | UserEventBody::SessionsClosed { .. } => Ok(Vec::new()),
-            },
-            Heard::Left(_) => Ok(Vec::new()),
+            Heard::User(_) | Heard::Left(_) => Ok(Vec::new()),
         };
         match told {
             Ok(frames) => {

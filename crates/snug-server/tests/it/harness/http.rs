@@ -143,7 +143,7 @@ impl Answer {
     /// The problem of a call that must be refused with this code, in the one shape of errors.
     #[track_caller]
     /// As `is`, for an answer without JSON.
-    pub(crate) fn is_text(self, status: u16) -> String {
+    pub(crate) fn said(self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
         self.text
     }
