@@ -35,7 +35,7 @@ pub enum Error {
     SignatureReplayed,
     #[error("the site does not accept this token")]
     VerifyFailed,
-    #[error("the site cannot be asked about the token now")]
+    #[error("the site's backend cannot be asked now")]
     VerifyUnreachable {
         /// For the operator's log, never for the caller.
         cause: String,

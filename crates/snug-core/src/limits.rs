@@ -225,6 +225,14 @@ pub const KEY_SET_RETRY_SECONDS: i64 = 60;
 pub const SIGNATURE_WINDOW_SECONDS: u64 = 300;
 /// Nonces of signed requests, in characters, at least and at most.
 pub const NONCE_CHARS: [usize; 2] = [16, 128];
+/// Contacts of one user, in contacts.
+pub const CONTACTS_MAX: usize = 5_000;
+/// What a contacts URL may answer, in bytes.
+pub const CONTACTS_BYTES_MAX: usize = 1_024 * 1_024;
+/// Default page of contacts, in contacts.
+pub const CONTACTS_PAGE_DEFAULT: usize = 100;
+/// Largest page of contacts, in contacts.
+pub const CONTACTS_PAGE_MAX: usize = 500;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod codes;
+pub mod contacts;
 pub mod event;
 pub mod frame;
 pub mod object;

@@ -6,6 +6,7 @@ mod actor;
 mod apps;
 mod changes;
 mod check;
+mod contacts;
 mod history;
 mod keys;
 mod listening;
@@ -36,6 +37,7 @@ use crate::ports::{
 
 pub use actor::{Actor, Backend, Client, Me};
 pub use apps::{CreatedApp, NewAppRequest, allows_origin};
+pub use contacts::ContactsPage;
 pub use history::{HistoryPage, HistoryRequest};
 pub use members::{ChangeMembersRequest, MembersPage};
 pub use messages::{SendMessage, Sent};

@@ -31,13 +31,15 @@ impl Engine {
     /// store's.
     pub async fn update_settings(&self, app: &AppId, patch: SettingsPatch) -> Result<AppSettings> {
         self.app(app).await?;
-        let SettingsPatch { verify_url, jwks_url, public_keys } = patch;
+        let SettingsPatch { verify_url, contacts_url, jwks_url, public_keys } = patch;
         self.check_customer_url("verify_url", &verify_url)?;
+        self.check_customer_url("contacts_url", &contacts_url)?;
         self.check_customer_url("jwks_url", &jwks_url)?;
         let public_keys = public_keys.map(|texts| self.read_public_keys(&texts)).transpose()?;
         for _ in 0..limits::GUARD_TRIES_MAX {
             let (mut settings, rev) = self.stored_settings(app).await?;
             apply(&mut settings.verify_url, &verify_url);
+            apply(&mut settings.contacts_url, &contacts_url);
             apply(&mut settings.jwks_url, &jwks_url);
             if let Some(keys) = &public_keys {
                 settings.public_keys.clone_from(keys);

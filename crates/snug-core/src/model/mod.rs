@@ -2,6 +2,7 @@
 //! forms (`snug-proto`), no rows (the stores).
 
 mod app;
+mod contact;
 mod json;
 mod member;
 mod message;
@@ -13,6 +14,7 @@ mod time;
 mod user;
 
 pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
+pub use contact::{Contact, ContactKind};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Role};
 pub use message::{Message, MessageKind, Preview, Reaction};

@@ -47,6 +47,9 @@ pub struct AppSettings {
     /// Asked whose the site's own token is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_url: Option<String>,
+    /// Asked for a user's contacts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contacts_url: Option<String>,
     /// Where the public keys of the app's JWTs are published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
@@ -59,6 +62,7 @@ pub struct AppSettings {
 #[derive(Debug, Clone, Default)]
 pub struct SettingsPatch {
     pub verify_url: Patch<String>,
+    pub contacts_url: Patch<String>,
     pub jwks_url: Patch<String>,
     /// All of them, each as PEM, JWK or key set.
     pub public_keys: Option<Vec<String>>,

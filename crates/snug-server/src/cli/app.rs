@@ -46,6 +46,9 @@ pub(super) struct SetArgs {
     /// Asked whose the site's own token is
     #[arg(long)]
     verify_url: Option<String>,
+    /// Asked for a user's contacts
+    #[arg(long)]
+    contacts_url: Option<String>,
     /// Where the public keys of the application's JWTs are published
     #[arg(long)]
     jwks_url: Option<String>,
@@ -85,10 +88,11 @@ async fn create(config: &Config, args: CreateArgs) -> Result<(), String> {
 }
 
 async fn set(config: &Config, args: SetArgs) -> Result<(), String> {
-    let SetArgs { app: id, verify_url, jwks_url, public_key } = args;
+    let SetArgs { app: id, verify_url, contacts_url, jwks_url, public_key } = args;
     let id = AppId::new(&id).map_err(|error| format!("app: expected {}", error.expected))?;
     let patch = SettingsPatch {
         verify_url: patch(verify_url),
+        contacts_url: patch(contacts_url),
         jwks_url: patch(jwks_url),
         public_keys: public_key.map(read).transpose()?,
     };
@@ -97,6 +101,7 @@ async fn set(config: &Config, args: SetArgs) -> Result<(), String> {
     app.close().await;
     let settings = updated?;
     say(&format!("verify url   {}", settings.verify_url.as_deref().unwrap_or("-")));
+    say(&format!("contacts url {}", settings.contacts_url.as_deref().unwrap_or("-")));
     say(&format!("jwks url     {}", settings.jwks_url.as_deref().unwrap_or("-")));
     for key in &settings.public_keys {
         let id = key.id.as_deref().unwrap_or("-");

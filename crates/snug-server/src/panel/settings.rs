@@ -29,20 +29,22 @@ pub(super) struct SettingsItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     verify_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    contacts_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     jwks_url: Option<String>,
     public_keys: Vec<KeyItem>,
 }
 
 impl From<AppSettings> for SettingsItem {
     fn from(settings: AppSettings) -> Self {
-        let AppSettings { verify_url, jwks_url, public_keys } = settings;
+        let AppSettings { verify_url, contacts_url, jwks_url, public_keys } = settings;
         let item = |key: snug_core::model::PublicKey| KeyItem {
             id: key.id,
             algorithm: key.algorithm.as_str(),
             text: key.text,
         };
         let public_keys = public_keys.into_iter().map(item).collect();
-        Self { verify_url, jwks_url, public_keys }
+        Self { verify_url, contacts_url, jwks_url, public_keys }
     }
 }
 
@@ -51,6 +53,8 @@ impl From<AppSettings> for SettingsItem {
 pub(super) struct SettingsBody {
     #[serde(default, deserialize_with = "patch")]
     verify_url: Patch<String>,
+    #[serde(default, deserialize_with = "patch")]
+    contacts_url: Patch<String>,
     #[serde(default, deserialize_with = "patch")]
     jwks_url: Patch<String>,
     public_keys: Option<Vec<String>>,
@@ -76,8 +80,8 @@ pub(super) async fn update_settings(
     Body(body): Body<SettingsBody>,
 ) -> ApiResult<Json<SettingsItem>> {
     let id = app_id(&id)?;
-    let SettingsBody { verify_url, jwks_url, public_keys } = body;
-    let patch = SettingsPatch { verify_url, jwks_url, public_keys };
+    let SettingsBody { verify_url, contacts_url, jwks_url, public_keys } = body;
+    let patch = SettingsPatch { verify_url, contacts_url, jwks_url, public_keys };
     let settings = app.engine.update_settings(&id, patch).await?;
     app.engine.audit(Some(&by.0.id), Some(&id), "app.settings").await?;
     Ok(Json(settings.into()))

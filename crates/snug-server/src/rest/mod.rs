@@ -3,6 +3,7 @@
 
 mod client;
 mod client_rooms;
+mod contacts;
 mod cors;
 mod error;
 mod extract;
@@ -46,7 +47,10 @@ pub(crate) use peer::{Peer, PeerAddress};
 struct Document;
 
 fn server_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().merge(server::routes()).merge(server_rooms::routes())
+    OpenApiRouter::new()
+        .merge(server::routes())
+        .merge(server_rooms::routes())
+        .merge(contacts::server_routes())
 }
 
 fn client_routes() -> OpenApiRouter<Arc<App>> {
@@ -54,6 +58,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(client::routes())
         .merge(client_rooms::routes())
         .merge(verified::routes())
+        .merge(contacts::client_routes())
 }
 
 /// The OpenAPI document of every route.

@@ -2,6 +2,7 @@
 
 mod backend;
 mod client;
+mod contacts;
 mod cors;
 mod limits;
 mod refused;
@@ -22,6 +23,7 @@ async fn every_route(server: &TestServer) {
     client::sync(&app).await;
     client::room_list(&app).await;
     client::session(&app).await;
+    contacts::set_by_the_backend(&app).await;
     crate::sessions::verified::a_page_comes_in(server, &app).await;
     all_documented_routes_answered(&app);
 }
