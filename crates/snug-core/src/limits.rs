@@ -100,6 +100,8 @@ pub const ORIGINS_PER_APP_MAX: usize = 100;
 /// Apps per install that the panel lists, in apps.
 pub const APPS_MAX: usize = 10_000;
 
+/// Requests that one IMKit API key may make per minute, in requests: the vendor's own bound.
+pub const IMKIT_API_REQUESTS_PER_MINUTE: u32 = 1_000;
 /// A REST body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 /// Time for a client to send its request's body, in milliseconds.

@@ -35,7 +35,9 @@ pub(super) fn parse_session_token(text: &str) -> Option<AppId> {
 }
 
 impl Engine {
-    pub(super) fn secret(&self) -> String {
+    /// 32 random bytes as text, for whoever must make something that nobody guesses.
+    #[must_use]
+    pub fn secret(&self) -> String {
         let mut bytes = [0; SECRET_BYTES];
         self.entropy.fill(&mut bytes);
         URL_SAFE_NO_PAD.encode(bytes)
