@@ -11,6 +11,7 @@ pub mod i2a;
 pub mod imkit;
 pub mod operations;
 pub mod rocketchat;
+mod socketio;
 
 pub use host::{Ended, Heard, Host, Listening, Peer, Socket, Work};
 pub use operations::{Carried, OperationRow};

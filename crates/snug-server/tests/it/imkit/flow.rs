@@ -1,0 +1,195 @@
+//! The vendor's flow, step by step, and what a native page sees of it.
+
+use serde_json::{Value, json};
+
+use super::{Imkit, refused, result};
+use crate::harness::{Backend, TestServer, text};
+
+/// Steps 1 to 7 of the vendor's concept.
+async fn concept(server: &TestServer) {
+    let imkit = Imkit::on(server, true).await;
+    // Steps 1 to 3: the page signs its user in.
+    let client = ("CLIENT_KEY", imkit.keys.client_key.as_str());
+    let body = json!({"id": "ann", "nickname": "Ann", "email": "ann@shop.example"});
+    let request = imkit.app.request("POST", "/auths/sign/v2").header(client.0, client.1);
+    let ann = result(request.json(body).send().await);
+    assert_eq!((&ann["_id"], &ann["email"]), (&json!("ann"), &json!("ann@shop.example")));
+    let ann = text(&ann["token"]);
+    let bob = imkit.token("bob").await;
+    // Steps 4 and 5: the room, made twice, is one, and the native direct room.
+    let body = json!({"roomType": "direct", "invitee": "bob"});
+    let room = result(imkit.user(&ann, "POST", "/rooms/createAndJoin", body.clone()).await);
+    let again = result(imkit.user(&ann, "POST", "/rooms/createAndJoin", body).await);
+    assert_eq!(room["_id"], again["_id"]);
+    assert_eq!(imkit.app.direct("ann", "bob").await, text(&room["_id"]));
+    let id = text(&room["_id"]);
+    // A message each way, one of them native.
+    let path = format!("/rooms/{id}/message");
+    let body = json!({"message": "哈囉", "mentions": ["bob"]});
+    let first = result(imkit.user(&ann, "POST", &path, body).await);
+    assert_eq!((&first["message"], &first["messageType"]), (&json!("哈囉"), &json!("text")));
+    let native = imkit.app.page("bob").await;
+    let body = json!({"text": "hi Ann"});
+    native.post(&format!("rooms/{id}/messages"), body).await.ok();
+    let history = native.get(&format!("rooms/{id}/messages")).await.ok();
+    assert_eq!(history["messages"][0]["text"], "哈囉");
+    // Steps 6 and 7: the list.
+    let list = result(imkit.user(&ann, "GET", "/rooms?skip=0&limit=30", Value::Null).await);
+    assert_eq!((&list["totalCount"], &list["data"][0]["unread"]), (&json!(1), &json!(1)));
+    assert_eq!(list["data"][0]["lastMessage"]["message"], "hi Ann");
+    assert_eq!(list["data"][0]["lastMessage"]["sender"]["nickname"], "bob");
+    pages(&imkit, &ann, &id).await;
+    read(&imkit, &ann, &bob, &id).await;
+}
+
+/// Pages hold the message that they are named by in v3, not in v1.
+async fn pages(imkit: &Imkit, ann: &str, room: &str) {
+    let mut ids = Vec::new();
+    for index in 0..3 {
+        let body = json!({"messageType": "image", "originalUrl": "https://x/y.png", "n": index});
+        let sent = imkit.user(ann, "POST", &format!("/rooms/{room}/message"), body).await;
+        ids.push(text(&result(sent)["_id"]));
+    }
+    let at = |path: String| async move {
+        let page = result(imkit.user(ann, "GET", &path, Value::Null).await);
+        let page = page["data"].as_array().expect("a page").clone();
+        page.iter().map(|one| text(&one["_id"])).collect::<Vec<_>>()
+    };
+    let all = at(format!("/rooms/{room}/messages/v3?sortOrder=asc")).await;
+    assert_eq!(all.len(), 5);
+    assert_eq!(all[2..], ids);
+    assert!(all.is_sorted(), "ids sort by time: {all:?}");
+    let before = at(format!("/rooms/{room}/messages/v3?limit=2&beforeMessage={}", ids[2])).await;
+    assert_eq!(before, [ids[2].clone(), ids[1].clone()]);
+    let after = at(format!("/rooms/{room}/messages/v3?limit=2&afterMessage={}", ids[1])).await;
+    assert_eq!(after, ids[1..]);
+    let older = at(format!("/rooms/{room}/messages?limit=1&beforeMessage={}", ids[2])).await;
+    assert_eq!(older, ids[1..2]);
+}
+
+async fn read(imkit: &Imkit, ann: &str, bob: &str, room: &str) {
+    let badge = result(imkit.user(bob, "GET", "/me/badge", Value::Null).await);
+    // All four of Ann's: what Bob sent later has not read the first one for him.
+    assert_eq!(badge, json!({"badge": 4}));
+    let path = format!("/rooms/{room}/messages/v3?limit=1");
+    let last = result(imkit.user(bob, "GET", &path, Value::Null).await)["data"][0].clone();
+    assert_eq!(last["n"], 2);
+    let path = format!("/rooms/{room}/lastRead");
+    let body = json!({"message": last["_id"]});
+    let read = result(imkit.user(bob, "PUT", &path, body).await);
+    assert_eq!(read, json!({"client": "bob", "badge": 0, "lastRead": last["_id"]}));
+    let badge = result(imkit.user(bob, "GET", "/me/badge", Value::Null).await);
+    assert_eq!(badge, json!({"badge": 0}));
+    // Reactions, an edit by its sender only, a recall.
+    let id = text(&last["_id"]);
+    let path = format!("/messages/{id}/reaction");
+    let reacted = result(imkit.user(bob, "POST", &path, json!({"reaction": "👍"})).await);
+    assert_eq!(reacted["reactions"], json!([{"client": "bob", "reaction": "👍"}]));
+    let taken = result(imkit.user(bob, "DELETE", &path, json!({})).await);
+    assert_eq!(taken["reactionCount"], 0);
+    let path = format!("/rooms/{room}/message");
+    let edit = json!({"_id": id, "message": "better"});
+    refused(imkit.user(bob, "POST", &path, edit.clone()).await, 403, "INSUFFICIENT_PERMISSIONS");
+    let edited = result(imkit.user(ann, "POST", &path, edit).await);
+    assert_eq!((&edited["message"], &edited["n"]), (&json!("better"), &json!(2)));
+    assert!(edited["editedAt"].is_string());
+    let body = json!({"_id": id, "messageType": "recall"});
+    let recalled = result(imkit.user(ann, "POST", &path, body).await);
+    assert_eq!((&recalled["message"], &recalled["messageType"]), (&json!(""), &json!("recall")));
+}
+
+#[tokio::test]
+async fn imkit_concept_on_the_embedded_store() {
+    let server = TestServer::sqlite().await;
+    concept(&server).await;
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn imkit_concept_on_postgres() {
+    let server = TestServer::start(Backend::Postgres).await;
+    concept(&server).await;
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn imkit_rooms_are_joined_and_left() {
+    let server = TestServer::sqlite().await;
+    let imkit = Imkit::on(&server, false).await;
+    let (ann, bob) = (imkit.token("ann").await, imkit.token("bob").await);
+    // Whoever makes a room is not in it.
+    let body = json!({"_id": "listing:7/語", "name": "Listing", "roomTags": ["a"]});
+    let room = result(imkit.user(&ann, "POST", "/rooms/", body).await);
+    assert_eq!((&room["_id"], &room["members"]), (&json!("listing:7/語"), &json!([])));
+    let path = format!("/rooms/{}", crate::harness::segment("listing:7/語"));
+    refused(imkit.user(&bob, "GET", &path, Value::Null).await, 403, "NOT_ROOM_MEMBER");
+    for token in [&ann, &bob] {
+        let join = format!("{path}/join");
+        let joined = imkit.user(token, "POST", &join, json!({"systemMessage": true})).await;
+        assert_eq!(result(joined)["roomTags"], json!(["a"]));
+    }
+    let add = json!({"invitees": ["cat", "dan"], "systemMessage": true});
+    let added = result(imkit.user(&bob, "POST", &format!("{path}/members"), add).await);
+    assert_eq!(added["memberCount"], 4);
+    assert_eq!(added["lastMessage"]["messageType"], "addMembers");
+    let leave = json!({"members": ["bob"]});
+    let left = result(imkit.user(&bob, "POST", &format!("{path}/delete/members"), leave).await);
+    assert_eq!(left["memberCount"], 3);
+    // A native group is entered by invitation only, a direct room never.
+    let group = imkit.app.group(&["cat"]).await;
+    let path = format!("/rooms/{group}/join");
+    refused(imkit.user(&bob, "POST", &path, Value::Null).await, 403, "NOT_ROOM_MEMBER");
+    let direct = imkit.app.direct("cat", "dan").await;
+    let path = format!("/rooms/{direct}/join");
+    refused(imkit.user(&bob, "POST", &path, Value::Null).await, 404, "ROOM_NOT_FOUND");
+    // A direct room of the client's own id is one room for both, and for nobody else.
+    let body = json!({"_id": "deal-1", "roomType": "direct", "invitee": ["bob"]});
+    let deal = result(imkit.user(&ann, "POST", "/rooms/createAndJoin", body.clone()).await);
+    assert_eq!(deal["roomType"], "direct");
+    let same = json!({"_id": "deal-1", "roomType": "direct", "invitee": "ann"});
+    let same = result(imkit.user(&bob, "POST", "/rooms/createAndJoin", same).await);
+    assert_eq!(same["_id"], "deal-1");
+    let cat = imkit.token("cat").await;
+    let answer = imkit.user(&cat, "POST", "/rooms/createAndJoin", body).await;
+    refused(answer, 403, "NOT_ROOM_MEMBER");
+    refused(
+        imkit.user(&cat, "POST", "/rooms/deal-1/join", json!({})).await,
+        403,
+        "NOT_ROOM_MEMBER",
+    );
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn imkit_tokens_are_bound_and_taken_back() {
+    let server = TestServer::sqlite().await;
+    let imkit = Imkit::on(&server, false).await;
+    let (first, bob) = (imkit.token("ann").await, imkit.token("bob").await);
+    // A new one ends the old one.
+    let second = imkit.token("ann").await;
+    refused(imkit.user(&first, "GET", "/me", Value::Null).await, 401, "INVALID_TOKEN");
+    let me = result(imkit.user(&second, "GET", "/me", Value::Null).await);
+    assert_eq!((&me["_id"], &me["nickname"]), (&json!("ann"), &json!("ann")));
+    // The customer's own, with an end.
+    let own =
+        json!({"token": "fVy7YhqBZqEzNO9LhMmcyA==", "expirationDate": "2099-01-01T00:00:00Z"});
+    let path = "/admin/clients/ann/token";
+    let bound = result(imkit.admin("PUT", path, own.clone()).await);
+    assert_eq!(bound["token"], own["token"]);
+    let token = text(&own["token"]);
+    result(imkit.user(&token, "GET", "/me", Value::Null).await);
+    let conflict = imkit.admin("PUT", "/admin/clients/bob/token/", own.clone()).await.is(409);
+    assert_eq!(conflict["error"], "TOKEN_CONFLICT");
+    let other = imkit.admin("DELETE", "/admin/clients/bob/token", own.clone()).await.is(404);
+    assert_eq!(other["error"], "TOKEN_NOT_FOUND");
+    result(imkit.admin("DELETE", path, own).await);
+    refused(imkit.user(&token, "GET", "/me", Value::Null).await, 401, "INVALID_TOKEN");
+    result(imkit.admin("DELETE", path, Value::Null).await);
+    refused(imkit.user(&second, "GET", "/me", Value::Null).await, 401, "INVALID_TOKEN");
+    result(imkit.user(&bob, "GET", "/me", Value::Null).await);
+    // A page signs in by itself only where that is switched on.
+    let client = ("IM-Client-Key", imkit.keys.client_key.as_str());
+    let request = imkit.app.request("POST", "/auths/sign/v2").header(client.0, client.1);
+    refused(request.json(json!({"id": "ann"})).send().await, 403, "PERMISSION_DENIED");
+    assert!(server.stop().await);
+}
