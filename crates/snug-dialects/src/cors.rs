@@ -17,7 +17,6 @@ use http::{HeaderValue, Method, StatusCode};
 use crate::Host;
 
 /// The middleware; put it on with `axum::middleware::from_fn_with_state(host.clone(), cors)`.
-#[expect(dead_code, reason = "the dialects that pages call come next")]
 pub(crate) async fn cors(
     State(host): State<Arc<dyn Host>>,
     request: Request,

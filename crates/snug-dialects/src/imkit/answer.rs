@@ -117,6 +117,8 @@ impl From<Error> for Failure {
             Error::StoreBroken { .. } | Error::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR")
             }
+            // Of doors that this wire does not have.
+            _ => (StatusCode::BAD_REQUEST, "INVALID_BODY"),
         };
         let retry_after_seconds = retry_ms.map(|millis| millis.div_ceil(1_000));
         // A cause is for the operator's log; the texts of these errors do not hold it.

@@ -261,7 +261,9 @@ impl Line {
                     self.emit("room", &told);
                     Ok(())
                 }
-                UserEventBody::SessionsClosed { .. } => Ok(()),
+                UserEventBody::SessionsClosed { .. } | UserEventBody::SessionsDoubted { .. } => {
+                    Ok(())
+                }
             },
             Heard::Left(_) => Ok(()),
         }
