@@ -10,6 +10,7 @@ use snug_core::ports::{
 };
 
 use crate::SqliteStore;
+use crate::members::erase_left;
 use crate::messages::{by_key, guard_holds};
 use crate::rooms::{living, save_head};
 use crate::rows::{
@@ -165,6 +166,7 @@ fn apply(
         MessageChange::Delete => {
             change(conn, "DELETE FROM reactions WHERE rk = ?1 AND seq = ?2", (rk, seq))?;
             change(conn, "DELETE FROM message_versions WHERE rk = ?1 AND seq = ?2", (rk, seq))?;
+            erase_left(conn, rk, seq)?;
             change(
                 conn,
                 "UPDATE messages SET text = NULL, custom = NULL, reacted = 0, deleted_at = ?3 \
@@ -258,6 +260,13 @@ pub(crate) fn count_gone(conn: &Connection, head: &HeadRow, mine: &mut Membershi
     Ok(())
 }
 
+/// Whether the message at a seq is one that nobody sees any more.
+pub(crate) fn is_gone(conn: &Connection, rk: i64, seq: u64) -> Sql<bool> {
+    let sql = "SELECT 1 FROM messages INDEXED BY messages_gone \
+               WHERE rk = ?1 AND seq = ?2 AND (deleted_at IS NOT NULL OR hidden_at IS NOT NULL)";
+    Ok(one(conn, sql, (rk, int(seq)), |_| Ok(()))?.is_some())
+}
+
 fn stored_at(conn: &Connection, app: &AppId, at: Time) -> Sql<Option<Message>> {
     let found = one(
         conn,
@@ -300,6 +309,7 @@ fn last_seq_at(conn: &Connection, head: &HeadRow, at: Time) -> Sql<u64> {
     Ok(if low > head.min_seq.max(1) { low - 1 } else { 0 })
 }
 
+/// The first of both kinds by the same time, each from its own index, are the first of all.
 fn changed_since(
     conn: &Connection,
     room: &RoomId,
@@ -307,42 +317,33 @@ fn changed_since(
     (above, since): (u64, Time),
     limit: usize,
 ) -> Sql<Vec<Message>> {
-    let later = |row: &rusqlite::Row<'_>| {
-        let changed: Option<i64> = row.get(MESSAGE_WIDTH)?;
-        let found = message(row, room)?;
-        Ok((changed.unwrap_or(0).max(found.message.created_at.0), found))
-    };
+    let timed =
+        |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(MESSAGE_WIDTH)?, message(row, room)?));
+    // Times rise with seq.
     let fresh_above = above.max(last_seq_at(conn, head, since)?);
     let mut found = all(
         conn,
         concat!(
             "SELECT ",
             message_columns!(),
-            ", m.changed_at FROM messages m WHERE m.rk = ?1 AND m.seq > ?2 \
-             ORDER BY m.seq LIMIT ?3"
+            ", m.created_at FROM messages m WHERE m.rk = ?1 AND m.seq > ?2 \
+             AND m.rev = m.first_rev ORDER BY m.seq LIMIT ?3"
         ),
         (head.rk, int(fresh_above), size(limit)),
-        later,
+        timed,
     )?;
-    // Of those that were stored later than the page reaches nothing is known yet: what changed
-    // after them comes with the next page.
-    let reach = match found.last() {
-        Some((_, last)) if found.len() == limit => last.message.created_at.0,
-        _ => i64::MAX,
-    };
     found.extend(all(
         conn,
         concat!(
             "SELECT ",
             message_columns!(),
-            ", m.changed_at FROM messages m INDEXED BY messages_changed \
-             WHERE m.rk = ?1 AND m.rev <> m.first_rev AND m.changed_at > ?2 \
-             AND m.created_at <= ?2 AND m.seq > ?3 ORDER BY m.changed_at LIMIT ?4"
+            ", max(m.changed_at, m.created_at) AS later FROM messages m \
+             INDEXED BY messages_changed WHERE m.rk = ?1 AND m.rev <> m.first_rev \
+             AND later > ?2 AND m.seq > ?3 ORDER BY later, m.seq LIMIT ?4"
         ),
         (head.rk, since.0, int(above), size(limit)),
-        later,
+        timed,
     )?);
-    found.retain(|(at, _)| *at <= reach);
     found.sort_by_key(|(at, row)| (*at, row.message.seq));
     found.truncate(limit);
     whole(conn, head.rk, found.into_iter().map(|(_, row)| row).collect())

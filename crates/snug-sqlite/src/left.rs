@@ -87,6 +87,18 @@ impl LeftRoom {
         self.preview.is_some()
     }
 
+    /// The seq of the message that it shows.
+    pub(crate) fn shown_seq(&self) -> Option<u64> {
+        self.preview.as_ref().map(|preview| preview.seq)
+    }
+
+    /// The message it shows was deleted or hidden since.
+    pub(crate) fn hide_words(&mut self) {
+        if let Some(preview) = &mut self.preview {
+            preview.text = None;
+        }
+    }
+
     pub(crate) fn is_creator(&self, user: &UserId) -> bool {
         self.creator.as_ref() == Some(user)
     }

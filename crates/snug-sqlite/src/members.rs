@@ -278,6 +278,25 @@ fn remove(
     Ok(done)
 }
 
+/// Takes the words of a deleted message out of what is kept for those who left when it was the
+/// newest one.
+pub(crate) fn erase_left(conn: &Connection, rk: i64, seq: i64) -> Sql<()> {
+    let kept: Vec<(String, String)> = all(
+        conn,
+        "SELECT user, left_room FROM members \
+         WHERE rk = ?1 AND state = 'left' AND left_seq = ?2 AND left_room IS NOT NULL",
+        (rk, seq),
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    for (user, left) in kept {
+        let mut left = LeftRoom::from_json(&left)?;
+        left.hide_words();
+        let sql = "UPDATE members SET left_room = ?3 WHERE rk = ?1 AND user = ?2";
+        change(conn, sql, (rk, user, left.to_json()?))?;
+    }
+    Ok(())
+}
+
 /// Ends every membership of a room that is deleted, and keeps nothing of it for anybody. Those
 /// who left before are told of the deletion too, by their change time.
 pub(crate) fn end_all(conn: &Connection, head: &HeadRow, (now, at): (Time, Time)) -> Sql<()> {

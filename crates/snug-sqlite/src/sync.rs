@@ -12,7 +12,7 @@ use snug_core::ports::{
 };
 
 use crate::SqliteStore;
-use crate::changes::{count_gone, whole};
+use crate::changes::{count_gone, is_gone, whole};
 use crate::left::LeftRoom;
 use crate::members;
 use crate::rooms::{living, room_of};
@@ -93,17 +93,23 @@ fn listed(
             let mut mine = MemberRow::read_at(row, HEAD_WIDTH + ROOM_WIDTH)?.facts;
             count_gone(conn, &head, &mut mine)?;
             let left: Option<String> = row.get("left_room")?;
-            Ok((room, mine, left))
+            Ok((room, mine, left, head.gone > 0))
         },
     )?;
-    let Some((mut room, mine, left)) = found else {
+    let Some((mut room, mine, left, some_gone)) = found else {
         return Ok(None);
     };
     if mine.state != MemberState::Left {
         let members = shown_members(conn, app, rk, &room, shown)?;
         return Ok(Some((ListedRoom { room, mine, members }, None)));
     }
-    let left = left.as_deref().map(LeftRoom::from_json).transpose()?;
+    let mut left = left.as_deref().map(LeftRoom::from_json).transpose()?;
+    if let Some(left) = left.as_mut().filter(|_| some_gone)
+        && let Some(seq) = left.shown_seq()
+        && is_gone(conn, rk, seq)?
+    {
+        left.hide_words();
+    }
     match &left {
         Some(left) => left.apply(&mut room)?,
         None if room.deleted_at.is_none() => forget(&mut room, &mine),

@@ -7,11 +7,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::limits::{GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
-use snug_core::model::{MessageKind, Role, RoomKind, Time};
+use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
+use snug_core::model::{Message, MessageKind, Role, RoomKind, Time};
 use snug_core::ports::{
-    Append, AppendOutcome, Guard, MessageStore, NewMessage, NewRoom, PayloadHash, RoomStore, Store,
-    StoreError,
+    Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, ChangeMessage,
+    ChangeMessageOutcome, ChangeStore, Guard, MemberChange, MessageChange, MessageStore,
+    NewMessage, NewRoom, PayloadHash, RoomListQuery, RoomStore, Store, StoreError, SyncStore,
 };
 use snug_testkit::temp_dir;
 use tokio::task::JoinSet;
@@ -305,4 +306,115 @@ async fn files_are_their_owners_only() {
     }
     assert_eq!(files, 4, "the file, its log, its shared memory and the lock");
     store.close().await;
+}
+
+fn backend() -> Guard {
+    Guard { room_policy_rev: 1, member: None }
+}
+
+async fn change(store: &SqliteStore, room: &RoomId, id: &str, change: MessageChange, second: i64) {
+    let wanted = ChangeMessage {
+        app: app(1),
+        room: room.clone(),
+        id: MessageId::new(id).unwrap(),
+        guard: backend(),
+        change,
+        by: None,
+        now: Time::from_seconds(second),
+    };
+    let outcome = store.change_message(wanted).await.unwrap();
+    assert!(matches!(outcome, ChangeMessageOutcome::Changed(_)), "{outcome:?}");
+}
+
+/// The later of when it was stored and when it was changed, as far as a caller sees it.
+fn later(message: &Message) -> Time {
+    let changed = [message.edited_at, message.deleted_at, message.hidden_at];
+    changed.into_iter().flatten().fold(message.created_at, Time::max)
+}
+
+/// A page is empty at the end only, also when all of what it begins with changed later.
+#[tokio::test]
+async fn pages_of_changes_since_a_time_lose_nothing() {
+    let store = memory();
+    let room = room(&store).await;
+    for n in 0..6 {
+        let sent = Append { now: Time::from_seconds(10 + n), ..append(&room, &format!("m{n}")) };
+        assert!(matches!(store.append_message(sent).await, Ok(AppendOutcome::Stored(_))));
+    }
+    let edit = MessageChange::Edit { text: Some("new".to_owned()), custom: None };
+    change(&store, &room, "m0", edit, 100).await;
+    change(&store, &room, "m4", MessageChange::Delete, 101).await;
+    change(&store, &room, "m3", MessageChange::Hide(true), 102).await;
+    for limit in 1..=5 {
+        let (mut since, mut found) = (Time::from_seconds(12), Vec::new());
+        loop {
+            let page = store.messages_since(&app(1), &room, 0, since, limit).await.unwrap();
+            assert!(page.len() <= limit, "a page holds at most its limit");
+            let Some(last) = page.last() else { break };
+            since = later(last);
+            found.extend(page.iter().map(|message| message.id.to_string()));
+        }
+        assert_eq!(found, ["m5", "m0", "m4", "m3"], "in pages of {limit}");
+    }
+}
+
+/// Who left goes on seeing the room as it was, but not words that were taken back since.
+#[tokio::test]
+async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
+    let store = memory();
+    let room = room(&store).await;
+    let ben = UserId::new("ben").unwrap();
+    let members = async |change, second| {
+        let wanted = ChangeMembers {
+            app: app(1),
+            room: room.clone(),
+            guard: backend(),
+            change,
+            announce: None,
+            now: Time::from_seconds(second),
+        };
+        let outcome = store.change_members(wanted).await.unwrap();
+        assert!(matches!(outcome, ChangeMembersOutcome::Changed(_)), "{outcome:?}");
+    };
+    members(MemberChange::Add { users: vec![ben.clone()], role: Role::Member }, 2).await;
+    assert!(matches!(store.append_message(append(&room, "m")).await, Ok(AppendOutcome::Stored(_))));
+    members(MemberChange::Remove { users: vec![ben.clone()] }, 3).await;
+    let shown = async || {
+        let query = RoomListQuery { after: None, limit: 9, include_left: true, members_shown: 0 };
+        let list = store.room_list(&app(1), &ben, &query).await.unwrap();
+        let preview = list[0].room.head.preview.clone().expect("the message stays");
+        assert_eq!(preview.seq, 1);
+        preview.text.is_some()
+    };
+    let kept = async || {
+        let sql = "SELECT count(*) FROM members WHERE left_room LIKE '%xxx%'";
+        store.read(None, |conn| conn.query_row(sql, [], |row| row.get::<_, i64>(0))).await.unwrap()
+    };
+    assert!(shown().await);
+    change(&store, &room, "m", MessageChange::Hide(true), 4).await;
+    assert!(!shown().await, "hidden");
+    change(&store, &room, "m", MessageChange::Hide(false), 5).await;
+    assert_eq!((shown().await, kept().await), (true, 1));
+    change(&store, &room, "m", MessageChange::Delete, 6).await;
+    assert_eq!((shown().await, kept().await), (false, 0), "and no copy of it is in the file");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_counted_so_far_only() {
+    let store = memory();
+    let room = room(&store).await;
+    let most = GONE_COUNTED_MAX + 2;
+    for n in 0..most {
+        let mut sent = append(&room, &format!("m{n}"));
+        sent.message.sender = None;
+        assert!(matches!(store.append_message(sent).await, Ok(AppendOutcome::Stored(_))));
+    }
+    let hide = |conn: &Connection| {
+        conn.execute("UPDATE messages SET hidden_at = 1", [])?;
+        conn.execute("UPDATE heads SET gone = seq", [])
+    };
+    store.write(None, hide).await.unwrap();
+    let anna = UserId::new("anna").unwrap();
+    let facts = store.room_facts(&app(1), &room, Some(&anna)).await.unwrap().unwrap();
+    assert_eq!(facts.mine.unwrap().gone, GONE_COUNTED_MAX as u64);
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::model::{MemberState, MessageKind, Time, TokenHash};
 use snug_core::ports::{
-    AppStore, Append, AppendOutcome, Guard, HistoryQuery, MessageStore, NewMessage, OperatorStore,
-    PayloadHash, RoomListQuery, RoomStore, SessionStore, Store, SyncStore, UserStore,
+    AppStore, Append, AppendOutcome, ChangeStore, Guard, HistoryQuery, MessageStore, NewMessage,
+    OperatorStore, PayloadHash, RoomListQuery, RoomStore, SessionStore, Store, SyncStore,
+    UserStore,
 };
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use snug_testkit::{TempDir, temp_dir};
@@ -27,9 +28,15 @@ fn user(name: &str) -> UserId {
 }
 
 fn version_1(dir: &TempDir) -> Arc<SqliteStore> {
+    version_1_with(dir, "")
+}
+
+/// With more rows than the golden ones.
+fn version_1_with(dir: &TempDir, more: &str) -> Arc<SqliteStore> {
     let path = dir.join("v1.db");
     let file = rusqlite::Connection::open(&path).unwrap();
     file.execute_batch(include_str!("golden/v1.sql")).unwrap();
+    file.execute_batch(more).unwrap();
     file.close().unwrap();
     SqliteStore::open(SqliteConfig::file(path, [0; 16])).unwrap()
 }
@@ -91,6 +98,51 @@ async fn check_append(store: &SqliteStore) {
     assert_eq!(stored.mine.unwrap().own_count, 3);
     let facts = store.room_facts(&app(), &room(), None).await.unwrap().unwrap();
     assert_eq!(facts.room.head, stored.head);
+}
+
+/// Version 1 kept times apart within a room only. In version 2 a time names a message: those that
+/// share one move, in the order of their seq, and a room's activity with its last message.
+#[tokio::test]
+async fn times_that_collide_are_moved_apart() {
+    const FIRST: i64 = 1_000_000_000_000_000_002;
+    let mut more = String::new();
+    let mut mk = 10;
+    // Rooms that begin at one time, go on by the nanosecond, and so overlap throughout.
+    for rk in 2..=4 {
+        let activity = FIRST + 3;
+        more += &format!(
+            "INSERT INTO rooms VALUES ({rk}, 'app_00000000000000000001', 'room-{rk}', 'group', \
+             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 1, 'e'); \
+             INSERT INTO heads VALUES ({rk}, 4, 5, 1, 4, {activity}, {activity}, NULL, 1, 0, 1, 0);"
+        );
+        for seq in 1..=4 {
+            mk += 1;
+            let (rev, at) = (seq + 1, FIRST + seq - 1);
+            more += &format!(
+                "INSERT INTO messages VALUES ({mk}, {rk}, {seq}, {rev}, {rev}, 'm-{seq}', NULL, \
+                 'text', 'x', NULL, 0, {seq}, 0, 0, {at}, zeroblob(32), NULL, NULL);"
+            );
+        }
+    }
+    let dir = temp_dir();
+    let store = version_1_with(&dir, &more);
+    let query = HistoryQuery { before: None, after: None, above: 0, limit: 9 };
+    let mut times = std::collections::BTreeSet::new();
+    for id in ["listing-7", "room-2", "room-3", "room-4"] {
+        let id = RoomId::new(id).unwrap();
+        let messages = store.history(&app(), &id, &query).await.unwrap();
+        assert!(messages.is_sorted_by(|a, b| a.created_at < b.created_at), "{messages:?}");
+        for message in &messages {
+            let found = store.message_at(&app(), message.created_at).await.unwrap();
+            assert_eq!(found.as_ref(), Some(message), "a time names its message");
+            times.insert(message.created_at);
+        }
+        let head = store.room_facts(&app(), &id, None).await.unwrap().unwrap().room.head;
+        assert_eq!(head.activity_at, messages.last().unwrap().created_at);
+    }
+    assert_eq!(times.len(), 2 + 3 * 4);
+    assert!(times.iter().all(|at| (FIRST..FIRST + 14).contains(&at.0)), "none moved further");
+    check_append(&store).await;
 }
 
 /// A released migration is never edited: a new file has the tables of a file brought up to date.
