@@ -330,3 +330,41 @@ pub async fn racing_reactions_are_exact(nodes: &[Arc<dyn Store>]) {
     let page = store.history(&f.app, &room, &query).await.expect("history");
     assert_eq!(page[0].reactions[0].count, 16);
 }
+
+/// Rooms that are written to at once, by clocks that say the same, share no time: each time names
+/// one message of the app.
+pub async fn racing_appends_share_no_time(nodes: &[Arc<dyn Store>]) {
+    const EACH: usize = 8;
+    let f = Fixture::new(nodes[0].as_ref()).await;
+    let now = f.now();
+    let mut tasks = JoinSet::new();
+    for n in 0..16 {
+        let room = f.group(&format!("r{n}"), &["anna"]).await;
+        let guard = f.backend_guard(&room).await;
+        let sends = (0..EACH).map(|at| {
+            let message = text_message(message_id(&format!("m{at}")), Some("anna"), "race");
+            let mut append = f.append_of(&room, guard.clone(), message);
+            append.now = now;
+            append
+        });
+        let (node, sends) = (nodes[n % nodes.len()].clone(), sends.collect::<Vec<_>>());
+        tasks.spawn(async move {
+            let mut sent = Vec::with_capacity(EACH);
+            for send in sends {
+                let outcome = node.append_message(send).await.expect("append_message");
+                sent.push(super::fixtures::stored(outcome).message);
+            }
+            sent
+        });
+    }
+    let mut times = BTreeSet::new();
+    for sent in tasks.join_all().await {
+        assert!(sent.is_sorted_by(|a, b| a.created_at < b.created_at), "times rise with seq");
+        for message in sent {
+            assert!(times.insert(message.created_at), "{message:?} shares its time");
+            let found = nodes[0].message_at(&f.app, message.created_at).await.expect("message_at");
+            assert_eq!(found.as_ref(), Some(&message));
+        }
+    }
+    assert_eq!(times.len(), 16 * EACH);
+}

@@ -212,6 +212,7 @@ pub const CASES: &[Case] = &[
     case!(changes::changes_since_a_time_are_whole),
     case!(changes::channels_and_users_are_listed),
     race!(changes::racing_reactions_are_exact),
+    race!(changes::racing_appends_share_no_time),
     case!(records::documents_are_kept_by_their_rev),
     case!(records::documents_expire),
     case!(records::a_lookup_finds_the_app),
