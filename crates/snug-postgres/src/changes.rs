@@ -93,19 +93,19 @@ const SEQ_AT: &str = concat!(
 );
 const SINCE: &str = concat!(
     seq_at!(),
-    " SELECT g.later, ",
+    " SELECT ",
     message_columns!(),
     " FROM (
-       (SELECT g.*, greatest(g.created_at, g.changed_at) AS later FROM messages g
-        WHERE g.app = $1 AND g.room = $2
+       (SELECT g.*, g.created_at AS later FROM messages g
+        WHERE g.app = $1 AND g.room = $2 AND g.rev = g.first_rev
           AND g.seq > greatest((SELECT max(lo) FROM part), $4) ORDER BY g.seq LIMIT $5)
        UNION ALL
-       (SELECT g.*, g.changed_at AS later FROM messages g
-        WHERE g.app = $1 AND g.room = $2 AND g.rev > g.first_rev AND g.changed_at > $3
-          AND g.created_at <= $3
+       (SELECT g.*, greatest(g.created_at, g.changed_at) AS later FROM messages g
+        WHERE g.app = $1 AND g.room = $2 AND g.rev > g.first_rev
+          AND greatest(g.created_at, g.changed_at) > $3
           AND g.seq > greatest((SELECT min(lo) FROM part), $4)
-        ORDER BY g.changed_at LIMIT $5)) g
-     ORDER BY g.later, g.seq"
+        ORDER BY greatest(g.created_at, g.changed_at) LIMIT $5)) g
+     ORDER BY g.later, g.seq LIMIT $5"
 );
 
 enum Todo {
@@ -278,19 +278,7 @@ impl PostgresStore {
         let found = client
             .query(&statement, &[&app.as_str(), &room.as_str(), &since.0, &above, &most])
             .await?;
-        let read = |row| {
-            let mut cells = Cells::of(row);
-            Ok((cells.time()?, cells.message()?))
-        };
-        let mut found = found.iter().map(read).collect::<Result<Vec<_>, Fail>>()?;
-        // Of those that were stored later than the page reaches nothing is known yet.
-        let fresh = || found.iter().filter(|(_, message)| message.created_at > since);
-        if fresh().count() >= limit {
-            let reach = fresh().map(|(_, message)| message.created_at).max();
-            found.retain(|(later, _)| Some(*later) <= reach);
-        }
-        found.truncate(limit);
-        Ok(found.into_iter().map(|(_, message)| message).collect())
+        found.iter().map(|row| Cells::of(row).message()).collect()
     }
 }
 

@@ -279,6 +279,36 @@ pub async fn changes_since_a_time_are_whole(store: &dyn Store) {
     assert_eq!(ids(&above), named(&["m4", "m5"]), "what may not be seen is left out");
 }
 
+/// A page is empty at the end only, also when all of what it begins with changed later.
+pub async fn pages_of_changes_since_a_time_lose_nothing(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("r", &["anna"]).await;
+    for n in 0..6 {
+        say(&f, &room, &format!("m{n}"), "anna", "hi").await;
+    }
+    let first = f.history(&room).await[2].created_at;
+    changed(&f, &room, "m0", edit("ho")).await;
+    changed(&f, &room, "m4", MessageChange::Delete).await;
+    changed(&f, &room, "m3", MessageChange::Hide(true)).await;
+    let later = |message: &Message| {
+        let changed = [message.edited_at, message.deleted_at, message.hidden_at];
+        changed.into_iter().flatten().fold(message.created_at, Time::max)
+    };
+    for limit in 1..=5 {
+        let (mut since, mut found) = (first, BTreeSet::new());
+        loop {
+            let page = store.messages_since(&f.app, &room, 0, since, limit).await;
+            let page = page.expect("messages_since");
+            assert!(page.len() <= limit, "a page holds at most its limit");
+            let Some(last) = page.last() else { break };
+            since = later(last);
+            found.extend(page.iter().map(|message| message.id.to_string()));
+        }
+        let all = ["m0", "m3", "m4", "m5"].map(str::to_owned);
+        assert_eq!(found, BTreeSet::from(all), "in pages of {limit}");
+    }
+}
+
 /// Channels and users are listed by the bytes of their ids.
 pub async fn channels_and_users_are_listed(store: &dyn Store) {
     let f = Fixture::new(store).await;

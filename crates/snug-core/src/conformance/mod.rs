@@ -210,6 +210,7 @@ pub const CASES: &[Case] = &[
     case!(changes::a_sync_returns_what_changed),
     case!(changes::times_name_messages),
     case!(changes::changes_since_a_time_are_whole),
+    case!(changes::pages_of_changes_since_a_time_lose_nothing),
     case!(changes::channels_and_users_are_listed),
     race!(changes::racing_reactions_are_exact),
     race!(changes::racing_appends_share_no_time),

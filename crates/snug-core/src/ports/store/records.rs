@@ -66,6 +66,7 @@ pub trait RecordStore: Send + Sync {
         now: Time,
     ) -> StoreResult<Option<Record>>;
 
+    /// A put over an expired one starts at rev 1 again.
     async fn put_record(&self, put: PutRecord) -> StoreResult<PutRecordOutcome>;
 
     /// Says whether it was there.
