@@ -21,29 +21,18 @@ const ONE: &str = concat!(
 );
 const GIVEN: &str = "SELECT 1 FROM reactions
     WHERE app = $1 AND room = $2 AND seq = $3 AND key = $4 AND user_id = $5";
-const KEEP_VERSION: &str = concat!(
+const KEEP_VERSION: &str =
     "INSERT INTO message_versions (app, room, seq, rev, text, custom, by, at)
-     SELECT app, room, seq, rev, text, custom, $4, ",
-    db_time!(),
-    " FROM messages WHERE app = $1 AND room = $2 AND seq = $3"
-);
-const EDIT: &str = concat!(
-    "UPDATE messages SET text = coalesce($4, text), custom = coalesce($5, custom), edited_at = ",
-    db_time!(),
-    " WHERE app = $1 AND room = $2 AND seq = $3"
-);
-const DELETE: &str = concat!(
-    "UPDATE messages SET text = NULL, custom = NULL, reacted = false, deleted_at = ",
-    db_time!(),
-    " WHERE app = $1 AND room = $2 AND seq = $3"
-);
+     SELECT app, room, seq, rev, text, custom, $4, $5
+     FROM messages WHERE app = $1 AND room = $2 AND seq = $3";
+const EDIT: &str = "UPDATE messages SET text = coalesce($4, text), custom = coalesce($5, custom),
+      edited_at = $6 WHERE app = $1 AND room = $2 AND seq = $3";
+const DELETE: &str = "UPDATE messages SET text = NULL, custom = NULL, reacted = false,
+      deleted_at = $4 WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_REACTIONS: &str = "DELETE FROM reactions WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_VERSIONS: &str = "DELETE FROM message_versions WHERE app = $1 AND room = $2 AND seq = $3";
-const HIDE: &str = concat!(
-    "UPDATE messages SET hidden_at = CASE WHEN $4::boolean THEN ",
-    db_time!(),
-    " END WHERE app = $1 AND room = $2 AND seq = $3"
-);
+const HIDE: &str = "UPDATE messages SET hidden_at = CASE WHEN $4::boolean THEN $5::bigint END
+    WHERE app = $1 AND room = $2 AND seq = $3";
 const GIVE: &str = "INSERT INTO reactions (app, room, seq, key, user_id, rev)
     VALUES ($1, $2, $3, $4, $5, $6)";
 const TAKE_BACK: &str = "DELETE FROM reactions
@@ -51,11 +40,10 @@ const TAKE_BACK: &str = "DELETE FROM reactions
 const REACTED: &str = "UPDATE messages SET reacted = EXISTS (SELECT FROM reactions
       WHERE app = $1 AND room = $2 AND seq = $3)
     WHERE app = $1 AND room = $2 AND seq = $3";
-const STAMP: &str = concat!(
-    "UPDATE messages SET rev = $4, changed_at = ",
-    db_time!(),
-    " WHERE app = $1 AND room = $2 AND seq = $3"
-);
+const STAMP: &str = "UPDATE messages SET rev = $4, changed_at = $5
+    WHERE app = $1 AND room = $2 AND seq = $3";
+/// One change has one time, taken after the lock.
+const CLOCK: &str = concat!("SELECT ", db_time!());
 const GONE: &str = "INSERT INTO gone_messages (app, room, seq, sender) VALUES ($1, $2, $3, $4)
     ON CONFLICT DO NOTHING";
 const BACK: &str = "DELETE FROM gone_messages WHERE app = $1 AND room = $2 AND seq = $3";
@@ -153,25 +141,26 @@ impl Place<'_> {
         Ok(if full { Todo::TooMany } else { Todo::It })
     }
 
-    async fn apply(&self, wanted: &ChangeMessage, rev: i64) -> Result<(), Fail> {
+    async fn apply(&self, wanted: &ChangeMessage, rev: i64, at: i64) -> Result<(), Fail> {
         let Self { tx, app, room, seq } = self;
         match &wanted.change {
             MessageChange::Edit { text, custom } => {
                 let by = wanted.by.as_ref().map(UserId::as_str);
                 let keep = tx.prepare_cached(KEEP_VERSION).await?;
-                tx.execute(&keep, &[app, room, seq, &by]).await?;
+                tx.execute(&keep, &[app, room, seq, &by, &at]).await?;
                 let edit = tx.prepare_cached(EDIT).await?;
                 let custom = custom.as_ref().map(CustomJson::as_str);
-                tx.execute(&edit, &[app, room, seq, text, &custom]).await?;
+                tx.execute(&edit, &[app, room, seq, text, &custom, &at]).await?;
             }
             MessageChange::Delete => {
                 self.run(NO_REACTIONS).await?;
                 self.run(NO_VERSIONS).await?;
-                self.run(DELETE).await?;
+                let delete = tx.prepare_cached(DELETE).await?;
+                tx.execute(&delete, &[app, room, seq, &at]).await?;
             }
             MessageChange::Hide(on) => {
                 let hide = tx.prepare_cached(HIDE).await?;
-                tx.execute(&hide, &[app, room, seq, on]).await?;
+                tx.execute(&hide, &[app, room, seq, on, &at]).await?;
             }
             MessageChange::React { user, key, on } => {
                 let (key, user) = (key.as_str(), user.as_str());
@@ -186,7 +175,7 @@ impl Place<'_> {
             }
         }
         let stamp = tx.prepare_cached(STAMP).await?;
-        tx.execute(&stamp, &[app, room, seq, &rev]).await?;
+        tx.execute(&stamp, &[app, room, seq, &rev, &at]).await?;
         Ok(())
     }
 
@@ -239,7 +228,9 @@ impl PostgresStore {
         }
         // Line 4: every durable change takes a rev.
         let rev = big(room.head.rev + 1);
-        place.apply(wanted, rev).await?;
+        let clock = tx.prepare_cached(CLOCK).await?;
+        let at = Cells::of(&tx.query_one(&clock, &[]).await?).time()?.0;
+        place.apply(wanted, rev, at).await?;
         let now = one(&tx, wanted, &room).await?;
         let now = now.ok_or_else(|| Fail::Broken("a message went away under lock".to_owned()))?;
         place.count_gone(&old, &now).await?;
