@@ -92,6 +92,7 @@ impl From<Error> for Failure {
             Error::TokenMissing
             | Error::TokenInvalid
             | Error::TokenExpired
+            | Error::VerifyFailed
             | Error::SessionClosed => (StatusCode::UNAUTHORIZED, "INVALID_TOKEN"),
             Error::ServerKeyInvalid => (StatusCode::UNAUTHORIZED, "INVALID_API_KEY"),
             Error::UserDeactivated => (StatusCode::UNAUTHORIZED, "INVALID_AUTH"),
@@ -111,9 +112,12 @@ impl From<Error> for Failure {
             Error::RateLimited { retry_after_ms } => {
                 return Self::rate(retry_after_ms.div_ceil(1_000));
             }
-            Error::Overloaded { .. } | Error::StoreUnavailable { .. } => {
+            Error::Overloaded { .. }
+            | Error::StoreUnavailable { .. }
+            | Error::VerifyUnreachable { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE")
             }
+            Error::NotSetUp { .. } => (StatusCode::NOT_FOUND, "CONFIG_NOT_FOUND"),
             Error::StoreBroken { .. } | Error::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR")
             }

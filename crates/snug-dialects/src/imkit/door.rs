@@ -9,9 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use snug_core::engine::{Actor, Backend, Client, Engine};
+use snug_core::engine::{Actor, Backend, Client, Engine, OpenVerified};
 use snug_core::error::Error;
-use snug_core::ids::AppId;
+use snug_core::ids::{AppId, DeviceId};
 use snug_core::limits;
 use snug_core::model::App;
 
@@ -81,9 +81,29 @@ impl Door {
     /// The user of a token in this app; one that is unknown here may be the customer's own.
     pub(super) async fn client(&self, app: &Arc<App>, token: &str) -> Result<Client, Failure> {
         let engine = self.engine();
-        let client = engine.authenticate_in(&app.id, token.trim()).await?;
+        let token = token.trim();
+        let client = match engine.authenticate_in(&app.id, token).await {
+            Err(Error::TokenInvalid) => self.verified(app, token).await?,
+            found => found?,
+        };
         self.host.check_rate(&client)?;
         Ok(client)
+    }
+
+    /// Asks the app's verify URL, if it has one; from then on the token is a session's.
+    async fn verified(&self, app: &Arc<App>, token: &str) -> Result<Client, Failure> {
+        let engine = self.engine();
+        let open = OpenVerified {
+            token: token.to_owned(),
+            device: DeviceId::from_stored(&keys::device_of(token)),
+            push_token: None,
+            keep_token: true,
+        };
+        match engine.open_verified(&app.id, open).await {
+            Ok(_) => Ok(engine.authenticate_in(&app.id, token).await?),
+            Err(Error::NotSetUp { .. }) => Err(Error::TokenInvalid.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn user(&self, headers: &HeaderMap) -> Result<Client, Failure> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use snug_core::engine::{Engine, KeepRecord};
 use snug_core::error::{Error, Result};
 use snug_core::ids::AppId;
+use snug_core::model::TokenHash;
 use snug_core::ports::{PutRecordOutcome, RecordPlace};
 
 use super::DIALECT;
@@ -31,8 +32,6 @@ pub struct Settings {
     /// Pages may sign in as any user with the client key alone (`auths/sign/v2`); a development
     /// app allows it anyway.
     pub page_sign_in: bool,
-    /// Where a token that is unknown here is verified.
-    pub auth_base: Option<String>,
 }
 
 /// Makes the app's keys, or shows those it has.
@@ -52,8 +51,8 @@ pub async fn enable(engine: &Engine, app: &AppId) -> Result<Keys> {
 /// # Errors
 /// The store's.
 pub async fn set(engine: &Engine, app: &AppId, settings: &Settings) -> Result<()> {
-    let Settings { page_sign_in, auth_base } = settings;
-    let value = json!({ "pageSignIn": page_sign_in, "authBase": auth_base }).to_string();
+    let Settings { page_sign_in } = settings;
+    let value = json!({ "pageSignIn": page_sign_in }).to_string();
     let place = place(app, SETTINGS);
     engine.keep_record(&place, keep(ONLY, value, None)).await.map(drop)
 }
@@ -67,10 +66,7 @@ pub async fn settings(engine: &Engine, app: &AppId) -> Result<Settings> {
         return Ok(Settings::default());
     };
     let value: Value = serde_json::from_str(&record.value).map_err(|_| Error::Internal)?;
-    Ok(Settings {
-        page_sign_in: value["pageSignIn"].as_bool().unwrap_or(false),
-        auth_base: value["authBase"].as_str().map(str::to_owned),
-    })
+    Ok(Settings { page_sign_in: value["pageSignIn"].as_bool().unwrap_or(false) })
 }
 
 pub(super) fn place(app: &AppId, kind: &'static str) -> RecordPlace {
@@ -97,6 +93,13 @@ pub(super) fn new_token(engine: &Engine, user: &str, ttl_seconds: u64) -> String
     let now = engine.now().seconds();
     let end = now.saturating_add(i64::try_from(ttl_seconds).unwrap_or(i64::MAX));
     jwt(engine, &json!({ "id": user, "iat": now, "exp": end }))
+}
+
+/// The device of a token that has none: its own.
+pub(super) fn device_of(token: &str) -> String {
+    let hash = TokenHash::of(token).0;
+    let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("imkit-{digits}")
 }
 
 fn new_client_key(engine: &Engine) -> String {

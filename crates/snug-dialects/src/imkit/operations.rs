@@ -11,7 +11,7 @@ const fn row(name: &'static str, carried: Carried) -> OperationRow {
 /// method and path, and its route is made from it.
 pub const OPERATIONS: &[OperationRow] = &[
     row("POST /auths/sign/v2", Partly("development apps, or where it is switched on")),
-    row("POST {authBase}/verify", Partly("not called: bind tokens with the API key")),
+    row("POST {authBase}/verify", Partly("asked once per token; then it is a session of a day")),
     row("GET /me", Yes),
     row("POST /me", Yes),
     row("GET /me/badge", Yes),

@@ -129,11 +129,7 @@ async fn open(
 ) -> Result<IssuedToken, Failure> {
     let device = match opening.device {
         Some(device) => device.to_owned(),
-        None => {
-            let hash = TokenHash::of(&opening.token).0;
-            let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("imkit-{digits}")
-        }
+        None => keys::device_of(&opening.token),
     };
     let request = OpenSession {
         user: user.clone(),

@@ -28,8 +28,7 @@ pub(super) async fn run(app: &Arc<App>, command: Command) -> Result<(), String> 
     let text = |error: snug_core::error::Error| error.to_string();
     let keys = imkit::enable(engine, &id).await.map_err(text)?;
     if let Some(page_sign_in) = page_sign_in {
-        let before = imkit::settings(engine, &id).await.map_err(text)?;
-        let settings = imkit::Settings { page_sign_in, ..before };
+        let settings = imkit::Settings { page_sign_in };
         imkit::set(engine, &id, &settings).await.map_err(text)?;
     }
     println!("Client Key (public, for pages): {}", keys.client_key);

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Imkit, refused, result};
-use crate::harness::{Backend, TestServer, text};
+use crate::harness::{Backend, TestServer, loopback_allowed, text};
+use crate::sessions::verified;
 
 /// Steps 1 to 7 of the vendor's concept.
 async fn concept(server: &TestServer) {
@@ -191,5 +192,23 @@ async fn imkit_tokens_are_bound_and_taken_back() {
     let client = ("IM-Client-Key", imkit.keys.client_key.as_str());
     let request = imkit.app.request("POST", "/auths/sign/v2").header(client.0, client.1);
     refused(request.json(json!({"id": "ann"})).send().await, 403, "PERMISSION_DENIED");
+    assert!(server.stop().await);
+}
+
+/// A token of the site's own, which Snug has never seen.
+#[tokio::test]
+async fn imkit_asks_the_site_about_its_own_token() {
+    let server = TestServer::calling(loopback_allowed()).await;
+    let imkit = Imkit::on(&server, false).await;
+    refused(imkit.user("good-mei", "GET", "/me", Value::Null).await, 401, "INVALID_TOKEN");
+    let site = verified::site().await;
+    verified::verify_at(&server, &imkit.app, &site.url("/verify")).await;
+    for _ in 0..2 {
+        let me = result(imkit.user("good-mei", "GET", "/me", Value::Null).await);
+        assert_eq!((&me["_id"], &me["nickname"]), (&json!("mei"), &json!("Mei")));
+    }
+    assert_eq!(site.asked(), [json!({"token": "good-mei"})]);
+    refused(imkit.user("bad-mei1", "GET", "/me", Value::Null).await, 401, "INVALID_TOKEN");
+    imkit.user("unwell", "GET", "/me", Value::Null).await.is(503);
     assert!(server.stop().await);
 }
