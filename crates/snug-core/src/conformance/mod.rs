@@ -316,6 +316,8 @@ mod tests {
         ("lists", include_str!("lists.rs")),
         ("sync", include_str!("sync.rs")),
         ("catch_up", include_str!("catch_up.rs")),
+        ("changes", include_str!("changes.rs")),
+        ("records", include_str!("records.rs")),
         ("races", include_str!("races.rs")),
         ("operators", include_str!("operators.rs")),
     ];
