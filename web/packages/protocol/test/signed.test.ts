@@ -51,8 +51,9 @@ test('the example of the page signs as the vectors do', () => {
       Date: { now: () => Number(vector.timestamp) * 1000 },
     };
     const names = Object.keys(crypto);
-    const sign = new Function(...names, `${source}\nreturn sign;`)(...Object.values(crypto));
-    const headers = sign(serverKey, vector.method, vector.path, vector.query, vector.body);
+    const make = new Function(...names, `${source}\nreturn sign;`);
+    const sign = make(...Object.values(crypto)) as (...what: string[]) => Record<string, string>;
+    const headers: Record<string, string> = sign(serverKey, vector.method, vector.path, vector.query, vector.body);
     assert.equal(headers['Snug-Key'], vector.key);
     assert.equal(headers['Snug-Signature'], vector.signature, vector.name);
   }
