@@ -53,7 +53,13 @@ test('the example of the page signs as the vectors do', () => {
     const names = Object.keys(crypto);
     const make = new Function(...names, `${source}\nreturn sign;`);
     const sign = make(...Object.values(crypto)) as (...what: string[]) => Record<string, string>;
-    const headers: Record<string, string> = sign(serverKey, vector.method, vector.path, vector.query, vector.body);
+    const headers: Record<string, string> = sign(
+      serverKey,
+      vector.method,
+      vector.path,
+      vector.query,
+      vector.body,
+    );
     assert.equal(headers['Snug-Key'], vector.key);
     assert.equal(headers['Snug-Signature'], vector.signature, vector.name);
   }
