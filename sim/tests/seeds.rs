@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use snug_sim::{Break, Plan, run};
 
-const SEEDS: u64 = 90;
+const SEEDS: u64 = 30;
 /// Shorter than by command: this runs with every change.
 const SHORT: Plan = Plan { operations: 60, rests: 2, fault: Break::Nothing };
 

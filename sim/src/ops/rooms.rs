@@ -153,5 +153,30 @@ impl Sim {
         self.say(format!("  {room}"));
         let answer = self.engine.delete_room(&self.backend, &room).await;
         self.note("delete", &answer);
+        // Made again at once, it is another room under the id that clients still hold.
+        if answer.is_ok() && CHOSEN.contains(&room.as_str()) && self.dice.percent(50) {
+            self.make_again(room).await;
+        }
+    }
+
+    async fn make_again(&mut self, room: RoomId) {
+        // What was said in the old room is not said again in the new one: there it would be
+        // another message under the same names, which the checker takes for one.
+        for client in &mut self.clients {
+            client.acked.retain(|pending| pending.room != room);
+            client.outbox.retain(|pending| pending.room != room);
+        }
+        let create = CreateRoom {
+            kind: CreateRoomKind::Group { id: Some(room), members: self.users(6) },
+            name: Some("made again".to_owned()),
+            avatar: None,
+            description: None,
+            custom: None,
+            creator: None,
+            message: None,
+            return_existing: false,
+        };
+        let backend = Actor::Backend(self.backend.clone());
+        drop(self.create(&backend, create, "create group").await);
     }
 }
