@@ -41,6 +41,14 @@ impl Sim {
         let made = answer.ok()?;
         let room = made.view.room;
         self.say(format!("  {} made {} rev {}", room.id, made.created, room.head.rev));
+        if made.created {
+            // What was said in an old room of this id is not said again in the new one: there it
+            // would be another message under the same name, which the checker takes for one.
+            for client in &mut self.clients {
+                client.acked.retain(|pending| pending.room != room.id);
+                client.outbox.retain(|pending| pending.room != room.id);
+            }
+        }
         if made.created && made.message.is_none() {
             self.checker.accounted(&room.id, room.head.rev);
             self.checker.frozen(&room.id, room.head.rev, room.frozen);
@@ -160,12 +168,6 @@ impl Sim {
     }
 
     async fn make_again(&mut self, room: RoomId) {
-        // What was said in the old room is not said again in the new one: there it would be
-        // another message under the same names, which the checker takes for one.
-        for client in &mut self.clients {
-            client.acked.retain(|pending| pending.room != room);
-            client.outbox.retain(|pending| pending.room != room);
-        }
         let create = CreateRoom {
             kind: CreateRoomKind::Group { id: Some(room), members: self.users(6) },
             name: Some("made again".to_owned()),
