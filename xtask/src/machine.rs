@@ -12,7 +12,8 @@ const NODE_MAJOR: u32 = 20;
 /// Something outside the repository that a task cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// A C compiler: SQLite, the allocator and the crypto provider are built from C.
+    /// A C compiler and make: SQLite, the allocator and the crypto provider are built from C, and
+    /// the allocator's own build calls make.
     Compiler,
     /// Node and npm, for the web packages and the demo site.
     Node,
@@ -32,7 +33,7 @@ impl Need {
     /// Debian's packages for it; none when they are not the way to get it.
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Compiler => &["gcc", "libc6-dev"],
+            Self::Compiler => &["gcc", "libc6-dev", "make"],
             Self::Postgres => &["postgresql"],
             Self::Python => &["python3", "python3-venv"],
             Self::Chromium => &["chromium"],
@@ -43,7 +44,10 @@ impl Need {
 
     fn is_there(self) -> bool {
         match self {
-            Self::Compiler => ["cc", "gcc", "clang"].iter().any(|name| in_path(name).is_some()),
+            Self::Compiler => {
+                let compiles = ["cc", "gcc", "clang"].iter().any(|name| in_path(name).is_some());
+                compiles && in_path("make").is_some()
+            }
             Self::Postgres => postgres().is_some() && in_path("psql").is_some(),
             Self::Python => python(),
             Self::Chromium => chromium().is_some(),
@@ -55,7 +59,7 @@ impl Need {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Compiler => "a C compiler",
+            Self::Compiler => "a C compiler and make",
             Self::Node => "Node",
             Self::Postgres => "PostgreSQL's server (15 or newer)",
             Self::Python => "Python 3 with its venv module",
