@@ -6,12 +6,17 @@
 //! stands in its list of operations, from which the compatibility table is written.
 
 mod cors;
+mod custom;
 pub mod host;
 pub mod i2a;
 pub mod imkit;
+mod listed;
 pub mod operations;
+mod people;
+mod query;
 pub mod rocketchat;
 mod socketio;
+mod times;
 
 pub use host::{Ended, Heard, Host, Listening, Peer, Socket, Work};
 pub use operations::{Carried, OperationRow};

@@ -8,11 +8,12 @@ use snug_core::engine::{Actor, Engine, SendMessage};
 use snug_core::error::{Error, Result};
 use snug_core::ids::UserId;
 use snug_core::limits;
-use snug_core::model::{CustomJson, Message, MessageKind, User};
+use snug_core::model::{CustomJson, Message, MessageKind};
 
 use super::DIALECT;
 use super::answer::Failure;
 use super::wire;
+use crate::people::{self, People};
 
 /// Fields that only the server writes.
 const OWN_FIELDS: [&str; 18] = [
@@ -113,9 +114,6 @@ fn cut(mut text: String) -> String {
     text.replace('\0', " ")
 }
 
-/// Profiles by id.
-pub(super) type People = HashMap<UserId, User>;
-
 /// Shows messages to one caller.
 pub(super) struct Showing<'a> {
     pub(super) engine: &'a Engine,
@@ -149,7 +147,8 @@ impl Showing<'_> {
             }
         }
         let all = messages.iter().chain(quoted.values());
-        self.load(all.flat_map(mentioned).collect(), people).await?;
+        let ids = all.flat_map(mentioned).collect();
+        people::load(self.engine, self.actor, ids, people).await?;
         let show = |message: &Message| {
             let mut shown = shown(self.app(), message, people);
             if let Some(id) = shown["reply"].as_str()
@@ -164,33 +163,6 @@ impl Showing<'_> {
             shown
         };
         Ok(messages.iter().map(show).collect())
-    }
-
-    /// Reads the profiles that are not known yet.
-    pub(super) async fn load(&self, ids: Vec<UserId>, people: &mut People) -> Result<()> {
-        let mut wanted: Vec<UserId> =
-            ids.into_iter().filter(|id| !people.contains_key(id)).collect();
-        wanted.sort();
-        wanted.dedup();
-        match self.actor {
-            Actor::Client(client) => {
-                for some in wanted.chunks(limits::USERS_PER_QUERY_MAX) {
-                    for user in self.engine.users(client, some.to_vec()).await? {
-                        people.insert(user.id.clone(), user);
-                    }
-                }
-            }
-            Actor::Backend(backend) => {
-                for id in wanted {
-                    match self.engine.user(backend, &id).await {
-                        Ok(user) => drop(people.insert(id, user)),
-                        Err(Error::UserNotFound(_)) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 

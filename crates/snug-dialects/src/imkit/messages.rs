@@ -13,9 +13,10 @@ use snug_core::model::{Message, MessageKind};
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Caller, Door, User, body};
-use super::message::{self, People, Showing};
+use super::message::{self, Showing};
 use super::rooms::{number, room_id};
 use super::{DIALECT, wire};
+use crate::people::People;
 
 /// History pages when the caller names no size, in messages.
 const PAGE: usize = 20;

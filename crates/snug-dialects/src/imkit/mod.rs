@@ -8,7 +8,6 @@ mod members;
 mod message;
 mod messages;
 mod operations;
-mod query;
 mod room;
 mod rooms;
 mod socket;

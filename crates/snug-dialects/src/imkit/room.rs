@@ -8,8 +8,9 @@ use snug_core::error::{Error, Result};
 use snug_core::ids::RoomId;
 use snug_core::model::{ListedRoom, Member, Membership, Room, RoomKind};
 
-use super::message::{People, Showing};
+use super::message::Showing;
 use super::wire;
+use crate::people::People;
 
 /// Fields of a room that the core does not know and that are kept beside it.
 pub(super) const KEPT: [&str; 10] = [

@@ -7,20 +7,18 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use snug_core::engine::{
-    Actor, Client, CreateRoom, CreateRoomKind, Engine, RoomListRequest, SendMessage,
-};
+use snug_core::engine::{Actor, Client, CreateRoom, CreateRoomKind, Engine, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{DIRECT_PREFIX, RoomId, UserId};
-use snug_core::limits;
 use snug_core::model::{AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomPatch};
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Caller, Door, User, body};
-use super::message::People;
-use super::query::Query;
 use super::room::{KEPT, Rooms};
 use super::{DIALECT, wire};
+use crate::listed::all_rooms;
+use crate::people::People;
+use crate::query::Query;
 
 const QUERYABLE: [&str; 9] = [
     "_id",
@@ -57,24 +55,6 @@ pub(super) fn number(name: &str, text: Option<&str>) -> Result<Option<usize>, Fa
     }
 }
 
-/// Every room of the caller's list, by activity.
-pub(super) async fn all_rooms(
-    engine: &Engine,
-    client: &Client,
-) -> Result<Vec<ListedRoom>, Failure> {
-    let (mut all, mut cursor) = (Vec::new(), None);
-    loop {
-        let request =
-            RoomListRequest { cursor, limit: Some(limits::ROOMS_PAGE_MAX), include_left: false };
-        let page = engine.room_list(client, request).await?;
-        all.extend(page.rooms);
-        cursor = page.next;
-        if cursor.is_none() || all.len() >= limits::ROOMS_PER_USER_MAX {
-            return Ok(all);
-        }
-    }
-}
-
 pub(super) async fn list(
     State(door): State<Arc<Door>>,
     User(client): User,
@@ -86,10 +66,12 @@ pub(super) async fn list(
     let limit = number("limit", asked.limit.as_deref())?.unwrap_or(20);
     let limit = if limit == 0 { usize::MAX } else { limit };
     let mut query = match asked.q.as_deref().filter(|q| !q.is_empty()) {
-        Some(q) => Query::parse(q, &QUERYABLE)?,
+        Some(q) => {
+            Query::parse(q, &QUERYABLE).map_err(|wrong| Failure::query(format!("q: {wrong}")))?
+        }
         None => Query::default(),
     };
-    let mut rooms = all_rooms(engine, &client).await?;
+    let mut rooms = all_rooms(engine, &client, false).await?;
     if let Some(member) = query.equals("members").map(wire::user_id).transpose()? {
         rooms = having(engine, &client, rooms, &member).await?;
         query.forget("members");
@@ -119,7 +101,7 @@ pub(super) async fn ids(
     User(client): User,
     UrlQuery(asked): UrlQuery<ListQuery>,
 ) -> Answer {
-    let rooms = all_rooms(door.engine(), &client).await?;
+    let rooms = all_rooms(door.engine(), &client, false).await?;
     let skip = number("skip", asked.skip.as_deref())?.unwrap_or(0);
     let limit = number("limit", asked.limit.as_deref())?.filter(|limit| *limit > 0);
     let ids = rooms.iter().skip(skip).take(limit.unwrap_or(usize::MAX));

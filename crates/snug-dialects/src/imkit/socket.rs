@@ -1,6 +1,5 @@
 //! IMKit's realtime door over Socket.IO: who is there, what a client sends, what it hears.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,24 +10,19 @@ use serde_json::{Value, json};
 use snug_core::engine::{Actor, Client, Engine};
 use snug_core::error::Error;
 use snug_core::event::{RoomEvent, RoomEventBody, UserEventBody};
-use snug_core::ids::{RoomId, UserId};
+use snug_core::ids::RoomId;
 use snug_core::limits;
-use snug_core::model::User;
 use tokio::time::Instant;
 
 use super::answer::{Failure, envelope};
 use super::door::{Door, bare, client_key_in, client_key_of};
-use super::message::{People, Showing};
+use super::message::Showing;
 use super::room::{Rooms, id_at};
 use super::rooms::room_id;
 use super::{messages, wire};
+use crate::people::{self, Known};
 use crate::socketio::{Connection, Incoming, Namespace};
 use crate::{Ended, Heard, Listening};
-
-/// How long a connection uses a profile it has read.
-const PROFILE_LIFE: Duration = Duration::from_secs(30);
-/// Profiles that a connection remembers, in users.
-const PROFILES_MAX: usize = 256;
 
 /// What the socket's door does with a connection.
 pub(super) struct Sockets(pub(super) Arc<Door>);
@@ -42,7 +36,7 @@ impl Namespace for Sockets {
             connection,
             base64: false,
             user: None,
-            people: HashMap::new(),
+            people: Known::default(),
         }
         .run(deadline)
         .await;
@@ -61,7 +55,7 @@ struct Line {
     /// What is pushed is base64 of JSON.
     base64: bool,
     user: Option<Present>,
-    people: HashMap<UserId, (User, Instant)>,
+    people: Known,
 }
 
 enum Next {
@@ -279,10 +273,10 @@ impl Line {
         match &event.body {
             RoomEventBody::MessageAppended { message }
             | RoomEventBody::MessageChanged { message } => {
-                let mut people = self.known();
+                let mut people = self.people.fresh();
                 let showing = Showing { engine, actor: &actor };
                 let shown = showing.all(std::slice::from_ref(message), &mut people).await?;
-                self.remember(people);
+                self.people.remember(people);
                 for one in shown {
                     self.emit("chat message", &one);
                 }
@@ -301,15 +295,14 @@ impl Line {
                 self.emit("lastRead", &told);
             }
             RoomEventBody::Typing { user, on: true } if user != client.user() => {
-                let mut people = self.known();
-                let showing = Showing { engine, actor: &actor };
-                showing.load(vec![user.clone()], &mut people).await?;
+                let mut people = self.people.fresh();
+                people::load(engine, &actor, vec![user.clone()], &mut people).await?;
                 let app = client.app.id.as_str();
                 let info = match people.get(user) {
                     Some(known) => wire::user(app, known),
                     None => wire::stranger(app, user.as_str()),
                 };
-                self.remember(people);
+                self.people.remember(people);
                 let told = json!({
                     "message": "",
                     "room": event.room.as_str(),
@@ -337,20 +330,5 @@ impl Line {
             Err(error) => return Err(error),
         }
         Ok(())
-    }
-
-    fn known(&mut self) -> People {
-        let now = Instant::now();
-        self.people.retain(|_, (_, read_at)| now.duration_since(*read_at) < PROFILE_LIFE);
-        self.people.iter().map(|(id, (user, _))| (id.clone(), user.clone())).collect()
-    }
-
-    fn remember(&mut self, people: People) {
-        let now = Instant::now();
-        for (id, user) in people {
-            if self.people.len() < PROFILES_MAX {
-                self.people.entry(id).or_insert((user, now));
-            }
-        }
     }
 }

@@ -15,9 +15,10 @@ use snug_core::model::{Patch, SessionSelector, Time, TokenHash, User as Profile,
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Door, Guest, User, body};
-use super::query::Query;
-use super::rooms::{all_rooms, number, patch};
+use super::rooms::{number, patch};
 use super::{DIALECT, keys, wire};
+use crate::listed::all_rooms;
+use crate::query::Query;
 
 /// The life of a token when nobody names its end, in seconds: a year, as the vendor's.
 const TOKEN_SECONDS: u64 = 365 * 24 * 3_600;
@@ -193,7 +194,7 @@ pub(super) async fn badge(
         .map(|(_, value)| value.into_owned())
         .collect();
     let mut badge = 0;
-    for one in all_rooms(door.engine(), &client).await? {
+    for one in all_rooms(door.engine(), &client, false).await? {
         let ours = wire::ours(one.room.custom.as_ref());
         let has = |tag: &String| {
             let all = ours.get("roomTags").and_then(Value::as_array);
@@ -340,7 +341,9 @@ pub(super) async fn list_clients(
     UrlQuery(asked): UrlQuery<ListQuery>,
 ) -> Answer {
     let query = match asked.q.as_deref().filter(|q| !q.is_empty()) {
-        Some(q) => Query::parse(q, &QUERYABLE)?,
+        Some(q) => {
+            Query::parse(q, &QUERYABLE).map_err(|wrong| Failure::query(format!("q: {wrong}")))?
+        }
         None => Query::default(),
     };
     let skip = number("skip", asked.skip.as_deref())?.unwrap_or(0);

@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value, json};
 use snug_core::ids::UserId;
-use snug_core::limits;
 use snug_core::model::{CustomJson, Message, Patch, Time, User};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::DIALECT;
 use super::answer::Failure;
+use crate::custom;
+pub(super) use crate::times::{iso, moment};
 
 /// A message's id: its time and its place in the room, 24 hexadecimal digits that sort by time.
 pub(super) fn message_id(message: &Message) -> String {
@@ -26,49 +25,9 @@ pub(super) fn time_of(id: &str) -> Option<Time> {
     i64::from_str_radix(&id[..16], 16).ok().map(Time)
 }
 
-/// RFC 3339 with milliseconds.
-pub(super) fn iso(time: Time) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0));
-    let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (date, clock) = (moment.date(), moment.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second(),
-        clock.millisecond()
-    )
-}
-
-/// A time as callers write it: RFC 3339, or milliseconds as a number or as digits.
-pub(super) fn moment(value: &Value) -> Option<Time> {
-    let millis = match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => match text.parse() {
-            Ok(millis) => Some(millis),
-            Err(_) => {
-                let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-                return i64::try_from(parsed.unix_timestamp_nanos()).ok().map(Time);
-            }
-        },
-        _ => None,
-    };
-    millis.map(Time::from_millis)
-}
-
 /// This dialect's part of somebody's custom JSON.
 pub(super) fn ours(custom: Option<&CustomJson>) -> Map<String, Value> {
-    let parsed = custom.and_then(|custom| serde_json::from_str(custom.as_str()).ok());
-    let Some(Value::Object(mut all)) = parsed else {
-        return Map::new();
-    };
-    match all.remove(DIALECT) {
-        Some(Value::Object(ours)) => ours,
-        _ => Map::new(),
-    }
+    custom::part(custom, DIALECT)
 }
 
 /// Custom JSON in which this dialect's part is another; the others' stay. A customer's JSON that
@@ -77,19 +36,11 @@ pub(super) fn with_ours(
     custom: Option<&CustomJson>,
     ours: Map<String, Value>,
 ) -> Result<Patch<CustomJson>, Failure> {
-    let parsed = custom.and_then(|custom| serde_json::from_str(custom.as_str()).ok());
-    let mut all = match parsed {
-        Some(Value::Object(all)) => all,
-        Some(_) => return Ok(Patch::Keep),
-        None => Map::new(),
-    };
-    all.insert(DIALECT.to_owned(), Value::Object(ours));
-    custom_json(&Value::Object(all)).map(Patch::Set)
+    custom::with_part(custom, DIALECT, ours).map_err(|wrong| Failure::body(wrong.to_string()))
 }
 
 pub(super) fn custom_json(value: &Value) -> Result<CustomJson, Failure> {
-    let raw = serde_json::value::to_raw_value(value).map_err(|_| Failure::body("not JSON"))?;
-    CustomJson::new(raw, limits::CUSTOM_BYTES_MAX).map_err(|error| Failure::body(error.to_string()))
+    custom::json(value).map_err(|wrong| Failure::body(wrong.to_string()))
 }
 
 /// A user id in a body or a path.
@@ -160,19 +111,6 @@ mod tests {
             assert_eq!(time_of(bad), None, "{bad:?}");
         }
         assert_eq!(time_of("ffffffffffffffff00000001"), None);
-    }
-
-    #[test]
-    fn times_are_read_in_every_spelling() {
-        let time = Time::from_millis(1_795_219_200_123);
-        assert_eq!(iso(time), "2026-11-21T00:00:00.123Z");
-        for value in [json!("2026-11-21T00:00:00.123Z"), json!(1_795_219_200_123_i64)] {
-            assert_eq!(moment(&value), Some(time));
-        }
-        assert_eq!(moment(&json!("1795219200123")), Some(time));
-        for bad in [json!(null), json!("soon"), json!({})] {
-            assert_eq!(moment(&bad), None);
-        }
     }
 
     #[test]

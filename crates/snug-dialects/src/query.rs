@@ -1,13 +1,11 @@
-//! The safe subset of Mongo-style queries that `q` carries: equality, `$regex` without special
+//! The safe subset of Mongo-style queries that requests carry: equality, `$regex` without special
 //! characters, `$exists`, `$ne`, `$in`, `$gt`, `$gte`, `$lt`, `$lte`. Anything else is refused.
 
 use serde_json::Value;
 
-use super::answer::Failure;
-
 /// Conditions that all hold, checked to be within the subset.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(String, Condition)>);
+pub(crate) struct Query(Vec<(String, Condition)>);
 
 #[derive(Debug)]
 enum Condition {
@@ -21,16 +19,16 @@ enum Condition {
 }
 
 impl Query {
-    /// Parses `q`; `known` are the fields that may be asked for.
-    pub(super) fn parse(text: &str, known: &[&str]) -> Result<Self, Failure> {
+    /// Parses one; `known` are the fields that may be asked for.
+    pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Self, String> {
         let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
-            return Err(Failure::query("q: expected a JSON object"));
+            return Err("expected a JSON object".to_owned());
         };
         let mut all = Vec::new();
         for (field, value) in fields {
             if !known.contains(&field.as_str()) {
-                let message = format!("q.{field}: expected one of {}", known.join(", "));
-                return Err(Failure::query(message));
+                let message = format!("{field}: expected one of {}", known.join(", "));
+                return Err(message);
             }
             let Value::Object(operators) = value else {
                 all.push((field, Condition::Is(value)));
@@ -49,7 +47,7 @@ impl Query {
     }
 
     /// What a field must equal, if the query says so.
-    pub(super) fn equals(&self, field: &str) -> Option<&str> {
+    pub(crate) fn equals(&self, field: &str) -> Option<&str> {
         self.0.iter().find_map(|(name, condition)| match condition {
             Condition::Is(value) if name == field => value.as_str(),
             _ => None,
@@ -57,19 +55,19 @@ impl Query {
     }
 
     /// Without the equality of a field that was looked at elsewhere.
-    pub(super) fn forget(&mut self, field: &str) {
+    pub(crate) fn forget(&mut self, field: &str) {
         self.0.retain(|(name, condition)| {
             name != field || !matches!(condition, Condition::Is(Value::String(_)))
         });
     }
 
-    pub(super) fn holds(&self, value: &Value) -> bool {
+    pub(crate) fn holds(&self, value: &Value) -> bool {
         self.0.iter().all(|(field, condition)| condition.holds(value.get(field.as_str())))
     }
 }
 
-fn condition(operator: &str, value: Value, ignore_case: bool) -> Result<Condition, Failure> {
-    let refused = || Failure::query(format!("q: {operator} is not spoken here"));
+fn condition(operator: &str, value: Value, ignore_case: bool) -> Result<Condition, String> {
+    let refused = || format!("{operator} is not spoken here");
     Ok(match (operator, value) {
         ("$eq", value) => Condition::Is(value),
         ("$ne", value) => Condition::Not(value),
@@ -80,7 +78,7 @@ fn condition(operator: &str, value: Value, ignore_case: bool) -> Result<Conditio
         ("$regex", Value::String(text)) => {
             let special = |c: char| "\\^$.|?*+()[]{}".contains(c);
             if text.contains(special) || text.len() > 256 {
-                return Err(Failure::query("q: $regex: expected plain text"));
+                return Err("$regex: expected plain text".to_owned());
             }
             let text = if ignore_case { text.to_lowercase() } else { text };
             Condition::Contains { text, ignore_case }

@@ -1,0 +1,27 @@
+//! A user's whole room list, for wires that have no pages.
+
+use snug_core::engine::{Client, Engine, RoomListRequest};
+use snug_core::error::Result;
+use snug_core::limits;
+use snug_core::model::ListedRoom;
+
+/// Every room of the caller's list, by activity.
+///
+/// # Errors
+/// The engine's.
+pub(crate) async fn all_rooms(
+    engine: &Engine,
+    client: &Client,
+    include_left: bool,
+) -> Result<Vec<ListedRoom>> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let request = RoomListRequest { cursor, limit: Some(limits::ROOMS_PAGE_MAX), include_left };
+        let page = engine.room_list(client, request).await?;
+        all.extend(page.rooms);
+        cursor = page.next;
+        if cursor.is_none() || all.len() >= limits::ROOMS_PER_USER_MAX {
+            return Ok(all);
+        }
+    }
+}
