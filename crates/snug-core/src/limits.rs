@@ -102,6 +102,12 @@ pub const APPS_MAX: usize = 10_000;
 
 /// Requests that one IMKit API key may make per minute, in requests: the vendor's own bound.
 pub const IMKIT_API_REQUESTS_PER_MINUTE: u32 = 1_000;
+/// Subscriptions of one Rocket.Chat connection.
+pub const ROCKETCHAT_SUBSCRIPTIONS_MAX: usize = 1_000;
+/// How long a Rocket.Chat connection may stay without a log-in.
+pub const ROCKETCHAT_LOGIN_MS_MAX: u64 = 60_000;
+/// Frames that a Rocket.Chat connection may send before a log-in.
+pub const ROCKETCHAT_STRANGERS_FRAMES_MAX: u32 = 100;
 /// A REST body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 /// Time for a client to send its request's body, in milliseconds.

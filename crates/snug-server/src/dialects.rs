@@ -17,10 +17,15 @@ use crate::wiring::App;
 
 struct Carrier(Arc<App>);
 
+/// The server for what a dialect does beside its routes.
+#[must_use]
+pub fn host(app: &Arc<App>) -> Arc<dyn Host> {
+    Arc::new(Carrier(app.clone()))
+}
+
 /// The routes of every dialect.
 pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    let host: Arc<dyn Host> = Arc::new(Carrier(app.clone()));
-    Router::new().merge(snug_dialects::routes(&host).with_state(()))
+    Router::new().merge(snug_dialects::routes(&host(app)).with_state(()))
 }
 
 #[async_trait]

@@ -12,10 +12,7 @@ pub(crate) fn script(path: &str) -> PathBuf {
 /// A Python with these packages, in an environment of its own.
 pub(crate) fn python(name: &str, packages: &[&str]) -> PathBuf {
     let folder = format!("{name}-{}", packages.join("-").replace(['=', '/', '<', '>'], "_"));
-    let home = std::env::var_os("SNUG_TEST_CACHE").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign"),
-        |cache| PathBuf::from(cache).join("foreign"),
-    );
+    let home = home();
     let folder = home.join(folder);
     let (python, done) = (folder.join("bin/python"), folder.join("installed"));
     if done.exists() {
@@ -32,6 +29,36 @@ pub(crate) fn python(name: &str, packages: &[&str]) -> PathBuf {
     );
     std::fs::write(done, "").expect("the folder is writable");
     python
+}
+
+/// The folder `tests/foreign/<name>` with its packages installed as they are pinned.
+pub(crate) fn node(name: &str) -> PathBuf {
+    let folder = home().join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for foreign clients");
+    for file in ["package.json", "package-lock.json", "run.mjs"] {
+        std::fs::copy(script(name).join(file), folder.join(file))
+            .expect("a runner's file is there");
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--prefer-offline"]).current_dir(&folder);
+    run(&mut npm, "npm could not install other systems' clients");
+    folder
+}
+
+/// Runs a client's script; what it said.
+pub(crate) fn said(command: &mut Command, needed: &str) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{needed}: {error}"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{needed}:\n{said}\n{errors}");
+    said
+}
+
+fn home() -> PathBuf {
+    std::env::var_os("SNUG_TEST_CACHE").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign"),
+        |cache| PathBuf::from(cache).join("foreign"),
+    )
 }
 
 fn run(command: &mut Command, needed: &str) {

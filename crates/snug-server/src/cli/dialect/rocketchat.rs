@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use clap::Subcommand;
+use snug_dialects::rocketchat::{self, Settings};
 
 use super::app_id;
+use crate::cli::say;
+use crate::dialects::host;
 use crate::wiring::App;
 
 #[derive(Debug, Subcommand)]
@@ -13,10 +16,46 @@ pub(in crate::cli) enum Command {
     Enable {
         #[arg(long)]
         app: String,
+        /// Let users log in by password (true or false); without it no password is kept
+        #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+        password_login: bool,
+    },
+    /// Administrators, whose token makes users and tokens for them
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum AdminCommand {
+    /// Make one, or give one a new password and a further token; both are shown this once
+    Create {
+        #[arg(long)]
+        app: String,
+        #[arg(long)]
+        username: String,
     },
 }
 
 pub(super) async fn run(app: &Arc<App>, command: Command) -> Result<(), String> {
-    let Command::Enable { app: id } = command;
-    app.engine.app(&app_id(&id)?).await.map(drop).map_err(|error| error.to_string())
+    let text = |error: snug_core::error::Error| error.to_string();
+    match command {
+        Command::Enable { app: id, password_login } => {
+            let id = app_id(&id)?;
+            let settings = Settings { password_login };
+            rocketchat::enable(&app.engine, &id, &settings).await.map_err(text)?;
+            say("Rocket.Chat is on. Where several applications share the server, name this one by");
+            say(&format!("  dialect_app = [\"rocketchat@chat.example.com={id}\"]"));
+        }
+        Command::Admin { command: AdminCommand::Create { app: id, username } } => {
+            let (id, host) = (app_id(&id)?, host(app));
+            let made = rocketchat::create_admin(host.as_ref(), &id, &username).await;
+            let made = made.map_err(text)?;
+            say(&format!("X-User-Id     {}", made.user_id));
+            say(&format!("X-Auth-Token  {}", made.auth_token));
+            say(&format!("Password      {}", made.password));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,373 @@
+//! Streams: what a connection subscribed to, and what it is told of what its user hears.
+
+use serde_json::{Map, Value, json};
+use snug_core::engine::Actor;
+use snug_core::error::Error;
+use snug_core::event::{RoomEvent, RoomEventBody, UserEvent, UserEventBody};
+use snug_core::ids::{RoomId, UserId};
+use snug_core::limits;
+use snug_core::model::{MemberState, Membership, Message, MessageKind, Room, RoomKind};
+
+use super::{Line, Step, WIRE, text};
+use crate::Heard;
+use crate::people;
+use crate::rocketchat::answer::Failure;
+use crate::rocketchat::door::Caller;
+use crate::rocketchat::rooms::{self, Family, room_id};
+use crate::rocketchat::{ids, wire};
+
+const ROOM_MESSAGES: &str = "stream-room-messages";
+const NOTIFY_ROOM: &str = "stream-notify-room";
+const NOTIFY_USER: &str = "stream-notify-user";
+const ALL_MINE: &str = "__my_messages__";
+
+/// Streams that are there and on which nothing is told yet, and publications without documents.
+const QUIET: [&str; 9] = [
+    "stream-notify-logged",
+    "stream-notify-all",
+    "stream-user-presence",
+    "stream-notify-room-users",
+    "stream-roles",
+    "stream-importers",
+    "meteor.loginServiceConfiguration",
+    "meteor_autoupdate_clientVersions",
+    "userData",
+];
+
+#[derive(Debug)]
+struct Subscription {
+    id: String,
+    stream: String,
+    key: String,
+}
+
+/// What a connection subscribed to.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions(Vec<Subscription>);
+
+impl Subscriptions {
+    pub(super) fn end(&mut self, id: &str) {
+        self.0.retain(|one| one.id != id);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Another user logged in: streams of the one before end.
+    pub(super) fn clear_of_others(&mut self, user: &UserId) {
+        let own = format!("{user}/");
+        self.0.retain(|one| one.stream != NOTIFY_USER || one.key.starts_with(&own));
+    }
+
+    fn has(&self, stream: &str, key: &str) -> bool {
+        self.0.iter().any(|one| one.stream == stream && one.key == key)
+    }
+}
+
+impl Line {
+    pub(super) async fn subscribe(&mut self, asked: &Map<String, Value>) -> Step {
+        let (id, stream) = (text(asked, "id"), text(asked, "name"));
+        let key = asked.get("params").and_then(Value::as_array).and_then(|all| all.first());
+        let key = key.and_then(Value::as_str).unwrap_or("").to_owned();
+        match self.admit(&stream, &key).await {
+            Ok(()) => {
+                self.subscriptions.end(&id);
+                self.subscriptions.0.push(Subscription { id: id.clone(), stream, key });
+                self.say(&json!({ "msg": "ready", "subs": [id] })).await
+            }
+            Err(failure) => {
+                self.say(&json!({ "msg": "nosub", "id": id, "error": failure.ddp() })).await
+            }
+        }
+    }
+
+    async fn admit(&mut self, stream: &str, key: &str) -> Result<(), Failure> {
+        if self.subscriptions.0.len() >= limits::ROCKETCHAT_SUBSCRIPTIONS_MAX {
+            return Err(Failure::bad("error-too-many-subscriptions", "Too many subscriptions"));
+        }
+        if QUIET.contains(&stream) {
+            return Ok(());
+        }
+        let Some(present) = &self.present else { return Err(Failure::not_allowed()) };
+        let (caller, ear) = (present.caller.clone(), present.ear.clone());
+        let room = match stream {
+            ROOM_MESSAGES if key == ALL_MINE => return Ok(()),
+            ROOM_MESSAGES => key,
+            NOTIFY_ROOM => key.rsplit_once('/').ok_or_else(Failure::not_allowed)?.0,
+            NOTIFY_USER => {
+                let own = key.rsplit_once('/').map(|(user, _)| user);
+                let own = own == Some(caller.client.user().as_str());
+                return if own { Ok(()) } else { Err(Failure::not_allowed()) };
+            }
+            other => {
+                let text = format!("Subscription '{other}' not found");
+                return Err(Failure::new(http::StatusCode::NOT_FOUND, "", text));
+            }
+        };
+        let refused = |_| Failure::not_allowed();
+        let room = room_id(room).map_err(refused)?;
+        let view = rooms::read(&self.door, &caller.as_user(), &room, Family::Any).await;
+        let view = view.map_err(refused)?;
+        let outside = view.mine.as_ref().is_none_or(|mine| !mine.is_active());
+        if outside && view.room.kind == RoomKind::Channel {
+            ear.join(&room, &view.room.head);
+        }
+        Ok(())
+    }
+
+    /// Something happened; what cannot be told now is in the history.
+    pub(super) async fn hear(&mut self, heard: &Heard) -> Step {
+        let Some(present) = &self.present else { return Ok(()) };
+        let caller = present.caller.clone();
+        let told = match heard {
+            Heard::Room(event) => self.room_frames(&caller, event).await,
+            Heard::User(event) => self.user_frames(&caller, event).await,
+            Heard::Left(room) => Ok(self.left(&caller, room)),
+        };
+        match told {
+            Ok(frames) => {
+                for frame in frames {
+                    self.say(&frame).await?;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an event could not be told to a Rocket.Chat client");
+                self.socket.close(1_013, "try again later").await;
+                Err(())
+            }
+        }
+    }
+
+    fn wants(&self, stream: &str, key: &str) -> bool {
+        self.subscriptions.has(stream, key)
+    }
+
+    fn mine(&self, caller: &Caller, what: &str) -> Option<String> {
+        let key = format!("{}/{what}", caller.client.user());
+        self.wants(NOTIFY_USER, &key).then_some(key)
+    }
+
+    async fn room_frames(
+        &mut self,
+        caller: &Caller,
+        event: &RoomEvent,
+    ) -> Result<Vec<Value>, Error> {
+        let room = &event.room;
+        match &event.body {
+            RoomEventBody::MessageAppended { message } => {
+                let mut frames = self.message_frames(caller, message).await?;
+                frames.extend(self.changed_frames(caller, room, message.sender.as_ref()).await?);
+                Ok(frames)
+            }
+            RoomEventBody::MessageChanged { message } if message.is_gone() => {
+                let key = format!("{room}/deleteMessage");
+                let gone = json!({ "_id": ids::message_id(message) });
+                Ok(self.frame_if(NOTIFY_ROOM, &key, &json!([gone])))
+            }
+            RoomEventBody::MessageChanged { message } => self.message_frames(caller, message).await,
+            RoomEventBody::RoomUpdated { room } => self.room_changed(caller, room).await,
+            RoomEventBody::MembersChanged { members, room } => {
+                let me = caller.client.user();
+                let out = members
+                    .iter()
+                    .any(|one| one.user.id == *me && one.state != MemberState::Active);
+                if out {
+                    Ok(self.left(caller, &room.id))
+                } else {
+                    self.room_changed(caller, room).await
+                }
+            }
+            RoomEventBody::RoomDeleted => Ok(self.left(caller, room)),
+            RoomEventBody::Read { seq, .. } => {
+                let key = format!("{room}/messagesRead");
+                let until = match &event.head.preview {
+                    Some(last) if last.seq == *seq => last.created_at,
+                    _ => event.head.activity_at,
+                };
+                Ok(self.frame_if(NOTIFY_ROOM, &key, &json!([{ "until": WIRE.date(until) }])))
+            }
+            RoomEventBody::Typing { user, on } if user != caller.client.user() => {
+                let mut frames =
+                    self.frame_if(NOTIFY_ROOM, &format!("{room}/typing"), &json!([user, on]));
+                let what: &[&str] = if *on { &["user-typing"] } else { &[] };
+                let key = format!("{room}/user-activity");
+                frames.extend(self.frame_if(NOTIFY_ROOM, &key, &json!([user, what, {}])));
+                Ok(frames)
+            }
+            RoomEventBody::Typing { .. } | RoomEventBody::Beacon => Ok(Vec::new()),
+        }
+    }
+
+    fn frame_if(&self, stream: &str, key: &str, args: &Value) -> Vec<Value> {
+        if self.wants(stream, key) { vec![frame(stream, key, args)] } else { Vec::new() }
+    }
+
+    async fn message_frames(
+        &mut self,
+        caller: &Caller,
+        message: &Message,
+    ) -> Result<Vec<Value>, Error> {
+        let room = message.room.as_str();
+        let (one, all) = (self.wants(ROOM_MESSAGES, room), self.wants(ROOM_MESSAGES, ALL_MINE));
+        let fresh = message.edited_at.is_none() && message.reactions.is_empty();
+        let note = self.mine(caller, "notification").filter(|_| {
+            fresh
+                && !message.silent
+                && message.kind != MessageKind::System
+                && message.sender.as_ref() != Some(caller.client.user())
+        });
+        if !one && !all && note.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut known = self.people.fresh();
+        let (engine, actor) = (self.door.engine(), caller.as_user());
+        people::load(engine, &actor, wire::named(message), &mut known).await?;
+        let shown = WIRE.message(message, &known);
+        self.people.remember(known);
+        let mut frames = Vec::new();
+        if one {
+            frames.push(frame(ROOM_MESSAGES, room, &json!([shown])));
+        }
+        if all {
+            frames.push(frame(ROOM_MESSAGES, ALL_MINE, &json!([shown, {}])));
+        }
+        if let Some(key) = note {
+            let title = shown["u"]["name"].clone();
+            let payload = json!({
+                "_id": shown["_id"], "rid": room, "sender": shown["u"],
+                "message": { "msg": shown["msg"] },
+            });
+            let args = json!([{ "title": title, "text": shown["msg"], "payload": payload }]);
+            frames.push(frame(NOTIFY_USER, &key, &args));
+        }
+        Ok(frames)
+    }
+
+    /// A room with a new message: the room itself, and the unread count of those who did not
+    /// write it (the writer's own comes as news of the writer's).
+    async fn changed_frames(
+        &mut self,
+        caller: &Caller,
+        room: &RoomId,
+        sender: Option<&UserId>,
+    ) -> Result<Vec<Value>, Error> {
+        let rooms = self.mine(caller, "rooms-changed");
+        let own = self.mine(caller, "subscriptions-changed");
+        let own = own.filter(|_| sender != Some(caller.client.user()));
+        if rooms.is_none() && own.is_none() {
+            return Ok(Vec::new());
+        }
+        let Some((room, mine)) = self.standing(caller, room).await? else {
+            return Ok(Vec::new());
+        };
+        let mut frames = Vec::new();
+        if let Some(key) = rooms {
+            let shown = self.shown(caller, &room).await?;
+            frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
+        }
+        if let (Some(key), Some(mine)) = (own, mine) {
+            let shown = self.subscription(caller, &room, &mine).await?;
+            frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
+        }
+        Ok(frames)
+    }
+
+    async fn room_changed(&mut self, caller: &Caller, room: &Room) -> Result<Vec<Value>, Error> {
+        let Some(key) = self.mine(caller, "rooms-changed") else { return Ok(Vec::new()) };
+        let shown = self.shown(caller, room).await?;
+        Ok(vec![frame(NOTIFY_USER, &key, &json!(["updated", shown]))])
+    }
+
+    async fn user_frames(
+        &mut self,
+        caller: &Caller,
+        event: &UserEvent,
+    ) -> Result<Vec<Value>, Error> {
+        let mut frames = Vec::new();
+        match &event.body {
+            UserEventBody::Joined { room, mine, .. } => {
+                if let Some(key) = self.mine(caller, "rooms-changed") {
+                    let shown = self.shown(caller, room).await?;
+                    frames.push(frame(NOTIFY_USER, &key, &json!(["inserted", shown])));
+                }
+                if let Some(key) = self.mine(caller, "subscriptions-changed") {
+                    let shown = self.subscription(caller, room, mine).await?;
+                    frames.push(frame(NOTIFY_USER, &key, &json!(["inserted", shown])));
+                }
+            }
+            UserEventBody::Mine { room, mine, .. } => {
+                let Some(key) = self.mine(caller, "subscriptions-changed") else {
+                    return Ok(frames);
+                };
+                if let Some((room, _)) = self.standing(caller, room).await? {
+                    let shown = self.subscription(caller, &room, mine).await?;
+                    frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
+                }
+            }
+            UserEventBody::SessionsClosed { .. } | UserEventBody::SessionsDoubted { .. } => {}
+        }
+        Ok(frames)
+    }
+
+    /// The room is gone for this user.
+    fn left(&self, caller: &Caller, room: &RoomId) -> Vec<Value> {
+        let mut frames = Vec::new();
+        if let Some(key) = self.mine(caller, "rooms-changed") {
+            frames.push(frame(NOTIFY_USER, &key, &json!(["removed", { "_id": room }])));
+        }
+        if let Some(key) = self.mine(caller, "subscriptions-changed") {
+            let id = format!("{room}:{}", caller.client.user());
+            let gone = json!({ "_id": id, "rid": room });
+            frames.push(frame(NOTIFY_USER, &key, &json!(["removed", gone])));
+        }
+        frames
+    }
+
+    /// The room and the user's standing as they are now; `None` when the user is out meanwhile.
+    async fn standing(
+        &mut self,
+        caller: &Caller,
+        room: &RoomId,
+    ) -> Result<Option<(Room, Option<Membership>)>, Error> {
+        match self.door.engine().room(&caller.as_user(), room).await {
+            Ok(view) => Ok(Some((view.room, view.mine.filter(Membership::is_active)))),
+            Err(Error::NotAMember | Error::RoomNotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn shown(&mut self, caller: &Caller, room: &Room) -> Result<Value, Error> {
+        let mut known = self.people.fresh();
+        let actor: Actor = caller.as_user();
+        people::load(self.door.engine(), &actor, wire::named_in(room), &mut known).await?;
+        let shown = WIRE.room(room, &known);
+        self.people.remember(known);
+        Ok(shown)
+    }
+
+    async fn subscription(
+        &mut self,
+        caller: &Caller,
+        room: &Room,
+        mine: &Membership,
+    ) -> Result<Value, Error> {
+        let mut known = self.people.fresh();
+        let mut named = wire::named_in(room);
+        named.push(mine.user.clone());
+        people::load(self.door.engine(), &caller.as_user(), named, &mut known).await?;
+        let shown = WIRE.subscription(room, mine, &known);
+        self.people.remember(known);
+        Ok(shown)
+    }
+}
+
+fn frame(stream: &str, key: &str, args: &Value) -> Value {
+    json!({
+        "msg": "changed",
+        "collection": stream,
+        "id": "id",
+        "fields": { "eventName": key, "args": args },
+    })
+}
