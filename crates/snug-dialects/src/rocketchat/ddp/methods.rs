@@ -160,6 +160,36 @@ async fn of_rooms(
             let room = rooms::make(door, caller, make).await?;
             Ok(json!({ "rid": room.id, "name": wanted, "t": crate::rocketchat::wire::kind(&room) }))
         }
+        "getRoomById" => {
+            let actor = caller.actor(door).await?;
+            let view = rooms::read(door, &actor, &given.room(0)?, Family::Any).await?;
+            rooms::one_shown(door, &actor, WIRE, &view.room).await
+        }
+        "roomNameExists" => {
+            let app = &caller.client.app.id;
+            let room = ids::by_name(door.engine(), app, given.text(0)?).await?;
+            let actor = caller.actor(door).await?;
+            Ok(json!(rooms::read(door, &actor, &room, Family::Any).await.is_ok()))
+        }
+        // Presence is by connections; the words are taken and change nothing.
+        "UserPresence:online" | "UserPresence:away" | "UserPresence:setDefaultStatus" => {
+            Ok(Value::Null)
+        }
+        "public-settings/get" | "permissions/get" => match given.at(0) {
+            None => Ok(json!([])),
+            Some(_) => Ok(json!({ "update": [], "remove": [] })),
+        },
+        _ => of_members(door, caller, name, given).await,
+    }
+}
+
+async fn of_members(
+    door: &Arc<Door>,
+    caller: &Caller,
+    name: &str,
+    given: &Params<'_>,
+) -> Result<Value, Failure> {
+    match name {
         "joinRoom" => {
             rooms::enter(door, caller, &given.room(0)?).await?;
             Ok(json!(true))
@@ -183,25 +213,6 @@ async fn of_rooms(
             door.engine().add_members(&actor, &room, change).await?;
             Ok(json!(true))
         }
-        "getRoomById" => {
-            let actor = caller.actor(door).await?;
-            let view = rooms::read(door, &actor, &given.room(0)?, Family::Any).await?;
-            rooms::one_shown(door, &actor, WIRE, &view.room).await
-        }
-        "roomNameExists" => {
-            let app = &caller.client.app.id;
-            let room = ids::by_name(door.engine(), app, given.text(0)?).await?;
-            let actor = caller.actor(door).await?;
-            Ok(json!(rooms::read(door, &actor, &room, Family::Any).await.is_ok()))
-        }
-        // Presence is by connections; the words are taken and change nothing.
-        "UserPresence:online" | "UserPresence:away" | "UserPresence:setDefaultStatus" => {
-            Ok(Value::Null)
-        }
-        "public-settings/get" | "permissions/get" => match given.at(0) {
-            None => Ok(json!([])),
-            Some(_) => Ok(json!({ "update": [], "remove": [] })),
-        },
         _ => Err(unknown(name)),
     }
 }
