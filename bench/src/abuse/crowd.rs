@@ -39,6 +39,8 @@ pub(super) struct Crowd {
     free: Vec<usize>,
     open: usize,
     report: Report,
+    /// The report as it was when all had gathered, and when that was.
+    gathered: (Instant, Report),
 }
 
 impl Crowd {
@@ -82,6 +84,7 @@ impl Crowd {
             free,
             open: 0,
             report: Report::default(),
+            gathered: (Instant::now(), Report::default()),
         })
     }
 
@@ -97,8 +100,11 @@ impl Crowd {
             let opened = usize::try_from(self.report.connects).unwrap_or(usize::MAX);
             // Of those without a token the first go while the last come.
             let there = if stays { self.open * 20 >= wanted * 19 } else { opened >= wanted };
-            if there {
+            // And they come and go from then on.
+            let goes_on = self.plan.kind != Kind::Idle || !self.report.closed.is_empty();
+            if there && goes_on {
                 self.report.open_least = self.open;
+                self.gathered = (Instant::now(), self.report.clone());
                 return Ok(self.open);
             }
             if Instant::now() > patience {
@@ -108,7 +114,11 @@ impl Crowd {
         }
     }
 
-    pub(super) fn report(self) -> Report {
+    pub(super) fn report(mut self) -> Report {
+        let (since, before) = self.gathered;
+        let rate = |now: u64, then: u64| (now - then) as f64 / since.elapsed().as_secs_f64();
+        self.report.connects_per_second = rate(self.report.connects, before.connects);
+        self.report.frames_per_second = rate(self.report.frames, before.frames);
         self.report
     }
 

@@ -71,6 +71,9 @@ pub(crate) struct Report {
     pub(crate) open_least: usize,
     pub(crate) connects: u64,
     pub(crate) frames: u64,
+    /// Since the first line.
+    pub(crate) connects_per_second: f64,
+    pub(crate) frames_per_second: f64,
     /// How often each close code came; 0 is an end without one.
     pub(crate) closed: BTreeMap<u16, u64>,
 }

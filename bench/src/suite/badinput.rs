@@ -60,15 +60,37 @@ pub(super) fn run(suite: &Suite) -> Table {
     suite.measure(outline, &suite.contenders(&[]), prepare, |stage, ()| sample(stage, &sizes))
 }
 
-/// The figures' names: the ratio and the p99 beside it.
-fn names(kind: Kind) -> (&'static str, &'static str) {
+/// The figures' names: the ratio, the p99 beside it, and what was done meanwhile.
+fn names(kind: Kind) -> [&'static str; 4] {
     match kind {
-        Kind::Idle => ("without a token, x", "without a token, ms"),
-        Kind::Half => ("half a frame, x", "half a frame, ms"),
-        Kind::Wrong => ("wrong frames, x", "wrong frames, ms"),
-        Kind::Oversize => ("too large, x", "too large, ms"),
-        Kind::Flood => ("flood, x", "flood, ms"),
-        Kind::Deaf => ("not reading, x", "not reading, ms"),
+        Kind::Idle => [
+            "without a token, x",
+            "without a token, ms",
+            "without a token, connects/s",
+            "without a token, frames/s",
+        ],
+        Kind::Half => [
+            "half a frame, x",
+            "half a frame, ms",
+            "half a frame, connects/s",
+            "half a frame, frames/s",
+        ],
+        Kind::Wrong => [
+            "wrong frames, x",
+            "wrong frames, ms",
+            "wrong frames, connects/s",
+            "wrong frames, frames/s",
+        ],
+        Kind::Oversize => {
+            ["too large, x", "too large, ms", "too large, connects/s", "too large, frames/s"]
+        }
+        Kind::Flood => ["flood, x", "flood, ms", "flood, connects/s", "flood, frames/s"],
+        Kind::Deaf => [
+            "not reading, x",
+            "not reading, ms",
+            "not reading, connects/s",
+            "not reading, frames/s",
+        ],
     }
 }
 
@@ -99,9 +121,9 @@ fn sample(stage: &Stage<'_>, sizes: &Sizes) -> io::Result<Sample> {
             sample.complaints.insert(format!("{kind:?}: closed with {code}"), times);
         }
         let (quiet, loud) = (quiet.latencies.quantile_ms(0.99), loud.latencies.quantile_ms(0.99));
-        let (ratio, millis) = names(kind);
-        sample.figures.insert(ratio, loud / quiet.max(f64::MIN_POSITIVE));
-        sample.figures.insert(millis, loud);
+        let ratio = loud / quiet.max(f64::MIN_POSITIVE);
+        let figures = [ratio, loud, bad.connects_per_second, bad.frames_per_second];
+        sample.figures.extend(names(kind).into_iter().zip(figures));
         quiet_worst = quiet_worst.max(quiet);
         if kind == Kind::Idle {
             sample.figures.insert("open without a token, least", bad.open_least as f64);
