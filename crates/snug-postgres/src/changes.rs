@@ -263,6 +263,7 @@ impl PostgresStore {
         since: Time,
         limit: usize,
     ) -> Result<Vec<Message>, Fail> {
+        let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let statement = client.prepare_cached(SINCE).await?;
         let (above, most) = (big(above_seq), rows(limit, 0));

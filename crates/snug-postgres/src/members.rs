@@ -202,6 +202,7 @@ impl PostgresStore {
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Member>, Fail> {
+        let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let page = client.prepare_cached(PAGE).await?;
         let after = after.map_or("", UserId::as_str);

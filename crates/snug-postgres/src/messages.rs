@@ -457,6 +457,7 @@ impl PostgresStore {
         room: &RoomId,
         query: &HistoryQuery,
     ) -> Result<Vec<Message>, Fail> {
+        let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let ascending = query.after.is_some();
         let page = if ascending { page!("ASC") } else { page!("DESC") };

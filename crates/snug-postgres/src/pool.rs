@@ -13,7 +13,7 @@ use deadpool_postgres::{
 use futures_util::FutureExt;
 use snug_core::limits;
 use snug_core::ports::StoreError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{WasNull, WrongType};
@@ -166,11 +166,30 @@ pub(crate) fn pool(url: &str, size: usize) -> Result<Pool, Fail> {
 pub(crate) struct Connections {
     pool: Pool,
     line: Semaphore,
+    /// Half of the connections may read pages; their readers wait in a line of their own.
+    pages: Semaphore,
+    page_line: Semaphore,
 }
 
 impl Connections {
     pub(crate) fn new(pool: Pool) -> Self {
-        Self { pool, line: Semaphore::new(limits::POOL_WAITING_MAX) }
+        let pages = (pool.status().max_size / 2).max(1);
+        Self {
+            pool,
+            line: Semaphore::new(limits::POOL_WAITING_MAX),
+            pages: Semaphore::new(pages),
+            page_line: Semaphore::new(limits::POOL_WAITING_MAX),
+        }
+    }
+
+    /// To be held by who reads many rows, from before it asks for a connection: what a send needs
+    /// to read does not wait behind pages.
+    pub(crate) async fn page(&self) -> Result<SemaphorePermit<'_>, Fail> {
+        let _place = self.page_line.try_acquire().map_err(|_| Fail::Full)?;
+        match tokio::time::timeout(WAIT_LIMIT, self.pages.acquire()).await {
+            Ok(Ok(page)) => Ok(page),
+            Ok(Err(_)) | Err(_) => Err(Fail::Pool(PoolError::Timeout(TimeoutType::Wait))),
+        }
     }
 
     /// A connection, in the order of asking.
@@ -292,5 +311,19 @@ mod tests {
         assert_eq!(told.meaning(), StoreError::Overloaded);
         drop(held);
         drop(connections.get().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn pages_leave_connections_to_the_others() {
+        let url = PgServer::shared().create_database();
+        let connections = Connections::new(pool(&url, 4).unwrap());
+        let pages = [connections.page().await.unwrap(), connections.page().await.unwrap()];
+        let held = [connections.get().await.unwrap(), connections.get().await.unwrap()];
+        drop(connections.get().await.unwrap());
+        tokio::time::pause();
+        let told = connections.page().await.map(drop).expect_err("both places are taken");
+        assert_eq!(told.meaning(), StoreError::Overloaded);
+        drop((pages, held));
+        drop(connections.page().await.unwrap());
     }
 }

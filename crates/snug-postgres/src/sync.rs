@@ -152,6 +152,7 @@ impl PostgresStore {
         user: &UserId,
         query: &RoomListQuery,
     ) -> Result<Vec<ListedRoom>, Fail> {
+        let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let list = client.prepare_cached(LIST).await?;
         let after = query.after.as_ref();
@@ -216,6 +217,7 @@ impl PostgresStore {
         above_seq: u64,
         limit: usize,
     ) -> Result<Option<RoomChanges>, Fail> {
+        let _page = self.reads.page().await?;
         let tx = Tx::begin_snapshot(self.reads.get().await?);
         let room = tx.prepare_cached(ROOM).await?;
         let messages = tx.prepare_cached(MESSAGES).await?;
@@ -258,6 +260,7 @@ impl PostgresStore {
         user: &UserId,
         query: &UserSyncQuery,
     ) -> Result<UserChanges, Fail> {
+        let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let clock = client.prepare_cached(CLOCK).await?;
         let changed = client.prepare_cached(CHANGED).await?;

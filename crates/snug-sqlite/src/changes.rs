@@ -48,7 +48,7 @@ impl ChangeStore for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<Message>> {
         let (app, room) = (app.clone(), room.clone());
-        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+        self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
             Some(head) => {
                 let above = above_seq.max(head.min_seq.saturating_sub(1));
                 changed_since(conn, &room, &head, (above, since), limit)

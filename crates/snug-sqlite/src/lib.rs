@@ -44,6 +44,8 @@ pub struct SqliteStore {
     writes: Arc<Calls>,
     /// In memory there is one connection only, so reads take the writer's queue.
     reads: Arc<Calls>,
+    /// Pages of history, lists and syncs: what a send needs to read does not wait behind them.
+    pages: Arc<Calls>,
     clock: Arc<Clock>,
     epoch: String,
     rooms_per_user_max: usize,
@@ -55,6 +57,7 @@ impl SqliteStore {
     /// Takes no more calls, works off what is queued and checkpoints.
     pub async fn close(&self) {
         self.reads.close();
+        self.pages.close();
         self.writes.close();
         let mut ended = self.ended.clone();
         // The sender is gone only when the writer ended, too.
@@ -87,6 +90,15 @@ impl SqliteStore {
     {
         submit(&self.reads, &lane, work).await
     }
+
+    /// As `read`, for what reads many rows.
+    async fn read_page<T, F>(&self, lane: Lane, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        submit(&self.pages, &lane, work).await
+    }
 }
 
 async fn submit<T, F>(calls: &Calls, lane: &Lane, work: F) -> StoreResult<T>
@@ -105,6 +117,7 @@ where
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.reads.close();
+        self.pages.close();
         self.writes.close();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {

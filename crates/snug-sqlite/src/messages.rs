@@ -46,7 +46,7 @@ impl MessageStore for SqliteStore {
         query: &HistoryQuery,
     ) -> StoreResult<Vec<Message>> {
         let (app, room, query) = (app.clone(), room.clone(), query.clone());
-        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+        self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
             Some(head) => page(conn, &head, &room, &query),
             None => Ok(Vec::new()),
         })

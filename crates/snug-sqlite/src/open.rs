@@ -34,7 +34,7 @@ pub struct SqliteConfig {
     pub path: Option<PathBuf>,
     /// Randomness for the install's epoch, used at the first open only.
     pub epoch_seed: [u8; 16],
-    /// Threads that read.
+    /// Threads that read; half as many more read pages.
     pub readers: usize,
     /// Bound at which the write-ahead log is checkpointed, in bytes.
     pub wal_bytes_max: u64,
@@ -108,15 +108,16 @@ impl SqliteStore {
         let wal = path.as_ref().map(|_| WalBounds { bytes: wal_bytes_max, patience });
         let writes = queue();
         let writer = Writer::new(conn, Arc::clone(&writes), wal, lock, end)?;
-        let (reads, readers) = match path {
-            Some(path) => (queue(), connect_readers(&path, readers)?),
-            None => (Arc::clone(&writes), Vec::new()),
+        let (reads, pages) = match path {
+            Some(_) => (queue(), queue()),
+            None => (Arc::clone(&writes), Arc::clone(&writes)),
         };
 
         // From here on a failure drops the store, which ends the threads that run.
         let store = Self {
             writes,
             reads,
+            pages,
             clock: Arc::new(Clock::default()),
             epoch,
             rooms_per_user_max: config.rooms_per_user_max,
@@ -124,9 +125,14 @@ impl SqliteStore {
             threads: Mutex::new(Vec::new()),
         };
         store.start("snug-writer", || writer.run())?;
-        for conn in readers {
-            let reader = Reader::new(conn, Arc::clone(&store.reads), longest)?;
-            store.start("snug-reader", || reader.run())?;
+        if let Some(path) = path {
+            let pagers = (readers / 2).max(1);
+            for (calls, number) in [(&store.reads, readers.max(1)), (&store.pages, pagers)] {
+                for conn in connect_readers(&path, number)? {
+                    let reader = Reader::new(conn, Arc::clone(calls), longest)?;
+                    store.start("snug-reader", || reader.run())?;
+                }
+            }
         }
         Ok(Arc::new(store))
     }
@@ -224,5 +230,5 @@ fn connect_readers(path: &Path, number: usize) -> rusqlite::Result<Vec<Connectio
         settle(&conn, READER_CACHE_KIB)?;
         Ok(conn)
     };
-    (0..number.max(1)).map(connect).collect()
+    (0..number).map(connect).collect()
 }

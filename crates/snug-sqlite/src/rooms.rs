@@ -105,7 +105,7 @@ impl RoomStore for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<Member>> {
         let (app, room, after) = (app.clone(), room.clone(), after.cloned());
-        self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+        self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
             Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit),
             None => Ok(Vec::new()),
         })
@@ -134,7 +134,7 @@ impl RoomStore for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<Room>> {
         let (app, after) = (app.clone(), after.cloned());
-        self.read(Some(app.clone()), move |conn| {
+        self.read_page(Some(app.clone()), move |conn| {
             all(
                 conn,
                 concat!(

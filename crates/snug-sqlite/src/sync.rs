@@ -31,7 +31,7 @@ impl SyncStore for SqliteStore {
         query: &RoomListQuery,
     ) -> StoreResult<Vec<ListedRoom>> {
         let (app, user, query) = (app.clone(), user.clone(), query.clone());
-        self.read(Some(app.clone()), move |conn| list(conn, &app, &user, &query)).await
+        self.read_page(Some(app.clone()), move |conn| list(conn, &app, &user, &query)).await
     }
 
     async fn room_changes(
@@ -43,7 +43,7 @@ impl SyncStore for SqliteStore {
         limit: usize,
     ) -> StoreResult<Option<RoomChanges>> {
         let (app, room) = (app.clone(), room.clone());
-        self.read(Some(app.clone()), move |conn| {
+        self.read_page(Some(app.clone()), move |conn| {
             let Some(head) = living(conn, &app, &room)? else {
                 return Ok(None);
             };
@@ -62,7 +62,7 @@ impl SyncStore for SqliteStore {
     ) -> StoreResult<UserChanges> {
         self.clock.see(now);
         let (app, user, query) = (app.clone(), user.clone(), query.clone());
-        self.read(Some(app.clone()), move |conn| changed(conn, &app, &user, &query, now)).await
+        self.read_page(Some(app.clone()), move |conn| changed(conn, &app, &user, &query, now)).await
     }
 }
 

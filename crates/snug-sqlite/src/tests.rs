@@ -95,6 +95,30 @@ async fn a_reader_survives_a_panic() {
 }
 
 #[tokio::test]
+async fn what_a_send_reads_does_not_wait_behind_pages() {
+    let dir = temp_dir();
+    let store = SqliteStore::open(SqliteConfig::file(dir.join("snug.db"), SEED)).unwrap();
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let mut pages = Vec::new();
+    for _ in 0..16 {
+        let wait = Arc::clone(&wait);
+        let (job, answer) = call(move |_| {
+            wait.lock().recv().ok();
+            Ok(())
+        });
+        store.pages.push(&None, job).unwrap();
+        pages.push(answer);
+    }
+    let read = tokio::time::timeout(Duration::from_secs(10), store.read(None, notes)).await;
+    assert_eq!(read, Ok(Ok(0)));
+    drop(go);
+    for page in pages {
+        assert_eq!(page.await.unwrap(), Ok(()));
+    }
+}
+
+#[tokio::test]
 async fn a_burst_of_one_app_leaves_the_next_group_to_others() {
     let store = memory();
     let go = hold(&store);
