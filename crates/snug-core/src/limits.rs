@@ -150,8 +150,9 @@ pub const SESSION_EXPIRING_MS: i64 = 60_000;
 pub const BEACON_MS: [u64; 2] = [1_000, 10_000];
 /// Rooms that wait for their beacon, in rooms; beyond it the oldest is sent early.
 pub const BEACON_ROOMS_MAX: usize = 100_000;
-/// How long a room's events wait for a missing one before they are delivered, in milliseconds.
-pub const REORDER_MS: u64 = 50;
+/// How long a room's events wait for a missing one before they are delivered, in milliseconds; what
+/// comes after that is a gap, and clients sync.
+pub const REORDER_MS: u64 = 250;
 /// Events of one room that wait for a missing one, in events.
 pub const REORDER_EVENTS_MAX: usize = 64;
 /// Typing frames per user and room, at most one each, in milliseconds.

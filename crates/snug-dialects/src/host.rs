@@ -78,7 +78,8 @@ pub trait Host: Send + Sync {
     async fn check_password(&self, password: String, hash: String) -> Result<bool>;
 }
 
-/// Something that a listening connection hears, in the order of its room.
+/// Something that a listening connection hears, in the order of its room but for what came too
+/// late to wait for: other systems' wires know no sync that would make it good.
 #[derive(Debug, Clone)]
 pub enum Heard {
     /// An event of a room that the connection has joined. When it removes the connection's own

@@ -335,21 +335,21 @@ impl Hub {
         if next.reload {
             self.reload(key.clone());
         }
-        if next.flush_later {
+        if next.look_later {
             let me = self.me.clone();
             self.tasks.spawn_until_stop(async move {
                 tokio::time::sleep(Duration::from_millis(limits::REORDER_MS)).await;
                 if let Some(hub) = me.upgrade() {
-                    hub.flush(key);
+                    hub.overdue(key);
                 }
             });
         }
     }
 
-    fn flush(&self, key: (AppId, RoomId)) {
+    fn overdue(&self, key: (AppId, RoomId)) {
         let mut rooms = self.shard(&key).lock();
         let Some(local) = rooms.get_mut(&key) else { return };
-        let next = local.flush();
+        let next = local.overdue();
         self.drop_if_empty(&mut rooms, &key);
         drop(rooms);
         self.follow(key, &next);
@@ -403,7 +403,7 @@ impl Hub {
             }
             connection.outbox.push(Bytes::from(snug_proto::frame::event("room.left", &left)));
         }
-        let mut next = local.flush();
+        let mut next = local.go_on();
         next.reload |= reloaded.again;
         self.drop_if_empty(&mut rooms, &key);
         drop(rooms);

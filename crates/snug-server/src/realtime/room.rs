@@ -1,17 +1,18 @@
 //! One room as this node sees it: who listens here, how far events were delivered, and which
 //! wait for a missing one or for a member list that is being reloaded.
 
-use std::collections::BTreeMap;
+mod unordered;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::UserId;
-use snug_core::limits;
 use snug_proto::event;
 
 use super::hub::Connection;
+use unordered::Unordered;
 
 /// One connection's interest in the room.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ struct Listener {
 /// What the hub has to do after an event was offered.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Next {
-    /// Flush what is held after the reorder time.
-    pub(super) flush_later: bool,
+    /// Call `overdue` after the reorder time.
+    pub(super) look_later: bool,
     /// Reload which of the local users are members, then call `reloaded`.
     pub(super) reload: bool,
 }
@@ -51,7 +52,7 @@ pub(super) struct LocalRoom {
     rev: u64,
     /// Rev of the last removal that this node's listeners reflect.
     members_rev: u64,
-    held: BTreeMap<u64, Arc<RoomEvent>>,
+    unordered: Unordered,
     reloading: bool,
 }
 
@@ -113,31 +114,59 @@ impl LocalRoom {
     /// Takes an event from the bus: delivers it, holds it, or asks for a reload.
     pub(super) fn offer(&mut self, event: &Arc<RoomEvent>) -> Next {
         let rev = event.head.rev;
-        if event.body.is_durable() && self.rev != 0 && rev > self.rev + 1 && !self.reloading {
-            self.held.insert(rev, event.clone());
-            let first = self.held.len() == 1;
-            if self.held.len() >= limits::REORDER_EVENTS_MAX {
-                return self.flush();
-            }
-            return Next { flush_later: first, reload: false };
-        }
         if self.reloading {
             self.hold(event);
             return Next::default();
         }
-        self.take(event)
+        if event.body.is_durable() && self.rev != 0 && rev > self.rev + 1 {
+            self.unordered.hold(event);
+            return if self.unordered.is_full() { self.flush() } else { self.look_later() };
+        }
+        let next = self.deliver_or_reload(event);
+        if next.reload { next } else { self.go_on() }
     }
 
-    /// Delivers what is held, in order, whatever is missing.
-    pub(super) fn flush(&mut self) -> Next {
+    /// The reorder time is over: what is held is delivered if nothing came meanwhile of what it
+    /// waited for. What waits for something else has a time of its own.
+    pub(super) fn overdue(&mut self) -> Next {
+        let from = self.unordered.end_look();
+        if self.reloading || self.unordered.first().is_none() {
+            return Next::default();
+        }
+        if from == Some(self.rev) { self.flush() } else { self.look_later() }
+    }
+
+    /// Delivers of what is held that which follows; the rest waits on.
+    pub(super) fn go_on(&mut self) -> Next {
         while !self.reloading {
-            let Some((_, event)) = self.held.pop_first() else { break };
+            let Some(first) = self.unordered.first() else { break };
+            if first > self.rev + 1 {
+                return self.look_later();
+            }
+            let Some(event) = self.unordered.pop() else { break };
             let next = self.deliver_or_reload(&event);
             if next.reload {
                 return next;
             }
         }
         Next::default()
+    }
+
+    /// Delivers what is held, in order, whatever is missing.
+    fn flush(&mut self) -> Next {
+        while !self.reloading {
+            let Some(event) = self.unordered.pop() else { break };
+            let next = self.deliver_or_reload(&event);
+            if next.reload {
+                return next;
+            }
+        }
+        Next::default()
+    }
+
+    /// One look at a time.
+    fn look_later(&mut self) -> Next {
+        Next { look_later: self.unordered.begin_look(self.rev), reload: false }
     }
 
     /// The members among `asked` were read again, after the last removal had been read as
@@ -174,28 +203,9 @@ impl LocalRoom {
 
     /// Hints that took no rev are not worth holding.
     fn hold(&mut self, event: &Arc<RoomEvent>) {
-        if event.body.is_durable() && self.held.len() < limits::REORDER_EVENTS_MAX {
-            self.held.insert(event.head.rev, event.clone());
+        if event.body.is_durable() && !self.unordered.is_full() {
+            self.unordered.hold(event);
         }
-    }
-
-    fn take(&mut self, event: &Arc<RoomEvent>) -> Next {
-        let next = self.deliver_or_reload(event);
-        if next.reload {
-            return next;
-        }
-        // What waited for this one follows at once.
-        while let Some(entry) = self.held.first_entry() {
-            if *entry.key() > self.rev + 1 {
-                break;
-            }
-            let event = entry.remove();
-            let next = self.deliver_or_reload(&event);
-            if next.reload {
-                return next;
-            }
-        }
-        Next::default()
     }
 
     fn deliver_or_reload(&mut self, event: &Arc<RoomEvent>) -> Next {
@@ -209,15 +219,20 @@ impl LocalRoom {
             // A removal was missed (contract line 12): nobody hears this before we know.
             self.reloading = true;
             self.hold(event);
-            return Next { flush_later: false, reload: true };
+            return Next { look_later: false, reload: true };
         }
         self.deliver(event);
         Next::default()
     }
 
     fn deliver(&mut self, happened: &Arc<RoomEvent>) {
-        if happened.body.is_durable() {
-            self.rev = self.rev.max(happened.head.rev);
+        let rev = happened.head.rev;
+        let is_late = happened.body.is_durable() && self.rev != 0 && rev <= self.rev;
+        if happened.body.is_durable() && !is_late {
+            if self.rev != 0 {
+                self.unordered.pass_over(self.rev + 1..rev);
+            }
+            self.rev = rev;
         }
         if let RoomEventBody::MembersChanged { members, .. } = &happened.body {
             let out: Vec<&UserId> =
@@ -238,7 +253,22 @@ impl LocalRoom {
             }
             return;
         }
-        self.fan_out(happened);
+        if is_late {
+            self.tell_late(happened);
+        } else {
+            self.fan_out(happened);
+        }
+    }
+
+    /// News of a rev that was passed over, or news that came before. Nobody hears of a room in
+    /// another order than its own: who was there saw the gap, and syncs. Only wires that know no
+    /// sync get what they missed, the one time that it comes.
+    fn tell_late(&mut self, happened: &Arc<RoomEvent>) {
+        if self.unordered.makes_good(happened.head.rev) {
+            for listener in self.listeners.values() {
+                listener.connection.mail(|mailbox| mailbox.room(happened));
+            }
+        }
     }
 
     fn drop_users(&mut self, happened: &Arc<RoomEvent>, out: &[&UserId]) {

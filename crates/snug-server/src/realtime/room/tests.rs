@@ -4,11 +4,13 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
+use snug_core::limits;
 use snug_core::model::{
     Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
 };
 
 use super::super::hub::{Hub, HubParts};
+use super::super::mailbox::Mailbox;
 use super::*;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
@@ -26,6 +28,10 @@ fn user(name: &str) -> UserId {
 }
 
 fn connection(name: &str) -> Arc<Connection> {
+    listener(name, None)
+}
+
+fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
     // One hub, so that every connection has a number of its own.
     static HUB: LazyLock<Arc<Hub>> = LazyLock::new(|| {
         let metrics = Arc::new(Metrics::default());
@@ -36,7 +42,7 @@ fn connection(name: &str) -> Arc<Connection> {
         &user(name),
         &SessionId::from_stored(&format!("ses_{name}")),
         Bytes::new(),
-        None,
+        mailbox,
     )
 }
 
@@ -120,6 +126,13 @@ fn removal(rev: u64, name: &str) -> Arc<RoomEvent> {
     members(rev, rev, name, MemberState::Left)
 }
 
+/// After a reload, and the time that what is still missing is given.
+fn waited(room: &mut LocalRoom) {
+    room.go_on();
+    room.overdue();
+    room.overdue();
+}
+
 /// What waits for a connection: event and rev.
 fn heard(connection: &Connection) -> Vec<(String, u64)> {
     std::iter::from_fn(|| connection.outbox.take())
@@ -135,8 +148,8 @@ fn heads(revs: &[u64]) -> Vec<(String, u64)> {
     revs.iter().map(|rev| ("room.head".to_owned(), *rev)).collect()
 }
 
-const RELOAD: Next = Next { flush_later: false, reload: true };
-const LATER: Next = Next { flush_later: true, reload: false };
+const RELOAD: Next = Next { look_later: false, reload: true };
+const LATER: Next = Next { look_later: true, reload: false };
 
 #[test]
 fn events_out_of_order_are_heard_in_order() {
@@ -146,18 +159,56 @@ fn events_out_of_order_are_heard_in_order() {
     assert_eq!(heard(&c[0]), []);
     assert_eq!(room.offer(&message(11, 3)), Next::default());
     assert_eq!(heard(&c[0]), heads(&[11, 12, 13]));
-    assert!(room.held.is_empty());
+    assert_eq!(room.unordered.first(), None);
 }
 
 #[test]
-fn what_is_lost_is_not_waited_for_beyond_the_flush() {
+fn what_is_lost_is_not_waited_for_beyond_its_time() {
     let (mut room, c) = room(&["anna"]);
     assert_eq!(room.offer(&message(14, 3)), LATER);
     assert_eq!(room.offer(&message(12, 3)), Next::default());
-    assert_eq!(room.flush(), Next::default());
+    assert_eq!(room.overdue(), Next::default());
     assert_eq!(heard(&c[0]), heads(&[12, 14]));
     assert_eq!(room.offer(&message(15, 3)), Next::default());
     assert_eq!(heard(&c[0]), heads(&[15]));
+}
+
+#[test]
+fn what_began_to_wait_later_has_its_own_time() {
+    let (mut room, c) = room(&["anna"]);
+    assert_eq!(room.offer(&message(12, 3)), LATER);
+    assert_eq!(room.offer(&message(11, 3)), Next::default());
+    // 13 is missing since a moment ago; the look is still the one for 11.
+    assert_eq!(room.offer(&message(14, 3)), Next::default());
+    assert_eq!(room.overdue(), LATER);
+    assert_eq!(heard(&c[0]), heads(&[11, 12]));
+    assert_eq!(room.offer(&message(13, 3)), Next::default());
+    assert_eq!(heard(&c[0]), heads(&[13, 14]));
+    assert_eq!(room.overdue(), Next::default());
+    assert_eq!(room.offer(&message(16, 3)), LATER);
+}
+
+#[test]
+fn what_comes_after_its_turn_is_a_gap_and_never_out_of_order() {
+    let (mut room, c) = room(&["anna"]);
+    let foreign = listener("bert", Some(Mailbox::default()));
+    assert!(!room.add(&foreign, 10, 3));
+    room.offer(&message(13, 3));
+    room.overdue();
+    room.offer(&message(12, 3));
+    room.offer(&message(14, 3));
+    room.offer(&message(11, 3));
+    // Who sees that 11 and 12 are missing syncs; a wire without a sync gets them late, once.
+    assert_eq!(heard(&c[0]), heads(&[13, 14]));
+    room.offer(&message(12, 3));
+    let mailbox = foreign.mailbox.as_ref().unwrap();
+    let mailed: Vec<u64> = std::iter::from_fn(|| mailbox.take())
+        .map(|heard| match heard {
+            snug_dialects::Heard::Room(event) => event.head.rev,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(mailed, [13, 12, 14, 11]);
 }
 
 #[test]
@@ -167,15 +218,17 @@ fn what_waits_is_bounded() {
     for rev in 0..most {
         room.offer(&message(20 + rev, 3));
     }
-    assert!(room.held.is_empty());
+    assert_eq!(room.unordered.first(), None);
     assert_eq!(heard(&c[0]).len(), limits::REORDER_EVENTS_MAX);
     room.offer(&message(500, 400));
-    room.flush();
+    room.overdue();
+    room.overdue();
     assert!(room.reloading);
     for rev in 0..2 * most {
         room.offer(&message(600 + rev, 400));
     }
-    assert_eq!(room.held.len(), limits::REORDER_EVENTS_MAX);
+    let held = std::iter::from_fn(|| room.unordered.pop()).count();
+    assert_eq!(held, limits::REORDER_EVENTS_MAX);
     assert_eq!(heard(&c[0]), []);
 }
 
@@ -185,7 +238,7 @@ fn a_doubled_event_does_no_harm() {
     for event in [message(11, 3), message(11, 3), message(12, 3), message(11, 3)] {
         assert_eq!(room.offer(&event), Next::default());
     }
-    assert_eq!(heard(&c[0]), heads(&[11, 11, 12, 11]));
+    assert_eq!(heard(&c[0]), heads(&[11, 12]));
     assert_eq!(room.rev, 12);
 }
 
@@ -233,14 +286,14 @@ fn nobody_hears_an_event_behind_a_removal_that_was_missed() {
     let (mut room, c) = room(&["anna", "bert"]);
     // The event of bert's removal at 11 was lost.
     assert_eq!(room.offer(&message(12, 11)), LATER);
-    assert_eq!(room.flush(), RELOAD);
+    assert_eq!(room.overdue(), RELOAD);
     assert_eq!(room.offer(&message(13, 11)), Next::default());
     assert_eq!((heard(&c[0]), heard(&c[1])), (vec![], vec![]));
     let asked = room.users();
     let reloaded = room.reloaded(&asked, &[user("anna")], 11);
     assert_eq!(reloaded.out.iter().map(|c| c.user.as_str()).collect::<Vec<_>>(), ["bert"]);
     assert!(!reloaded.again && !reloaded.deleted);
-    assert_eq!(room.flush(), Next::default());
+    waited(&mut room);
     assert_eq!((heard(&c[0]), heard(&c[1])), (heads(&[12, 13]), vec![]));
 }
 
@@ -249,11 +302,11 @@ fn a_removal_does_not_hide_one_that_was_missed() {
     let (mut room, c) = room(&["anna", "bert", "cleo"]);
     // The event of bert's removal at 11 was lost; cleo's at 12 came.
     assert_eq!(room.offer(&removal(12, "cleo")), LATER);
-    assert_eq!(room.flush(), RELOAD);
+    assert_eq!(room.overdue(), RELOAD);
     let asked = room.users();
     let reloaded = room.reloaded(&asked, &[user("anna")], 12);
     assert_eq!(reloaded.out.len(), 2);
-    room.flush();
+    waited(&mut room);
     room.offer(&message(13, 12));
     assert_eq!(heard(&c[0]), heads(&[12, 13]));
     assert_eq!((heard(&c[1]), heard(&c[2])), (vec![], vec![]));
@@ -263,7 +316,7 @@ fn a_removal_does_not_hide_one_that_was_missed() {
 fn who_came_while_members_were_read_again_stays_and_is_asked_about() {
     let (mut room, c) = room(&["anna"]);
     room.offer(&message(12, 11));
-    assert_eq!(room.flush(), RELOAD);
+    assert_eq!(room.overdue(), RELOAD);
     let asked = room.users();
     // Joined after the list was read, and one whose membership was read before the removal.
     let (late, early) = (connection("late"), connection("early"));
@@ -272,13 +325,13 @@ fn who_came_while_members_were_read_again_stays_and_is_asked_about() {
     let reloaded = room.reloaded(&asked, &[user("anna")], 11);
     assert!(reloaded.out.is_empty() && reloaded.again);
     assert_eq!(room.offer(&message(13, 11)), Next::default());
-    room.flush();
+    waited(&mut room);
     assert_eq!((heard(&c[0]), heard(&late), heard(&early)), (vec![], vec![], vec![]));
     let asked = room.users();
     let reloaded = room.reloaded(&asked, &[user("anna"), user("late")], 11);
     assert_eq!(reloaded.out.len(), 1);
     assert!(!reloaded.again);
-    room.flush();
+    waited(&mut room);
     assert_eq!((heard(&late), heard(&early)), (heads(&[12, 13]), vec![]));
 }
 
@@ -294,7 +347,7 @@ fn an_older_membership_is_asked_about_before_the_room_is_heard() {
     assert_eq!(heard(&again), []);
     let asked = room.users();
     assert_eq!(room.reloaded(&asked, &[user("anna")], 11).out.len(), 1);
-    room.flush();
+    waited(&mut room);
     assert_eq!((heard(&again), heard(&c[0])), (vec![], heads(&[11, 12])));
 }
 
