@@ -16,6 +16,7 @@ use super::codec::{Broken, Incoming, Socket};
 use super::hub::Connection;
 use super::requests::{self, Caller, Done};
 use super::session::{Action, Session};
+use super::turn::Turn;
 use crate::wiring::{Admitted, App};
 
 /// How long a socket that is being closed may take to write what waits.
@@ -38,9 +39,6 @@ enum Outcome {
     Authenticated { id: Option<RequestId>, result: Result<Box<Entered>, Box<Problem>> },
     Ran(Done),
 }
-
-/// The request whose turn it is.
-type Running = std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// A caller that was let in.
 struct Entered {
@@ -74,7 +72,8 @@ struct Life<S> {
     session: Session,
     origin: Option<String>,
     jobs: VecDeque<Job>,
-    running: Option<Running>,
+    /// The request whose turn it is.
+    turn: Turn<Outcome>,
     entered: Option<Entered>,
     /// A place among those without a token; given back when the token was right.
     admitted: Option<Admitted>,
@@ -98,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
         let socket = Socket::new(stream);
         let (origin, admitted) = (upgrade.origin, Some(admitted));
-        Self { app, socket, session, origin, jobs, running: None, entered: None, admitted }
+        Self { app, socket, session, origin, jobs, turn: Turn::Free, entered: None, admitted }
     }
 
     /// Until the end; with the code to say goodbye with, if the other side is still there.
@@ -113,10 +112,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 return end;
             }
             // After the look at the clock: what came when the session was over is not begun.
-            if self.running.is_none()
+            if self.turn.is_free()
                 && let Some(job) = self.jobs.pop_front()
             {
-                self.running = Some(self.start(job));
+                self.turn = self.start(job);
             }
             let connection = self.connection();
             let wait = self.until_next_check();
@@ -124,16 +123,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             let woken = tokio::select! {
                 biased;
                 () = stopping.cancelled() => return Some(CloseCode::GoingAway),
-                outcome = finished(&mut self.running) => Woken::Outcome(outcome),
+                outcome = self.turn.outcome() => Woken::Outcome(outcome),
                 () = outbox_ready(connection.as_deref()) => Woken::Outbox,
                 frame = self.socket.next(), if may_read => Woken::Frame(frame),
                 () = tokio::time::sleep(wait) => Woken::Tick,
             };
             let step = match woken {
-                Woken::Outcome(outcome) => {
-                    self.running = None;
-                    self.on_outcome(outcome).await
-                }
+                Woken::Outcome(outcome) => self.on_outcome(outcome).await,
                 Woken::Outbox => self.drain().await,
                 Woken::Frame(frame) => self.on_incoming(frame).await,
                 Woken::Tick => match self.session.on_tick(self.app.engine.now()) {
@@ -150,14 +146,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     /// A request under way is never cut in two: its commit and the news of it belong together,
     /// also when the client is gone. A server that drains answers it.
     async fn let_work_end(&mut self, code: End) {
-        let Some(mut running) = self.running.take() else { return };
+        if !self.turn.is_begun() {
+            return;
+        }
         if code == Some(CloseCode::GoingAway)
-            && let Ok(outcome) = tokio::time::timeout(GOODBYE, &mut running).await
+            && let Ok(outcome) = tokio::time::timeout(GOODBYE, self.turn.outcome()).await
         {
             let _ = self.on_outcome(outcome).await;
             return;
         }
-        self.app.tasks.spawn(async move { drop(running.await) });
+        let mut turn = std::mem::take(&mut self.turn);
+        self.app.tasks.spawn(async move { turn.work().await });
     }
 
     fn connection(&self) -> Option<Arc<Connection>> {
@@ -218,30 +217,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
     }
 
-    fn start(&self, job: Job) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
+    fn start(&self, job: Job) -> Turn<Outcome> {
         let app = self.app.clone();
         match job {
             Job::Authenticate { id, token } => {
                 let origin = self.origin.clone();
-                Box::pin(async move {
+                Turn::begun(Box::pin(async move {
                     let result = enter(&app, token, origin.as_deref()).await;
                     Outcome::Authenticated { id, result }
-                })
+                }))
             }
             Job::Run { id, request } => {
                 let Some(entered) = &self.entered else {
                     // The token is still being checked when this was queued: jobs run in order,
                     // so an unauthenticated run means that the check failed and the end is near.
                     let problem = Problem::new(ErrorCode::TokenMissing, "not authenticated");
-                    return Box::pin(async move {
-                        Outcome::Ran(Done::Answer(frame::refusal(&id, &problem)))
-                    });
+                    let refusal = frame::refusal(&id, &problem);
+                    return Turn::Done(Outcome::Ran(Done::Answer(refusal)));
                 };
                 let caller = entered.caller.clone();
                 let connection = entered.connection.get().clone();
-                Box::pin(async move {
+                Turn::begun(Box::pin(async move {
                     Outcome::Ran(requests::run(&app, &caller, &connection, id, *request).await)
-                })
+                }))
             }
         }
     }
@@ -327,6 +325,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             biased;
             wrote = write => wrote.map_err(|_| None),
             code = stuck_end(connection.as_deref()) => Err(Some(code)),
+            // What the request commits is told to others by it, and they do not wait for this
+            // client to read.
+            never = self.turn.go_on() => match never {},
             () = tokio::time::sleep(bound) => Err(Some(CloseCode::Liveness)),
         }
     }
@@ -340,13 +341,6 @@ enum Step {
     Feed(Bytes),
     Ping,
     Flush,
-}
-
-async fn finished(running: &mut Option<Running>) -> Outcome {
-    match running {
-        Some(work) => work.await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn outbox_ready(connection: Option<&Connection>) {

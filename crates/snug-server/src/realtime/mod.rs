@@ -12,6 +12,7 @@ mod requests;
 mod room;
 mod session;
 mod upgrade;
+mod turn;
 
 pub use beacon::BeaconBus;
 pub use hub::{Hub, HubParts};
