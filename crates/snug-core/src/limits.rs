@@ -128,6 +128,10 @@ pub const FRAMES_BURST: u32 = 200;
 pub const REFUSED_FRAMES_MAX: u32 = 20;
 /// Requests of one connection answered at the same time, in requests.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
+/// Answers on one connection, in bytes per second: the next request begins when they are paid for.
+pub const ANSWER_BYTES_PER_SECOND: u64 = 512 * 1_024;
+/// Burst above the rate, in bytes.
+pub const ANSWER_BYTES_BURST: u64 = 1_024 * 1_024;
 /// What may wait for one socket before its reader counts as slow, in bytes.
 pub const CONNECTION_QUEUE_BYTES_MAX: usize = 256 * 1_024;
 /// One pushed event, in bytes; a larger one is told as a light head, and clients sync.

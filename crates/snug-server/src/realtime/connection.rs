@@ -112,13 +112,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 return end;
             }
             // After the look at the clock: what came when the session was over is not begun.
+            let begins_in = self.session.begins_in(now);
             if self.turn.is_free()
+                && begins_in == 0
                 && let Some(job) = self.jobs.pop_front()
             {
                 self.turn = self.start(job);
             }
             let connection = self.connection();
-            let wait = self.until_next_check();
+            let mut wait = self.until_next_check();
+            if begins_in > 0 && !self.jobs.is_empty() {
+                wait = wait.min(Duration::from_millis(begins_in));
+            }
             let may_read = self.jobs.len() < limits::REQUESTS_IN_FLIGHT_MAX;
             let woken = tokio::select! {
                 biased;
@@ -264,7 +269,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 let action = self.session.refused(&problem);
                 self.act(action).await
             }
-            Outcome::Ran(Done::Answer(frame)) => self.say(frame).await,
+            Outcome::Ran(Done::Answer(frame)) => {
+                self.session.answered(frame.len(), self.app.engine.now());
+                self.say(frame).await
+            }
             Outcome::Ran(Done::Refreshed { frame, caller }) => {
                 self.session.authenticated(caller.client.session.expires_at);
                 if let Some(entered) = &mut self.entered {

@@ -84,6 +84,8 @@ pub struct Session {
     limited: u32,
     heard_at: Time,
     pinged_at: Time,
+    /// Until when all that was answered is paid for, in milliseconds.
+    paid_at_ms: i64,
 }
 
 impl Session {
@@ -97,7 +99,26 @@ impl Session {
             limited: 0,
             heard_at: now,
             pinged_at: now,
+            paid_at_ms: now.millis(),
         }
+    }
+
+    /// A request was answered: who asks for much begins its next one later.
+    pub fn answered(&mut self, bytes: usize, now: Time) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let cost = bytes.saturating_mul(1_000) / limits::ANSWER_BYTES_PER_SECOND;
+        self.paid_at_ms = self.paid_at_ms.max(now.millis()).saturating_add(millis(cost));
+    }
+
+    /// In how many milliseconds the next request may begin.
+    pub fn begins_in(&mut self, now: Time) -> u64 {
+        let burst = millis(limits::ANSWER_BYTES_BURST * 1_000 / limits::ANSWER_BYTES_PER_SECOND);
+        let owed = self.paid_at_ms - now.millis();
+        if owed > burst + millis(limits::LIVENESS_MS) {
+            // The clock jumped back.
+            self.paid_at_ms = now.millis();
+        }
+        u64::try_from(self.paid_at_ms - now.millis() - burst).unwrap_or(0)
     }
 
     /// A token came with the upgrade and is being checked.
@@ -348,6 +369,30 @@ mod tests {
                 let action = session.on_frame(ping, now);
                 assert!(!matches!(action, Action::Close { .. }), "hour {hour}: {action:?}");
             }
+        }
+    }
+
+    #[test]
+    fn who_asks_for_much_waits_and_small_answers_cost_nothing() {
+        let mut session = open(3_600_000);
+        let page = 64 * 1_024;
+        let mut pages = 0;
+        while session.begins_in(T0) == 0 {
+            session.answered(page, T0);
+            pages += 1;
+        }
+        assert_eq!(pages, limits::ANSWER_BYTES_BURST / 65_536 + 1);
+        let wait = session.begins_in(T0);
+        assert!((1..=1_000).contains(&wait), "{wait}");
+        let then = T0.plus_millis(millis(wait));
+        assert_eq!(session.begins_in(then), 0);
+        // An hour back: nobody waits for the clock.
+        assert_eq!(session.begins_in(T0.plus_millis(-3_600_000)), 0);
+        let mut session = open(3_600_000);
+        for second in 0..600 {
+            let now = T0.plus_millis(second * 1_000);
+            (0..limits::FRAMES_PER_SECOND).for_each(|_| session.answered(1_000, now));
+            assert_eq!(session.begins_in(now), 0);
         }
     }
 
