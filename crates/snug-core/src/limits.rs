@@ -142,6 +142,26 @@ pub const OPEN_ROOMS_MAX: usize = 100;
 pub const AUTH_TIMEOUT_MS: u64 = 10_000;
 /// Connections without a token at one time, in connections.
 pub const UNAUTHENTICATED_MAX: usize = 20_000;
+/// Sockets whose tokens are looked up at one time, in connections: a part of what may wait for the
+/// store, so that who is in already is not told `overloaded` for the sake of those who come.
+pub const ARRIVALS_CHECKED_AT_ONCE: usize = 256;
+/// Of one app, from the look at the token until the rooms are read, in connections.
+pub const ARRIVALS_PER_APP_AT_ONCE: usize = 64;
+/// How long a look at a token counts among those at one time, in milliseconds: what takes longer
+/// waits for the customer's keys.
+pub const ARRIVAL_CHECK_MS: u64 = 250;
+/// Sockets whose rooms are read at one time, in connections: fewer than the store serves at once.
+pub const ARRIVALS_AT_ONCE: usize = 8;
+/// How often the sockets of one token may come back, in connections per second.
+pub const ARRIVALS_PER_SECOND: u32 = 2;
+/// Burst above the rate, in connections: every tab of a browser at once.
+pub const ARRIVALS_BURST: u32 = 20;
+/// Sockets that bring no token with their upgrade, all together, in connections per second.
+pub const NAMELESS_ARRIVALS_PER_SECOND: u32 = 2_000;
+/// Burst above the rate, in connections.
+pub const NAMELESS_ARRIVALS_BURST: u32 = 200;
+/// How long a socket waits for its turn, in milliseconds; then `overloaded`.
+pub const ARRIVAL_WAIT_MS_MAX: u64 = 10_000;
 /// Connections of one session at one time (tabs), in connections; the oldest goes.
 pub const CONNECTIONS_PER_SESSION_MAX: usize = 20;
 /// A connection silent for longer is dead, in milliseconds.

@@ -21,7 +21,7 @@ use crate::jwt::Jwts;
 use crate::metrics::Metrics;
 use crate::outbound::{GuardedClient, PublishedKeys};
 use crate::panel::password::LoginGate;
-use crate::realtime::{BeaconBus, Hub, HubParts};
+use crate::realtime::{Arrivals, BeaconBus, Hub, HubParts};
 use crate::secrets::{AeadVault, MasterKey, SystemClock, SystemEntropy};
 use crate::tasks::Tasks;
 
@@ -35,6 +35,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub tasks: Tasks,
     pub logins: LoginGate,
+    pub arrivals: Arrivals,
     pub https: bool,
     /// Which app a request of another system's wire means when it names none.
     pub dialects: DialectApps,
@@ -133,6 +134,7 @@ impl App {
             metrics,
             tasks,
             logins: LoginGate::default(),
+            arrivals: Arrivals::default(),
             https: config.https,
             dialects: config.dialects.clone(),
             _bus: bus,

@@ -1,11 +1,22 @@
 //! What a node asks in order to let connections hear rooms. Reads only.
 
+use super::keys::parse_session_token;
 use super::{Client, Engine};
 use crate::error::Result;
 use crate::ids::{AppId, RoomId, SessionId, UserId};
+use crate::limits;
 use crate::model::Head;
 
 impl Engine {
+    /// The app that a token names, before anything of it is checked.
+    #[must_use]
+    pub fn app_named_by(&self, token: &str) -> Option<AppId> {
+        if token.len() > limits::TOKEN_BYTES_MAX {
+            return None;
+        }
+        parse_session_token(token).or_else(|| Some(self.minted.peek(token)?.app))
+    }
+
     /// The rooms that the caller's connections hear, with their heads.
     ///
     /// # Errors

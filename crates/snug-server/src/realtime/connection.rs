@@ -16,7 +16,7 @@ use super::codec::{Broken, Incoming, Socket};
 use super::hub::Connection;
 use super::requests::{self, Caller, Done};
 use super::session::{Action, Session};
-use super::turn::Turn;
+use super::turn::{Begun, Turn};
 use crate::wiring::{Admitted, App};
 
 /// How long a socket that is being closed may take to write what waits.
@@ -226,11 +226,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         let app = self.app.clone();
         match job {
             Job::Authenticate { id, token } => {
-                let origin = self.origin.clone();
-                Turn::begun(Box::pin(async move {
-                    let result = enter(&app, token, origin.as_deref()).await;
+                let (origin, begun) = (self.origin.clone(), Begun::default());
+                let mark = begun.clone();
+                let work = Box::pin(async move {
+                    // What came with the upgrade kept its pace there.
+                    let keeps_pace = id.is_none();
+                    let result = arrive(&app, token, keeps_pace, origin.as_deref(), &mark).await;
                     Outcome::Authenticated { id, result }
-                }))
+                });
+                Turn::Working(work, begun)
             }
             Job::Run { id, request } => {
                 let Some(entered) = &self.entered else {
@@ -369,13 +373,33 @@ async fn stuck_end(connection: Option<&Connection>) -> CloseCode {
     }
 }
 
-/// Checks the token and the origin, makes the connection known, and lets it hear its rooms.
+/// Waits for the token's turn and checks it, then lets its connection in. While it only waits, a
+/// socket that goes is forgotten.
+async fn arrive(
+    app: &Arc<App>,
+    token: String,
+    keeps_pace: bool,
+    origin: Option<&str>,
+    begun: &Begun,
+) -> Result<Box<Entered>, Box<Problem>> {
+    if !keeps_pace {
+        app.arrivals.pace(Some(&token)).await.map_err(problem)?;
+    }
+    let of = app.engine.app_named_by(&token);
+    let mut arrival = app.arrivals.turn(of.as_ref()).await.map_err(problem)?;
+    begun.begin();
+    let client = arrival.look_up(app.engine.authenticate(&token)).await.map_err(problem)?;
+    let _place = app.arrivals.place().await.map_err(problem)?;
+    enter(app, client, token, origin).await
+}
+
+/// Checks the origin, makes the connection known, and lets it hear its rooms.
 async fn enter(
     app: &Arc<App>,
+    client: Client,
     token: String,
     origin: Option<&str>,
 ) -> Result<Box<Entered>, Box<Problem>> {
-    let client = app.engine.authenticate(&token).await.map_err(problem)?;
     if let Some(origin) = origin {
         app.check_origin(&client.app, origin).map_err(problem)?;
     }

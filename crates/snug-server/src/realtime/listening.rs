@@ -34,6 +34,8 @@ impl Drop for Ear {
 /// # Errors
 /// The store's; `SessionClosed`.
 pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
+    let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
+    let _place = app.arrivals.place().await?;
     let (user, session) = (client.user(), client.session_id());
     let mailbox = Some(Mailbox::default());
     let connection = app.hub.attach(&client.app.id, user, session, Bytes::new(), mailbox);

@@ -1,5 +1,6 @@
 //! The socket door: codec seam, session state machine, connections, hub, beacon.
 
+mod arrivals;
 mod beacon;
 mod codec;
 mod connection;
@@ -11,9 +12,10 @@ mod outbox;
 mod requests;
 mod room;
 mod session;
-mod upgrade;
 mod turn;
+mod upgrade;
 
+pub use arrivals::Arrivals;
 pub use beacon::BeaconBus;
 pub use hub::{Hub, HubParts};
 pub use listening::listen;

@@ -16,6 +16,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
+use snug_core::error::Error;
 use snug_proto::{ErrorCode, Problem};
 use tokio::net::TcpStream;
 
@@ -61,6 +62,14 @@ async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response 
         origin: text(headers, &ORIGIN).map(str::to_owned),
     };
     let selects = protocols(headers).any(|name| name == SUBPROTOCOL);
+    let stopping = app.tasks.stopping();
+    let paced = tokio::select! {
+        paced = app.arrivals.pace(upgrade.token.as_deref()) => paced,
+        () = stopping.cancelled() => Err(Error::Overloaded { retry_after_ms: 1_000 }),
+    };
+    if let Err(error) = paced {
+        return ApiError::from(Problem::from(error)).into_response();
+    }
     let upgrading = hyper::upgrade::on(&mut request);
     let tasks = app.tasks.clone();
     tasks.spawn(async move {

@@ -263,6 +263,70 @@ async fn a_flood_is_refused_and_then_ends() {
 }
 
 #[tokio::test]
+async fn who_comes_back_without_pause_waits_and_nobody_else_does() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let mut pair = Pair::start(&app).await;
+    let mallory = app.open_session("mallory").await;
+    let path = format!("/v1/socket/{}", mallory.token);
+    let over = raw::frame(0x81, &vec![b'x'; limits::FRAME_BYTES_MAX + 1], true);
+    pair.loud();
+    let began = tokio::time::Instant::now();
+    let again = async {
+        for _ in 0..limits::ARRIVALS_BURST + 4 {
+            let mut raw = Raw::connect(app.address, &path).await;
+            raw.write(&over).await;
+            assert_eq!(raw.closed().await, Some(4207));
+        }
+        began.elapsed()
+    };
+    let others = async {
+        for number in 0..4 {
+            app.enter(&format!("eve{number}")).await;
+        }
+        began.elapsed()
+    };
+    let (again, others) = tokio::join!(again, others);
+    assert!(again >= Duration::from_secs(4) / limits::ARRIVALS_PER_SECOND, "{again:?}");
+    assert!(others < again, "{others:?}, {again:?}");
+    pair.end().await;
+    assert!(server.stop().await);
+}
+
+/// From one address, to one app, all in one moment.
+#[tokio::test]
+async fn a_whole_company_comes_back_after_a_restart() {
+    const COMPANY: usize = 300;
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let users: Vec<_> = (0..COMPANY).map(|number| format!("user{number}")).collect();
+    let all: Vec<_> = users.iter().map(String::as_str).collect();
+    app.group(&all).await;
+    let mut tokens = Vec::new();
+    for user in &users {
+        tokens.push(app.open_session(user).await.token);
+    }
+    let server = server.restart().await;
+    let address = server.address();
+    let began = tokio::time::Instant::now();
+    let back = tokens.iter().enumerate().map(|(number, token)| async move {
+        let door = Door::ALL[number % Door::ALL.len()];
+        let mut socket = Socket::connect(address, door, token).await;
+        let entered = socket.entered().await;
+        (socket, entered)
+    });
+    let back = join_all(back).await;
+    for (_, entered) in &back {
+        assert!(entered.is_ok(), "{entered:?}");
+    }
+    let took = began.elapsed();
+    println!("{COMPANY} were back after {took:?}");
+    assert!(took < Duration::from_millis(limits::ARRIVAL_WAIT_MS_MAX), "{took:?}");
+    drop(back);
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
 async fn more_open_rooms_than_allowed_are_refused() {
     let server = TestServer::sqlite().await;
     let app = server.app().await;
