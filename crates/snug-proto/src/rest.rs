@@ -7,7 +7,7 @@ use snug_core::engine::{
     SendMessage, UserSync,
 };
 use snug_core::error::Error;
-use snug_core::ids::{DeviceId, MessageId, RoomId, SessionId, UserId};
+use snug_core::ids::{DeviceId, MessageId, ROCKETCHAT_PREFIX, RoomId, SessionId, UserId};
 use snug_core::model::{self, MessageKind, Patch, Role, RoomPatch, SessionSelector, UserPatch};
 use utoipa::ToSchema;
 
@@ -244,8 +244,12 @@ impl TryFrom<SendBody> for SendMessage {
                     .ok_or_else(|| Error::invalid("kind", "text, custom or system"))?,
             ),
         };
+        let id = body.id.map(|id| id.0);
+        if id.as_ref().is_some_and(|id| id.as_str().starts_with(ROCKETCHAT_PREFIX)) {
+            return Err(Error::invalid("id", "an id that does not begin with rc:"));
+        }
         Ok(Self {
-            id: body.id.map(|id| id.0),
+            id,
             sender: body.sender.map(|id| id.0),
             kind,
             text: body.text,
