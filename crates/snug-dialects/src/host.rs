@@ -18,6 +18,24 @@ use snug_core::model::{CloseReason, Head};
 /// Work without an answer.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A place among the connections that have not said whose they are; given back when dropped.
+pub struct Place {
+    _held: Box<dyn Send + Sync>,
+}
+
+impl Place {
+    /// A place that is held by `held`.
+    pub fn of(held: impl Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held) }
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
+    }
+}
+
 /// The server around a dialect.
 #[async_trait]
 pub trait Host: Send + Sync {
@@ -33,6 +51,9 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// The engine's, also when the session was closed meanwhile.
     async fn listen(&self, client: &Client) -> Result<Arc<dyn Listening>>;
+
+    /// A place for a connection whose user is not known yet; `None` when there are too many.
+    fn admit(&self) -> Option<Place>;
 
     /// Answers a WebSocket upgrade and runs `run` on the socket; any other request is answered
     /// 426. `max_frame` bounds what a client may send, in bytes.
@@ -96,6 +117,8 @@ pub enum Heard {
 pub enum Ended {
     /// The session is over.
     Session(CloseReason),
+    /// The session has come to the end of its life.
+    Expired,
     /// Too much waited for this connection: the client must sync.
     SlowReader,
     /// The server stops.

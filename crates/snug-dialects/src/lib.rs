@@ -18,7 +18,7 @@ pub mod rocketchat;
 mod socketio;
 mod times;
 
-pub use host::{Ended, Heard, Host, Listening, Peer, Socket, Work};
+pub use host::{Ended, Heard, Host, Listening, Peer, Place, Socket, Work};
 pub use operations::{Carried, OperationRow};
 
 use std::sync::Arc;

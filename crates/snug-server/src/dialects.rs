@@ -10,7 +10,7 @@ use axum::response::Response;
 use snug_core::engine::{Client, Engine};
 use snug_core::error::Result;
 use snug_core::ids::{AppId, UserId};
-use snug_dialects::{Host, Listening, Socket, Work};
+use snug_dialects::{Host, Listening, Place, Socket, Work};
 
 use crate::realtime;
 use crate::wiring::App;
@@ -42,6 +42,10 @@ impl Host for Carrier {
         realtime::listen(&self.0, client).await
     }
 
+    fn admit(&self) -> Option<Place> {
+        self.0.admit().map(Place::of)
+    }
+
     fn upgrade(
         &self,
         request: Request,
@@ -68,14 +72,14 @@ impl Host for Carrier {
     }
 
     fn may_try_password(&self, from: Option<IpAddr>, name: &str) -> bool {
-        self.0.logins.check(name, from).is_ok()
+        self.0.foreign_logins.check(name, from).is_ok()
     }
 
     async fn hash_password(&self, password: String) -> Result<String> {
-        self.0.logins.hash(password).await
+        self.0.foreign_logins.hash(password).await
     }
 
     async fn check_password(&self, password: String, hash: String) -> Result<bool> {
-        self.0.logins.verify(password, Some(hash)).await
+        self.0.foreign_logins.verify(password, Some(hash)).await
     }
 }

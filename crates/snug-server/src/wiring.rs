@@ -36,6 +36,8 @@ pub struct App {
     pub tasks: Tasks,
     pub logins: LoginGate,
     pub arrivals: Arrivals,
+    /// Log-ins by other systems' wires: what they use up, the panel's operators keep.
+    pub foreign_logins: LoginGate,
     pub https: bool,
     /// Which app a request of another system's wire means when it names none.
     pub dialects: DialectApps,
@@ -135,6 +137,7 @@ impl App {
             tasks,
             logins: LoginGate::default(),
             arrivals: Arrivals::default(),
+            foreign_logins: LoginGate::default(),
             https: config.https,
             dialects: config.dialects.clone(),
             _bus: bus,

@@ -96,7 +96,12 @@ impl Line {
                 event = self.connection.next() => sent(event),
                 heard = present.ear.next() => match heard {
                     Ok(heard) => Next::Heard(heard),
-                    Err(Ended::Session(_) | Ended::SlowReader | Ended::GoingAway) => Next::Over,
+                    Err(
+                        Ended::Session(_)
+                        | Ended::Expired
+                        | Ended::SlowReader
+                        | Ended::GoingAway,
+                    ) => Next::Over,
                 },
             },
         }
@@ -182,6 +187,7 @@ impl Line {
         let me = engine.me(&client).await?.user;
         let ear = self.door.host.listen(&client).await?;
         let shown = wire::user(client.app.id.as_str(), &me);
+        self.connection.is_known();
         self.user = Some(Present { client, ear });
         Ok(shown)
     }

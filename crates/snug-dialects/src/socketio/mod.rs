@@ -115,14 +115,18 @@ async fn serve(State(transport): State<Arc<Transport>>, request: Request) -> Res
 }
 
 impl Transport {
-    fn session(&self, request: &Request) -> Arc<Session> {
+    /// A new session, if there is a place for one whose user is not known yet.
+    fn session(&self, request: &Request) -> Option<Arc<Session>> {
+        let place = self.host.admit()?;
         let sid = self.host.engine().secret();
         let headers = request.headers().clone();
-        Session::new(sid, headers, self.namespaces.clone(), self.host.clone())
+        Some(Session::new(sid, headers, self.namespaces.clone(), self.host.clone(), place))
     }
 
     fn web_socket(&self, request: Request) -> Response {
-        let session = self.session(&request);
+        let Some(session) = self.session(&request) else {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        };
         let run = Box::new(move |mut socket: Box<dyn Socket>| -> crate::Work {
             Box::pin(async move {
                 if socket.send(session.opening(&[]).into()).await {
@@ -153,10 +157,13 @@ impl Transport {
     }
 
     fn open(&self, request: &Request) -> Response {
-        let session = self.session(request);
+        // First out with those that are over, whose places are free then.
+        self.polling.lock().retain(|_, session| !session.is_over());
+        let Some(session) = self.session(request) else {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        };
         {
             let mut polling = self.polling.lock();
-            polling.retain(|_, session| !session.is_over());
             if polling.len() >= limits::UNAUTHENTICATED_MAX {
                 return StatusCode::SERVICE_UNAVAILABLE.into_response();
             }

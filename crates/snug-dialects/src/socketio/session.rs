@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::packet::{self, Packet};
 use super::{Namespace, Namespaces};
-use crate::Host;
+use crate::{Host, Place};
 
 /// The handshake as the client sent it.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(super) struct Session {
     handshake: Arc<Handshake>,
     namespaces: Namespaces,
     host: Arc<dyn Host>,
+    /// Among the strangers, until the handler knows whose it is.
+    place: Mutex<Option<Place>>,
     out: Mutex<Out>,
     ready: Notify,
     events: Mutex<Option<(String, mpsc::Sender<Incoming>)>>,
@@ -60,6 +62,7 @@ impl Session {
         headers: HeaderMap,
         namespaces: Namespaces,
         host: Arc<dyn Host>,
+        place: Place,
     ) -> Arc<Self> {
         let handshake = Arc::new(Handshake { headers });
         let session = Self {
@@ -67,6 +70,7 @@ impl Session {
             handshake,
             namespaces,
             host,
+            place: Mutex::new(Some(place)),
             out: Mutex::default(),
             ready: Notify::new(),
             events: Mutex::default(),
@@ -135,6 +139,7 @@ impl Session {
     pub(super) fn end(&self) {
         self.out.lock().ending = true;
         *self.events.lock() = None;
+        *self.place.lock() = None;
         self.ready.notify_one();
     }
 
@@ -245,6 +250,11 @@ impl Connection {
 
     pub(crate) fn handshake(&self) -> &Handshake {
         &self.session.handshake
+    }
+
+    /// It is known whose it is.
+    pub(crate) fn is_known(&self) {
+        *self.session.place.lock() = None;
     }
 
     /// What the client sent when it connected to the namespace.

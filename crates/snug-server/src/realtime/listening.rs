@@ -2,13 +2,14 @@
 //! events instead of frames.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use snug_core::engine::Client;
 use snug_core::error::Result;
 use snug_core::ids::RoomId;
-use snug_core::model::{CloseReason, Head};
+use snug_core::model::{CloseReason, Head, Time};
 use snug_dialects::{Ended, Heard, Listening};
 use snug_proto::CloseCode;
 
@@ -20,6 +21,8 @@ use crate::wiring::App;
 struct Ear {
     app: Arc<App>,
     connection: Arc<Connection>,
+    /// When the session ends by itself.
+    expires_at: Time,
 }
 
 impl Drop for Ear {
@@ -39,7 +42,8 @@ pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening
     let (user, session) = (client.user(), client.session_id());
     let mailbox = Some(Mailbox::default());
     let connection = app.hub.attach(&client.app.id, user, session, Bytes::new(), mailbox);
-    let ear = Ear { app: app.clone(), connection };
+    let expires_at = client.session.expires_at;
+    let ear = Ear { app: app.clone(), connection, expires_at };
     for (room, head) in app.engine.joined_rooms(client).await? {
         app.hub.join(&ear.connection, &room, &head);
     }
@@ -52,6 +56,11 @@ impl Listening for Ear {
     async fn next(&self) -> std::result::Result<Heard, Ended> {
         let Some(mailbox) = &self.connection.mailbox else { return Err(Ended::GoingAway) };
         loop {
+            let left = self.expires_at.millis() - self.app.engine.now().millis();
+            if left <= 0 {
+                return Err(Ended::Expired);
+            }
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
             if let Some(heard) = mailbox.take() {
                 return Ok(heard);
             }
@@ -61,6 +70,7 @@ impl Listening for Ear {
             tokio::select! {
                 () = mailbox.ready() => {}
                 () = self.connection.outbox.ready() => {}
+                () = tokio::time::sleep(left) => {}
             }
         }
     }
