@@ -104,10 +104,16 @@ pub const APPS_MAX: usize = 10_000;
 pub const IMKIT_API_REQUESTS_PER_MINUTE: u32 = 1_000;
 /// Subscriptions of one Rocket.Chat connection.
 pub const ROCKETCHAT_SUBSCRIPTIONS_MAX: usize = 1_000;
+/// A subscription's id, and its key, on a Rocket.Chat connection, in bytes each.
+pub const ROCKETCHAT_KEY_BYTES_MAX: usize = 256;
+/// A name taken for a Rocket.Chat user or room that is being made is free again after, in seconds.
+pub const ROCKETCHAT_MAKING_SECONDS: u64 = 60;
 /// How long a Rocket.Chat connection may stay without a log-in.
 pub const ROCKETCHAT_LOGIN_MS_MAX: u64 = 60_000;
 /// Frames that a Rocket.Chat connection may send before a log-in.
 pub const ROCKETCHAT_STRANGERS_FRAMES_MAX: u32 = 100;
+/// Users or messages that one Rocket.Chat list reads before a page is cut from them, in rows.
+pub const ROCKETCHAT_ROWS_READ_MAX: usize = 20_000;
 /// A REST body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 /// Time for a client to send its request's body, in milliseconds.
@@ -211,6 +217,8 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Log-in tries per address and per e-mail in the window below, in tries.
 pub const LOGIN_TRIES_MAX: u32 = 10;
+/// A name or an e-mail address at another system's log-in, in bytes.
+pub const LOGIN_NAME_BYTES_MAX: usize = 254;
 /// The window of log-in tries, in seconds.
 pub const LOGIN_WINDOW_SECONDS: u64 = 300;
 /// Life of an operator's panel session, in seconds.

@@ -61,6 +61,10 @@ impl Query {
         });
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn holds(&self, value: &Value) -> bool {
         self.0.iter().all(|(field, condition)| condition.holds(value.get(field.as_str())))
     }

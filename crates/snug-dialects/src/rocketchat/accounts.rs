@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use snug_core::engine::{Engine, IssuedToken, KeepRecord, OpenSession};
 use snug_core::error::{Error, Result};
 use snug_core::ids::{AppId, DeviceId, UserId};
+use snug_core::limits;
 use snug_core::model::{Patch, UserPatch};
 use snug_core::ports::{PutRecordOutcome, RecordPlace};
 
@@ -49,17 +50,50 @@ fn place(app: &AppId, kind: &'static str) -> RecordPlace {
     RecordPlace { app: app.clone(), dialect: DIALECT, kind }
 }
 
-/// Switches the dialect on for an app, or changes how it behaves. The first app of a server is
-/// the one that log-ins mean where no host name says another.
+/// Switches the dialect on for an app, or changes how it behaves: `password_login` stays as it is
+/// where it is not said, and is true at first. Switching it off forgets the users' passwords. The
+/// first app of a server is the one that log-ins mean where no host name says another.
 ///
 /// # Errors
 /// [`Error::AppNotFound`]; the store's.
-pub async fn enable(engine: &Engine, app: &AppId, settings: &Settings) -> Result<()> {
+pub async fn enable(
+    engine: &Engine,
+    app: &AppId,
+    password_login: Option<bool>,
+) -> Result<Settings> {
     engine.app(app).await?;
-    let value = serde_json::to_string(settings).map_err(|_| Error::Internal)?;
+    let before = settings(engine, app).await?;
+    let known = before.as_ref().is_none_or(|before| before.password_login);
+    let settings = Settings { password_login: password_login.unwrap_or(known) };
+    let value = serde_json::to_string(&settings).map_err(|_| Error::Internal)?;
     engine.keep_record(&place(app, SETTINGS), plain(ONLY, value)).await?;
+    if before.is_some() && !settings.password_login {
+        forget_passwords(engine, app).await?;
+    }
     let first = KeepRecord { secret: Some(DEFAULT.to_owned()), ..plain(ONLY, "{}".to_owned()) };
-    engine.keep_record(&place(app, DEFAULT), first).await.map(drop)
+    engine.keep_record(&place(app, DEFAULT), first).await?;
+    Ok(settings)
+}
+
+/// Administrators keep theirs: they log in by it whatever is set.
+async fn forget_passwords(engine: &Engine, app: &AppId) -> Result<()> {
+    let place_of_all = place(app, ACCOUNT);
+    let mut after: Option<String> = None;
+    loop {
+        let some = engine.records(&place_of_all, after.as_deref(), None).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        for found in some {
+            let known: Account = serde_json::from_str(&found.value).map_err(|_| Error::Internal)?;
+            if known.admin {
+                continue;
+            }
+            engine.forget_record(&place(app, EMAIL), &found.key).await?;
+            let value = serde_json::to_string(&Account::default()).map_err(|_| Error::Internal)?;
+            let keep = KeepRecord { expected: Some(found.rev), ..plain(&found.key, value) };
+            engine.keep_record(&place_of_all, keep).await?;
+        }
+    }
 }
 
 /// The app of a log-in that names none.
@@ -84,14 +118,20 @@ pub async fn settings(engine: &Engine, app: &AppId) -> Result<Option<Settings>> 
 pub async fn create_admin(host: &dyn Host, app: &AppId, username: &str) -> Result<NewAdmin> {
     let engine = host.engine();
     if settings(engine, app).await?.is_none() {
-        enable(engine, app, &Settings { password_login: true }).await?;
+        enable(engine, app, None).await?;
     }
     let user = UserId::new(username).map_err(|wrong| Error::invalid("username", wrong.expected))?;
     let password = engine.secret();
     let hash = host.hash_password(digest(&password)).await?;
     let account = Account { admin: true, password: Some(hash) };
-    keep(engine, app, &user, &account, None).await?;
-    let issued = open(engine, app, &user, Some(username)).await?;
+    keep(engine, app, &user, &account).await?;
+    let backend = engine.backend_by_dialect(app, DIALECT).await?;
+    let named = match engine.user(&backend, &user).await {
+        Ok(known) => known.name.is_some(),
+        Err(Error::UserNotFound(_)) => false,
+        Err(error) => return Err(error),
+    };
+    let issued = open(engine, app, &user, (!named).then_some(username)).await?;
     Ok(NewAdmin { user_id: username.to_owned(), auth_token: issued.token, password })
 }
 
@@ -107,18 +147,34 @@ pub(super) async fn account(engine: &Engine, app: &AppId, user: &UserId) -> Resu
     }
 }
 
-/// Keeps an account; with `expected` of 0 only if there is none, and says whether it was kept.
+/// Keeps an account in place of what was known.
 pub(super) async fn keep(
     engine: &Engine,
     app: &AppId,
     user: &UserId,
     account: &Account,
-    expected: Option<u64>,
-) -> Result<bool> {
+) -> Result<()> {
     let value = serde_json::to_string(account).map_err(|_| Error::Internal)?;
-    let keep = KeepRecord { expected, ..plain(user.as_str(), value) };
+    engine.keep_record(&place(app, ACCOUNT), plain(user.as_str(), value)).await.map(drop)
+}
+
+/// Takes a name for a user who is being made; `false` when it is taken. Left without
+/// [`keep`] it is free again after a while.
+pub(super) async fn claim(engine: &Engine, app: &AppId, user: &UserId) -> Result<bool> {
+    let value = serde_json::to_string(&Account::default()).map_err(|_| Error::Internal)?;
+    let keep = KeepRecord {
+        expected: Some(0),
+        ttl_seconds: Some(limits::ROCKETCHAT_MAKING_SECONDS),
+        ..plain(user.as_str(), value)
+    };
     let kept = engine.keep_record(&place(app, ACCOUNT), keep).await?;
     Ok(matches!(kept, PutRecordOutcome::Put(_)))
+}
+
+/// Forgets what was kept of a user who was not made after all.
+pub(super) async fn forget(engine: &Engine, app: &AppId, user: &UserId) -> Result<()> {
+    engine.forget_record(&place(app, EMAIL), user.as_str()).await?;
+    engine.forget_record(&place(app, ACCOUNT), user.as_str()).await.map(drop)
 }
 
 /// Lets a user log in by e-mail. Only the address's hash is kept. Says whether it was free.

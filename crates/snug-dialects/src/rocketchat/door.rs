@@ -69,6 +69,12 @@ impl Caller {
         Actor::Client(self.client.clone())
     }
 
+    /// Under the app's policy of this moment: a connection outlives a change of it.
+    pub(super) async fn of_now(self, door: &Door) -> Result<Self, Failure> {
+        let app = door.engine().app(&self.client.app.id).await?;
+        Ok(Self { client: Client { app, session: self.client.session }, from_page: self.from_page })
+    }
+
     /// The backend's authority, if the caller is an administrator.
     pub(super) async fn admin(&self, door: &Door) -> Result<Option<Backend>, Failure> {
         if self.from_page {
@@ -91,6 +97,8 @@ impl Caller {
 /// A call of somebody who is logged in.
 pub(super) struct Asked {
     pub(super) caller: Caller,
+    /// The token that the caller came with.
+    pub(super) token: String,
     pub(super) fields: Fields,
 }
 
@@ -134,7 +142,8 @@ impl FromRequest<Arc<Door>> for Asked {
         }
         door.host.check_rate(&client)?;
         let fields = Fields::read(&parts, body).await?;
-        Ok(Self { caller: Caller { client, from_page: origin.is_some() }, fields })
+        let caller = Caller { client, from_page: origin.is_some() };
+        Ok(Self { caller, token: token.to_owned(), fields })
     }
 }
 

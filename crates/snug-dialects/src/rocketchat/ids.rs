@@ -7,15 +7,14 @@
 use serde_json::json;
 use snug_core::engine::{Actor, Engine, KeepRecord};
 use snug_core::error::Error;
-use snug_core::ids::{AppId, MessageId, RoomId};
+use snug_core::ids::{AppId, MessageId, ROCKETCHAT_PREFIX as MINTED, RoomId};
+use snug_core::limits;
 use snug_core::model::{Message, Time};
-use snug_core::ports::{PutRecordOutcome, RecordPlace};
+use snug_core::ports::{PutRecordOutcome, Record, RecordPlace};
 
 use super::DIALECT;
 use super::answer::{Failure, no_message};
 
-/// Before the ids that this wire's clients minted.
-const MINTED: &str = "rc:";
 /// Before a time in 13 digits of base 36: as long as the vendor's own ids.
 const TIMED: &str = "snug";
 
@@ -29,6 +28,11 @@ pub(super) fn message_id(message: &Message) -> String {
         Some(minted) => minted.to_owned(),
         None => id_of(message.created_at),
     }
+}
+
+/// Whether the message came through this wire with an `_id`.
+pub(super) fn is_minted(message: &Message) -> bool {
+    message.id.as_str().starts_with(MINTED)
 }
 
 /// The `_id` of a message that is named by its time.
@@ -47,6 +51,18 @@ fn time_of(id: &str) -> Option<Time> {
     let digits = id.strip_prefix(TIMED).filter(|digits| digits.len() == 13)?;
     let small = digits.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
     small.then(|| i64::from_str_radix(digits, 36).ok().map(Time)).flatten()
+}
+
+/// The engine's id for one that was minted for this room before.
+pub(super) async fn minted(
+    engine: &Engine,
+    app: &AppId,
+    room: &RoomId,
+    id: &str,
+) -> Result<Option<MessageId>, Failure> {
+    let known = engine.record(&place(app, "message"), id).await?;
+    let here = known.is_some_and(|known| room_in(&known.value).as_ref() == Some(room));
+    Ok(here.then(|| MessageId::new(&format!("{MINTED}{id}")).ok()).flatten())
 }
 
 /// The engine's id for one that a client minted, which must be free or in this room.
@@ -111,19 +127,67 @@ pub(super) async fn claim(
     name: &str,
     room: &RoomId,
 ) -> Result<bool, Failure> {
-    let keep = KeepRecord {
+    // Who addresses a room by its id must not reach another one of that name.
+    if let Ok(id) = RoomId::new(name)
+        && exists(engine, app, &id).await?
+    {
+        return Ok(false);
+    }
+    let place = place(app, "room-name");
+    let keep = |expected| KeepRecord {
         key: name.to_owned(),
         value: json!({ "room": room }).to_string(),
-        expected: Some(0),
+        expected: Some(expected),
         secret: None,
         ttl_seconds: None,
     };
-    let kept = engine.keep_record(&place(app, "room-name"), keep).await?;
-    Ok(matches!(kept, PutRecordOutcome::Put(_)))
+    let found = match engine.keep_record(&place, keep(0)).await? {
+        PutRecordOutcome::Put(_) => return Ok(true),
+        PutRecordOutcome::Conflict(Some(found)) => found,
+        _ => return Ok(false),
+    };
+    if !is_left(engine, app, &found).await? {
+        return Ok(false);
+    }
+    let taken = engine.keep_record(&place, keep(found.rev)).await?;
+    Ok(matches!(taken, PutRecordOutcome::Put(_)))
 }
 
-pub(super) async fn release(engine: &Engine, app: &AppId, name: &str) -> Result<(), Failure> {
-    Ok(engine.forget_record(&place(app, "room-name"), name).await.map(drop)?)
+/// Whether the room of a name is gone by another door's doing, or was never made.
+async fn is_left(engine: &Engine, app: &AppId, name: &Record) -> Result<bool, Failure> {
+    let age = engine.now().seconds().saturating_sub(name.changed_at.seconds());
+    if u64::try_from(age).unwrap_or(0) < limits::ROCKETCHAT_MAKING_SECONDS {
+        // Its room may be in the making.
+        return Ok(false);
+    }
+    match room_in(&name.value) {
+        Some(room) => Ok(!exists(engine, app, &room).await?),
+        None => Ok(true),
+    }
+}
+
+async fn exists(engine: &Engine, app: &AppId, room: &RoomId) -> Result<bool, Failure> {
+    let backend = Actor::Backend(engine.backend_by_dialect(app, DIALECT).await?);
+    match engine.members(&backend, room, None, Some(1)).await {
+        Ok(_) => Ok(true),
+        Err(Error::RoomNotFound(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives a room's name back; the name of another room stays, whatever this one called itself.
+pub(super) async fn release(
+    engine: &Engine,
+    app: &AppId,
+    name: &str,
+    room: &RoomId,
+) -> Result<(), Failure> {
+    let place = place(app, "room-name");
+    let found = engine.record(&place, name).await?;
+    if found.is_some_and(|found| room_in(&found.value).as_ref() == Some(room)) {
+        engine.forget_record(&place, name).await?;
+    }
+    Ok(())
 }
 
 /// The room of a name; a room that was not made here is called by its id.
@@ -134,13 +198,29 @@ pub(super) async fn by_name(engine: &Engine, app: &AppId, name: &str) -> Result<
     RoomId::new(name).map_err(|_| Failure::no_room())
 }
 
+/// The room of an id, else of a name: nobody catches what is meant for an id by making a room of
+/// that name.
+pub(super) async fn by_id_or_name(
+    engine: &Engine,
+    app: &AppId,
+    text: &str,
+) -> Result<RoomId, Failure> {
+    match RoomId::new(text) {
+        Ok(id) if exists(engine, app, &id).await? => Ok(id),
+        _ => by_name(engine, app, text).await,
+    }
+}
+
 /// A new room's id, in the vendor's form.
 pub(super) fn new_room(engine: &Engine) -> RoomId {
+    RoomId::from_stored(&random(engine))
+}
+
+/// An id in the vendor's form.
+pub(super) fn random(engine: &Engine) -> String {
     const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTWXYZab";
     let random: [u8; 17] = engine.random_bytes();
-    let text: String =
-        random.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();
-    RoomId::from_stored(&text)
+    random.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Messages: send, show, change, page.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 use snug_core::engine::{Actor, HistoryRequest, SendMessage};
 use snug_core::error::Error;
-use snug_core::ids::RoomId;
+use snug_core::ids::{MessageId, RoomId};
 use snug_core::limits;
 use snug_core::model::{Message, MessageKind, Patch, Time};
 
@@ -18,6 +19,7 @@ use super::wire::{self, Wire};
 use super::{DIALECT, ids};
 use crate::custom;
 use crate::people::{self, People};
+use crate::query::Query;
 
 /// Messages of one `chat.syncMessages`.
 const SYNCED_MAX: usize = 5_000;
@@ -57,26 +59,19 @@ pub(super) async fn send(
         rid.ok_or_else(|| Failure::param("The 'rid' property on the message object is missing."))?;
     let room = room_id(&rid)?;
     let engine = door.engine();
-    let mut extras = Map::new();
-    for field in wire::EXTRAS {
-        if let Some(value) = made.value(field) {
-            extras.insert(field.to_owned(), value.clone());
-        }
-    }
+    let extras = extras(door, caller, made).await?;
     let text = made.text("msg")?;
     let bare = text.is_none();
     if bare && !["attachments", "blocks"].iter().any(|name| extras.contains_key(*name)) {
         return Err(Failure::bad("error-invalid-params", "The message has no text"));
     }
+    let faced = wire::FACES.iter().any(|name| extras.contains_key(*name));
     let custom = (!extras.is_empty()).then(|| custom::json(&json!({ DIALECT: extras })));
     let custom = custom.transpose().map_err(|wrong| Failure::param(wrong.to_string()))?;
-    let user = caller.as_user();
     let id = match made.text("_id")? {
-        // Only who may write here may take an id.
-        Some(id) => {
-            rooms::read(door, &user, &room, Family::Any).await?;
-            Some(ids::mint(engine, &caller.client.app.id, &room, &id).await?)
-        }
+        Some(id) => Some(minted(door, caller, &room, &id).await?),
+        // An id of this wire says that the face was allowed.
+        None if faced => Some(minted(door, caller, &room, &ids::random(engine)).await?),
         None => None,
     };
     let send = SendMessage {
@@ -86,17 +81,62 @@ pub(super) async fn send(
         custom,
         ..SendMessage::default()
     };
-    let sent = engine.send_message(&user, &room, send.clone()).await;
-    let sent = match (sent, caller.admin(door).await?) {
+    let user = caller.as_user();
+    let sent = match engine.send_message(&user, &room, send.clone()).await {
         // An administrator speaks in rooms of others, too.
-        (Err(Error::NotAMember), Some(backend)) => {
+        Err(Error::NotAMember) => {
+            let backend = caller.admin(door).await?.ok_or(Error::NotAMember)?;
             let sender = Some(caller.client.user().clone());
             let send = SendMessage { sender, ..send };
             engine.send_message(&Actor::Backend(backend), &room, send).await?
         }
-        (sent, _) => sent?,
+        sent => sent?,
     };
     one_shown(door, &user, wire, &sent.message).await
+}
+
+/// What the wire knows of a message beyond its words. Another face than one's own is for
+/// administrators; an empty one is none.
+async fn extras(
+    door: &Door,
+    caller: &Caller,
+    made: &Fields,
+) -> Result<Map<String, Value>, Failure> {
+    let mut extras = Map::new();
+    for field in wire::EXTRAS {
+        if let Some(value) = made.value(field).filter(|value| **value != "") {
+            extras.insert(field.to_owned(), value.clone());
+        }
+    }
+    let faced = wire::FACES.iter().any(|name| extras.contains_key(*name));
+    if faced && caller.admin(door).await?.is_none() {
+        let text = "Not enough permission: alias, avatar and emoji are for administrators";
+        return Err(Failure::bad("error-not-allowed", text));
+    }
+    Ok(extras)
+}
+
+/// The engine's id for a message's `_id`. One that is known is a retry, which holds also for who
+/// was removed meanwhile; a new one only for who may write here.
+async fn minted(
+    door: &Door,
+    caller: &Caller,
+    room: &RoomId,
+    id: &str,
+) -> Result<MessageId, Failure> {
+    let (engine, app) = (door.engine(), &caller.client.app.id);
+    if let Some(known) = ids::minted(engine, app, room, id).await? {
+        return Ok(known);
+    }
+    let member = match engine.room(&caller.as_user(), room).await {
+        Ok(view) => view.mine.is_some_and(|mine| mine.is_active()),
+        Err(Error::NotAMember) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if !member && caller.admin(door).await?.is_none() {
+        return Err(Error::NotAMember.into());
+    }
+    ids::mint(engine, app, room, id).await
 }
 
 pub(super) async fn send_rest(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
@@ -114,8 +154,12 @@ async fn addressed(door: &Door, caller: &Caller, channel: &str) -> Result<RoomId
         let room = rooms::direct(door, caller, &[user.to_owned()]).await.map_err(|_| unknown())?;
         return Ok(room.id);
     }
-    let name = channel.strip_prefix('#').unwrap_or(channel);
-    ids::by_name(door.engine(), &caller.client.app.id, name).await.map_err(|_| unknown())
+    let (engine, app) = (door.engine(), &caller.client.app.id);
+    let room = match channel.strip_prefix('#') {
+        Some(name) => ids::by_name(engine, app, name).await,
+        None => ids::by_id_or_name(engine, app, channel).await,
+    };
+    room.map_err(|_| unknown())
 }
 
 pub(super) async fn post(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
@@ -262,9 +306,22 @@ pub(super) async fn react(
     }
     let key = wire::shortname(key);
     let me = caller.client.user();
-    let stands = known.reactions.iter().any(|one| one.key == key && one.users.contains(me));
-    let on = on.unwrap_or(!stands);
-    door.engine().react(&user, &known.room, &known.id, &key, on).await?;
+    // In either spelling: another door's has no colons.
+    let stands = known.reactions.iter().filter(|one| wire::shortname(&one.key) == key);
+    let stands: Vec<&str> =
+        stands.filter(|one| one.users.contains(me)).map(|one| one.key.as_str()).collect();
+    let engine = door.engine();
+    match on.unwrap_or(stands.is_empty()) {
+        true if stands.is_empty() => {
+            engine.react(&user, &known.room, &known.id, &key, true).await?;
+        }
+        true => {}
+        false => {
+            for key in stands {
+                engine.react(&user, &known.room, &known.id, key, false).await?;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -301,27 +358,35 @@ pub(super) async fn sync(State(door): State<Arc<Door>>, asked: Asked) -> Answer 
     ok(json!({ "result": { "updated": updated, "deleted": deleted } }))
 }
 
+/// Every message that changed since, once. A reaction leaves no time on its message, so a page may
+/// begin before the end of the one before.
 async fn changed_since(
     door: &Door,
     actor: &Actor,
     room: &RoomId,
     mut since: Time,
 ) -> Result<Vec<Message>, Failure> {
-    let mut all: Vec<Message> = Vec::new();
+    let (mut all, mut seen): (Vec<Message>, _) = (Vec::new(), HashSet::new());
     loop {
         let some = door.engine().messages_since(actor, room, since, None).await?;
         let whole = some.len() < limits::SYNC_PAGE_MAX;
-        let Some(last) = some.last() else { return Ok(all) };
-        since = last.created_at.max(last.edited_at.max(last.deleted_at).unwrap_or(Time(0)));
-        all.extend(some);
+        let latest = some.iter().map(changed_at).max().unwrap_or(since);
+        all.extend(some.into_iter().filter(|message| seen.insert(message.id.clone())));
         if whole {
             return Ok(all);
         }
-        if all.len() >= SYNCED_MAX {
+        if all.len() >= SYNCED_MAX || latest <= since {
             let text = "Too much has changed since; read the history";
             return Err(Failure::bad("error-too-many-messages", text));
         }
+        since = latest;
     }
+}
+
+/// The latest time that a message tells of itself.
+fn changed_at(message: &Message) -> Time {
+    let changed = message.edited_at.max(message.deleted_at).max(message.hidden_at);
+    changed.map_or(message.created_at, |at| at.max(message.created_at))
 }
 
 /// Which messages of a room.
@@ -333,29 +398,53 @@ pub(super) struct Span {
     pub(super) below: u64,
 }
 
+/// Which messages, and which page of them.
+pub(super) struct Sought {
+    pub(super) span: Span,
+    pub(super) page: Page,
+    pub(super) query: Query,
+}
+
+impl Sought {
+    fn of(span: Span, page: Page) -> Self {
+        Self { span, page, query: Query::default() }
+    }
+
+    fn holds(&self, message: &Message) -> bool {
+        // What may be asked for needs nobody's profile.
+        let asked = |query: &Query| query.holds(&Wire::Rest.message(message, &People::new()));
+        message.seq > self.span.above
+            && !message.is_gone()
+            && (self.query.is_empty() || asked(&self.query))
+    }
+}
+
 /// Messages that can be seen, newest first.
 pub(super) async fn newest_first(
     door: &Door,
     actor: &Actor,
     room: &RoomId,
-    span: Span,
-    page: Page,
+    sought: &Sought,
 ) -> Result<Vec<Message>, Failure> {
-    let (mut all, mut before) = (Vec::new(), span.below);
-    let wanted = page.offset + page.count;
-    while all.len() < wanted && before > span.above + 1 {
+    let (mut all, mut before, mut read) = (Vec::new(), sought.span.below, 0);
+    let wanted = sought.page.offset + sought.page.count;
+    while all.len() < wanted && before > sought.span.above + 1 {
+        if read >= limits::ROCKETCHAT_ROWS_READ_MAX {
+            let text = "Too many messages to look through; narrow it by time";
+            return Err(Failure::bad("error-too-many-messages", text));
+        }
         let limit = Some(limits::HISTORY_PAGE_MAX);
         let request = HistoryRequest { before: Some(before), after: None, limit };
         let found = door.engine().history(actor, room, &request).await?;
         let Some(first) = found.messages.first() else { break };
         before = first.seq;
-        let seen = found.messages.into_iter().rev();
-        all.extend(seen.filter(|one| one.seq > span.above && !one.is_gone()));
+        read += found.messages.len();
+        all.extend(found.messages.into_iter().rev().filter(|one| sought.holds(one)));
         if !found.has_before {
             break;
         }
     }
-    Ok(page.of(all))
+    Ok(sought.page.of(all))
 }
 
 /// `channels.messages` and its like: everything, newest first.
@@ -373,10 +462,9 @@ pub(super) async fn list(State(door): State<Arc<Door>>, asked: Asked, family: Fa
     let actor = asked.caller.actor(&door).await?;
     let view = rooms::read(&door, &actor, &room, family).await?;
     let total = view.room.head.seq;
-    let span = Span { above: 0, below: total + 1 };
-    let found = newest_first(&door, &actor, &room, span, page).await?;
-    let mut messages = shown(&door, &actor, Wire::Rest, &found).await?;
-    messages.retain(|message| query.holds(message));
+    let sought = Sought { span: Span { above: 0, below: total + 1 }, page, query };
+    let found = newest_first(&door, &actor, &room, &sought).await?;
+    let messages = shown(&door, &actor, Wire::Rest, &found).await?;
     ok(json!({
         "messages": messages, "count": messages.len(), "offset": page.offset, "total": total,
     }))
@@ -416,7 +504,7 @@ pub(super) async fn history(State(door): State<Arc<Door>>, asked: Asked, family:
     let inclusive = fields.flag("inclusive") == Some(true);
     let mut span = span(&door, &actor, &room, latest, oldest, inclusive).await?;
     span.below = span.below.min(view.room.head.seq + 1);
-    let found = newest_first(&door, &actor, &room, span, page).await?;
+    let found = newest_first(&door, &actor, &room, &Sought::of(span, page)).await?;
     let mut answer = json!({ "messages": shown(&door, &actor, Wire::Rest, &found).await? });
     if fields.flag("unreads") == Some(true) {
         let unread = view.mine.as_ref().map_or(0, |mine| mine.unread(view.room.head.count));
@@ -438,7 +526,8 @@ pub(super) async fn load(
     let mut span = span(door, &actor, room, before, None, false).await?;
     span.below = span.below.min(view.room.head.seq + 1);
     let count = count.clamp(1, limits::HISTORY_PAGE_MAX);
-    let found = newest_first(door, &actor, room, span, Page { offset: 0, count }).await?;
+    let sought = Sought::of(span, Page { offset: 0, count });
+    let found = newest_first(door, &actor, room, &sought).await?;
     let unread = view.mine.as_ref().map_or(0, |mine| mine.unread(view.room.head.count));
     Ok(json!({
         "messages": shown(door, &actor, Wire::Ddp, &found).await?,

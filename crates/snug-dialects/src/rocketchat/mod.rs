@@ -8,6 +8,7 @@ mod ddp;
 mod door;
 mod fields;
 mod ids;
+mod members;
 mod messages;
 mod operations;
 mod rooms;
@@ -68,7 +69,7 @@ fn user_routes() -> Routes {
         ("subscriptions.read", post(subscriptions::read)),
         ("rooms.get", get(rooms::get)),
         ("rooms.info", get(of!(rooms::info, Family::Any))),
-        ("rooms.leave", post(of!(rooms::leave, Family::Any))),
+        ("rooms.leave", post(of!(members::leave, Family::Any))),
     ];
     let routes = Router::new().route("/api/info", get(version));
     all.into_iter().fold(routes, |routes, (endpoint, methods)| route(routes, endpoint, methods))
@@ -79,9 +80,9 @@ fn family_routes(routes: Routes, prefix: &str, family: Family) -> Routes {
         ("info", get(move |state, asked| rooms::info(state, asked, family))),
         ("create", post(move |state, asked| rooms::create(state, asked, family))),
         ("list", get(move |state, asked| rooms::list(state, asked, family))),
-        ("invite", post(move |state, asked| rooms::invite(state, asked, family))),
-        ("kick", post(move |state, asked| rooms::kick(state, asked, family))),
-        ("leave", post(move |state, asked| rooms::leave(state, asked, family))),
+        ("invite", post(move |state, asked| members::invite(state, asked, family))),
+        ("kick", post(move |state, asked| members::kick(state, asked, family))),
+        ("leave", post(move |state, asked| members::leave(state, asked, family))),
         ("delete", post(move |state, asked| rooms::delete(state, asked, family))),
         ("setTopic", post(move |state, asked| rooms::set(state, asked, family, "topic"))),
         (
@@ -100,7 +101,7 @@ fn family_routes(routes: Routes, prefix: &str, family: Family) -> Routes {
 
 fn paged_routes(routes: Routes, prefix: &str, family: Family) -> Routes {
     let all = [
-        ("members", get(move |state, asked| rooms::members(state, asked, family))),
+        ("members", get(move |state, asked| members::members(state, asked, family))),
         ("messages", get(move |state, asked| messages::list(state, asked, family))),
         ("history", get(move |state, asked| messages::history(state, asked, family))),
     ];
@@ -111,7 +112,7 @@ fn paged_routes(routes: Routes, prefix: &str, family: Family) -> Routes {
 fn room_routes() -> Routes {
     let mut routes = family_routes(Router::new(), "channels", Family::Channels);
     routes = family_routes(routes, "groups", Family::Groups);
-    routes = route(routes, "channels.join", post(rooms::join));
+    routes = route(routes, "channels.join", post(members::join));
     let joined = get(of!(rooms::list_joined, Family::Channels));
     routes = route(routes, "channels.list.joined", joined);
     for prefix in ["im", "dm"] {

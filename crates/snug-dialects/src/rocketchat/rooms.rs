@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde_json::{Map, Value, json};
-use snug_core::engine::{
-    Actor, ChangeMembersRequest, CreateRoom, CreateRoomKind, Engine, RoomView,
-};
+use snug_core::engine::{Actor, CreateRoom, CreateRoomKind, Engine, RoomView};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{ListedRoom, Patch, Role, Room, RoomKind, RoomPatch};
+use snug_core::policy::{self, Operation};
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Asked, Caller, Door};
@@ -43,7 +42,7 @@ impl Family {
     }
 
     /// The field in which one room is answered.
-    fn one(self) -> &'static str {
+    pub(super) fn one(self) -> &'static str {
         match self {
             Self::Channels => "channel",
             Self::Groups => "group",
@@ -100,7 +99,7 @@ pub(super) async fn read(
 }
 
 /// The room of a request, and as whom the caller acts on it.
-async fn asked_room(
+pub(super) async fn asked_room(
     door: &Door,
     asked: &Asked,
     family: Family,
@@ -151,7 +150,11 @@ pub(super) struct Make {
 }
 
 /// Existing users by name; others are refused, as the vendor does.
-async fn users(door: &Door, caller: &Caller, names: &[String]) -> Result<Vec<UserId>, Failure> {
+pub(super) async fn users(
+    door: &Door,
+    caller: &Caller,
+    names: &[String],
+) -> Result<Vec<UserId>, Failure> {
     let wanted: Vec<UserId> = names.iter().map(|name| user_id(name)).collect::<Result<_, _>>()?;
     let mut people = People::new();
     people::load(door.engine(), &caller.as_user(), wanted.clone(), &mut people).await?;
@@ -184,9 +187,9 @@ pub(super) async fn make(door: &Door, caller: &Caller, make: Make) -> Result<Roo
         let text = format!("A channel with name '{}' exists", make.name);
         return Err(Failure::bad("error-duplicate-channel-name", text));
     }
-    let made = made(door, caller, &make, id).await;
+    let made = made(door, caller, &make, id.clone()).await;
     if made.is_err() {
-        ids::release(engine, app, &make.name).await?;
+        ids::release(engine, app, &make.name, &id).await?;
     }
     made
 }
@@ -345,141 +348,6 @@ async fn listed(door: &Door, asked: &Asked, family: Family, rooms: Vec<Room>) ->
     ok(answer)
 }
 
-pub(super) async fn members(State(door): State<Arc<Door>>, asked: Asked, family: Family) -> Answer {
-    let page = asked.fields.page()?;
-    let (actor, view) = asked_room(&door, &asked, family).await?;
-    let (mut all, mut after) = (Vec::new(), None);
-    let wanted = page.offset + page.count;
-    while all.len() < wanted {
-        let most = Some(limits::MEMBERS_PAGE_MAX);
-        let some = door.engine().members(&actor, &view.room.id, after, most).await?;
-        all.extend(some.members);
-        after = some.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let app = &actor.app().id;
-    let shown: Vec<Value> = page
-        .of(all)
-        .iter()
-        .map(|one| Wire::Rest.user(&one.user, Some(door.host.is_online(app, &one.user.id))))
-        .collect();
-    ok(json!({
-        "members": shown,
-        "count": shown.len(),
-        "offset": page.offset,
-        "total": view.room.member_count,
-    }))
-}
-
-/// The users of an invitation or a removal, under every name that the vendor's clients use.
-async fn those(door: &Door, asked: &Asked) -> Result<Vec<UserId>, Failure> {
-    let mut names = asked.fields.texts("userIds")?;
-    names.extend(asked.fields.texts("usernames")?);
-    names.extend(asked.fields.any(&["userId", "username"])?);
-    if names.is_empty() {
-        let text = "The required \"userId\" or \"username\" param was not provided";
-        return Err(Failure::bad("error-user-param-not-provided", text));
-    }
-    users(door, &asked.caller, &names).await
-}
-
-pub(super) async fn invite(State(door): State<Arc<Door>>, asked: Asked, family: Family) -> Answer {
-    let (actor, view) = asked_room(&door, &asked, family).await?;
-    let change =
-        ChangeMembersRequest { users: those(&door, &asked).await?, role: None, announce: true };
-    let view = door.engine().add_members(&actor, &view.room.id, change).await?;
-    answered(&door, &actor, family, &view.room).await
-}
-
-pub(super) async fn kick(State(door): State<Arc<Door>>, asked: Asked, family: Family) -> Answer {
-    let (actor, view) = asked_room(&door, &asked, family).await?;
-    let users = those(&door, &asked).await?;
-    for user in &users {
-        let room = &view.room.id;
-        if !is_member(&door, &actor, room, user).await? {
-            let text = "User is not in this room";
-            return Err(Failure::bad("error-user-not-in-room", text));
-        }
-    }
-    let change = ChangeMembersRequest { users, role: None, announce: true };
-    let view = door.engine().remove_members(&actor, &view.room.id, change).await?;
-    answered(&door, &actor, family, &view.room).await
-}
-
-async fn is_member(
-    door: &Door,
-    actor: &Actor,
-    room: &RoomId,
-    user: &UserId,
-) -> Result<bool, Failure> {
-    let app = &actor.app().id;
-    let among = door.engine().listeners(app, room, std::slice::from_ref(user)).await?;
-    Ok(!among.0.is_empty())
-}
-
-async fn answered(door: &Door, actor: &Actor, family: Family, room: &Room) -> Answer {
-    let mut answer = json!({});
-    answer[family.one()] = one_shown(door, actor, Wire::Rest, room).await?;
-    ok(answer)
-}
-
-pub(super) async fn join(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
-    let room = named(&door, &asked.caller, &asked.fields).await?;
-    let view = enter(&door, &asked.caller, &room).await?;
-    answered(&door, &asked.caller.as_user(), Family::Channels, &view.room).await
-}
-
-/// The caller joins a channel.
-pub(super) async fn enter(
-    door: &Door,
-    caller: &Caller,
-    room: &RoomId,
-) -> Result<RoomView, Failure> {
-    let engine = door.engine();
-    match engine.join_room(&caller.client, room, true).await {
-        // An app that leaves its rooms to its backend; an administrator stands for that.
-        Err(Error::BackendOnly) => {
-            let Some(backend) = caller.admin(door).await? else {
-                return Err(Error::BackendOnly.into());
-            };
-            let users = vec![caller.client.user().clone()];
-            let change = ChangeMembersRequest { users, role: None, announce: true };
-            Ok(engine.add_members(&Actor::Backend(backend), room, change).await?)
-        }
-        done => Ok(done?),
-    }
-}
-
-pub(super) async fn leave(State(door): State<Arc<Door>>, asked: Asked, family: Family) -> Answer {
-    let room = named(&door, &asked.caller, &asked.fields).await?;
-    let view = go(&door, &asked.caller, &room, family).await?;
-    answered(&door, &asked.caller.as_user(), family, &view.room).await
-}
-
-/// The caller leaves a room; the last owner stays, as at the vendor's.
-pub(super) async fn go(
-    door: &Door,
-    caller: &Caller,
-    room: &RoomId,
-    family: Family,
-) -> Result<RoomView, Failure> {
-    let actor = caller.as_user();
-    let view = read(door, &actor, room, family).await?;
-    let Some(mine) = view.mine.as_ref().filter(|mine| mine.is_active()) else {
-        let text = "You are not in this room";
-        return Err(Failure::bad("error-user-not-in-room", text));
-    };
-    let owners = view.members.iter().filter(|member| member.role == Role::Owner).count();
-    if mine.role == Role::Owner && owners == 1 && view.room.member_count > 1 {
-        let text = "You are the last owner. Please set new owner before leaving the room.";
-        return Err(Failure::bad("error-you-are-last-owner", text));
-    }
-    door.engine().leave_room(&caller.client, room).await?;
-    Ok(view)
-}
-
 pub(super) async fn delete(State(door): State<Arc<Door>>, asked: Asked, family: Family) -> Answer {
     let room = named(&door, &asked.caller, &asked.fields).await?;
     remove(&door, &asked.caller, &room, family).await?;
@@ -494,6 +362,9 @@ pub(super) async fn remove(
     family: Family,
 ) -> Result<(), Failure> {
     let actor = caller.actor(door).await?;
+    if let Actor::Client(client) = &actor {
+        policy::check_app(Operation::UpdateRoom, client.app.policy)?;
+    }
     let view = read(door, &actor, room, family).await?;
     let owner = view.mine.as_ref().is_some_and(|mine| mine.is_active() && mine.role == Role::Owner);
     if actor.user().is_some() && !owner {
@@ -504,7 +375,7 @@ pub(super) async fn remove(
     engine.delete_room(&backend, room).await?;
     let name = wire::name(&view.room);
     if name != room.as_str() {
-        ids::release(engine, app, &name).await?;
+        ids::release(engine, app, &name, room).await?;
     }
     Ok(())
 }
@@ -548,6 +419,8 @@ pub(super) async fn changed(
         let living = all.into_iter().filter(|one| one.mine.is_active()).collect();
         return Ok((living, Vec::new()));
     };
+    // Of commits at one time the later may be seen later: clients take what they know again.
+    let since = since.plus_millis(-limits::SYNC_OVERLAP_MS);
     let fresh = all.into_iter().filter(|one| {
         let room = &one.room;
         room.changed_at.max(room.head.activity_at).max(one.mine.changed_at) > since

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use snug_core::engine::{Backend, IssuedToken, RevokeSessions};
+use snug_core::engine::{Backend, Engine, IssuedToken, RevokeSessions};
 use snug_core::error::Error;
 use snug_core::ids::{AppId, UserId};
 use snug_core::limits;
@@ -78,7 +78,12 @@ impl Door {
         name: &str,
         digest: String,
     ) -> Result<IssuedToken, Failure> {
-        if !self.host.may_try_password(who.from, &format!("{app}/{name}")) {
+        // Trimmed as the look-up by e-mail trims, so that blanks make no new name to try with.
+        let tried = name.trim();
+        if name.len() > limits::LOGIN_NAME_BYTES_MAX || tried.is_empty() {
+            return Err(refused());
+        }
+        if !self.host.may_try_password(who.from, &format!("{app}/{tried}")) {
             let retry_after_ms = limits::LOGIN_WINDOW_SECONDS * 1_000;
             return Err(Error::RateLimited { retry_after_ms }.into());
         }
@@ -183,11 +188,17 @@ pub(super) async fn logout_others(State(door): State<Arc<Door>>, asked: Asked) -
     let (engine, client) = (door.engine(), &asked.caller.client);
     let backend = engine.backend_by_dialect(&client.app.id, DIALECT).await?;
     for session in engine.sessions_of(&backend, client.user()).await? {
-        if session.id != *client.session_id() {
-            engine.close_session(&backend, &session.id).await?;
+        if session.id == *client.session_id() {
+            continue;
+        }
+        match engine.close_session(&backend, &session.id).await {
+            // Over meanwhile, which is what is wanted.
+            Ok(()) | Err(Error::SessionNotFound(_)) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    ok(json!({ "tokenExpires": Wire::Rest.date(client.session.expires_at) }))
+    let expires = Wire::Rest.date(client.session.expires_at);
+    ok(json!({ "token": asked.token, "tokenExpires": expires }))
 }
 
 pub(super) async fn me(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
@@ -199,50 +210,81 @@ async fn required_admin(door: &Door, caller: &Caller) -> Result<Backend, Failure
     admin.ok_or_else(|| Failure::bad("error-not-authorized", "Not authorized"))
 }
 
+/// A user to be made.
+struct NewUser {
+    user: UserId,
+    email: String,
+    password: String,
+    profile: UserPatch,
+    active: bool,
+}
+
+fn in_use(what: &str) -> Failure {
+    let text = format!("<strong>{what}</strong> is already in use :(");
+    Failure::bad("error-field-unavailable", text)
+}
+
+impl NewUser {
+    fn read(door: &Door, fields: &Fields) -> Result<Self, Failure> {
+        let name = fields.required("name")?;
+        let email = fields.required("email")?;
+        let username = fields.required("username")?;
+        let random = fields.flag("setRandomPassword") == Some(true);
+        let password = if random { door.engine().secret() } else { fields.required("password")? };
+        if password.len() > limits::PASSWORD_BYTES_MAX {
+            let text = "The password is too long";
+            return Err(Failure::bad("error-password-policy-not-met", text));
+        }
+        let user = UserId::new(&username).map_err(|_| {
+            let text = format!("{username} is not a valid username");
+            Failure::bad("error-invalid-username", text)
+        })?;
+        let active = fields.flag("active") != Some(false);
+        Ok(Self { user, email, password, profile: profile(fields, name)?, active })
+    }
+
+    /// Everything but the password, which must not open what is not there whole.
+    async fn make(&self, engine: &Engine, backend: &Backend, email: bool) -> Result<User, Failure> {
+        let app = &backend.app.id;
+        if email && !accounts::keep_email(engine, app, &self.user, &self.email).await? {
+            return Err(in_use(&self.email));
+        }
+        let made = engine.upsert_user(backend, &self.user, self.profile.clone()).await?;
+        if self.active {
+            return Ok(made);
+        }
+        Ok(engine.deactivate_user(backend, &self.user).await?)
+    }
+}
+
 pub(super) async fn create(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
     let backend = required_admin(&door, &asked.caller).await?;
-    let (engine, fields) = (door.engine(), &asked.fields);
-    let name = fields.required("name")?;
-    let email = fields.required("email")?;
-    let username = fields.required("username")?;
-    let random = fields.flag("setRandomPassword") == Some(true);
-    let password = if random { engine.secret() } else { fields.required("password")? };
-    if password.len() > limits::PASSWORD_BYTES_MAX {
-        return Err(Failure::bad("error-password-policy-not-met", "The password is too long"));
-    }
-    let user = UserId::new(&username).map_err(|_| {
-        let text = format!("{username} is not a valid username");
-        Failure::bad("error-invalid-username", text)
-    })?;
-    let taken = || {
-        let text = format!("<strong>{username}</strong> is already in use :(");
-        Failure::bad("error-field-unavailable", text)
-    };
-    match engine.user(&backend, &user).await {
+    let new = NewUser::read(&door, &asked.fields)?;
+    let (engine, app) = (door.engine(), &backend.app.id);
+    match engine.user(&backend, &new.user).await {
         Err(Error::UserNotFound(_)) => {}
-        Ok(_) => return Err(taken()),
+        Ok(_) => return Err(in_use(new.user.as_str())),
         Err(error) => return Err(error.into()),
     }
-    let app = &backend.app.id;
     let by_password = accounts::settings(engine, app).await?.is_some_and(|all| all.password_login);
     let mut account = Account::default();
     if by_password {
-        account.password = Some(door.host.hash_password(accounts::digest(&password)).await?);
+        account.password = Some(door.host.hash_password(accounts::digest(&new.password)).await?);
     }
-    if !accounts::keep(engine, app, &user, &account, Some(0)).await? {
-        return Err(taken());
+    if !accounts::claim(engine, app, &new.user).await? {
+        return Err(in_use(new.user.as_str()));
     }
-    if by_password && !accounts::keep_email(engine, app, &user, &email).await? {
-        let text = format!("<strong>{email}</strong> is already in use :(");
-        return Err(Failure::bad("error-field-unavailable", text));
-    }
-    let made = engine.upsert_user(&backend, &user, profile(fields, name)?).await?;
-    if fields.flag("active") == Some(false) {
-        engine.deactivate_user(&backend, &user).await?;
-    }
+    let made = match new.make(engine, &backend, by_password).await {
+        Ok(made) => made,
+        Err(failure) => {
+            accounts::forget(engine, app, &new.user).await?;
+            return Err(failure);
+        }
+    };
+    accounts::keep(engine, app, &new.user, &account).await?;
     let mut shown = Wire::Rest.user(&made, Some(false));
     // Said back once; the address itself is not kept.
-    shown["emails"] = json!([{ "address": email, "verified": false }]);
+    shown["emails"] = json!([{ "address": new.email, "verified": false }]);
     ok(json!({ "user": shown }))
 }
 
@@ -305,30 +347,55 @@ pub(super) async fn list(State(door): State<Arc<Door>>, asked: Asked) -> Answer 
     asked.fields.check_shape()?;
     let page = asked.fields.page()?;
     let query = asked.fields.query(&["_id", "username", "name", "active", "type"])?;
-    if app.policy != AppPolicy::Open && asked.caller.admin(&door).await?.is_none() {
+    let admin = asked.caller.admin(&door).await?.is_some();
+    if app.policy != AppPolicy::Open && !admin {
         return Err(Failure::unauthorized());
     }
     let backend = engine.backend_by_dialect(&app.id, DIALECT).await?;
-    let (mut all, mut after) = (Vec::new(), None::<UserId>);
-    loop {
-        let most = limits::LISTING_PAGE_MAX;
-        let some = engine.users_page(&backend, after.as_ref(), Some(most)).await?;
-        after = some.last().map(|last| last.id.clone()).filter(|_| some.len() == most);
-        for mut user in some {
-            // What a user may see of others, and no more.
-            user.session_custom = None;
-            let shown = Wire::Rest.user(&user, Some(door.host.is_online(&app.id, &user.id)));
-            if query.holds(&shown) {
-                all.push(shown);
-            }
+    let found = match query.equals("_id").or_else(|| query.equals("username")) {
+        Some(id) => one(engine, &backend, id).await?,
+        None => first_users(engine, &backend).await?,
+    };
+    let mut all = Vec::new();
+    for mut user in found {
+        // What a user may see of others, and no more.
+        user.session_custom = None;
+        if !admin {
+            user.custom = None;
         }
-        if after.is_none() || all.len() >= limits::ROOMS_PER_USER_MAX {
-            break;
+        let shown = Wire::Rest.user(&user, Some(door.host.is_online(&app.id, &user.id)));
+        if query.holds(&shown) {
+            all.push(shown);
         }
     }
     let total = all.len();
     let users = page.of(all);
     ok(json!({ "count": users.len(), "offset": page.offset, "total": total, "users": users }))
+}
+
+/// The user of an id, if there is one.
+async fn one(engine: &Engine, backend: &Backend, id: &str) -> Result<Vec<User>, Failure> {
+    let Ok(id) = UserId::new(id) else { return Ok(Vec::new()) };
+    match engine.user(backend, &id).await {
+        Ok(user) => Ok(vec![user]),
+        Err(Error::UserNotFound(_)) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The app's users by id, as many as a list reads.
+async fn first_users(engine: &Engine, backend: &Backend) -> Result<Vec<User>, Failure> {
+    let (mut all, mut after) = (Vec::new(), None::<UserId>);
+    while all.len() < limits::ROCKETCHAT_ROWS_READ_MAX {
+        let most = limits::LISTING_PAGE_MAX;
+        let some = engine.users_page(backend, after.as_ref(), Some(most)).await?;
+        after = some.last().map(|last| last.id.clone()).filter(|_| some.len() == most);
+        all.extend(some);
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 pub(super) async fn get_presence(State(door): State<Arc<Door>>, asked: Asked) -> Answer {

@@ -1,6 +1,8 @@
 //! Users, rooms, subscriptions and messages as Rocket.Chat writes them. Dates are ISO texts on
 //! REST and `{"$date": ms}` on DDP; all else is alike.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use snug_core::ids::UserId;
 use snug_core::model::{
@@ -32,6 +34,9 @@ pub(super) const EXTRAS: [&str; 9] = [
     "groupable",
 ];
 
+/// Those that show another sender than the one who wrote: the administrators' alone.
+pub(super) const FACES: [&str; 3] = ["alias", "avatar", "emoji"];
+
 impl Wire {
     pub(super) fn date(self, at: Time) -> Value {
         match self {
@@ -62,19 +67,14 @@ impl Wire {
             system(&mut shown, message, people);
         }
         if let Some(all) = shown.as_object_mut() {
-            all.extend(ours(message.custom.as_ref()));
+            all.extend(extras(message));
         }
         if let Some(edited) = message.edited_at {
             shown["editedAt"] = self.date(edited);
             shown["editedBy"] = person(message.sender.as_ref(), people);
         }
-        let reactions: Map<String, Value> = message
-            .reactions
-            .iter()
-            .map(|one| (shortname(&one.key), json!({ "usernames": one.users })))
-            .collect();
-        if !reactions.is_empty() {
-            shown["reactions"] = Value::Object(reactions);
+        if !message.reactions.is_empty() {
+            shown["reactions"] = reactions(message);
         }
         shown
     }
@@ -244,6 +244,21 @@ pub(super) fn shortname(key: &str) -> String {
     format!(":{}:", key.trim_matches(':'))
 }
 
+/// Reactions by this wire's keys: `👍` of another door and `:👍:` are one.
+fn reactions(message: &Message) -> Value {
+    let mut all: BTreeMap<String, Vec<&UserId>> = BTreeMap::new();
+    for one in &message.reactions {
+        let users = all.entry(shortname(&one.key)).or_default();
+        for user in &one.users {
+            if !users.contains(&user) {
+                users.push(user);
+            }
+        }
+    }
+    let shown = all.into_iter().map(|(key, users)| (key, json!({ "usernames": users })));
+    Value::Object(shown.collect())
+}
+
 /// Whom showing a message needs.
 pub(super) fn named(message: &Message) -> Vec<UserId> {
     let mut all: Vec<UserId> = message.sender.iter().cloned().collect();
@@ -260,6 +275,17 @@ pub(super) fn named_in(room: &Room) -> Vec<UserId> {
     let pair = room.direct.iter().flat_map(|direct| [direct.low.clone(), direct.high.clone()]);
     let last = room.head.preview.iter().filter_map(|last| last.sender.clone());
     pair.chain(last).chain(room.creator.clone()).collect()
+}
+
+/// The vendor's own fields and no others: every door writes custom JSON as it likes. Another face
+/// is shown only of what came through this wire, which has asked who may wear one.
+fn extras(message: &Message) -> Map<String, Value> {
+    let mut part = ours(message.custom.as_ref());
+    part.retain(|name, _| {
+        let name = name.as_str();
+        EXTRAS.contains(&name) && (!FACES.contains(&name) || ids::is_minted(message))
+    });
+    part
 }
 
 fn note(message: &Message) -> Value {
@@ -331,6 +357,22 @@ mod tests {
         let shown = Wire::Rest.message(&message(Some(custom)), &People::new());
         assert_eq!(shown["alias"], "Bot");
         assert!(shown.get("shop").is_none());
+    }
+
+    #[test]
+    fn custom_json_of_another_door_forges_nothing() {
+        let forged = json!({
+            "_id": "x", "rid": "x", "msg": "x", "ts": "x", "u": {"_id": "boss"}, "t": "rm",
+            "reactions": {}, "alias": "Boss", "emoji": ":x:", "avatar": "x", "tmid": "thread",
+        });
+        let mut native = message(Some(json!({ "rocketchat": forged })));
+        native.id = MessageId::new("native").unwrap();
+        let mut plain = message(None);
+        plain.id = native.id.clone();
+        let people = People::new();
+        let mut wanted = Wire::Rest.message(&plain, &people);
+        wanted["tmid"] = json!("thread");
+        assert_eq!(Wire::Rest.message(&native, &people), wanted);
     }
 
     #[test]

@@ -4,6 +4,10 @@ mod bad_input;
 mod ddp;
 mod flow;
 mod foreign;
+mod lists;
+mod names;
+mod powers;
+mod realtime;
 
 use serde_json::{Value, json};
 use snug_core::engine::NewAppRequest;

@@ -13,8 +13,7 @@ use crate::rocketchat::answer::Failure;
 use crate::rocketchat::door::{Caller, Door};
 use crate::rocketchat::fields::{Fields, moment};
 use crate::rocketchat::rooms::{self, Family, Make, room_id};
-use crate::rocketchat::users::user_id;
-use crate::rocketchat::{OPERATIONS, ids, messages, subscriptions};
+use crate::rocketchat::{OPERATIONS, ids, members, messages, subscriptions};
 
 /// Messages of a `loadHistory` that names no number.
 const LOADED: usize = 50;
@@ -100,7 +99,6 @@ pub(super) async fn call(
             subscriptions::mark(door, caller, &given.room(0)?).await?;
             Ok(Value::Null)
         }
-        "stream-notify-room" => activity(door, caller, &given).await,
         "rooms/get" | "subscriptions/get" => listed(door, caller, name, given.time(0)?).await,
         _ => of_rooms(door, caller, name, &given).await,
     }
@@ -144,15 +142,14 @@ async fn of_rooms(
             Ok(json!({ "t": "d", "rid": shown["_id"], "usernames": shown["usernames"] }))
         }
         "createChannel" | "createPrivateGroup" => {
-            let members =
-                given.texts(1).iter().map(|name| user_id(name)).collect::<Result<_, _>>()?;
+            let invited = rooms::users(door, caller, &given.texts(1)).await?;
             let make = Make {
                 name: given.text(0)?.to_owned(),
                 kind: match name {
                     "createChannel" => RoomKind::Channel,
                     _ => RoomKind::Group,
                 },
-                members,
+                members: invited,
                 read_only: given.at(2) == Some(&Value::Bool(true)),
                 extras: Map::new(),
             };
@@ -191,11 +188,11 @@ async fn of_members(
 ) -> Result<Value, Failure> {
     match name {
         "joinRoom" => {
-            rooms::enter(door, caller, &given.room(0)?).await?;
+            members::enter(door, caller, &given.room(0)?).await?;
             Ok(json!(true))
         }
         "leaveRoom" => {
-            rooms::go(door, caller, &given.room(0)?, Family::Any).await?;
+            members::go(door, caller, &given.room(0)?, Family::Any).await?;
             Ok(Value::Null)
         }
         "eraseRoom" => {
@@ -206,7 +203,7 @@ async fn of_members(
             let fields = given.object(0)?;
             let mut names = fields.texts("users")?;
             names.extend(fields.text("username")?);
-            let users = names.iter().map(|name| user_id(name)).collect::<Result<_, _>>()?;
+            let users = rooms::users(door, caller, &names).await?;
             let change = ChangeMembersRequest { users, role: None, announce: true };
             let room = room_id(&fields.required("rid")?)?;
             let actor = caller.actor(door).await?;
@@ -226,10 +223,10 @@ fn unknown(name: &str) -> Failure {
     Failure::new(http::StatusCode::NOT_FOUND, "", format!("Method '{name}' not found"))
 }
 
-/// `stream-notify-room`: a client says that its user types.
-async fn activity(door: &Arc<Door>, caller: &Caller, given: &Params<'_>) -> Result<Value, Failure> {
-    let event = given.text(0)?;
-    let Some((room, what)) = event.rsplit_once('/') else {
+/// `stream-notify-room`: in which room the caller's user types, or types no more.
+pub(super) fn typing(caller: &Caller, params: &[Value]) -> Result<(RoomId, bool), Failure> {
+    let given = Params(params);
+    let Some((room, what)) = given.text(0)?.rsplit_once('/') else {
         return Err(Failure::not_allowed());
     };
     if given.text(1)? != caller.client.user().as_str() {
@@ -240,6 +237,5 @@ async fn activity(door: &Arc<Door>, caller: &Caller, given: &Params<'_>) -> Resu
         "user-activity" => given.texts(2).iter().any(|one| one == "user-typing"),
         _ => return Err(Failure::not_allowed()),
     };
-    door.engine().set_typing(&caller.as_user(), &room_id(room)?, on).await?;
-    Ok(Value::Null)
+    Ok((room_id(room)?, on))
 }

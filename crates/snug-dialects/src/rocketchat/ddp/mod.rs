@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use snug_core::ids::AppId;
+use snug_core::error::Error;
+use snug_core::ids::{AppId, RoomId};
 use snug_core::limits;
 use tokio::time::Instant;
 
@@ -24,7 +25,7 @@ use super::door::{Anybody, Caller, Door, origin};
 use super::fields::Fields;
 use super::wire::Wire;
 use crate::people::Known;
-use crate::{Ended, Heard, Listening, Peer, Socket};
+use crate::{Ended, Heard, Listening, Peer, Place, Socket};
 
 const WIRE: Wire = Wire::Ddp;
 
@@ -36,6 +37,10 @@ async fn open(State(door): State<Arc<Door>>, request: Request) -> Response {
     let from = request.extensions().get::<Peer>().map(|peer| peer.0);
     let (app, origin) = (door.app_of(request.headers()), origin(request.headers()));
     let host = door.host.clone();
+    let Some(place) = host.admit() else {
+        return Failure::from(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+            .into_response();
+    };
     let run = Box::new(move |socket: Box<dyn Socket>| -> crate::Work {
         Box::pin(async move {
             let line = Line {
@@ -44,9 +49,11 @@ async fn open(State(door): State<Arc<Door>>, request: Request) -> Response {
                 app,
                 origin,
                 from,
+                place: Some(place),
                 connected: false,
                 strangers_frames: 0,
                 present: None,
+                typed: None,
                 subscriptions: Subscriptions::default(),
                 people: Known::default(),
             };
@@ -62,16 +69,26 @@ struct Present {
     ear: Arc<dyn Listening>,
 }
 
+/// What was told of the user's typing last.
+struct Typed {
+    room: RoomId,
+    told_at: Instant,
+    on: bool,
+}
+
 struct Line {
     door: Arc<Door>,
     socket: Box<dyn Socket>,
     app: Option<AppId>,
     origin: Option<String>,
     from: Option<IpAddr>,
+    /// Among the strangers, until somebody logs in.
+    place: Option<Place>,
     connected: bool,
     /// Frames of one who is not logged in.
     strangers_frames: u32,
     present: Option<Present>,
+    typed: Option<Typed>,
     subscriptions: Subscriptions,
     people: Known,
 }
@@ -116,6 +133,11 @@ impl Line {
             }
             if was_in && self.present.is_none() {
                 until = deadline();
+                self.place = self.door.host.admit();
+                if self.place.is_none() {
+                    self.socket.close(1_013, "try again later").await;
+                    return;
+                }
             }
         }
     }
@@ -155,6 +177,11 @@ impl Line {
             let text = "Bad request: expected a JSON object";
             return self.say(&json!({ "msg": "error", "reason": text })).await;
         };
+        if let Some(present) = &self.present
+            && let Err(error) = self.door.host.check_rate(&present.caller.client)
+        {
+            return self.refuse(&asked, &error.into()).await;
+        }
         match asked.get("msg").and_then(Value::as_str) {
             Some("connect") => self.connect(&asked).await,
             Some("ping") => {
@@ -184,6 +211,20 @@ impl Line {
                 });
                 self.say(&answer).await
             }
+        }
+    }
+
+    /// A frame too many, answered in the form of its kind.
+    async fn refuse(&mut self, asked: &Map<String, Value>, failure: &Failure) -> Step {
+        let id = asked.get("id").cloned().unwrap_or_default();
+        let error = failure.ddp();
+        match asked.get("msg").and_then(Value::as_str) {
+            Some("method") => {
+                self.say(&json!({ "msg": "result", "id": id, "error": error })).await?;
+                self.say(&json!({ "msg": "updated", "methods": [id] })).await
+            }
+            Some("sub") => self.say(&json!({ "msg": "nosub", "id": id, "error": error })).await,
+            _ => self.say(&json!({ "msg": "error", "reason": error["reason"] })).await,
         }
     }
 
@@ -240,10 +281,31 @@ impl Line {
                         None => Err(Failure::logged_out()),
                     };
                 };
-                self.door.host.check_rate(&present.caller.client)?;
-                methods::call(&self.door, &present.caller, name, params).await
+                let caller = present.caller.clone().of_now(&self.door).await?;
+                match name {
+                    "stream-notify-room" => self.activity(&caller, params).await,
+                    _ => methods::call(&self.door, &caller, name, params).await,
+                }
             }
         }
+    }
+
+    /// A client says that its user types; the room hears of it once a second at most.
+    async fn activity(&mut self, caller: &Caller, params: &[Value]) -> Result<Value, Failure> {
+        let (room, on) = methods::typing(caller, params)?;
+        let now = Instant::now();
+        let every = Duration::from_millis(limits::TYPING_EVERY_MS);
+        let told = self.typed.as_ref().filter(|typed| typed.room == room);
+        let told_at = match told {
+            Some(typed) if on && now - typed.told_at < every => return Ok(Value::Null),
+            Some(typed) if !on && !typed.on => return Ok(Value::Null),
+            // Starting again within the second is told no sooner for having stopped.
+            Some(typed) if !on => typed.told_at,
+            _ => now,
+        };
+        self.door.engine().set_typing(&caller.as_user(), &room, on).await?;
+        self.typed = Some(Typed { room, told_at, on });
+        Ok(Value::Null)
     }
 
     async fn log_in(&mut self, given: Option<&Value>) -> Result<Value, Failure> {
@@ -274,11 +336,13 @@ impl Line {
             "type": done.by,
         });
         self.strangers_frames = 0;
-        self.subscriptions.clear_of_others(done.caller.client.user());
+        self.typed = None;
+        self.place = None;
         self.present = Some(Present { caller: done.caller, ear });
         // A client that is gone is noticed by the next frame, too.
         let gone = |()| Failure::logged_out();
         self.say(&added).await.map_err(gone)?;
+        self.admit_again().await.map_err(gone)?;
         Ok(result)
     }
 }

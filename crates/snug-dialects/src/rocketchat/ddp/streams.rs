@@ -54,12 +54,6 @@ impl Subscriptions {
         self.0.clear();
     }
 
-    /// Another user logged in: streams of the one before end.
-    pub(super) fn clear_of_others(&mut self, user: &UserId) {
-        let own = format!("{user}/");
-        self.0.retain(|one| one.stream != NOTIFY_USER || one.key.starts_with(&own));
-    }
-
     fn has(&self, stream: &str, key: &str) -> bool {
         self.0.iter().any(|one| one.stream == stream && one.key == key)
     }
@@ -70,7 +64,13 @@ impl Line {
         let (id, stream) = (text(asked, "id"), text(asked, "name"));
         let key = asked.get("params").and_then(Value::as_array).and_then(|all| all.first());
         let key = key.and_then(Value::as_str).unwrap_or("").to_owned();
-        match self.admit(&stream, &key).await {
+        let most = limits::ROCKETCHAT_KEY_BYTES_MAX;
+        let admitted = if id.len().max(key.len()) <= most {
+            self.admit(&stream, &key).await
+        } else {
+            Err(Failure::param(format!("id and params[0]: expected at most {most} bytes")))
+        };
+        match admitted {
             Ok(()) => {
                 self.subscriptions.end(&id);
                 self.subscriptions.0.push(Subscription { id: id.clone(), stream, key });
@@ -80,6 +80,21 @@ impl Line {
                 self.say(&json!({ "msg": "nosub", "id": id, "error": failure.ddp() })).await
             }
         }
+    }
+
+    /// Another log-in took the connection over: each subscription is asked for anew, as the new
+    /// connection of the same user would, and those that the user may not have end.
+    pub(super) async fn admit_again(&mut self) -> Step {
+        for one in std::mem::take(&mut self.subscriptions.0) {
+            match self.admit(&one.stream, &one.key).await {
+                Ok(()) => self.subscriptions.0.push(one),
+                Err(failure) => {
+                    let ended = json!({ "msg": "nosub", "id": one.id, "error": failure.ddp() });
+                    self.say(&ended).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn admit(&mut self, stream: &str, key: &str) -> Result<(), Failure> {
@@ -157,16 +172,22 @@ impl Line {
         let room = &event.room;
         match &event.body {
             RoomEventBody::MessageAppended { message } => {
-                let mut frames = self.message_frames(caller, message).await?;
+                let mut frames = self.message_frames(caller, message, true).await?;
                 frames.extend(self.changed_frames(caller, room, message.sender.as_ref()).await?);
                 Ok(frames)
             }
             RoomEventBody::MessageChanged { message } if message.is_gone() => {
                 let key = format!("{room}/deleteMessage");
                 let gone = json!({ "_id": ids::message_id(message) });
-                Ok(self.frame_if(NOTIFY_ROOM, &key, &json!([gone])))
+                let mut frames = self.frame_if(NOTIFY_ROOM, &key, &json!([gone]));
+                frames.extend(self.changed_frames(caller, room, None).await?);
+                Ok(frames)
             }
-            RoomEventBody::MessageChanged { message } => self.message_frames(caller, message).await,
+            RoomEventBody::MessageChanged { message } => {
+                let mut frames = self.message_frames(caller, message, false).await?;
+                frames.extend(self.changed_frames(caller, room, None).await?);
+                Ok(frames)
+            }
             RoomEventBody::RoomUpdated { room } => self.room_changed(caller, room).await,
             RoomEventBody::MembersChanged { members, room } => {
                 let me = caller.client.user();
@@ -208,12 +229,12 @@ impl Line {
         &mut self,
         caller: &Caller,
         message: &Message,
+        appended: bool,
     ) -> Result<Vec<Value>, Error> {
         let room = message.room.as_str();
         let (one, all) = (self.wants(ROOM_MESSAGES, room), self.wants(ROOM_MESSAGES, ALL_MINE));
-        let fresh = message.edited_at.is_none() && message.reactions.is_empty();
         let note = self.mine(caller, "notification").filter(|_| {
-            fresh
+            appended
                 && !message.silent
                 && message.kind != MessageKind::System
                 && message.sender.as_ref() != Some(caller.client.user())
@@ -245,7 +266,7 @@ impl Line {
         Ok(frames)
     }
 
-    /// A room with a new message: the room itself, and the unread count of those who did not
+    /// A room with a new message or a changed one: the room itself, and the unread count of those who did not
     /// write it (the writer's own comes as news of the writer's).
     async fn changed_frames(
         &mut self,

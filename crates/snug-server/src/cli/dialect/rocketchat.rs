@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Subcommand;
-use snug_dialects::rocketchat::{self, Settings};
+use snug_dialects::rocketchat;
 
 use super::app_id;
 use crate::cli::say;
@@ -16,9 +16,10 @@ pub(in crate::cli) enum Command {
     Enable {
         #[arg(long)]
         app: String,
-        /// Let users log in by password (true or false); without it no password is kept
-        #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
-        password_login: bool,
+        /// Let users log in by password (true at first; left out, it stays as it is). False
+        /// forgets the users' passwords
+        #[arg(long, action = clap::ArgAction::Set)]
+        password_login: Option<bool>,
     },
     /// Administrators, whose token makes users and tokens for them
     Admin {
@@ -43,9 +44,10 @@ pub(super) async fn run(app: &Arc<App>, command: Command) -> Result<(), String> 
     match command {
         Command::Enable { app: id, password_login } => {
             let id = app_id(&id)?;
-            let settings = Settings { password_login };
-            rocketchat::enable(&app.engine, &id, &settings).await.map_err(text)?;
-            say("Rocket.Chat is on. Where several applications share the server, name this one by");
+            let set = rocketchat::enable(&app.engine, &id, password_login).await.map_err(text)?;
+            let by = if set.password_login { "may" } else { "cannot" };
+            say(&format!("Rocket.Chat is on; users {by} log in by password."));
+            say("Where several applications share the server, name this one by");
             say(&format!("  dialect_app = [\"rocketchat@chat.example.com={id}\"]"));
         }
         Command::Admin { command: AdminCommand::Create { app: id, username } } => {

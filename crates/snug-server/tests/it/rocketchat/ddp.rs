@@ -26,6 +26,24 @@ impl Ddp {
         ddp
     }
 
+    /// An upgrade that is refused for want of a place.
+    pub(crate) async fn refused_at_the_door(server: &TestServer) {
+        let uri = format!("ws://{}/websocket", server.address()).parse().expect("an address");
+        let refused = within("an answer", ClientBuilder::from_uri(uri).connect()).await;
+        let text = refused.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.contains("503"), "{text}");
+    }
+
+    /// Why the server closed it.
+    pub(crate) async fn closed_because(&mut self) -> String {
+        loop {
+            let frame = within("the end", self.stream.next()).await.expect("a close frame");
+            if let Some((_, reason)) = frame.expect("a frame").as_close() {
+                return reason.to_owned();
+            }
+        }
+    }
+
     pub(crate) async fn enter(server: &TestServer, login: &Login) -> Self {
         let mut ddp = Self::connect(server).await;
         let entered = ddp.call("login", json!([{"resume": login.token}])).await;
@@ -34,11 +52,11 @@ impl Ddp {
         ddp
     }
 
-    async fn say(&mut self, frame: Value) {
+    pub(crate) async fn say(&mut self, frame: Value) {
         self.stream.send(Message::text(frame.to_string())).await.expect("it takes a frame");
     }
 
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             let frame =
                 within("a frame", self.stream.next()).await.expect("open").expect("a frame");
@@ -61,7 +79,7 @@ impl Ddp {
         }
     }
 
-    async fn asked(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn asked(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls.to_string();
         self.say(json!({"msg": "method", "method": method, "params": params, "id": id})).await;
@@ -77,7 +95,7 @@ impl Ddp {
         answer.get("result").cloned().unwrap_or_default()
     }
 
-    async fn refused(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn refused(&mut self, method: &str, params: Value) -> Value {
         let answer = self.asked(method, params).await;
         assert!(answer.get("result").is_none(), "{answer}");
         answer["error"].clone()

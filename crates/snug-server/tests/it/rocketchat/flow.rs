@@ -30,9 +30,9 @@ async fn embedding(server: &TestServer) {
 }
 
 async fn messages(rocket: &Rocket, ann: &Login, bob: &Login, id: &str) {
-    let body = json!({"message": {"rid": id, "msg": "哈囉", "alias": "Ann"}});
+    let body = json!({"message": {"rid": id, "msg": "哈囉", "groupable": false}});
     let sent = success(rocket.post(ann, "chat.sendMessage", body).await)["message"].clone();
-    assert_eq!((&sent["msg"], &sent["alias"]), (&json!("哈囉"), &json!("Ann")));
+    assert_eq!((&sent["msg"], &sent["groupable"]), (&json!("哈囉"), &json!(false)));
     assert_eq!(sent["u"], json!({"_id": "ann", "username": "ann", "name": "ANN"}));
     // The same with an id of the client's, twice: one message.
     let body = json!({"message": {"_id": "client-minted", "rid": id, "msg": "one"}});
