@@ -13,6 +13,7 @@ fn main() {
         ("packages/elements/dist", "sdk"),
         ("packages/client/dist", "sdk"),
         ("packages/panel/dist", "panel"),
+        ("packages/embed/dist", "embed"),
         ("dist-packages", "sdk"),
     ] {
         let folder = root.join(folder);

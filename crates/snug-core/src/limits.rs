@@ -252,6 +252,8 @@ pub const VERIFY_MS_MAX: u64 = 5_000;
 pub const VERIFY_PER_SECOND: u32 = 10;
 /// Burst above that rate, in requests; behind a proxy without addresses everybody is one.
 pub const VERIFY_BURST: u32 = 200;
+/// Life of a code that stands for a token in an address, in milliseconds.
+pub const CODE_MS: i64 = 60_000;
 /// Public keys of one app, registered or in its key set, in keys.
 pub const PUBLIC_KEYS_PER_APP_MAX: usize = 20;
 /// A key set as published, in bytes.

@@ -74,14 +74,14 @@ fn panel_file(path: &str, headers: &HeaderMap) -> Response {
     answer
 }
 
-fn file(path: &str, headers: &HeaderMap) -> Response {
+/// What a server says that was built without them.
+pub(crate) const NOT_PACKED: &str = "This server was built without its web files. Run \
+    `cargo xtask run`, or `npm ci && npm run build` in web/ and build again.";
+
+/// A packed file as an answer.
+pub(crate) fn file(path: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = find(path) else {
-        let text = if packed() {
-            "No such file."
-        } else {
-            "This server was built without its web files. Run `cargo xtask run`, or \
-             `npm ci && npm run build` in web/ and build again."
-        };
+        let text = if packed() { "No such file." } else { NOT_PACKED };
         return (StatusCode::NOT_FOUND, text).into_response();
     };
     let known = headers.get(IF_NONE_MATCH).is_some_and(|etag| etag == asset.etag);

@@ -67,7 +67,8 @@ fn page(title: &str, body: &str) -> Response {
     answer
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in HTML, also between double quotes.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod dialects;
 pub mod docs;
+pub mod embed;
 pub mod jwt;
 pub mod metrics;
 pub mod outbound;

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::rest::PeerAddress;
 use crate::tasks::Tasks;
 use crate::wiring::{App, Given};
-use crate::{dialects, docs, panel, realtime, rest};
+use crate::{dialects, docs, embed, panel, realtime, rest};
 
 /// A running server.
 #[derive(Debug)]
@@ -82,6 +82,7 @@ fn router(app: &Arc<App>) -> Router {
         .merge(realtime::routes())
         .merge(panel::routes())
         .merge(docs::routes())
+        .merge(embed::routes())
         .merge(dialects::routes(app))
         .fallback(rest::unknown_route)
         .layer(axum::middleware::from_fn_with_state(app.clone(), rest::around))

@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 const START_MS = 15_000;
 const POLL_MS = 20;
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
@@ -25,7 +25,7 @@ export class SnugProcess {
   output = '';
 
   /** Makes an application in a new data directory; the server is not running yet. */
-  static async create(directory) {
+  static async create(directory, pages = ['--development']) {
     const program = process.env.SNUG_BIN;
     if (!program) throw new Error('SNUG_BIN must name the snug program');
     const snug = new SnugProcess();
@@ -34,15 +34,22 @@ export class SnugProcess {
     fs.mkdirSync(snug.data, { recursive: true });
     const flags = ['--data', snug.data, '--name', 'Second Street', '--policy', 'open'];
     const { stdout } = await promisify(execFile)(program, [
-      ...['app', 'create', ...flags, '--development', '--print-key'],
+      ...['app', 'create', ...flags, ...pages, '--print-key'],
     ]);
     const created = JSON.parse(stdout);
+    snug.app = created.app;
     snug.serverKey = created.server_key;
     snug.keyFile = path.join(directory, 'server-key');
     fs.writeFileSync(snug.keyFile, snug.serverKey, { mode: 0o600 });
     snug.port = await freePort();
     snug.url = `http://127.0.0.1:${snug.port}`;
     return snug;
+  }
+
+  /** Runs another command of the program on the same data; what it prints. */
+  async command(words) {
+    const { stdout } = await promisify(execFile)(this.program, [...words, '--data', this.data]);
+    return stdout;
   }
 
   async start() {

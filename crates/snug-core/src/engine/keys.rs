@@ -12,6 +12,7 @@ use super::{Backend, Engine};
 
 pub(super) const SERVER_KEY_PREFIX: &str = "snug_sk_";
 pub(super) const SESSION_TOKEN_PREFIX: &str = "snug_st_";
+const PLACED_TOKEN_PREFIX: &str = "snug_at_";
 const SECRET_BYTES: usize = 32;
 const SECRET_CHARS: usize = 43;
 const APP_ID_CHARS: usize = 24;
@@ -32,6 +33,13 @@ pub(super) fn parse_session_token(text: &str) -> Option<AppId> {
     let (secret, app) = rest.split_once('.')?;
     (secret.len() == SECRET_CHARS).then_some(())?;
     AppId::new(app).ok()
+}
+
+/// The app and the token of `snug_at_<app>.<token>`: a token that names no app itself, such as
+/// one that another system's wire made, brought to a door that asks nothing else.
+pub(super) fn parse_placed_token(text: &str) -> Option<(AppId, &str)> {
+    let (app, token) = text.strip_prefix(PLACED_TOKEN_PREFIX)?.split_once('.')?;
+    Some((AppId::new(app).ok()?, token))
 }
 
 impl Engine {
@@ -96,5 +104,10 @@ mod tests {
         let token = format!("snug_st_{secret}.{app}");
         assert_eq!(parse_session_token(&token).unwrap().as_str(), app);
         assert!(parse_session_token("snug_st_.app").is_none());
+        let placed = format!("snug_at_{app}.any.token");
+        let (found, inner) = parse_placed_token(&placed).unwrap();
+        assert_eq!((found.as_str(), inner), (app, "any.token"));
+        assert!(parse_placed_token("snug_at_app_1.x").is_none());
+        assert!(parse_placed_token(&token).is_none());
     }
 }

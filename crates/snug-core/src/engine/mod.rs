@@ -6,6 +6,7 @@ mod actor;
 mod apps;
 mod changes;
 mod check;
+mod codes;
 mod contacts;
 mod history;
 mod keys;
@@ -37,6 +38,7 @@ use crate::ports::{
 
 pub use actor::{Actor, Backend, Client, Me};
 pub use apps::{CreatedApp, NewAppRequest, allows_origin};
+pub use codes::IssuedCode;
 pub use contacts::ContactsPage;
 pub use history::{HistoryPage, HistoryRequest};
 pub use members::{ChangeMembersRequest, MembersPage};

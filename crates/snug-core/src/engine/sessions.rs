@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::keys::{SERVER_KEY_PREFIX, parse_session_token};
+use super::keys::{SERVER_KEY_PREFIX, parse_placed_token, parse_session_token};
 use super::{Backend, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::UserEventBody;
@@ -82,12 +82,19 @@ impl Engine {
         Ok(IssuedToken { token, session })
     }
 
-    /// Whose token this is: a session token, or a JWT of the customer's (whose first use opens
-    /// its session).
+    /// Whose token this is: a session token, a JWT of the customer's (whose first use opens
+    /// its session), or any token with its app before it.
     ///
     /// # Errors
     /// The token errors of `docs/codes.md`; [`Error::ServerKeyInBrowser`] for a server key.
     pub async fn authenticate(&self, token: &str) -> Result<Client> {
+        match parse_placed_token(token) {
+            Some((app, token)) => self.authenticate_in(&app, token).await,
+            None => self.authenticate_plain(token).await,
+        }
+    }
+
+    async fn authenticate_plain(&self, token: &str) -> Result<Client> {
         if token.is_empty() {
             return Err(Error::TokenMissing);
         }
@@ -129,7 +136,7 @@ impl Engine {
         if let Some(facts) = self.store.session_by_token(app, TokenHash::of(token)).await? {
             return self.client(self.app(app).await?, facts);
         }
-        let client = self.authenticate(token).await?;
+        let client = self.authenticate_plain(token).await?;
         if client.app.id == *app { Ok(client) } else { Err(Error::TokenInvalid) }
     }
 
@@ -150,6 +157,7 @@ impl Engine {
     /// [`Error::SessionClosed`] when it ended, or the token was exchanged already.
     pub async fn refresh_session(&self, client: &Client, token: &str) -> Result<IssuedToken> {
         let app = &client.app.id;
+        let token = parse_placed_token(token).map_or(token, |(_, inner)| inner);
         let fresh = self.mint_session_token(app);
         let now = self.now();
         let expires_at = after(now, client.session.ttl_seconds);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::header::{COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{COOKIE, HeaderMap, HeaderValue, ORIGIN};
 use http::request::Parts;
 use snug_core::error::Error;
 use snug_core::limits;
 use snug_core::model::Operator;
 use snug_proto::{ErrorCode, Problem};
 
-use crate::rest::ApiError;
+use crate::rest::{ApiError, is_own_page};
 use crate::wiring::App;
 
 /// The header that only the panel's own script sends; a foreign page would need a preflight,
@@ -29,13 +29,8 @@ impl FromRequestParts<Arc<App>> for FromPanel {
         if !parts.headers.contains_key(GUARD) {
             return Err(refused().into());
         }
-        if let Some(origin) = parts.headers.get(ORIGIN) {
-            let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-            let origin = origin.to_str().unwrap_or("");
-            let own = origin.split_once("://").map(|(_, rest)| rest);
-            if own.is_none() || own != host {
-                return Err(refused().into());
-            }
+        if parts.headers.contains_key(ORIGIN) && !is_own_page(&parts.headers) {
+            return Err(refused().into());
         }
         Ok(Self)
     }

@@ -24,7 +24,7 @@ use snug_dialects::{Socket, Work};
 
 use super::connection::{Upgrade, run};
 use super::foreign::ForeignSocket;
-use crate::rest::ApiError;
+use crate::rest::{ApiError, is_own_page};
 use crate::wiring::App;
 
 /// The subprotocol that the server selects.
@@ -59,7 +59,8 @@ async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response 
     };
     let upgrade = Upgrade {
         token: token(headers, request.uri()),
-        origin: text(headers, &ORIGIN).map(str::to_owned),
+        // Our own embed pages stand in no app's list.
+        origin: text(headers, &ORIGIN).filter(|_| !is_own_page(headers)).map(str::to_owned),
     };
     let selects = protocols(headers).any(|name| name == SUBPROTOCOL);
     let stopping = app.tasks.stopping();

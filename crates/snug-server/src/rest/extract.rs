@@ -19,6 +19,7 @@ use utoipa::Modify;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::error::ApiError;
+use super::origin::check_page;
 use super::signed::BySignature;
 use crate::wiring::App;
 
@@ -65,10 +66,7 @@ impl FromRequestParts<Arc<App>> for ByClient {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let token = bearer(parts).ok_or(Error::TokenMissing)?.to_owned();
         let client = app.engine.authenticate(&token).await?;
-        if let Some(origin) = parts.headers.get(ORIGIN) {
-            let origin = origin.to_str().map_err(|_| Error::TokenInvalid)?;
-            app.check_origin(&client.app, origin)?;
-        }
+        check_page(app, &client.app, &parts.headers)?;
         app.check_rate(client.session_id())?;
         Ok(Self { client, token })
     }

@@ -7,11 +7,12 @@ mod contacts;
 mod cors;
 mod error;
 mod extract;
+mod opening;
+mod origin;
 mod peer;
 mod server;
 mod server_rooms;
 mod signed;
-mod verified;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use crate::wiring::App;
 pub use error::ApiError;
 pub(crate) use extract::Body;
 use extract::Security;
+pub(crate) use origin::is_own_page;
 pub(crate) use peer::{Peer, PeerAddress};
 
 #[derive(OpenApi)]
@@ -57,7 +59,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(client::routes())
         .merge(client_rooms::routes())
-        .merge(verified::routes())
+        .merge(opening::routes())
         .merge(contacts::client_routes())
 }
 

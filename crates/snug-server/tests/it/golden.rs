@@ -23,7 +23,7 @@ use snug_proto::rest::{
     RoomSyncAnswer, RoomsAnswer, SendBody, SessionsAnswer, TokenAnswer, TypingBody, UpdateRoomBody,
     UserSyncAnswer, UsersAnswer,
 };
-use snug_proto::verified::OpenVerifiedBody;
+use snug_proto::verified::{OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
 
 struct Example {
@@ -254,10 +254,7 @@ fn rest_request(name: &str, call: &str, text: &str) {
             let _ = snug_core::engine::OpenSession::from(open);
             Ok(())
         }
-        "open-verified" => {
-            let _ = parsed::<OpenVerifiedBody>(name, text).parts();
-            Ok(())
-        }
+        "open-verified" => Opening::try_from(parsed::<OpenOwnBody>(name, text)).map(drop),
         "create-room" => {
             let me = UserId::new("alice").expect("an id");
             parsed::<CreateRoomBody>(name, text).into_command(Some(&me)).map(drop)

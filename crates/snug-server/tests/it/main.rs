@@ -2,6 +2,7 @@
 //! store. One binary, so that it is linked once.
 
 mod delivery;
+mod embed;
 mod foreign;
 mod golden;
 mod harness;

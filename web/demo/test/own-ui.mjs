@@ -1,0 +1,385 @@
+// A site with its own list of rooms and Snug's room in a frame of another origin: two people
+// chat, a room is changed without another log-in, somebody logs out; and what a page that is
+// not the app's gets to see of all this, which is nothing.
+//
+//   SNUG_BIN=/path/to/snug node --test test/own-ui.mjs
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { freePort, SnugProcess } from './processes.mjs';
+
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-own-ui-'));
+const PROGRAM = fileURLToPath(new URL('../own-ui/server.mjs', import.meta.url));
+const READY_MS = 15_000;
+
+let snug;
+let site;
+let siteUrl;
+/** Of another app's, and of no app's. */
+let stranger;
+let nobody;
+let browser;
+
+before(async () => {
+  const port = await freePort();
+  // Another host than the server's: to the browser it is another site altogether.
+  siteUrl = `http://localhost:${port}`;
+  stranger = await bareSite();
+  nobody = await bareSite();
+  snug = await SnugProcess.create(directory, ['--origin', siteUrl]);
+  // Somebody else's app, whose pages may have its own users' chat in a frame.
+  await snug.command(['app', 'create', '--name', 'Other', '--origin', stranger.url]);
+  await snug.start();
+  const flags = ['--port', String(port), '--snug-url', snug.url, '--server-key-file', snug.keyFile];
+  site = spawn(process.execPath, [PROGRAM, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(site.stdout, 'data');
+  browser = await chromium.launch({
+    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  if (site) {
+    const ended = once(site, 'exit');
+    site.kill('SIGTERM');
+    await ended;
+  }
+  stranger?.close();
+  nobody?.close();
+  await snug?.stop();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+async function bareSite() {
+  const bare = http.createServer((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>x</title>');
+  });
+  bare.listen(0, '127.0.0.1');
+  await once(bare, 'listening');
+  return Object.assign(bare, { url: `http://127.0.0.1:${bare.address().port}` });
+}
+
+async function server(method, route, body) {
+  const answer = await fetch(`${snug.url}/v1/server/${route}`, {
+    method,
+    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
+  assert.ok(answer.ok, `${method} ${route}: ${answer.status}`);
+  return answer.status === 204 ? {} : answer.json();
+}
+
+const openSession = (user, device) => server('POST', 'sessions', { user, device });
+const withToken = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
+
+/** A page that notes every socket, complaint and message of its frames. */
+async function open(address) {
+  const context = await browser.newContext({ viewport: { width: 900, height: 600 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(READY_MS);
+  const seen = { page, sockets: 0, checks: 0, complaints: [], errors: [] };
+  page.on('websocket', () => {
+    seen.sockets += 1;
+  });
+  page.on('request', (request) => {
+    if (request.url().includes('/v1/embedding')) seen.checks += 1;
+  });
+  page.on('pageerror', (error) => seen.errors.push(error.message));
+  page.on('console', (line) => {
+    if (['error', 'warning'].includes(line.type())) seen.complaints.push(line.text());
+  });
+  await page.addInitScript(() => {
+    window.heard = [];
+    window.addEventListener('message', ({ data, origin }) =>
+      window.heard.push({ ...data, origin }),
+    );
+  });
+  await page.goto(address);
+  return seen;
+}
+
+const frameOf = ({ page }) => page.frameLocator('iframe');
+const heard = ({ page }, type) =>
+  page.evaluate((wanted) => window.heard.filter((each) => each.type === wanted), type);
+async function awaits({ page }, type, count = 1) {
+  await page.waitForFunction(
+    ([wanted, least]) => window.heard.filter((each) => each.type === wanted).length >= least,
+    [type, count],
+  );
+}
+
+async function say(member, text) {
+  const field = frameOf(member).locator('snug-composer textarea');
+  await field.fill(text);
+  await field.press('Enter');
+}
+
+const sees = (member, text) =>
+  frameOf(member).locator('snug-room').getByText(text).first().waitFor();
+
+/** A bare page of any origin with one frame in it. */
+async function around(origin, address, referrerPolicy = '') {
+  const seen = await open(`${origin}/`);
+  await seen.page.evaluate(
+    ([src, policy]) => {
+      const frame = document.createElement('iframe');
+      frame.referrerPolicy = policy;
+      frame.src = src;
+      document.body.replaceChildren(frame);
+    },
+    [address, referrerPolicy],
+  );
+  return seen;
+}
+
+const post = ({ page }, command) =>
+  page.evaluate(
+    ([message, origin]) =>
+      document.querySelector('iframe').contentWindow.postMessage({ snug: 1, ...message }, origin),
+    [command, snug.url],
+  );
+
+describe('a site with its own list, and the room in a frame', () => {
+  let amy;
+  let ming;
+
+  it('the first click shows the room by its address alone', async () => {
+    amy = await open(`${siteUrl}/?member=amy`);
+    await amy.page.locator('[data-room=bike]').click();
+    await awaits(amy, 'room-opened');
+    await amy.page.getByText('Amy', { exact: true }).waitFor();
+    assert.deepEqual(
+      (await heard(amy, 'room-opened')).map(({ room, kind, origin }) => [room, kind, origin]),
+      [['bike', 'group', snug.url]],
+    );
+    const inside = amy.page.frames().find((frame) => frame.url().startsWith(snug.url));
+    assert.equal(inside.url(), `${snug.url}/embed/rooms/bike`, 'the token has left the address');
+    assert.deepEqual(await amy.page.context().cookies(), []);
+    const kept = await inside.evaluate(() => [localStorage.length, sessionStorage.length]);
+    assert.deepEqual(kept, [0, 0]);
+  });
+
+  it('two people chat', async () => {
+    ming = await open(`${siteUrl}/?member=ming`);
+    await ming.page.locator('[data-room=bike]').click();
+    await awaits(ming, 'room-opened');
+    await say(amy, 'Is it still there?');
+    await sees(ming, 'Is it still there?');
+    await say(ming, '還在');
+    await sees(amy, '還在');
+    const [told] = (await heard(amy, 'new-message')).filter(({ own }) => !own);
+    assert.equal(told.room, 'bike');
+    assert.equal(told.message.text, '還在');
+    assert.equal(told.message.sender, 'ming');
+  });
+
+  it('another room is a command: no second authentication, no second socket', async () => {
+    await amy.page.locator('[data-room=lamp]').click();
+    await awaits(amy, 'room-opened', 2);
+    await amy.page.locator('[data-room=lamp][aria-current]').waitFor();
+    assert.deepEqual([amy.sockets, amy.checks], [1, 1]);
+    const { sessions } = await server('GET', 'users/amy/sessions');
+    assert.equal(sessions.length, 1);
+    // What is said in the room that is not shown is counted and told.
+    await say(ming, 'Are you there?');
+    await amy.page.locator('[data-room=bike] b', { hasText: '1' }).waitFor();
+    await amy.page.locator('#unread', { hasText: '(1)' }).waitFor();
+    const unread = (await heard(amy, 'unread-changed')).at(-1);
+    assert.deepEqual([unread.unread, unread.rooms[0].room, unread.rooms[0].unread], [1, 'bike', 1]);
+    await amy.page.locator('[data-room=bike]').click();
+    await sees(amy, 'Are you there?');
+    await amy.page.locator('#unread', { hasText: /^$/ }).waitFor();
+    assert.equal(amy.sockets, 1);
+  });
+
+  it('a room of others is refused in words, and the one after it opens', async () => {
+    await server('POST', 'rooms', { kind: 'group', id: 'secret', members: ['eve'] });
+    await post(amy, { type: 'open-room', room: 'secret' });
+    await awaits(amy, 'error');
+    assert.deepEqual(
+      (await heard(amy, 'error')).map(({ code, room }) => [code, room]),
+      [['not_a_member', 'secret']],
+    );
+    await post(amy, { type: 'open-room', room: 'lamp' });
+    await awaits(amy, 'room-opened', 4);
+  });
+
+  it('wrong commands are answered, and what is no command is left alone', async () => {
+    for (const wrong of [
+      { type: 'open-room' },
+      { type: 'fly' },
+      { type: 'theme', theme: 'pink' },
+    ]) {
+      await post(amy, wrong);
+    }
+    await awaits(amy, 'error', 4);
+    const codes = (await heard(amy, 'error')).slice(1).map(({ code }) => code);
+    assert.deepEqual(codes, ['command_invalid', 'command_invalid', 'command_invalid']);
+    await amy.page.evaluate((origin) => {
+      const { contentWindow } = document.querySelector('iframe');
+      for (const other of ['x', 7, null, { type: 'logout' }, []]) {
+        contentWindow.postMessage(other, origin);
+      }
+    }, snug.url);
+    await post(amy, { type: 'theme', theme: 'dark' });
+    await frameOf(amy).locator('html[data-theme=dark] snug-room[theme=dark]').waitFor();
+    assert.equal((await heard(amy, 'signed-out')).length, 0);
+  });
+
+  it('logging out closes the session everywhere, and the page is told', async () => {
+    await ming.page.locator('#logout').click();
+    await ming.page.getByText('Signed out (logged_out)').waitFor();
+    await frameOf(ming).getByText('You are signed out.').waitFor();
+    assert.deepEqual((await server('GET', 'users/ming/sessions')).sessions, []);
+    // And somebody else may come in after him, in the same frame.
+    const { token } = await openSession('ming', 'again');
+    await post(ming, { type: 'login', token });
+    await awaits(ming, 'room-opened', 2);
+  });
+
+  it('a revoked session is told of, and a new token goes on in place', async () => {
+    await server('POST', 'sessions/revoke', { user: 'amy' });
+    await awaits(amy, 'signed-out');
+    assert.equal((await heard(amy, 'signed-out'))[0].reason, 'session_revoked');
+    const { token } = await openSession('amy', 'own-ui');
+    await post(amy, { type: 'login', token });
+    await awaits(amy, 'signed-in', 2);
+    await say(amy, 'Back again');
+    await sees(amy, 'Back again');
+  });
+
+  it('no page threw or broke its policy', () => {
+    assert.deepEqual([...amy.errors, ...ming.errors], []);
+    assert.deepEqual([...amy.complaints, ...ming.complaints], []);
+  });
+});
+
+describe('other ways in', () => {
+  it('by postMessage, and the whole chat without a room', async () => {
+    const { token } = await openSession('amy', 'whole');
+    const page = await around(siteUrl, `${snug.url}/embed?app=${snug.app}`, 'no-referrer');
+    await awaits(page, 'ready');
+    assert.deepEqual(await heard(page, 'ready'), [{ snug: 1, type: 'ready', origin: snug.url }]);
+    await post(page, { type: 'login', token });
+    await awaits(page, 'signed-in');
+    await frameOf(page).locator('snug-chat snug-room-list').getByText('The blue bike').click();
+    await awaits(page, 'room-opened');
+    await post(page, { type: 'open-room', room: 'lamp' });
+    await awaits(page, 'room-opened', 2);
+  });
+
+  it('by a code, once', async () => {
+    const { token, session } = await openSession('amy', 'code');
+    const made = await fetch(`${snug.url}/v1/session/code`, {
+      method: 'POST',
+      ...withToken(token),
+    });
+    assert.equal(made.status, 201);
+    const { code } = await made.json();
+    const address = `${snug.url}/embed/rooms/bike?code=${code}`;
+    const page = await around(siteUrl, address, 'no-referrer');
+    await awaits(page, 'room-opened');
+    const inside = page.page.frames().find((frame) => frame.url().startsWith(snug.url));
+    assert.equal(inside.url(), `${snug.url}/embed/rooms/bike`);
+    const { sessions } = await server('GET', 'users/amy/sessions');
+    assert.equal(sessions.filter(({ device }) => device === 'code').length, 1);
+    assert.ok(sessions.some(({ id }) => id === session));
+    const again = await around(siteUrl, address);
+    await awaits(again, 'error');
+    assert.equal((await heard(again, 'error'))[0].code, 'token_invalid');
+  });
+
+  it('with keep=tab, addresses set one after the other need one token', async () => {
+    const { token } = await openSession('amy', 'kept');
+    const address = `${snug.url}/embed/rooms/bike?keep=tab&app=${snug.app}`;
+    const page = await around(siteUrl, `${address}#token=${token}`);
+    await awaits(page, 'room-opened');
+    await page.page.evaluate(
+      (src) => {
+        document.querySelector('iframe').src = src;
+      },
+      address.replace('bike', 'lamp'),
+    );
+    await awaits(page, 'room-opened', 2);
+    await post(page, { type: 'logout' });
+    await awaits(page, 'signed-out');
+    const inside = page.page.frames().find((frame) => frame.url().startsWith(snug.url));
+    assert.equal(await inside.evaluate(() => sessionStorage.length), 0);
+  });
+
+  it('before its session ends the frame asks for a token, and takes it on the living socket', async () => {
+    const short = await server('POST', 'sessions', {
+      user: 'amy',
+      device: 'short',
+      ttl_seconds: 61,
+    });
+    const page = await around(siteUrl, `${snug.url}/embed/rooms/bike#token=${short.token}`);
+    await awaits(page, 'token-needed');
+    const { token } = await openSession('amy', 'short');
+    await post(page, { type: 'login', token });
+    await say(page, 'Still here');
+    await sees(page, 'Still here');
+    assert.ok((await heard(page, 'signed-out')).length === 0);
+  });
+});
+
+describe('a page that is not the app’s', () => {
+  it('gets no frame, whatever the address says', async () => {
+    const { token } = await openSession('amy', 'victim');
+    for (const [query, policy] of [
+      ['', ''],
+      ['', 'no-referrer'],
+      [`?app=${snug.app}`, ''],
+      [`?app=${snug.app}`, 'no-referrer'],
+    ]) {
+      const page = await around(
+        nobody.url,
+        `${snug.url}/embed/rooms/bike${query}#token=${token}`,
+        policy,
+      );
+      await page.page.waitForFunction(() => document.querySelector('iframe') !== null);
+      const refused = page.complaints.some((text) => /frame-ancestors/.test(text));
+      const deadline = Date.now() + READY_MS;
+      while (!refused && !page.complaints.some((text) => /frame-ancestors/.test(text))) {
+        assert.ok(Date.now() < deadline, `the browser did not refuse ${query} ${policy}`);
+        await page.page.waitForTimeout(50);
+      }
+      assert.deepEqual(await page.page.evaluate(() => window.heard), []);
+      assert.deepEqual([page.sockets, page.checks], [0, 0]);
+      await page.page.context().close();
+    }
+  });
+
+  it('of another app’s: the frame stands, but the token’s app says no', async () => {
+    const { token } = await openSession('amy', 'crossed');
+    const page = await around(stranger.url, `${snug.url}/embed/rooms/bike#token=${token}`);
+    await awaits(page, 'error');
+    assert.equal((await heard(page, 'error'))[0].code, 'origin_refused');
+    assert.deepEqual(
+      (await page.page.evaluate(() => window.heard)).map(({ type }) => type).sort(),
+      ['error', 'ready'],
+    );
+    assert.equal(page.sockets, 0);
+  });
+
+  it('a token of another app is refused where the address names one', async () => {
+    const page = await around(siteUrl, `${snug.url}/embed/rooms/bike?app=${snug.app}`);
+    await awaits(page, 'ready');
+    await post(page, { type: 'login', token: `snug_st_${'x'.repeat(43)}.app_${'0'.repeat(20)}` });
+    await awaits(page, 'error');
+    assert.equal((await heard(page, 'error'))[0].code, 'token_invalid');
+    await post(page, { type: 'login', token: snug.serverKey });
+    await awaits(page, 'error', 2);
+    assert.equal((await heard(page, 'error'))[1].code, 'server_key_in_browser');
+  });
+});
