@@ -252,6 +252,14 @@ pub const VERIFY_MS_MAX: u64 = 5_000;
 pub const VERIFY_PER_SECOND: u32 = 10;
 /// Burst above that rate, in requests; behind a proxy without addresses everybody is one.
 pub const VERIFY_BURST: u32 = 200;
+/// Guests that one address may bring to an app per second, in guests.
+pub const GUESTS_PER_SECOND: u32 = 1;
+/// Burst above that rate, in guests; behind a proxy without addresses everybody is one.
+pub const GUESTS_BURST: u32 = 20;
+/// Guests that all addresses together may bring to an app per second, in guests.
+pub const GUESTS_PER_APP_PER_SECOND: u32 = 20;
+/// Burst above that rate over all addresses, in guests.
+pub const GUESTS_PER_APP_BURST: u32 = 400;
 /// Life of a code that stands for a token in an address, in milliseconds.
 pub const CODE_MS: i64 = 60_000;
 /// Public keys of one app, registered or in its key set, in keys.

@@ -1,14 +1,15 @@
 //! Sessions that a page opens itself, and pages that stand in another site's frame.
 
 use serde::{Deserialize, Serialize};
-use snug_core::engine::{IssuedCode, OpenVerified};
+use snug_core::engine::{IssuedCode, OpenGuest, OpenVerified};
 use snug_core::error::Error;
 use snug_core::ids::{AppId, DeviceId};
 use utoipa::ToSchema;
 
 use crate::value::{Id, WireTime};
 
-/// What a page without a token of ours comes in with: the site's own token and its app, or a code.
+/// What a page without a token of ours comes in with: the site's own token and its app, a code,
+/// or nothing but the app, where that takes guests.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct OpenOwnBody {
     /// The app whose backend knows the token; a code names its own.
@@ -18,6 +19,11 @@ pub struct OpenOwnBody {
     pub token: Option<String>,
     /// Of `POST /v1/session/code`; taken once.
     pub code: Option<String>,
+    /// The page's user is nobody that the site knows.
+    #[serde(default)]
+    pub guest: bool,
+    /// A guest's name.
+    pub name: Option<String>,
     /// `default` when absent.
     #[schema(value_type = Option<String>)]
     pub device: Option<Id<DeviceId>>,
@@ -29,19 +35,26 @@ pub struct OpenOwnBody {
 pub enum Opening {
     Code(String),
     Verified(AppId, OpenVerified),
+    Guest(AppId, OpenGuest),
 }
 
 impl TryFrom<OpenOwnBody> for Opening {
     type Error = Error;
 
     fn try_from(body: OpenOwnBody) -> Result<Self, Error> {
-        let OpenOwnBody { app, token, code, device, push_token } = body;
+        let OpenOwnBody { app, token, code, guest, name, device, push_token } = body;
+        if guest && (token.is_some() || code.is_some()) {
+            return Err(Error::invalid("guest", "no token and no code beside it"));
+        }
         if let Some(code) = code {
             return Ok(Self::Code(code));
         }
         let app = app.ok_or_else(|| Error::missing("app"))?.0;
-        let token = token.ok_or_else(|| Error::missing("token"))?;
         let device = device.map_or_else(|| DeviceId::from_stored("default"), |device| device.0);
+        if guest {
+            return Ok(Self::Guest(app, OpenGuest { device, name, push_token }));
+        }
+        let token = token.ok_or_else(|| Error::missing("token"))?;
         Ok(Self::Verified(app, OpenVerified { token, device, push_token, keep_token: false }))
     }
 }

@@ -23,7 +23,6 @@ static OPENAPI: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(crate::rest::
 /// Routes of this file.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(|| async { axum::response::Redirect::temporary("/panel/") }))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

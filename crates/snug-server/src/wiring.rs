@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::outbound::{GuardedClient, PublishedKeys};
 use crate::panel::password::LoginGate;
 use crate::realtime::{Arrivals, BeaconBus, Hub, HubParts};
+use crate::rest::GuestGate;
 use crate::secrets::{AeadVault, MasterKey, SystemClock, SystemEntropy};
 use crate::tasks::Tasks;
 
@@ -47,6 +48,7 @@ pub struct App {
     unauthenticated: Arc<Semaphore>,
     sessions: DefaultKeyedRateLimiter<SessionId>,
     verified: DefaultKeyedRateLimiter<(AppId, Option<IpAddr>)>,
+    guests: GuestGate,
 }
 
 impl std::fmt::Debug for App {
@@ -151,6 +153,7 @@ impl App {
                 limits::VERIFY_PER_SECOND,
                 limits::VERIFY_BURST,
             )),
+            guests: GuestGate::default(),
         }))
     }
 
@@ -195,6 +198,14 @@ impl App {
         }
         let retry_after_ms = 1_000 / u64::from(limits::VERIFY_PER_SECOND) + 1;
         Err(Error::RateLimited { retry_after_ms })
+    }
+
+    /// Counts somebody unknown who asks to be let in.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn check_guest_rate(&self, app: &AppId, from: Option<IpAddr>) -> Result<()> {
+        self.guests.check(app, from)
     }
 
     /// Counts a session's REST request.

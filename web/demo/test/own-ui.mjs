@@ -8,17 +8,27 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import {
+  around,
+  awaits,
+  bareSite,
+  frameOf,
+  getsNothing,
+  heard,
+  open,
+  post as postTo,
+  say,
+  sees,
+} from './frames.mjs';
 import { freePort, SnugProcess } from './processes.mjs';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-own-ui-'));
 const PROGRAM = fileURLToPath(new URL('../own-ui/server.mjs', import.meta.url));
-const READY_MS = 15_000;
 
 let snug;
 let site;
@@ -60,15 +70,6 @@ after(async () => {
   fs.rmSync(directory, { recursive: true, force: true });
 });
 
-async function bareSite() {
-  const bare = http.createServer((_, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>x</title>');
-  });
-  bare.listen(0, '127.0.0.1');
-  await once(bare, 'listening');
-  return Object.assign(bare, { url: `http://127.0.0.1:${bare.address().port}` });
-}
-
 async function server(method, route, body) {
   const answer = await fetch(`${snug.url}/v1/server/${route}`, {
     method,
@@ -82,79 +83,14 @@ async function server(method, route, body) {
 const openSession = (user, device) => server('POST', 'sessions', { user, device });
 const withToken = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
 
-/** A page that notes every socket, complaint and message of its frames. */
-async function open(address) {
-  const context = await browser.newContext({ viewport: { width: 900, height: 600 } });
-  const page = await context.newPage();
-  page.setDefaultTimeout(READY_MS);
-  const seen = { page, sockets: 0, checks: 0, complaints: [], errors: [] };
-  page.on('websocket', () => {
-    seen.sockets += 1;
-  });
-  page.on('request', (request) => {
-    if (request.url().includes('/v1/embedding')) seen.checks += 1;
-  });
-  page.on('pageerror', (error) => seen.errors.push(error.message));
-  page.on('console', (line) => {
-    if (['error', 'warning'].includes(line.type())) seen.complaints.push(line.text());
-  });
-  await page.addInitScript(() => {
-    window.heard = [];
-    window.addEventListener('message', ({ data, origin }) =>
-      window.heard.push({ ...data, origin }),
-    );
-  });
-  await page.goto(address);
-  return seen;
-}
-
-const frameOf = ({ page }) => page.frameLocator('iframe');
-const heard = ({ page }, type) =>
-  page.evaluate((wanted) => window.heard.filter((each) => each.type === wanted), type);
-async function awaits({ page }, type, count = 1) {
-  await page.waitForFunction(
-    ([wanted, least]) => window.heard.filter((each) => each.type === wanted).length >= least,
-    [type, count],
-  );
-}
-
-async function say(member, text) {
-  const field = frameOf(member).locator('snug-composer textarea');
-  await field.fill(text);
-  await field.press('Enter');
-}
-
-const sees = (member, text) =>
-  frameOf(member).locator('snug-room').getByText(text).first().waitFor();
-
-/** A bare page of any origin with one frame in it. */
-async function around(origin, address, referrerPolicy = '') {
-  const seen = await open(`${origin}/`);
-  await seen.page.evaluate(
-    ([src, policy]) => {
-      const frame = document.createElement('iframe');
-      frame.referrerPolicy = policy;
-      frame.src = src;
-      document.body.replaceChildren(frame);
-    },
-    [address, referrerPolicy],
-  );
-  return seen;
-}
-
-const post = ({ page }, command) =>
-  page.evaluate(
-    ([message, origin]) =>
-      document.querySelector('iframe').contentWindow.postMessage({ snug: 1, ...message }, origin),
-    [command, snug.url],
-  );
+const post = (seen, command) => postTo(seen, snug.url, { snug: 1, ...command });
 
 describe('a site with its own list, and the room in a frame', () => {
   let amy;
   let ming;
 
   it('the first click shows the room by its address alone', async () => {
-    amy = await open(`${siteUrl}/?member=amy`);
+    amy = await open(browser, `${siteUrl}/?member=amy`);
     await amy.page.locator('[data-room=bike]').click();
     await awaits(amy, 'room-opened');
     await amy.page.getByText('Amy', { exact: true }).waitFor();
@@ -170,7 +106,7 @@ describe('a site with its own list, and the room in a frame', () => {
   });
 
   it('two people chat', async () => {
-    ming = await open(`${siteUrl}/?member=ming`);
+    ming = await open(browser, `${siteUrl}/?member=ming`);
     await ming.page.locator('[data-room=bike]').click();
     await awaits(ming, 'room-opened');
     await say(amy, 'Is it still there?');
@@ -267,7 +203,9 @@ describe('a site with its own list, and the room in a frame', () => {
 describe('other ways in', () => {
   it('by postMessage, and the whole chat without a room', async () => {
     const { token } = await openSession('amy', 'whole');
-    const page = await around(siteUrl, `${snug.url}/embed?app=${snug.app}`, 'no-referrer');
+    const page = await around(browser, siteUrl, `${snug.url}/embed?app=${snug.app}`, {
+      referrerPolicy: 'no-referrer',
+    });
     await awaits(page, 'ready');
     assert.deepEqual(await heard(page, 'ready'), [{ snug: 1, type: 'ready', origin: snug.url }]);
     await post(page, { type: 'login', token });
@@ -287,14 +225,14 @@ describe('other ways in', () => {
     assert.equal(made.status, 201);
     const { code } = await made.json();
     const address = `${snug.url}/embed/rooms/bike?code=${code}`;
-    const page = await around(siteUrl, address, 'no-referrer');
+    const page = await around(browser, siteUrl, address, { referrerPolicy: 'no-referrer' });
     await awaits(page, 'room-opened');
     const inside = page.page.frames().find((frame) => frame.url().startsWith(snug.url));
     assert.equal(inside.url(), `${snug.url}/embed/rooms/bike`);
     const { sessions } = await server('GET', 'users/amy/sessions');
     assert.equal(sessions.filter(({ device }) => device === 'code').length, 1);
     assert.ok(sessions.some(({ id }) => id === session));
-    const again = await around(siteUrl, address);
+    const again = await around(browser, siteUrl, address);
     await awaits(again, 'error');
     assert.equal((await heard(again, 'error'))[0].code, 'token_invalid');
   });
@@ -302,7 +240,7 @@ describe('other ways in', () => {
   it('with keep=tab, addresses set one after the other need one token', async () => {
     const { token } = await openSession('amy', 'kept');
     const address = `${snug.url}/embed/rooms/bike?keep=tab&app=${snug.app}`;
-    const page = await around(siteUrl, `${address}#token=${token}`);
+    const page = await around(browser, siteUrl, `${address}#token=${token}`);
     await awaits(page, 'room-opened');
     await page.page.evaluate(
       (src) => {
@@ -323,7 +261,11 @@ describe('other ways in', () => {
       device: 'short',
       ttl_seconds: 61,
     });
-    const page = await around(siteUrl, `${snug.url}/embed/rooms/bike#token=${short.token}`);
+    const page = await around(
+      browser,
+      siteUrl,
+      `${snug.url}/embed/rooms/bike#token=${short.token}`,
+    );
     await awaits(page, 'token-needed');
     const { token } = await openSession('amy', 'short');
     await post(page, { type: 'login', token });
@@ -343,26 +285,19 @@ describe('a page that is not the app’s', () => {
       [`?app=${snug.app}`, 'no-referrer'],
     ]) {
       const page = await around(
+        browser,
         nobody.url,
         `${snug.url}/embed/rooms/bike${query}#token=${token}`,
-        policy,
+        { referrerPolicy: policy },
       );
-      await page.page.waitForFunction(() => document.querySelector('iframe') !== null);
-      const refused = page.complaints.some((text) => /frame-ancestors/.test(text));
-      const deadline = Date.now() + READY_MS;
-      while (!refused && !page.complaints.some((text) => /frame-ancestors/.test(text))) {
-        assert.ok(Date.now() < deadline, `the browser did not refuse ${query} ${policy}`);
-        await page.page.waitForTimeout(50);
-      }
-      assert.deepEqual(await page.page.evaluate(() => window.heard), []);
-      assert.deepEqual([page.sockets, page.checks], [0, 0]);
+      await getsNothing(page);
       await page.page.context().close();
     }
   });
 
   it('of another app’s: the frame stands, but the token’s app says no', async () => {
     const { token } = await openSession('amy', 'crossed');
-    const page = await around(stranger.url, `${snug.url}/embed/rooms/bike#token=${token}`);
+    const page = await around(browser, stranger.url, `${snug.url}/embed/rooms/bike#token=${token}`);
     await awaits(page, 'error');
     assert.equal((await heard(page, 'error'))[0].code, 'origin_refused');
     assert.deepEqual(
@@ -373,7 +308,7 @@ describe('a page that is not the app’s', () => {
   });
 
   it('a token of another app is refused where the address names one', async () => {
-    const page = await around(siteUrl, `${snug.url}/embed/rooms/bike?app=${snug.app}`);
+    const page = await around(browser, siteUrl, `${snug.url}/embed/rooms/bike?app=${snug.app}`);
     await awaits(page, 'ready');
     await post(page, { type: 'login', token: `snug_st_${'x'.repeat(43)}.app_${'0'.repeat(20)}` });
     await awaits(page, 'error');

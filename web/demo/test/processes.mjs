@@ -23,6 +23,8 @@ export async function freePort() {
 
 export class SnugProcess {
   output = '';
+  /** More words for `serve`. */
+  flags = [];
 
   /** Makes an application in a new data directory; the server is not running yet. */
   static async create(directory, pages = ['--development']) {
@@ -53,7 +55,8 @@ export class SnugProcess {
   }
 
   async start() {
-    const flags = ['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`];
+    const place = ['--data', this.data, '--listen', `127.0.0.1:${this.port}`];
+    const flags = ['serve', ...place, ...this.flags];
     this.child = spawn(this.program, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.on('data', (chunk) => {

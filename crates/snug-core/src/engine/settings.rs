@@ -31,7 +31,7 @@ impl Engine {
     /// store's.
     pub async fn update_settings(&self, app: &AppId, patch: SettingsPatch) -> Result<AppSettings> {
         self.app(app).await?;
-        let SettingsPatch { verify_url, contacts_url, jwks_url, public_keys } = patch;
+        let SettingsPatch { verify_url, contacts_url, jwks_url, public_keys, guests } = patch;
         self.check_customer_url("verify_url", &verify_url)?;
         self.check_customer_url("contacts_url", &contacts_url)?;
         self.check_customer_url("jwks_url", &jwks_url)?;
@@ -44,6 +44,7 @@ impl Engine {
             if let Some(keys) = &public_keys {
                 settings.public_keys.clone_from(keys);
             }
+            settings.guests = guests.unwrap_or(settings.guests);
             let put = PutRecord {
                 place: place(app),
                 key: KEY.to_owned(),

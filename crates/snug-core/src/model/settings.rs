@@ -56,6 +56,9 @@ pub struct AppSettings {
     /// Public keys that were registered here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub public_keys: Vec<PublicKey>,
+    /// Whether pages may open sessions for people whom nobody knows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub guests: bool,
 }
 
 /// Changes to them.
@@ -66,4 +69,5 @@ pub struct SettingsPatch {
     pub jwks_url: Patch<String>,
     /// All of them, each as PEM, JWK or key set.
     pub public_keys: Option<Vec<String>>,
+    pub guests: Option<bool>,
 }

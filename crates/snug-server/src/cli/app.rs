@@ -55,6 +55,9 @@ pub(super) struct SetArgs {
     /// A file with a public key (PEM, JWK or JWK set), repeatable; replaces all registered keys
     #[arg(long)]
     public_key: Option<Vec<PathBuf>>,
+    /// Whether pages may open sessions for people whom nobody knows
+    #[arg(long)]
+    guests: Option<bool>,
 }
 
 pub(super) async fn run(config: &Config, command: AppCommand) -> Result<(), String> {
@@ -88,13 +91,14 @@ async fn create(config: &Config, args: CreateArgs) -> Result<(), String> {
 }
 
 async fn set(config: &Config, args: SetArgs) -> Result<(), String> {
-    let SetArgs { app: id, verify_url, contacts_url, jwks_url, public_key } = args;
+    let SetArgs { app: id, verify_url, contacts_url, jwks_url, public_key, guests } = args;
     let id = AppId::new(&id).map_err(|error| format!("app: expected {}", error.expected))?;
     let patch = SettingsPatch {
         verify_url: patch(verify_url),
         contacts_url: patch(contacts_url),
         jwks_url: patch(jwks_url),
         public_keys: public_key.map(read).transpose()?,
+        guests,
     };
     let app = App::build(config, None, Tasks::default()).await?;
     let updated = app.engine.update_settings(&id, patch).await.map_err(|error| error.to_string());
@@ -103,6 +107,7 @@ async fn set(config: &Config, args: SetArgs) -> Result<(), String> {
     say(&format!("verify url   {}", settings.verify_url.as_deref().unwrap_or("-")));
     say(&format!("contacts url {}", settings.contacts_url.as_deref().unwrap_or("-")));
     say(&format!("jwks url     {}", settings.jwks_url.as_deref().unwrap_or("-")));
+    say(&format!("guests       {}", if settings.guests { "yes" } else { "no" }));
     for key in &settings.public_keys {
         let id = key.id.as_deref().unwrap_or("-");
         say(&format!("public key   {} {id}", key.algorithm.as_str()));

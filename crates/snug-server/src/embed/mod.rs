@@ -4,6 +4,7 @@
 
 mod page;
 mod parents;
+mod rocketchat;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/embed/", get(chat))
         .route("/embed/rooms/{room}", get(room))
         .route("/embed/{file}", get(file))
+        .merge(rocketchat::routes())
 }
 
 async fn chat(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
@@ -78,6 +80,7 @@ async fn native(
     let page = Page {
         app: known.as_ref().map(|known| known.id.as_str()),
         room: room.map(RoomId::as_str),
+        foreign: None,
         parents: &parents,
         query,
     };

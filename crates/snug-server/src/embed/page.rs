@@ -12,8 +12,17 @@ use crate::{assets, docs};
 pub(super) struct Page<'a> {
     pub(super) app: Option<&'a str>,
     pub(super) room: Option<&'a str>,
+    pub(super) foreign: Option<Foreign<'a>>,
     pub(super) parents: &'a Parents,
     pub(super) query: &'a str,
+}
+
+/// What another system's address asks for: its kind of room with a name, and whether the room
+/// alone.
+#[derive(Clone, Copy)]
+pub(super) struct Foreign<'a> {
+    pub(super) room: Option<(&'static str, &'a str)>,
+    pub(super) embedded: bool,
 }
 
 impl Page<'_> {
@@ -57,6 +66,11 @@ impl Page<'_> {
         };
         put("app", self.app);
         put("room", self.room);
+        if let Some(Foreign { room, embedded }) = self.foreign {
+            let room = room.map(|(kind, name)| json!({ "kind": kind, "name": name }));
+            let foreign = json!({ "room": room, "embedded": embedded });
+            asked.insert("rocketchat".to_owned(), foreign);
+        }
         asked.insert("parents".to_owned(), json!(self.parents.origins));
         asked.insert("localhost".to_owned(), json!(self.parents.localhost));
         serde_json::Value::Object(asked).to_string()
@@ -98,6 +112,7 @@ mod tests {
         let page = Page {
             app: None,
             room: Some("\"><script>&amp;"),
+            foreign: None,
             parents: &parents,
             query: "lang=en%22%3E&theme=%3C",
         };
@@ -111,7 +126,7 @@ mod tests {
     #[test]
     fn the_host_is_named_for_the_socket_when_it_is_one() {
         let parents = Parents::default();
-        let page = Page { app: None, room: None, parents: &parents, query: "" };
+        let page = Page { app: None, room: None, foreign: None, parents: &parents, query: "" };
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static("chat.example:8443"));
         let policy = page.policy(&headers);

@@ -33,18 +33,19 @@ pub(super) struct SettingsItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_url: Option<String>,
     public_keys: Vec<KeyItem>,
+    guests: bool,
 }
 
 impl From<AppSettings> for SettingsItem {
     fn from(settings: AppSettings) -> Self {
-        let AppSettings { verify_url, contacts_url, jwks_url, public_keys } = settings;
+        let AppSettings { verify_url, contacts_url, jwks_url, public_keys, guests } = settings;
         let item = |key: snug_core::model::PublicKey| KeyItem {
             id: key.id,
             algorithm: key.algorithm.as_str(),
             text: key.text,
         };
         let public_keys = public_keys.into_iter().map(item).collect();
-        Self { verify_url, contacts_url, jwks_url, public_keys }
+        Self { verify_url, contacts_url, jwks_url, public_keys, guests }
     }
 }
 
@@ -58,6 +59,7 @@ pub(super) struct SettingsBody {
     #[serde(default, deserialize_with = "patch")]
     jwks_url: Patch<String>,
     public_keys: Option<Vec<String>>,
+    guests: Option<bool>,
 }
 
 fn app_id(text: &str) -> Result<AppId, Error> {
@@ -80,8 +82,8 @@ pub(super) async fn update_settings(
     Body(body): Body<SettingsBody>,
 ) -> ApiResult<Json<SettingsItem>> {
     let id = app_id(&id)?;
-    let SettingsBody { verify_url, contacts_url, jwks_url, public_keys } = body;
-    let patch = SettingsPatch { verify_url, contacts_url, jwks_url, public_keys };
+    let SettingsBody { verify_url, contacts_url, jwks_url, public_keys, guests } = body;
+    let patch = SettingsPatch { verify_url, contacts_url, jwks_url, public_keys, guests };
     let settings = app.engine.update_settings(&id, patch).await?;
     app.engine.audit(Some(&by.0.id), Some(&id), "app.settings").await?;
     Ok(Json(settings.into()))

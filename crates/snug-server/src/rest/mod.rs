@@ -7,6 +7,7 @@ mod contacts;
 mod cors;
 mod error;
 mod extract;
+mod guests;
 mod opening;
 mod origin;
 mod peer;
@@ -32,6 +33,7 @@ use crate::wiring::App;
 pub use error::ApiError;
 pub(crate) use extract::Body;
 use extract::Security;
+pub(crate) use guests::GuestGate;
 pub(crate) use origin::is_own_page;
 pub(crate) use peer::{Peer, PeerAddress};
 

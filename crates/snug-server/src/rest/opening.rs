@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use http::header::ORIGIN;
 use http::{HeaderMap, StatusCode};
 use snug_core::engine::IssuedToken;
 use snug_core::error::Error;
@@ -28,7 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(embedding))
 }
 
-/// Open a session with the site's own token, checked at the app's verify URL; or take a code
+/// Open a session with the site's own token, checked at the app's verify URL; or take a code; or
+/// come in as a guest, where the app takes guests
 #[utoipa::path(post, path = "/v1/sessions", tag = "client", request_body = OpenOwnBody,
     responses((status = 201, body = TokenAnswer), (status = "default", body = Problem)))]
 async fn open_own(
@@ -60,6 +62,15 @@ async fn open(
             app.check_verify_rate(&id, address)?;
             check_page(app, &*app.engine.app(&id).await?, headers)?;
             app.engine.open_verified(&id, open).await
+        }
+        Opening::Guest(id, open) => {
+            app.check_guest_rate(&id, address)?;
+            // For pages only: whoever sends no origin is no page.
+            if !headers.contains_key(ORIGIN) {
+                return Err(Error::missing("Origin"));
+            }
+            check_page(app, &*app.engine.app(&id).await?, headers)?;
+            app.engine.open_guest(&id, open).await
         }
     }
 }

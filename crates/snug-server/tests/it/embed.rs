@@ -216,3 +216,31 @@ async fn a_token_with_its_app_before_it() {
     assert_eq!(me(text(&fresh["token"])).await.is(200)["user"]["id"], "mei");
     me(placed).await.refused(401, "session_closed");
 }
+
+#[tokio::test]
+async fn rocketchat_s_addresses() {
+    let server = TestServer::sqlite().await;
+    let paths = [
+        "/channel/general?layout=embedded",
+        "/group/%E7%BE%A4",
+        "/direct/a1b2",
+        "/?layout=embedded",
+    ];
+    for path in paths {
+        let answer = server.request("GET", path).send().await;
+        assert!(answer.said(404).contains("dialect_app"), "{path}");
+    }
+    let plain = server.request("GET", "/").send().await;
+    assert_eq!((plain.status, plain.header("location")), (307, Some("/panel/")));
+    let app = shop(&server, false).await;
+    let server = server.restart_speaking("rocketchat", &app).await;
+    for path in paths {
+        let answer = server.request("GET", path).send().await;
+        assert_eq!(frame_ancestors(&answer), "https://shop.example", "{path}");
+    }
+    for path in ["/channel/a%00b", &format!("/group/{}", "a".repeat(5_000))] {
+        assert_eq!(server.request("GET", path).send().await.status, 404);
+    }
+    let plain = server.request("GET", "/").send().await;
+    assert_eq!((plain.status, plain.header("location")), (307, Some("/panel/")));
+}

@@ -23,7 +23,7 @@ use snug_proto::rest::{
     RoomSyncAnswer, RoomsAnswer, SendBody, SessionsAnswer, TokenAnswer, TypingBody, UpdateRoomBody,
     UserSyncAnswer, UsersAnswer,
 };
-use snug_proto::verified::{OpenOwnBody, Opening};
+use snug_proto::verified::{CodeAnswer, EmbeddingAnswer, OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
 
 struct Example {
@@ -234,6 +234,8 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "room-sync" => same::<RoomSyncAnswer>(name, text),
         "sync" => same::<UserSyncAnswer>(name, text),
         "users" => same::<UsersAnswer>(name, text),
+        "make-code" => same::<CodeAnswer>(name, text),
+        "embedding" => same::<EmbeddingAnswer>(name, text),
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -254,7 +256,9 @@ fn rest_request(name: &str, call: &str, text: &str) {
             let _ = snug_core::engine::OpenSession::from(open);
             Ok(())
         }
-        "open-verified" => Opening::try_from(parsed::<OpenOwnBody>(name, text)).map(drop),
+        "open-verified" | "open-guest" | "take-code" => {
+            Opening::try_from(parsed::<OpenOwnBody>(name, text)).map(drop)
+        }
         "create-room" => {
             let me = UserId::new("alice").expect("an id");
             parsed::<CreateRoomBody>(name, text).into_command(Some(&me)).map(drop)

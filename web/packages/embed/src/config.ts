@@ -1,5 +1,7 @@
 // What the server wrote into the page, and what the address brought.
 
+import type { Route } from './rocketchat.js';
+
 export interface Config {
   /** Known when the address names it; else the token does. */
   app?: string;
@@ -8,6 +10,8 @@ export interface Config {
   parents: readonly string[];
   /** Also pages of this machine: the app is in development. */
   localhost: boolean;
+  /** The address is one of Rocket.Chat's. */
+  rocketchat?: { room: Route | null; embedded: boolean };
 }
 
 export interface Brought {
@@ -24,10 +28,12 @@ export function readConfig(page: Document): Config {
 export function takeFromAddress(where: Location, past: History): Brought {
   const inside = new URLSearchParams(where.hash.slice(1));
   const query = new URLSearchParams(where.search);
-  const token = inside.get('token') ?? undefined;
+  // The second is Rocket.Chat's.
+  const token = inside.get('token') ?? query.get('resumeToken') ?? undefined;
   const code = query.get('code') ?? undefined;
   if (token !== undefined || code !== undefined) {
     query.delete('code');
+    query.delete('resumeToken');
     inside.delete('token');
     const search = query.size > 0 ? `?${query}` : '';
     const hash = inside.size > 0 ? `#${inside}` : '';

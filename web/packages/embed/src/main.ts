@@ -1,9 +1,17 @@
 // The page in the frame: hears commands, opens rooms, tells what happens.
 import { type Config, readConfig, takeFromAddress } from './config.js';
 import { Keep } from './keep.js';
-import { type Command, type Happening, readCommand, type Theme, WrongCommand } from './messages.js';
+import { type Happening, readCommand, type Theme, WrongCommand } from './messages.js';
 import { Parent } from './parent.js';
 import { Refused, takeCode } from './rest.js';
+import {
+  type ForeignCommand,
+  inForeignWords,
+  type Route,
+  readForeign,
+  roomOf,
+  setStatus,
+} from './rocketchat.js';
 import { Screen } from './screen.js';
 import { Session } from './session.js';
 import { watchRoom, watchRooms } from './watch.js';
@@ -11,39 +19,47 @@ import { wordsFor } from './words.js';
 
 const brought = takeFromAddress(location, history);
 const config: Config = readConfig(document);
+const { rocketchat } = config;
 const query = new URLSearchParams(location.search);
 const page = document.documentElement;
 page.lang ||= navigator.language;
 const words = wordsFor([page.lang, ...navigator.languages]);
 
 const parent = new Parent(window, config);
-const keep = new Keep(query.get('keep') === 'tab', config.app);
+// Sites of that system set one address after the other and sign in once.
+const keep = new Keep(query.get('keep') === 'tab' || rocketchat !== undefined, config.app);
 const main = document.querySelector('main') as HTMLElement;
 const asked = query.get('theme');
 const theme: Theme = asked === 'light' || asked === 'dark' ? asked : 'auto';
-const screen = new Screen(main, config.room, config.room !== undefined, theme);
+const one = config.room !== undefined || !!(rocketchat?.room && rocketchat.embedded);
+const screen = new Screen(main, config.room, one, theme);
+/** The room that an address names and that has no id yet. */
+let route: Route | undefined = rocketchat?.room ?? undefined;
 
 let stopRooms = () => {};
 let stopRoom = () => {};
 
+const placed = (token: string) => `snug_at_${config.app}.${token}`;
 const session = new Session(
-  { config, parent, keep },
+  rocketchat ? { config, parent, keep, placed } : { config, parent, keep },
   {
     client: (client) =>
-      screen.show(client, watchOpened, () => {
-        tell({ type: 'token-needed' });
-      }),
+      screen.show({ client, chosen: watchOpened, renew: () => tell({ type: 'token-needed' }) }),
     signedIn(client) {
       const { id, name } = client.me.getSnapshot() ?? { id: '' };
       tell({ type: 'signed-in', user: { id, name: name ?? undefined } });
       stopRooms();
       stopRooms = watchRooms(client, tell);
-      if (screen.room) watchOpened(screen.room);
+      if (route) void goTo(route);
+      else if (screen.room) watchOpened(screen.room);
     },
     signedOut(reason) {
       stopRooms();
       stopRoom();
-      if (reason === 'logged_out') screen.say(words.signedOut);
+      if (reason === 'logged_out') {
+        screen.forget();
+        screen.say(words.signedOut);
+      }
       tell({ type: 'signed-out', reason });
     },
     tokenNeeded: () => tell({ type: 'token-needed' }),
@@ -56,7 +72,13 @@ const session = new Session(
 );
 
 function tell(happening: Happening): void {
-  parent.tell({ snug: 1, ...happening });
+  if (!rocketchat) {
+    parent.tell({ snug: 1, ...happening });
+    return;
+  }
+  const me = session.client?.me.getSnapshot()?.id;
+  const scene = { room: screen.room, me, focus: document.hasFocus() };
+  for (const told of inForeignWords(happening, scene)) parent.tell(told);
 }
 
 function watchOpened(room: string): void {
@@ -67,19 +89,32 @@ function watchOpened(room: string): void {
 function openRoom(room: string): void {
   const before = screen.room;
   screen.open(room);
-  if (config.room !== undefined) {
-    const path = `/embed/rooms/${encodeURIComponent(room)}`;
-    history.replaceState(null, '', path + location.search + location.hash);
-    // The whole chat says by itself which room it has opened.
-    watchOpened(room);
-  } else if (before === room) watchOpened(room);
+  // The whole chat says by itself which room it has opened.
+  if (one || before === room) watchOpened(room);
 }
 
-function carryOut(command: Command): void {
+async function goTo(to: Route): Promise<void> {
+  route = to;
+  const user = session.client?.me.getSnapshot()?.id;
+  const { token } = session;
+  if (user === undefined || token === undefined) return;
+  try {
+    const room = await roomOf(to, { token, user });
+    if (route !== to) return;
+    openRoom(room);
+  } catch (error) {
+    if (route === to) screen.say(words.noRoom, String(error instanceof Error ? error.message : ''));
+  }
+}
+
+function carryOut(command: ForeignCommand): void {
   switch (command.type) {
-    case 'open-room':
+    case 'open-room': {
       openRoom(command.room);
+      const path = one ? `/embed/rooms/${encodeURIComponent(command.room)}` : '/embed';
+      history.replaceState(null, '', path + location.search + location.hash);
       break;
+    }
     case 'login':
       void session.login(command.token);
       break;
@@ -88,12 +123,25 @@ function carryOut(command: Command): void {
       break;
     case 'theme':
       screen.theme(command.theme);
+      break;
+    case 'go':
+      if (!command.route) break;
+      history.replaceState(null, '', command.path);
+      void goTo(command.route);
+      break;
+    case 'status': {
+      const user = session.client?.me.getSnapshot()?.id;
+      const { token } = session;
+      if (user !== undefined && token !== undefined) {
+        setStatus(command.status, { token, user }).catch(() => {});
+      }
+    }
   }
 }
 
 parent.hear((heard) => {
   try {
-    const command = readCommand(heard);
+    const command = rocketchat ? readForeign(heard) : readCommand(heard);
     if (command) carryOut(command);
   } catch (error) {
     if (!(error instanceof WrongCommand)) throw error;
@@ -103,7 +151,7 @@ parent.hear((heard) => {
 
 async function begin(): Promise<void> {
   screen.say(words.waiting);
-  parent.greet({ snug: 1, type: 'ready' });
+  parent.greet(rocketchat !== undefined);
   let token = brought.token;
   if (token === undefined && brought.code !== undefined) {
     try {
@@ -116,7 +164,7 @@ async function begin(): Promise<void> {
     }
   }
   token ??= keep.get();
-  if (token !== undefined && session.token === undefined) await session.login(token);
+  if (token !== undefined && !session.begun) await session.login(token);
 }
 
 void begin();

@@ -25,8 +25,9 @@ export class Parent {
   }
 
   /** Says that we are here, without a word more, to whoever it is. */
-  greet(message: { snug: 1; type: 'ready' } | { eventName: 'startup'; data: true }): void {
-    if (this.framed) this.#window.parent.postMessage(message, this.#origin ?? '*');
+  greet(foreign: boolean): void {
+    const hello = foreign ? { eventName: 'startup', data: true } : { snug: 1, type: 'ready' };
+    if (this.framed) this.#window.parent.postMessage(hello, this.#origin ?? '*');
   }
 
   /** Hears the page around us and no other. */

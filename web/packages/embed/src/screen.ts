@@ -3,25 +3,34 @@ import type { Client } from '@snug/client';
 import type { Theme } from './messages.js';
 import type { ChatElement } from './snug.js';
 
+export interface Shown {
+  client: Client;
+  /** The user has opened another room himself. */
+  chosen(room: string): void;
+  /** The session has ended and the user wants to go on. */
+  renew(): void;
+}
+
 export class Screen {
   readonly #main: HTMLElement;
-  readonly #tag: 'snug-room' | 'snug-chat';
+  /** A room alone; else the list, too. */
+  readonly #one: boolean;
+  #shown: Shown | undefined;
   #element: ChatElement | undefined;
   #theme: Theme;
-  #client: Client | undefined;
   room: string | undefined;
 
   constructor(main: HTMLElement, room: string | undefined, one: boolean, theme: Theme) {
     this.#main = main;
-    this.#tag = one ? 'snug-room' : 'snug-chat';
+    this.#one = one;
     this.room = room;
     this.#theme = theme;
     this.theme(theme);
   }
 
+  /** A sentence, until something is shown or opened. */
   say(title: string, detail = ''): void {
     this.#element = undefined;
-    this.#client = undefined;
     const state = document.createElement('div');
     state.className = 'state';
     state.setAttribute('role', 'status');
@@ -35,30 +44,20 @@ export class Screen {
     this.#main.replaceChildren(state);
   }
 
-  /** `chosen` is called when the user opens another room himself, `renew` when he wants on. */
-  show(client: Client, chosen: (room: string) => void, renew: () => void): void {
-    if (this.#element && this.#client === client) return;
-    const element = document.createElement(this.#tag) as ChatElement;
-    element.client = client;
-    element.theme = this.#theme;
-    element.room = this.room;
-    element.addEventListener('snug-room-open', (event) => {
-      const { room } = (event as CustomEvent<{ room: string }>).detail;
-      this.room = room || undefined;
-      if (room) chosen(room);
-    });
-    element.addEventListener('snug-renew', (event) => {
-      event.preventDefault();
-      renew();
-    });
-    this.#element = element;
-    this.#client = client;
-    this.#main.replaceChildren(element);
+  show(shown: Shown): void {
+    if (this.#element && this.#shown?.client === shown.client) return;
+    this.#shown = shown;
+    this.#mount();
+  }
+
+  forget(): void {
+    this.#shown = undefined;
   }
 
   open(room: string): void {
     this.room = room;
     if (this.#element) this.#element.room = room;
+    else this.#mount();
   }
 
   theme(theme: Theme): void {
@@ -66,5 +65,26 @@ export class Screen {
     if (theme === 'auto') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
     if (this.#element) this.#element.theme = theme;
+  }
+
+  #mount(): void {
+    const shown = this.#shown;
+    // A room without an id yet has nothing to show.
+    if (!shown || (this.#one && this.room === undefined)) return;
+    const element = document.createElement(this.#one ? 'snug-room' : 'snug-chat') as ChatElement;
+    element.client = shown.client;
+    element.theme = this.#theme;
+    element.room = this.room;
+    element.addEventListener('snug-room-open', (event) => {
+      const { room } = (event as CustomEvent<{ room: string }>).detail;
+      this.room = room || undefined;
+      if (room) shown.chosen(room);
+    });
+    element.addEventListener('snug-renew', (event) => {
+      event.preventDefault();
+      shown.renew();
+    });
+    this.#element = element;
+    this.#main.replaceChildren(element);
   }
 }

@@ -45,6 +45,11 @@ export class Session {
     this.#events = events;
   }
 
+  /** Whether a token was given already, be it that it is still looked at. */
+  get begun(): boolean {
+    return this.#attempt > 0;
+  }
+
   /** Nothing of the chat is shown before the server has said that this frame may have it. */
   async login(token: string): Promise<void> {
     if (token === this.token && this.client?.connection.getSnapshot().status === 'online') return;

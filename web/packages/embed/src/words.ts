@@ -5,16 +5,19 @@ const WORDS = {
     waiting: 'Waiting for the page to sign in…',
     signedOut: 'You are signed out.',
     refused: 'The chat cannot be shown here',
+    noRoom: 'There is no such conversation',
   },
   zh: {
     waiting: '等待網頁登入…',
     signedOut: '您已登出。',
     refused: '此處無法顯示聊天室',
+    noRoom: '沒有這個聊天室',
   },
   ja: {
     waiting: 'ページのログインを待っています…',
     signedOut: 'ログアウトしました。',
     refused: 'ここではチャットを表示できません',
+    noRoom: 'このトークルームはありません',
   },
 };
 

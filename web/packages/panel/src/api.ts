@@ -45,6 +45,7 @@ export interface TokenSettings {
   verify_url?: string;
   jwks_url?: string;
   public_keys: { id?: string; algorithm: string; text: string }[];
+  guests: boolean;
 }
 
 /** A refusal: `code` as the server said it, or `unreachable` when it said nothing. */
@@ -114,7 +115,12 @@ export const api = {
   tokens: (id: string) => call<TokenSettings>('GET', `${appPath(id)}/settings`),
   changeTokens: (
     id: string,
-    patch: { verify_url: string | null; jwks_url: string | null; public_keys: string[] },
+    patch: {
+      verify_url: string | null;
+      jwks_url: string | null;
+      public_keys: string[];
+      guests: boolean;
+    },
   ) => call<TokenSettings>('PATCH', `${appPath(id)}/settings`, patch),
   reveal: (id: string, password: string) =>
     call<{ server_key: string }>('POST', `${appPath(id)}/reveal`, { password }),

@@ -93,7 +93,7 @@ export class FakeApi {
         return problem(422, 'invalid_field', told, { field: 'verify_url' });
       }
       app.settings = { ...app.settings, ...body };
-      return json({ ...app.settings, public_keys: [] });
+      return json({ guests: false, ...app.settings, public_keys: [] });
     }
     if (request.method === 'PATCH') return json(Object.assign(app, body));
     if (body.password !== this.operator.password) return problem(403, 'password_wrong', 'Wrong.');

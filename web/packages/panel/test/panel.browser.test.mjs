@@ -214,7 +214,12 @@ it('sets where the tokens of users come from, and says which field is refused', 
     verify_url: 'https://shop.example/verify',
     jwks_url: null,
     public_keys: [pem, pem],
+    guests: false,
   });
+  await page.getByRole('switch', { name: 'Take guests' }).click();
+  await press('Apply');
+  await page.getByText('Saved').waitFor();
+  assert.equal(sent('PATCH', `apps/${app.id}/settings`).at(-1).guests, true);
 });
 
 it('offers to try again when the server was away from the start', async () => {

@@ -122,6 +122,16 @@ impl TestServer {
         Self { server, data, database: None }
     }
 
+    /// As `restart`, with the app of a wire whose requests name none.
+    pub(crate) async fn restart_speaking(self, dialect: &str, app: &TestApp) -> Self {
+        let data = self.stop_and_keep().await;
+        let mut config = config(data.path(), StoreConfig::Embedded, loopback_allowed());
+        let id = snug_core::ids::AppId::new(&app.id).expect("an id");
+        config.dialects = config.dialects.or_default(dialect, id);
+        let server = Server::start(config).await.expect("the server starts again");
+        Self { server, data, database: None }
+    }
+
     /// A second server on the same database and master key, which know nothing of each other.
     pub(crate) async fn beside(&self) -> (Server, TempDir) {
         let data = temp_dir();

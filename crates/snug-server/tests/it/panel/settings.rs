@@ -17,7 +17,7 @@ async fn an_application_says_where_its_tokens_come_from() {
     let panel = Panel::signed_up(&server).await;
     let app = text(&panel.new_app("Shop").await["id"]);
     let path = format!("apps/{app}/settings");
-    assert_eq!(panel.get(&path).await.is(200), json!({"public_keys": []}));
+    assert_eq!(panel.get(&path).await.is(200), json!({"public_keys": [], "guests": false}));
     let change = |body: Value| panel.request("PATCH", &path).json(body).send();
     let verify = "https://shop.example/verify";
     let set = change(json!({"verify_url": verify, "public_keys": [JWK]})).await.is(200);
@@ -30,6 +30,9 @@ async fn an_application_says_where_its_tokens_come_from() {
     let set = change(json!({"verify_url": null, "jwks_url": jwks})).await.is(200);
     assert_eq!((set.get("verify_url"), &set["jwks_url"]), (None, &json!(jwks)));
     assert_eq!(set["public_keys"].as_array().map(Vec::len), Some(1), "absent stays: {set}");
+    assert_eq!(change(json!({"guests": true})).await.is(200)["guests"], true);
+    let set = panel.get(&path).await.is(200);
+    assert_eq!((&set["guests"], &set["jwks_url"]), (&json!(true), &json!(jwks)));
     for (body, field) in [
         (json!({"verify_url": "http://0x7f000001/"}), "verify_url"),
         (json!({"jwks_url": "ftp://shop.example/"}), "jwks_url"),
@@ -71,9 +74,11 @@ fn the_command_line_sets_them() {
     let set = snug(data.path(), &["set", "--app", &app, "--verify-url", url, "--public-key", key]);
     let said = String::from_utf8_lossy(&set.stdout).into_owned();
     assert!(set.status.success() && said.contains(url) && said.contains("EdDSA k"), "{set:?}");
-    let kept = snug(data.path(), &["set", "--app", &app, "--verify-url", ""]);
+    assert!(said.contains("guests       no"), "{said}");
+    let kept = snug(data.path(), &["set", "--app", &app, "--verify-url", "", "--guests", "true"]);
     let said = String::from_utf8_lossy(&kept.stdout).into_owned();
     assert!(!said.contains(url) && said.contains("EdDSA k"), "{kept:?}");
+    assert!(said.contains("guests       yes"), "{said}");
     for wrong in [
         vec!["set", "--app", &app, "--verify-url", "nowhere"],
         vec!["set", "--app", &app, "--public-key", "/nowhere.pem"],

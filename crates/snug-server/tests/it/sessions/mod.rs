@@ -3,6 +3,7 @@
 mod doors;
 mod ends;
 mod expiry;
+mod guests;
 pub(crate) mod minted;
 mod public_keys;
 pub(crate) mod verified;

@@ -3,7 +3,7 @@
 import { api, Refusal, type TokenSettings } from '../api.js';
 import { h, ICONS, icon, replace } from '../dom.js';
 import { keysIn } from '../key-texts.js';
-import { type Field, field, form, Told } from '../parts.js';
+import { type Field, field, form, Told, toggle } from '../parts.js';
 import { t } from '../words.js';
 
 /** A refused field says itself what was expected. */
@@ -41,6 +41,7 @@ export function tokensCard(id: string, settings: TokenSettings): HTMLElement {
       lines: 4,
     }),
   };
+  const guests = toggle(t('guests'), t('guestsHint'), settings.guests);
   const saved = h('span', { class: 'saved', role: 'status' });
   const submit = async () => {
     replace(saved);
@@ -48,6 +49,7 @@ export function tokensCard(id: string, settings: TokenSettings): HTMLElement {
       verify_url: fields.verify_url.value().trim() || null,
       jwks_url: fields.jwks_url.value().trim() || null,
       public_keys: keysIn(fields.public_keys.value()),
+      guests: guests.value(),
     };
     await told(fields, api.changeTokens(id, patch));
     replace(saved, icon(ICONS.done), t('saved'));
@@ -57,10 +59,10 @@ export function tokensCard(id: string, settings: TokenSettings): HTMLElement {
     { class: 'card' },
     h('h2', {}, t('tokens')),
     h('p', { class: 'note' }, t('tokensIntro')),
-    form(
-      { submit: t('apply'), onSubmit: submit, extra: saved },
-      Object.values(fields).map((each) => each.element),
-    ),
+    form({ submit: t('apply'), onSubmit: submit, extra: saved }, [
+      ...Object.values(fields).map((each) => each.element),
+      guests.element,
+    ]),
   );
 }
 

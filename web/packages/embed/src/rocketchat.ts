@@ -1,0 +1,163 @@
+// Rocket.Chat's words for what happens in a frame: `externalCommand` in,
+// `eventName` and `data` out. Only words: what is done is the same as ever.
+import type { Command, Happening, RoomKind } from './messages.js';
+
+/** A room as that system's addresses name it. */
+export interface Route {
+  kind: 'channel' | 'group' | 'direct';
+  name: string;
+}
+
+export type ForeignCommand =
+  | Command
+  | { type: 'go'; route: Route | undefined; path: string }
+  | { type: 'status'; status: string };
+
+const LETTERS: Record<RoomKind, string> = { direct: 'd', group: 'p', channel: 'c' };
+
+export function readForeign(heard: unknown): ForeignCommand | undefined {
+  if (typeof heard !== 'object' || heard === null) return undefined;
+  const said = heard as Record<string, unknown>;
+  const text = (name: string) => {
+    const value = said[name];
+    return typeof value === 'string' && value !== '' && value.length <= 4096 ? value : undefined;
+  };
+  // The iframe log-in of that system answers in this form.
+  const token = said.event === 'login-with-token' ? text('loginToken') : undefined;
+  if (token !== undefined) return { type: 'login', token };
+  switch (said.externalCommand) {
+    case 'login-with-token': {
+      const given = text('token');
+      return given === undefined ? undefined : { type: 'login', token: given };
+    }
+    case 'go': {
+      const path = text('path');
+      return path === undefined ? undefined : { type: 'go', path, route: routeOf(path) };
+    }
+    case 'set-user-status':
+    case 'userSetStatus': {
+      const status = text('status');
+      return status === undefined ? undefined : { type: 'status', status };
+    }
+    case 'logout':
+      return { type: 'logout' };
+    default:
+      return undefined;
+  }
+}
+
+/** `/channel/general?layout=embedded`; nothing for an address that is no room's. */
+export function routeOf(path: string): Route | undefined {
+  const found = /^\/(channel|group|direct)\/([^/?#]+)/.exec(path);
+  if (!found) return undefined;
+  try {
+    return { kind: found[1] as Route['kind'], name: decodeURIComponent(found[2] ?? '') };
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Scene {
+  /** The room that is shown. */
+  room: string | undefined;
+  me: string | undefined;
+  focus: boolean;
+}
+
+/** What happened, as that system tells it. */
+export function inForeignWords(happening: Happening, scene: Scene): object[] {
+  const told = (eventName: string, data: unknown) => ({ eventName, data });
+  switch (happening.type) {
+    case 'ready':
+      return [told('startup', true)];
+    case 'room-opened': {
+      const { room, title, kind } = happening;
+      return [told('room-opened', { _id: room, t: LETTERS[kind], name: title, fname: title })];
+    }
+    case 'new-message': {
+      const message = messageOf(happening);
+      const all = [told('new-message', message)];
+      if (happening.own) return all;
+      const notification = {
+        title: message.u.name,
+        text: message.msg,
+        payload: {
+          _id: message._id,
+          rid: message.rid,
+          sender: message.u,
+          message: { msg: message.msg },
+        },
+      };
+      const fromOpenedRoom = happening.room === scene.room;
+      all.push(told('notification', { notification, fromOpenedRoom, hasFocus: scene.focus }));
+      return all;
+    }
+    case 'unread-changed': {
+      const rooms = happening.rooms.map(({ room, title, kind, unread }) =>
+        told('unread-changed-by-subscription', {
+          rid: room,
+          t: LETTERS[kind],
+          name: title,
+          fname: title,
+          unread,
+          alert: unread > 0,
+          open: true,
+          u: { _id: scene.me },
+        }),
+      );
+      return [...rooms, told('unread-changed', happening.unread)];
+    }
+    default:
+      // That system has no word for the rest.
+      return [];
+  }
+}
+
+function messageOf({ room, message }: Extract<Happening, { type: 'new-message' }>) {
+  const { id, sender, sender_name, text, created_at } = message;
+  return {
+    _id: id,
+    rid: room,
+    msg: text ?? '',
+    ts: created_at,
+    u: { _id: sender, username: sender, name: sender_name ?? sender },
+  };
+}
+
+export interface Bearer {
+  token: string;
+  user: string;
+}
+
+/** The id of the room that an address names, asked of that system's own calls. */
+export async function roomOf({ kind, name }: Route, by: Bearer): Promise<string> {
+  const field = kind === 'direct' ? 'roomId' : 'roomName';
+  const info = await call('GET', `rooms.info?${field}=${encodeURIComponent(name)}`, by);
+  if (info.room) return info.room._id;
+  // `/direct/<username>` is known there, too.
+  const made = kind === 'direct' ? await call('POST', 'im.create', by, { username: name }) : info;
+  if (made.room) return made.room._id;
+  throw new Error(info.error ?? `There is no ${kind} ${name}.`);
+}
+
+export async function setStatus(status: string, by: Bearer): Promise<void> {
+  await call('POST', 'users.setStatus', by, { status, message: '' });
+}
+
+interface Answer {
+  room?: { _id: string };
+  error?: string;
+}
+
+async function call(method: string, path: string, by: Bearer, body?: object): Promise<Answer> {
+  const headers: Record<string, string> = { 'X-Auth-Token': by.token, 'X-User-Id': by.user };
+  if (body) headers['Content-Type'] = 'application/json';
+  const answer = await fetch(`/api/v1/${path}`, {
+    method,
+    headers,
+    body: body && JSON.stringify(body),
+    credentials: 'omit',
+    signal: AbortSignal.timeout(15_000),
+  });
+  return answer.json().catch(() => ({ error: `HTTP ${answer.status}` }));
+}
