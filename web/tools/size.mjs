@@ -11,6 +11,8 @@ const BUDGETS = [
   { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 12 },
   // The script of the two-line embed: it holds the client as well.
   { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 45 },
+  // What a page in a frame loads besides.
+  { name: 'frame', files: ['packages/embed/dist/embed.js'], kilobytes: 6 },
 ];
 
 const only = process.argv[process.argv.indexOf('--only') + 1];

@@ -131,10 +131,11 @@ export class Session {
       }
       const newer = await this.#askParent();
       if (newer !== undefined) return this.#placed(newer);
+      const alive = this.client?.connection.getSnapshot().status === 'online';
+      if (!alive) return this.#placed(token);
       // On the living connection the end is only near: the server gives another one. A token
       // that is not ours belongs to the page around and must not die for this.
-      const alive = this.client?.connection.getSnapshot().status === 'online';
-      if (!alive || this.#place.placed) return this.#placed(token);
+      if (this.#place.placed) throw gone();
       this.token = await refresh(token);
       this.#place.keep.put(this.token);
       return this.token;
@@ -190,6 +191,6 @@ export class Session {
 }
 
 function gone(): Error {
-  const detail = 'The user is signed out.';
+  const detail = 'There is no other token.';
   return new window.Snug.SnugError({ code: 'logged_out', detail, retryable: false });
 }
