@@ -66,6 +66,7 @@ const HAPPENINGS = {
     for (const { room, unread } of rooms) {
       const place = list.querySelector(`[data-room="${CSS.escape(room)}"] b`);
       if (place) place.textContent = unread > 0 ? ` ${unread}` : '';
+      else showList();
     }
   },
   'new-message': ({ message }) => {

@@ -67,7 +67,7 @@ const FILES = {
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
 };
 /** The chat needs no more of the page's policy than a frame and, for the list, the REST calls. */
-const POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+const POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
 connect-src 'self' ${snug}; frame-src ${snug}; base-uri 'none'; frame-ancestors 'none'`;
 
 async function answer(request, response) {

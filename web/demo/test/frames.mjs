@@ -77,6 +77,23 @@ export async function around(browser, origin, address, { referrerPolicy = '', pr
   return seen;
 }
 
+export const setAddress = ({ page }, address) =>
+  page.evaluate((src) => {
+    document.querySelector('iframe').src = src;
+  }, address);
+
+/** How much the page in the frame has put by, where the browser lets it at all. */
+export function kept({ page }) {
+  const inside = page.frames().find((frame) => frame !== page.mainFrame());
+  return inside.evaluate(() => {
+    try {
+      return localStorage.length + sessionStorage.length;
+    } catch {
+      return 0;
+    }
+  });
+}
+
 /** The browser itself has refused to show the frame here, and nothing was said or asked. */
 export async function getsNothing(seen) {
   const deadline = Date.now() + READY_MS;

@@ -20,10 +20,12 @@ import {
   frameOf,
   getsNothing,
   heard,
+  kept,
   open,
   post as postTo,
   say,
   sees,
+  setAddress,
 } from './frames.mjs';
 import { freePort, SnugProcess } from './processes.mjs';
 
@@ -33,6 +35,8 @@ const PROGRAM = fileURLToPath(new URL('../own-ui/server.mjs', import.meta.url));
 let snug;
 let site;
 let siteUrl;
+/** Another site of the app's: on the server's own host, where the browser keeps things. */
+let near;
 /** Of another app's, and of no app's. */
 let stranger;
 let nobody;
@@ -42,9 +46,10 @@ before(async () => {
   const port = await freePort();
   // Another host than the server's: to the browser it is another site altogether.
   siteUrl = `http://localhost:${port}`;
+  near = await bareSite();
   stranger = await bareSite();
   nobody = await bareSite();
-  snug = await SnugProcess.create(directory, ['--origin', siteUrl]);
+  snug = await SnugProcess.create(directory, ['--origin', siteUrl, '--origin', near.url]);
   // Somebody else's app, whose pages may have its own users' chat in a frame.
   await snug.command(['app', 'create', '--name', 'Other', '--origin', stranger.url]);
   await snug.start();
@@ -64,6 +69,7 @@ after(async () => {
     site.kill('SIGTERM');
     await ended;
   }
+  near?.close();
   stranger?.close();
   nobody?.close();
   await snug?.stop();
@@ -101,15 +107,16 @@ describe('a site with its own list, and the room in a frame', () => {
     const inside = amy.page.frames().find((frame) => frame.url().startsWith(snug.url));
     assert.equal(inside.url(), `${snug.url}/embed/rooms/bike`, 'the token has left the address');
     assert.deepEqual(await amy.page.context().cookies(), []);
-    const kept = await inside.evaluate(() => [localStorage.length, sessionStorage.length]);
-    assert.deepEqual(kept, [0, 0]);
+    assert.equal(await kept(amy), 0);
   });
 
   it('two people chat', async () => {
+    // A room in which nobody has said anything is in its maker's list alone.
+    await say(amy, 'Is it still there?');
+    await sees(amy, 'Is it still there?');
     ming = await open(browser, `${siteUrl}/?member=ming`);
     await ming.page.locator('[data-room=bike]').click();
     await awaits(ming, 'room-opened');
-    await say(amy, 'Is it still there?');
     await sees(ming, 'Is it still there?');
     await say(ming, '還在');
     await sees(amy, '還在');
@@ -237,22 +244,27 @@ describe('other ways in', () => {
     assert.equal((await heard(again, 'error'))[0].code, 'token_invalid');
   });
 
-  it('with keep=tab, addresses set one after the other need one token', async () => {
+  it('one address after the other, with the same token in each', async () => {
+    const { token } = await openSession('amy', 'again');
+    const address = (room) => `${snug.url}/embed/rooms/${room}#token=${token}`;
+    const page = await around(browser, siteUrl, address('bike'));
+    await awaits(page, 'room-opened');
+    await setAddress(page, address('lamp'));
+    await awaits(page, 'room-opened', 2);
+    const { sessions } = await server('GET', 'users/amy/sessions');
+    assert.equal(sessions.filter(({ device }) => device === 'again').length, 1);
+  });
+
+  it('with keep=tab the later addresses need no token', async () => {
     const { token } = await openSession('amy', 'kept');
     const address = `${snug.url}/embed/rooms/bike?keep=tab&app=${snug.app}`;
-    const page = await around(browser, siteUrl, `${address}#token=${token}`);
+    const page = await around(browser, near.url, `${address}#token=${token}`);
     await awaits(page, 'room-opened');
-    await page.page.evaluate(
-      (src) => {
-        document.querySelector('iframe').src = src;
-      },
-      address.replace('bike', 'lamp'),
-    );
+    await setAddress(page, address.replace('bike', 'lamp'));
     await awaits(page, 'room-opened', 2);
     await post(page, { type: 'logout' });
     await awaits(page, 'signed-out');
-    const inside = page.page.frames().find((frame) => frame.url().startsWith(snug.url));
-    assert.equal(await inside.evaluate(() => sessionStorage.length), 0);
+    assert.equal(await kept(page), 0);
   });
 
   it('before its session ends the frame asks for a token, and takes it on the living socket', async () => {

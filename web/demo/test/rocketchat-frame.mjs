@@ -9,7 +9,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
-import { around, bareSite, frameOf, getsNothing, post, say, sees } from './frames.mjs';
+import {
+  around,
+  bareSite,
+  frameOf,
+  getsNothing,
+  kept,
+  post,
+  say,
+  sees,
+  setAddress,
+} from './frames.mjs';
 import { SnugProcess } from './processes.mjs';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-rocketchat-frame-'));
@@ -107,9 +117,15 @@ describe('a site around Rocket.Chat’s frame', () => {
     const [notified] = await told(amy, 'notification');
     assert.deepEqual([notified.fromOpenedRoom, notified.notification.text], [true, '早安']);
     await server('POST', 'rooms/r-crew/messages', { sender: 'ming', text: 'All hands' });
-    const subscriptions = await told(amy, 'unread-changed-by-subscription');
-    const crew = subscriptions.find(({ rid, unread }) => rid === 'r-crew' && unread === 1);
-    assert.equal(crew.alert, true);
+    await amy.page.waitForFunction(() =>
+      window.heard.some(
+        ({ eventName, data }) =>
+          eventName === 'unread-changed-by-subscription' &&
+          data.rid === 'r-crew' &&
+          data.unread === 1 &&
+          data.alert,
+      ),
+    );
     assert.ok((await told(amy, 'unread-changed')).includes(1));
   });
 
@@ -124,9 +140,7 @@ describe('a site around Rocket.Chat’s frame', () => {
   });
 
   it('a new address in the same tab needs no second sign-in', async () => {
-    await amy.page.evaluate((src) => {
-      document.querySelector('iframe').src = src;
-    }, `${snug.url}/channel/general?layout=embedded`);
+    await setAddress(amy, `${snug.url}/channel/general?layout=embedded`);
     const opened = await told(amy, 'room-opened', 3);
     assert.equal(opened.at(-1)._id, 'r-general');
     const { sessions } = await server('GET', 'users/amy/sessions');
@@ -137,7 +151,7 @@ describe('a site around Rocket.Chat’s frame', () => {
     await command(amy, 'logout');
     await frameOf(amy).getByText('You are signed out.').waitFor();
     assert.deepEqual((await server('GET', 'users/amy/sessions')).sessions, []);
-    assert.equal(await inside(amy).evaluate(() => sessionStorage.length), 0);
+    assert.equal(await kept(amy), 0);
     assert.deepEqual(amy.errors, []);
   });
 

@@ -73,10 +73,7 @@ async fn native(
         Some(id) => Some(app.engine.app(&id).await?),
         None => None,
     };
-    let parents = match &known {
-        Some(known) => Parents::of_app(known),
-        None => Parents::by_referrer(app, headers).await?,
-    };
+    let parents = Parents::of(app, known.as_deref(), headers).await?;
     let page = Page {
         app: known.as_ref().map(|known| known.id.as_str()),
         room: room.map(RoomId::as_str),

@@ -23,14 +23,25 @@ pub(super) struct Parents {
 }
 
 impl Parents {
-    pub(super) fn of_app(app: &model::App) -> Self {
+    pub(super) async fn of(
+        app: &Arc<App>,
+        known: Option<&model::App>,
+        headers: &HeaderMap,
+    ) -> Result<Self> {
+        match known {
+            Some(known) => Ok(Self::of_app(known)),
+            None => Self::by_referrer(app, headers).await,
+        }
+    }
+
+    fn of_app(app: &model::App) -> Self {
         let origins = app.origins.iter().filter(|origin| is_plain(origin)).cloned().collect();
         Self { origins, localhost: app.development }
     }
 
     /// Whoever asks by an address that names no app: the page that the browser says it is, if
     /// any app lists it. Which app it must be is asked again when the token is there.
-    pub(super) async fn by_referrer(app: &Arc<App>, headers: &HeaderMap) -> Result<Self> {
+    async fn by_referrer(app: &Arc<App>, headers: &HeaderMap) -> Result<Self> {
         let Some(origin) = referrer(headers) else { return Ok(Self::default()) };
         if is_plain(&origin) && app.engine.any_app_allows(&origin).await? {
             return Ok(Self { origins: vec![origin], localhost: false });

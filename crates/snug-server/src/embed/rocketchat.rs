@@ -1,5 +1,5 @@
 //! Rocket.Chat's addresses of rooms, shown by our elements: `/channel/<name>`, `/group/<name>`,
-//! `/direct/<rid>` and the whole chat at `/?layout=embedded`. The app is the one of this host.
+//! `/direct/<rid>` and the whole chat at `/?layout=embedded`. The app is the one of this host, else the token's.
 
 use std::sync::Arc;
 
@@ -16,9 +16,6 @@ use snug_dialects::rocketchat::DIALECT;
 use super::page::{Foreign, Page, parameter};
 use super::parents::Parents;
 use crate::wiring::App;
-
-const NOT_SET_UP: &str = "No application speaks Rocket.Chat's wire under this host name. Name it \
-    with dialect_app, such as rocketchat=<app id>, or rocketchat@<host>=<app id>.";
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -67,15 +64,15 @@ async fn show(
     room: Option<(&'static str, &str)>,
 ) -> Result<Response> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let Some(id) = app.dialects.app_by_host(DIALECT, host) else {
-        return Ok((StatusCode::NOT_FOUND, NOT_SET_UP).into_response());
+    let known = match app.dialects.app_by_host(DIALECT, host) {
+        Some(id) => Some(app.engine.app(&id).await?),
+        None => None,
     };
-    let known = app.engine.app(&id).await?;
+    let parents = Parents::of(app, known.as_deref(), headers).await?;
     let query = uri.query().unwrap_or("");
-    let parents = Parents::of_app(&known);
     let embedded = parameter(query, "layout").as_deref() == Some("embedded");
     let page = Page {
-        app: Some(id.as_str()),
+        app: known.as_ref().map(|known| known.id.as_str()),
         room: None,
         foreign: Some(Foreign { room, embedded }),
         parents: &parents,

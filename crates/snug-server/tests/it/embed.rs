@@ -214,7 +214,7 @@ async fn a_token_with_its_app_before_it() {
     // A refresh kills what was really the token.
     let fresh = app.api("POST", "/v1/session/refresh", Value::Null, &placed).await.is(200);
     assert_eq!(me(text(&fresh["token"])).await.is(200)["user"]["id"], "mei");
-    me(placed).await.refused(401, "session_closed");
+    me(placed).await.refused(401, "token_invalid");
 }
 
 #[tokio::test]
@@ -226,13 +226,16 @@ async fn rocketchat_s_addresses() {
         "/direct/a1b2",
         "/?layout=embedded",
     ];
+    // Without an app of this host the page around must say who it is, and the token its app.
+    let app = shop(&server, false).await;
     for path in paths {
-        let answer = server.request("GET", path).send().await;
-        assert!(answer.said(404).contains("dialect_app"), "{path}");
+        let get = || server.request("GET", path);
+        assert_eq!(frame_ancestors(&get().send().await), "'none'", "{path}");
+        let from = get().header("Referer", "https://shop.example/a").send().await;
+        assert_eq!(frame_ancestors(&from), "https://shop.example", "{path}");
     }
     let plain = server.request("GET", "/").send().await;
     assert_eq!((plain.status, plain.header("location")), (307, Some("/panel/")));
-    let app = shop(&server, false).await;
     let server = server.restart_speaking("rocketchat", &app).await;
     for path in paths {
         let answer = server.request("GET", path).send().await;

@@ -10,7 +10,6 @@ import {
   type Route,
   readForeign,
   roomOf,
-  setStatus,
 } from './rocketchat.js';
 import { Screen } from './screen.js';
 import { Session } from './session.js';
@@ -39,9 +38,10 @@ let route: Route | undefined = rocketchat?.room ?? undefined;
 let stopRooms = () => {};
 let stopRoom = () => {};
 
+/** A token of that system's wire may name no app; the address's host does. */
 const placed = (token: string) => `snug_at_${config.app}.${token}`;
 const session = new Session(
-  rocketchat ? { config, parent, keep, placed } : { config, parent, keep },
+  rocketchat && config.app ? { config, parent, keep, placed } : { config, parent, keep },
   {
     client: (client) =>
       screen.show({ client, chosen: watchOpened, renew: () => tell({ type: 'token-needed' }) }),
@@ -95,11 +95,10 @@ function openRoom(room: string): void {
 
 async function goTo(to: Route): Promise<void> {
   route = to;
-  const user = session.client?.me.getSnapshot()?.id;
-  const { token } = session;
-  if (user === undefined || token === undefined) return;
+  const { client, token } = session;
+  if (!client?.me.getSnapshot() || token === undefined) return;
   try {
-    const room = await roomOf(to, { token, user });
+    const room = await roomOf(to, client, token);
     if (route !== to) return;
     openRoom(room);
   } catch (error) {
@@ -129,13 +128,9 @@ function carryOut(command: ForeignCommand): void {
       history.replaceState(null, '', command.path);
       void goTo(command.route);
       break;
-    case 'status': {
-      const user = session.client?.me.getSnapshot()?.id;
-      const { token } = session;
-      if (user !== undefined && token !== undefined) {
-        setStatus(command.status, { token, user }).catch(() => {});
-      }
-    }
+    case 'status':
+      // The server keeps no status of users yet.
+      break;
   }
 }
 

@@ -1,5 +1,6 @@
 // Rocket.Chat's words for what happens in a frame: `externalCommand` in,
 // `eventName` and `data` out. Only words: what is done is the same as ever.
+import type { Client } from '@snug/client';
 import type { Command, Happening, RoomKind } from './messages.js';
 
 /** A room as that system's addresses name it. */
@@ -124,24 +125,21 @@ function messageOf({ room, message }: Extract<Happening, { type: 'new-message' }
   };
 }
 
-export interface Bearer {
-  token: string;
-  user: string;
-}
-
 /** The id of the room that an address names, asked of that system's own calls. */
-export async function roomOf({ kind, name }: Route, by: Bearer): Promise<string> {
+export async function roomOf({ kind, name }: Route, client: Client, token: string) {
   const field = kind === 'direct' ? 'roomId' : 'roomName';
-  const info = await call('GET', `rooms.info?${field}=${encodeURIComponent(name)}`, by);
-  if (info.room) return info.room._id;
-  // `/direct/<username>` is known there, too.
-  const made = kind === 'direct' ? await call('POST', 'im.create', by, { username: name }) : info;
-  if (made.room) return made.room._id;
-  throw new Error(info.error ?? `There is no ${kind} ${name}.`);
-}
-
-export async function setStatus(status: string, by: Bearer): Promise<void> {
-  await call('POST', 'users.setStatus', by, { status, message: '' });
+  const answer = await fetch(`/api/v1/rooms.info?${field}=${encodeURIComponent(name)}`, {
+    headers: { 'X-Auth-Token': token, 'X-User-Id': named(client.me.getSnapshot()?.id ?? '') },
+    credentials: 'omit',
+    signal: AbortSignal.timeout(15_000),
+  });
+  const { room, error } = (await answer.json().catch(() => ({}))) as Answer;
+  if (room) return room._id;
+  if (kind === 'direct' && (await client.users([name])).length > 0) {
+    // That system's addresses name a direct room by its other user, too.
+    return (await client.createDirect({ user: name })).id;
+  }
+  throw new Error(error ?? `HTTP ${answer.status}`);
 }
 
 interface Answer {
@@ -149,15 +147,7 @@ interface Answer {
   error?: string;
 }
 
-async function call(method: string, path: string, by: Bearer, body?: object): Promise<Answer> {
-  const headers: Record<string, string> = { 'X-Auth-Token': by.token, 'X-User-Id': by.user };
-  if (body) headers['Content-Type'] = 'application/json';
-  const answer = await fetch(`/api/v1/${path}`, {
-    method,
-    headers,
-    body: body && JSON.stringify(body),
-    credentials: 'omit',
-    signal: AbortSignal.timeout(15_000),
-  });
-  return answer.json().catch(() => ({ error: `HTTP ${answer.status}` }));
+/** An id that no header takes is sent percent-encoded. */
+function named(user: string): string {
+  return /^[!-$&-~]+$/.test(user) ? user : encodeURIComponent(user);
 }
