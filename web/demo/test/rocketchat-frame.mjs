@@ -28,13 +28,24 @@ let snug;
 let site;
 let nobody;
 let browser;
+let admin;
 let amy;
+let mine;
+let ming;
+/** Ids of rooms by their names. */
+const rooms = {};
 
 before(async () => {
   site = await bareSite();
   nobody = await bareSite();
   snug = await SnugProcess.create(directory, ['--origin', site.url]);
   snug.flags = ['--dialect-app', `rocketchat=${snug.app}`];
+  await snug.command(['dialect', 'rocketchat', 'enable', '--app', snug.app]);
+  const said = await snug.command([
+    ...['dialect', 'rocketchat', 'admin', 'create'],
+    ...['--app', snug.app, '--username', 'boss'],
+  ]);
+  admin = { user: 'boss', token: /X-Auth-Token\s+(\S+)/.exec(said)[1] };
   await snug.start();
   browser = await chromium.launch({
     executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
@@ -50,14 +61,29 @@ after(async () => {
   fs.rmSync(directory, { recursive: true, force: true });
 });
 
-async function server(method, route, body) {
-  const answer = await fetch(`${snug.url}/v1/server/${route}`, {
+/** A call of that system's REST. */
+async function call(by, method, endpoint, body) {
+  const answer = await fetch(`${snug.url}/api/v1/${endpoint}`, {
     method,
-    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
+    headers: {
+      'X-Auth-Token': by.token,
+      'X-User-Id': by.user,
+      'Content-Type': 'application/json',
+    },
     body: body && JSON.stringify(body),
   });
-  assert.ok(answer.ok, `${method} ${route}: ${answer.status}`);
+  assert.ok(answer.ok, `${method} ${endpoint}: ${answer.status} ${await answer.clone().text()}`);
   return answer.json();
+}
+
+/** As the vendor's document has it: the administrator makes the user's token. */
+async function logIn(username) {
+  const { data } = await call(admin, 'POST', 'users.createToken', { username });
+  return { user: data.userId, token: data.authToken };
+}
+
+async function send(by, name, msg) {
+  await call(by, 'POST', 'chat.sendMessage', { message: { rid: rooms[name], msg } });
 }
 
 /** What the frame has told under this name, once there is that much of it. */
@@ -75,89 +101,98 @@ async function told(seen, name, count = 1) {
 const command = (seen, externalCommand, more = {}) =>
   post(seen, snug.url, { externalCommand, ...more });
 
-/** The wire's REST calls are not spoken by this server yet: the browser answers this one. */
-async function roomsInfo(page) {
-  const ids = { general: 'r-general', 船員: 'r-crew' };
-  await page.route('**/api/v1/rooms.info?*', (route) => {
-    const { searchParams } = new URL(route.request().url());
-    const _id = ids[searchParams.get('roomName')];
-    route.fulfill(_id ? { json: { success: true, room: { _id } } } : { status: 400, json: {} });
-  });
-}
-
 const inside = ({ page }) => page.frames().find((frame) => frame.url().startsWith(snug.url));
 
 describe('a site around Rocket.Chat’s frame', () => {
   it('signs the frame in with a token, and the channel of the address opens', async () => {
-    for (const [id, name] of [
-      ['r-general', 'general'],
-      ['r-crew', '船員'],
-    ]) {
-      await server('POST', 'rooms', { kind: 'group', id, name, members: ['amy', 'ming'] });
+    for (const username of ['amy', 'ming']) {
+      const email = `${username}@shop.example`;
+      await call(admin, 'POST', 'users.create', {
+        ...{ username, email, name: username, password: 'a long password' },
+      });
     }
-    const { token } = await server('POST', 'sessions', { user: 'amy', device: 'frame' });
+    const members = ['amy', 'ming'];
+    const { channel } = await call(admin, 'POST', 'channels.create', { name: 'general', members });
+    const { group } = await call(admin, 'POST', 'groups.create', { name: 'crew', members });
+    Object.assign(rooms, { general: channel._id, crew: group._id });
+    ming = await logIn('ming');
+    mine = await logIn('amy');
     amy = await around(browser, site.url, `${snug.url}/channel/general?layout=embedded`, {
       prepare: roomsInfo,
     });
     assert.deepEqual(await told(amy, 'startup'), [true]);
-    await command(amy, 'login-with-token', { token });
+    await command(amy, 'login-with-token', { token: mine.token });
     const [room] = await told(amy, 'room-opened');
-    assert.deepEqual([room._id, room.name], ['r-general', 'general']);
+    assert.deepEqual([room._id, room.name, room.t], [rooms.general, 'general', 'c']);
     await frameOf(amy).locator('snug-room').waitFor();
   });
 
   it('tells of messages and of what is unread', async () => {
     await say(amy, 'Ahoy');
     await sees(amy, 'Ahoy');
-    await server('POST', 'rooms/r-general/messages', { sender: 'ming', text: '早安' });
+    await send(ming, 'general', '早安');
     await sees(amy, '早安');
     const messages = await told(amy, 'new-message');
     const theirs = messages.find(({ u }) => u._id === 'ming');
-    assert.deepEqual([theirs.rid, theirs.msg], ['r-general', '早安']);
+    assert.deepEqual([theirs.rid, theirs.msg], [rooms.general, '早安']);
     const [notified] = await told(amy, 'notification');
     assert.deepEqual([notified.fromOpenedRoom, notified.notification.text], [true, '早安']);
-    await server('POST', 'rooms/r-crew/messages', { sender: 'ming', text: 'All hands' });
-    await amy.page.waitForFunction(() =>
-      window.heard.some(
-        ({ eventName, data }) =>
-          eventName === 'unread-changed-by-subscription' &&
-          data.rid === 'r-crew' &&
-          data.unread === 1 &&
-          data.alert,
-      ),
+    await send(ming, 'crew', 'All hands');
+    await amy.page.waitForFunction(
+      (rid) =>
+        window.heard.some(
+          ({ eventName, data }) =>
+            eventName === 'unread-changed-by-subscription' &&
+            data.rid === rid &&
+            data.unread === 1 &&
+            data.alert,
+        ),
+      rooms.crew,
     );
     assert.ok((await told(amy, 'unread-changed')).includes(1));
   });
 
   it('goes where it is told, on the same socket', async () => {
     const before = amy.sockets;
-    await command(amy, 'go', { path: `/group/${encodeURIComponent('船員')}?layout=embedded` });
+    await command(amy, 'go', { path: '/group/crew?layout=embedded' });
     const opened = await told(amy, 'room-opened', 2);
-    assert.equal(opened.at(-1)._id, 'r-crew');
+    assert.equal(opened.at(-1)._id, rooms.crew);
     await sees(amy, 'All hands');
     assert.equal(amy.sockets, before);
-    assert.equal(new URL(inside(amy).url()).pathname, `/group/${encodeURIComponent('船員')}`);
+    assert.equal(new URL(inside(amy).url()).pathname, '/group/crew');
   });
 
   it('a new address in the same tab needs no second sign-in', async () => {
     await setAddress(amy, `${snug.url}/channel/general?layout=embedded`);
     const opened = await told(amy, 'room-opened', 3);
-    assert.equal(opened.at(-1)._id, 'r-general');
-    const { sessions } = await server('GET', 'users/amy/sessions');
-    assert.equal(sessions.length, 1);
+    assert.equal(opened.at(-1)._id, rooms.general);
+  });
+
+  it('a direct room by its id, and by the other’s name', async () => {
+    const { room } = await call(ming, 'POST', 'im.create', { username: 'amy' });
+    for (const name of [room._id, 'ming']) {
+      const before = (await told(amy, 'room-opened')).length;
+      await command(amy, 'go', { path: `/direct/${encodeURIComponent(name)}?layout=embedded` });
+      const opened = (await told(amy, 'room-opened', before + 1)).at(-1);
+      assert.deepEqual([opened._id, opened.t], [room._id, 'd']);
+    }
+    await command(amy, 'go', { path: '/channel/nowhere?layout=embedded' });
+    await frameOf(amy).getByText('There is no such conversation').waitFor();
   });
 
   it('logs out at the server, and the tab forgets', async () => {
     await command(amy, 'logout');
     await frameOf(amy).getByText('You are signed out.').waitFor();
-    assert.deepEqual((await server('GET', 'users/amy/sessions')).sessions, []);
+    const me = await fetch(`${snug.url}/api/v1/me`, {
+      headers: { 'X-Auth-Token': mine.token, 'X-User-Id': mine.user },
+    });
+    assert.equal(me.status, 401);
     assert.equal(await kept(amy), 0);
     assert.deepEqual(amy.errors, []);
   });
 
   it('gives nothing to a page that is not the app’s', async () => {
-    const { token } = await server('POST', 'sessions', { user: 'amy', device: 'other' });
-    const address = `${snug.url}/channel/general?layout=embedded&resumeToken=${token}`;
+    const address = `${snug.url}/channel/general?layout=embedded&resumeToken=${ming.token}`;
     const page = await around(browser, nobody.url, address);
     await getsNothing(page);
   });
