@@ -9,22 +9,26 @@ use tokio_websockets::{ClientBuilder, MaybeTlsStream, Message, WebSocketStream};
 
 use crate::harness::{Answer, Request, TestApp, TestServer, segment, text, within};
 
-struct Vendor<'s> {
+pub(crate) struct Vendor<'s> {
     server: &'s TestServer,
-    app: TestApp,
+    pub(crate) app: TestApp,
     secret: String,
 }
 
 impl<'s> Vendor<'s> {
     async fn new(server: &'s TestServer) -> Self {
-        let app = server.app().await;
+        Self::beside(server, server.app().await).await
+    }
+
+    /// Switched on for an app that is there.
+    pub(crate) async fn beside(server: &'s TestServer, app: TestApp) -> Self {
         let id = AppId::new(&app.id).expect("an app's id");
         let engine = &server.server().app().engine;
         let secret = snug_dialects::i2a::enable(engine, &id).await.expect("it is switched on");
         Self { server, app, secret }
     }
 
-    fn request(&self, method: &str, path: &str) -> Request {
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
         let path = format!("/server-to-server/v1/{path}");
         self.server.request(method, &path).header("X-Application-Secret", &self.secret)
     }
@@ -61,15 +65,15 @@ impl<'s> Vendor<'s> {
         Wire(stream)
     }
 
-    async fn enter(&self, user: &str) -> Wire {
+    pub(crate) async fn enter(&self, user: &str) -> Wire {
         self.socket(&self.token(user, "phone").await).await
     }
 }
 
-struct Wire(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Wire(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Wire {
-    async fn say(&mut self, frame: Value) {
+    pub(crate) async fn say(&mut self, frame: Value) {
         self.0.send(Message::text(frame.to_string())).await.expect("it takes a frame");
     }
 
@@ -85,7 +89,7 @@ impl Wire {
     }
 
     /// The next frame of a type; others are passed over.
-    async fn next(&mut self, kind: &str) -> Value {
+    pub(crate) async fn next(&mut self, kind: &str) -> Value {
         loop {
             let frame: Value = serde_json::from_str(&self.raw().await).expect("JSON");
             if frame["type"] == kind {
@@ -107,7 +111,7 @@ impl Wire {
     }
 }
 
-fn said(room: &str, words: &str) -> Value {
+pub(crate) fn said(room: &str, words: &str) -> Value {
     json!({ "type": "ROUTABLE", "chat_room_identifier": room, "message": words })
 }
 

@@ -15,9 +15,9 @@ use crate::harness::{Answer, TestApp, TestServer, text};
 
 /// An app with its keys.
 #[derive(Debug, Clone)]
-struct Imkit {
+pub(crate) struct Imkit {
     app: TestApp,
-    keys: Keys,
+    pub(crate) keys: Keys,
 }
 
 impl Imkit {
@@ -25,7 +25,11 @@ impl Imkit {
         let name = "IMKit".to_owned();
         let origins = vec!["https://shop.example".to_owned()];
         let request = NewAppRequest { name, policy: AppPolicy::Open, development, origins };
-        let app = server.app_as(request).await;
+        Self::beside(server, server.app_as(request).await).await
+    }
+
+    /// Switched on for an app that is there.
+    pub(crate) async fn beside(server: &TestServer, app: TestApp) -> Self {
         let id = AppId::new(&app.id).expect("an app id");
         let keys = imkit::enable(&server.server().app().engine, &id).await.expect("keys");
         Self { app, keys }
@@ -38,14 +42,14 @@ impl Imkit {
     }
 
     /// A call of a user's.
-    async fn user(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn user(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
         let request = self.app.request(method, path);
         let request = request.header("IM-CLIENT-KEY", &self.keys.client_key);
         request.header("IM-Authorization", token).json(body).send().await
     }
 
     /// A user with a token.
-    async fn token(&self, user: &str) -> String {
+    pub(crate) async fn token(&self, user: &str) -> String {
         let body = serde_json::json!({"_id": user, "nickname": user, "issueAccessToken": true});
         text(&result(self.admin("POST", "/admin/clients", body).await)["token"])
     }
@@ -53,7 +57,7 @@ impl Imkit {
 
 /// What stands in the envelope of a success.
 #[track_caller]
-fn result(answer: Answer) -> Value {
+pub(crate) fn result(answer: Answer) -> Value {
     let body = answer.ok();
     assert_eq!((&body["RC"], &body["RM"]), (&Value::from(0), &Value::from("OK")), "{body}");
     body["result"].clone()

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod embed;
+mod every_door;
 mod foreign;
 mod golden;
 mod harness;

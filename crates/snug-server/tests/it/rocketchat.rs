@@ -1,7 +1,7 @@
 //! The rocketchat dialect through its real doors.
 
 mod bad_input;
-mod ddp;
+pub(crate) mod ddp;
 mod flow;
 mod foreign;
 mod lists;
