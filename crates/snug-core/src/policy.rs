@@ -10,6 +10,8 @@ use crate::ports::{Guard, RoomFacts};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     CreateRoom,
+    /// A room with somebody whom the backend has put among the caller's contacts.
+    CreateFromContact,
     UpdateRoom,
     AddMembers,
     RemoveMembers,
@@ -28,8 +30,9 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the tables in tests and docs.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CreateRoom,
+        Self::CreateFromContact,
         Self::UpdateRoom,
         Self::AddMembers,
         Self::RemoveMembers,

@@ -20,6 +20,9 @@ pub struct ContactBody {
     pub kind: ContactKind,
     pub name: Option<String>,
     pub avatar: Option<String>,
+    /// Of a topic: who joins a conversation about it besides the caller. Never told to a page.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub members: Option<Vec<Id<UserId>>>,
     #[schema(value_type = Option<Object>)]
     pub data: Option<CustomIn>,
 }
@@ -38,6 +41,7 @@ impl ContactsBody {
             kind: body.kind,
             name: body.name,
             avatar: body.avatar,
+            members: body.members.into_iter().flatten().map(|id| id.0).collect(),
             data: body.data.map(|data| data.0.raw().to_owned()),
         };
         Some(self.contacts?.into_iter().map(contact).collect())
@@ -70,7 +74,7 @@ pub struct ContactsAnswer {
 impl From<ContactsPage> for ContactsAnswer {
     fn from(page: ContactsPage) -> Self {
         let item = |contact: Contact| {
-            let Contact { id, kind, name, avatar, data } = contact;
+            let Contact { id, kind, name, avatar, members: _, data } = contact;
             ContactItem { id: id.into(), kind, name, avatar, data }
         };
         let contacts = page.contacts.into_iter().map(item).collect();

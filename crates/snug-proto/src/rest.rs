@@ -264,7 +264,7 @@ impl TryFrom<SendBody> for SendMessage {
 /// `users` (the pair) or `members`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateRoomBody {
-    /// `direct` or `group`.
+    /// `direct`, `group`, `channel`; a page also `contact`.
     pub kind: String,
     #[schema(value_type = Option<String>)]
     pub id: Option<Id<RoomId>>,
@@ -272,6 +272,8 @@ pub struct CreateRoomBody {
     pub user: Option<Id<UserId>>,
     #[schema(value_type = Option<Vec<String>>)]
     pub users: Option<Vec<Id<UserId>>>,
+    #[schema(value_type = Option<String>)]
+    pub contact: Option<Id<UserId>>,
     pub context: Option<String>,
     #[schema(value_type = Option<Vec<String>>)]
     pub members: Option<Vec<Id<UserId>>>,
@@ -302,10 +304,18 @@ impl CreateRoomBody {
                 id: self.id.map(|id| id.0),
                 members: ids(self.members.unwrap_or_default()),
             },
+            "contact" if me.is_some() => CreateRoomKind::Contact {
+                contact: self.contact.ok_or_else(|| Error::missing("contact"))?.0,
+                context: self.context.unwrap_or_default(),
+                id: self.id.map(|id| id.0),
+            },
             "channel" => CreateRoomKind::Channel {
                 id: self.id.map(|id| id.0),
                 members: ids(self.members.unwrap_or_default()),
             },
+            _ if me.is_some() => {
+                return Err(Error::invalid("kind", "direct, group, channel or contact"));
+            }
             _ => return Err(Error::invalid("kind", "direct, group or channel")),
         };
         let message = self.message.map(SendMessage::try_from).transpose()?;

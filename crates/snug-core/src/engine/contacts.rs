@@ -7,7 +7,7 @@ use super::{Backend, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::{AppId, UserId};
 use crate::limits;
-use crate::model::Contact;
+use crate::model::{Contact, ContactKind};
 use crate::ports::{OutboundError, OutboundRequest, PutRecord, RecordPlace};
 
 /// A page of contacts in the customer's order.
@@ -77,6 +77,17 @@ impl Engine {
         Ok(ContactsPage { contacts, next })
     }
 
+    /// One of the caller's contacts. A contacts URL is asked anew: who joins is decided now.
+    ///
+    /// # Errors
+    /// An invalid field when nobody there has this id; as [`Engine::contacts`].
+    pub(super) async fn contact(&self, client: &Client, id: &UserId) -> Result<Contact> {
+        let all = self.all_contacts(&client.app.id, client.user()).await?;
+        all.into_iter()
+            .find(|contact| contact.id == *id)
+            .ok_or_else(|| Error::invalid("contact", "the id of one of the caller's contacts"))
+    }
+
     async fn all_contacts(&self, app: &AppId, user: &UserId) -> Result<Vec<Contact>> {
         if let Some(record) = self.store.record(&place(app), user.as_str(), self.now()).await? {
             return serde_json::from_str(&record.value).map_err(|error| Error::StoreBroken {
@@ -121,6 +132,12 @@ fn check_all(contacts: &[Contact]) -> Result<()> {
         }
         if let Some(avatar) = &contact.avatar {
             check::avatar(&field("avatar"), avatar)?;
+        }
+        if contact.kind == ContactKind::User && !contact.members.is_empty() {
+            return Err(Error::invalid(&field("members"), "a topic's only"));
+        }
+        if contact.members.len() >= limits::MEMBERS_PER_REQUEST_MAX {
+            return Err(Error::too_large(&field("members"), "fewer members"));
         }
         if let Some(data) = &contact.data {
             check::bytes(&field("data"), data.get(), limits::SESSION_CUSTOM_BYTES_MAX)?;

@@ -9,7 +9,8 @@ use crate::event::{RoomEventBody, UserEventBody};
 use crate::ids::{AppId, DIRECT_PREFIX, RoomId, UserId, direct_room_id};
 use crate::limits;
 use crate::model::{
-    CustomJson, DirectKey, Member, Membership, Message, Patch, Role, Room, RoomKind, RoomPatch,
+    ContactKind, CustomJson, DirectKey, Member, Membership, Message, Patch, Role, Room, RoomKind,
+    RoomPatch,
 };
 use crate::policy::{self, Operation};
 use crate::ports::{CreateRoomOutcome, CreatedRoom, NewRoom, RoomFacts, UpdateRoomOutcome};
@@ -25,6 +26,15 @@ pub enum CreateRoomKind {
     Group {
         id: Option<RoomId>,
         members: Vec<UserId>,
+    },
+    /// With one of the calling page's contacts: a direct room, or, for a topic, a group of
+    /// whomever the backend has named.
+    Contact {
+        contact: UserId,
+        /// Of the direct room.
+        context: String,
+        /// Of the topic's group.
+        id: Option<RoomId>,
     },
     /// Open to the whole app.
     Channel {
@@ -73,7 +83,11 @@ impl Engine {
     /// [`Error::RoomExists`], an invalid field, policy's refusals; the store's.
     pub async fn create_room(&self, actor: &Actor, create: CreateRoom) -> Result<CreatedRoomView> {
         if let Actor::Client(client) = actor {
-            policy::check_app(Operation::CreateRoom, client.app.policy)?;
+            let operation = match create.kind {
+                CreateRoomKind::Contact { .. } => Operation::CreateFromContact,
+                _ => Operation::CreateRoom,
+            };
+            policy::check_app(operation, client.app.policy)?;
         }
         let first = create.message.clone();
         let return_existing = create.return_existing;
@@ -165,7 +179,7 @@ impl Engine {
         Ok(facts)
     }
 
-    async fn new_room(&self, actor: &Actor, create: CreateRoom) -> Result<NewRoom> {
+    async fn new_room(&self, actor: &Actor, mut create: CreateRoom) -> Result<NewRoom> {
         check_texts(&create)?;
         let app = actor.app().id.clone();
         let creator = match actor {
@@ -182,6 +196,21 @@ impl Engine {
                 let id = self.group_id(id)?;
                 let joins = actor.user();
                 (id, RoomKind::Group, None, group_members(joins, creator.as_ref(), members)?)
+            }
+            CreateRoomKind::Contact { contact, context, id } => {
+                let Actor::Client(client) = actor else {
+                    return Err(Error::invalid("kind", "direct, group or channel"));
+                };
+                let (me, contact) = (client.user().clone(), self.contact(client, &contact).await?);
+                match contact.kind {
+                    ContactKind::User => direct(&app, (me, contact.id), context)?,
+                    ContactKind::Topic => {
+                        create.name = create.name.or(contact.name);
+                        // Nobody owns it: who is in it stays the backend's to say.
+                        let members = group_members(Some(&me), None, contact.members)?;
+                        (self.group_id(id)?, RoomKind::Group, None, members)
+                    }
+                }
             }
             CreateRoomKind::Channel { id, members } => {
                 let id = self.group_id(id)?;

@@ -26,6 +26,9 @@ pub struct Contact {
     pub name: Option<String>,
     #[serde(default, alias = "avatarUrl", skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
+    /// Of a topic: who joins a conversation about it besides the caller. Never told to a page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<UserId>,
     /// The customer's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,

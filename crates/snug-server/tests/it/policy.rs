@@ -22,6 +22,9 @@ fn asked(operation: Operation, room: &str, other: &str) -> Option<Asked> {
             return None;
         }
         Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
+        Operation::CreateFromContact => {
+            ("POST", "", "room.create", json!({"kind": "contact", "contact": other}))
+        }
         Operation::UpdateRoom => ("PATCH", "", "room.update", json!({"name": "New"})),
         Operation::AddMembers => ("POST", "/members", "members.add", json!({"users": ["new"]})),
         Operation::RemoveMembers => {
@@ -36,7 +39,9 @@ fn asked(operation: Operation, room: &str, other: &str) -> Option<Asked> {
         Operation::UpdateProfile => ("PATCH", "", "me.update", json!({"name": "New"})),
     };
     let path = match operation {
-        Operation::CreateRoom | Operation::ListRooms => "rooms".to_owned(),
+        Operation::CreateRoom | Operation::CreateFromContact | Operation::ListRooms => {
+            "rooms".to_owned()
+        }
         Operation::UpdateProfile => "me".to_owned(),
         _ => format!("rooms/{room}{rest}"),
     };
@@ -65,6 +70,8 @@ async fn every_operation_under_every_policy() {
     for policy in [AppPolicy::Open, AppPolicy::BackendOnly] {
         let app = server.app_under(policy).await;
         let page = app.page("ann").await;
+        let contacts = json!({"contacts": [{"id": "bob"}]});
+        app.backend("PUT", "users/ann/contacts", contacts).await.is(204);
         let mut socket = app.socket(&page.opened.token).await;
         for operation in Operation::ALL {
             let expected = policy == AppPolicy::BackendOnly && refused.contains(&operation);
@@ -106,7 +113,12 @@ async fn socket_policy(app: &TestApp) -> Value {
 
 /// Operations inside a room; the others name none.
 fn in_a_room() -> impl Iterator<Item = Operation> {
-    let outside = [Operation::CreateRoom, Operation::ListRooms, Operation::UpdateProfile];
+    let outside = [
+        Operation::CreateRoom,
+        Operation::CreateFromContact,
+        Operation::ListRooms,
+        Operation::UpdateProfile,
+    ];
     Operation::ALL.into_iter().filter(move |operation| !outside.contains(operation))
 }
 

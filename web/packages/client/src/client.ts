@@ -30,7 +30,7 @@ import type {
   ConnectionState,
   CreateDirectOptions,
   CreateGroupOptions,
-  Outgoing,
+  CreateWithContactOptions,
   Readable,
   RoomHandle,
   RoomList,
@@ -146,12 +146,16 @@ export class SnugClient implements Client {
     return store;
   }
 
-  createDirect({ message, ...room }: CreateDirectOptions): Promise<RoomHandle> {
-    return this.#create({ kind: 'direct', ...room, message: this.#first(message) });
+  createDirect(options: CreateDirectOptions): Promise<RoomHandle> {
+    return this.#create('direct', options);
   }
 
-  createGroup({ message, ...room }: CreateGroupOptions): Promise<RoomHandle> {
-    return this.#create({ kind: 'group', ...room, message: this.#first(message) });
+  createGroup(options: CreateGroupOptions): Promise<RoomHandle> {
+    return this.#create('group', options);
+  }
+
+  createWithContact(options: CreateWithContactOptions): Promise<RoomHandle> {
+    return this.#create('contact', options);
   }
 
   async users(ids: string[]): Promise<User[]> {
@@ -176,14 +180,16 @@ export class SnugClient implements Client {
     return this.#emitter.on(event, callback);
   }
 
-  async #create(payload: RequestOf<'room.create'>): Promise<RoomHandle> {
+  async #create(
+    kind: RequestOf<'room.create'>['kind'],
+    options: CreateDirectOptions | CreateGroupOptions | CreateWithContactOptions,
+  ): Promise<RoomHandle> {
+    // Minted once: what is asked again after a lost answer is the same message.
+    const message = options.message && { id: this.#context.mint(), ...options.message };
+    const payload = { kind, ...options, message } as RequestOf<'room.create'>;
     const { room } = await this.#call('room.create', payload);
     this.#list.entry(room.id).applyRoom(room);
     return this.room(room.id);
-  }
-
-  #first(message: Outgoing | undefined) {
-    return message && { id: this.#context.mint(), ...message };
   }
 
   async #call<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>> {

@@ -176,6 +176,14 @@ export interface CreateDirectOptions {
   message?: Outgoing;
 }
 
+/** Whom the backend lets the user write to (`GET /v1/contacts`): a person, or a topic. */
+export interface CreateWithContactOptions {
+  contact: string;
+  context?: string;
+  custom?: Custom;
+  message?: Outgoing;
+}
+
 export interface CreateGroupOptions {
   name?: string;
   members: string[];
@@ -260,6 +268,7 @@ export interface Client {
   room(id: string): RoomHandle;
   createDirect(options: CreateDirectOptions): Promise<RoomHandle>;
   createGroup(options: CreateGroupOptions): Promise<RoomHandle>;
+  createWithContact(options: CreateWithContactOptions): Promise<RoomHandle>;
   users(ids: string[]): Promise<User[]>;
   updateMe(patch: ProfilePatch): Promise<User>;
   on<E extends ClientEventName>(event: E, callback: (data: ClientEvents[E]) => void): () => void;

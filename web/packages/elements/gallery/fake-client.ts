@@ -8,6 +8,7 @@ import type {
   ConnectionState,
   CreateDirectOptions,
   CreateGroupOptions,
+  CreateWithContactOptions,
   Member,
   Message,
   MessageView,
@@ -336,6 +337,10 @@ export class FakeClient implements Client {
 
   async createGroup(options: CreateGroupOptions): Promise<RoomHandle> {
     return this.addRoom({ id: options.id ?? 'g_1', kind: 'group', title: options.name ?? '' });
+  }
+
+  async createWithContact({ contact }: CreateWithContactOptions): Promise<RoomHandle> {
+    return this.addRoom({ id: `g_${contact}`, kind: 'group', title: contact });
   }
 
   async users(ids: string[]): Promise<User[]> {

@@ -40,6 +40,19 @@ export interface CreateDirect {
   message?: Draft;
 }
 
+/** With one of the caller's contacts: a direct room, or a group about a topic. */
+export interface CreateWithContact {
+  kind: 'contact';
+  contact: string;
+  /** Of the direct room. */
+  context?: string;
+  /** Of the topic's room. */
+  id?: string;
+  name?: string;
+  custom?: Custom;
+  message?: Draft;
+}
+
 export interface CreateGroup {
   kind: 'group';
   id?: string;
@@ -95,7 +108,7 @@ export interface Operations {
   };
   'room.close': { request: { room: string }; answer: Nothing };
   'room.create': {
-    request: CreateDirect | CreateGroup;
+    request: CreateDirect | CreateGroup | CreateWithContact;
     answer: { room: Room; created: boolean; message?: Message | null };
   };
   'rooms.all': { request: { on: boolean }; answer: Nothing };

@@ -260,6 +260,9 @@ pub(super) async fn room_list(app: &TestApp) {
 
 pub(super) async fn session(app: &TestApp) {
     let page = app.page("r-ann").await;
+    // More about these two in `embed.rs`.
+    assert_eq!(page.get("embedding").await.is(200), json!({"app": app.id, "user": "r-ann"}));
+    page.post("session/code", Value::Null).await.is(201);
     let fresh = page.post("session/refresh", json!({})).await.is(200);
     assert_eq!(fresh["session"], page.opened.session);
     let token = text(&fresh["token"]);

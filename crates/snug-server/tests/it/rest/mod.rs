@@ -24,6 +24,7 @@ async fn every_route(server: &TestServer) {
     client::room_list(&app).await;
     client::session(&app).await;
     contacts::set_by_the_backend(&app).await;
+    contacts::a_room_with_a_contact(&app).await;
     crate::sessions::verified::a_page_comes_in(server, &app).await;
     all_documented_routes_answered(&app);
 }
