@@ -264,7 +264,11 @@ pub(super) struct KeyAnswer {
 }
 
 /// Secrets are shown and exchanged only to who knows the password at this moment.
-async fn password_again(app: &App, operator: &Operator, password: String) -> ApiResult<()> {
+pub(super) async fn password_again(
+    app: &App,
+    operator: &Operator,
+    password: String,
+) -> ApiResult<()> {
     app.logins.check_operator(&operator.id)?;
     let hash = Some(operator.password_hash.clone());
     if app.logins.verify(password, hash).await? {

@@ -2,6 +2,7 @@
 //! header that no foreign page can set guard it against forged requests.
 
 mod api;
+mod dialects;
 pub(crate) mod password;
 mod session;
 mod settings;
@@ -28,5 +29,6 @@ pub fn routes() -> Router<Arc<App>> {
         )
         .route("/panel/api/apps/{app}/reveal", post(api::reveal))
         .route("/panel/api/apps/{app}/rotate", post(api::rotate))
+        .route("/panel/api/apps/{app}/dialects/{dialect}", post(dialects::open_dialect))
         .merge(crate::assets::routes())
 }

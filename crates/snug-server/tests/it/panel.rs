@@ -1,5 +1,6 @@
 //! The panel's calls: sign-up, log-in, applications and their keys.
 
+mod dialects;
 mod settings;
 
 use futures_util::future::join_all;
@@ -177,6 +178,7 @@ async fn behind_https_the_cookie_is_bound_to_it() {
         https: true,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),
+        proxies: snug_server::Proxies::default(),
         outbound: snug_server::outbound::OutboundConfig::default(),
     };
     let server = Server::start(config).await.expect("the server starts");

@@ -48,6 +48,15 @@ export interface TokenSettings {
   guests: boolean;
 }
 
+/** Other chat systems whose clients an application can take in. */
+export type Dialect = 'i2a' | 'imkit' | 'rocketchat';
+
+/** What such a client signs in with, under its own system's name for it. */
+export interface DialectValue {
+  name: string;
+  value: string;
+}
+
 /** A refusal: `code` as the server said it, or `unreachable` when it said nothing. */
 export class Refusal extends Error {
   constructor(
@@ -122,6 +131,14 @@ export const api = {
       guests: boolean;
     },
   ) => call<TokenSettings>('PATCH', `${appPath(id)}/settings`, patch),
+  openDialect: async (
+    id: string,
+    dialect: Dialect,
+    body: { password: string; username?: string; rotate?: boolean },
+  ) => {
+    const path = `${appPath(id)}/dialects/${dialect}`;
+    return (await call<{ values: DialectValue[] }>('POST', path, body)).values;
+  },
   reveal: (id: string, password: string) =>
     call<{ server_key: string }>('POST', `${appPath(id)}/reveal`, { password }),
   rotate: (id: string, password: string, graceSeconds: number) =>

@@ -97,6 +97,12 @@ export class FakeApi {
     }
     if (request.method === 'PATCH') return json(Object.assign(app, body));
     if (body.password !== this.operator.password) return problem(403, 'password_wrong', 'Wrong.');
+    if (verb === 'dialects') {
+      const names = { i2a: ['X-Application-Secret'], imkit: ['Client Key', 'API Key'] };
+      const [, , , dialect] = route.split('/');
+      const known = names[dialect] ?? ['X-User-Id', 'X-Auth-Token', 'Password'];
+      return json({ values: known.map((name) => ({ name, value: `${name} of ${app.name}` })) });
+    }
     return verb === 'reveal' ? json({ server_key: keyOf(app, 0) }) : this.#rotate(app, body);
   }
 

@@ -222,6 +222,28 @@ it('sets where the tokens of users come from, and says which field is refused', 
   assert.equal(sent('PATCH', `apps/${app.id}/settings`).at(-1).guests, true);
 });
 
+it('shows what clients of other systems sign in with, for the password', async () => {
+  api.settle({ apps: SAMPLE_APPS });
+  const [app] = api.apps;
+  await open(`#/apps/${app.id}`);
+  await press('I2A Chat Service');
+  await press('Switch on and show');
+  await page.getByText('This is needed.').waitFor();
+  await fill({ password: 'a long password' });
+  await page.getByRole('switch', { name: 'A new secret' }).click();
+  await press('Switch on and show');
+  await page.locator('[data-secret]', { hasText: `X-Application-Secret of ${app.name}` }).waitFor();
+  assert.equal(sent('POST', `apps/${app.id}/dialects/i2a`).at(-1).rotate, true);
+  await page.keyboard.press('Escape');
+  await page.locator('[data-secret]').waitFor({ state: 'detached' });
+  await press('Rocket.Chat');
+  await fill({ username: 'boss', password: 'a long password' });
+  await press('Switch on and show');
+  await page.locator('[data-secret]', { hasText: 'Password of' }).waitFor();
+  assert.equal(sent('POST', `apps/${app.id}/dialects/rocketchat`).at(-1).username, 'boss');
+  await page.keyboard.press('Escape');
+});
+
 it('offers to try again when the server was away from the start', async () => {
   api.settle({ apps: SAMPLE_APPS });
   api.away = true;

@@ -6,6 +6,7 @@ import type { Panel } from '../panel.js';
 import { copyButton, form } from '../parts.js';
 import { count, day, moment, t } from '../words.js';
 import { appFields, marks } from './apps.js';
+import { dialectsCard } from './dialects.js';
 import { revealKey, rotateKey } from './keys.js';
 import { quickStart } from './quick-start.js';
 import { tokensCard } from './tokens.js';
@@ -81,7 +82,7 @@ export async function appScreen(panel: Panel, id: string): Promise<HTMLElement> 
     h(
       'div',
       { class: 'columns' },
-      h('div', {}, keysCard(panel, app, fill), start),
+      h('div', {}, keysCard(panel, app, fill), start, dialectsCard(app)),
       h('div', {}, settingsCard(panel, app), tokensCard(app.id, await api.tokens(app.id))),
     ),
   );

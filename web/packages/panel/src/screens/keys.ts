@@ -7,7 +7,7 @@ import { t } from '../words.js';
 
 const DAY_SECONDS = 86_400;
 
-const passwordField = () =>
+export const passwordField = () =>
   field({
     label: t('password'),
     name: 'password',
@@ -15,13 +15,13 @@ const passwordField = () =>
     autocomplete: 'current-password',
   });
 
-function given(password: ReturnType<typeof passwordField>): string {
+export function given(password: ReturnType<typeof passwordField>): string {
   if (password.value() !== '') return password.value();
   password.complain(t('required'));
   throw new Told();
 }
 
-const done = (close: () => void) =>
+export const done = (close: () => void) =>
   h(
     'div',
     { class: 'buttons' },
