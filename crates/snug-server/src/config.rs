@@ -10,6 +10,7 @@ use serde::Deserialize;
 use snug_core::ids::AppId;
 
 use crate::outbound::{AllowedAddresses, Cidr, OutboundConfig};
+use crate::rest::Proxies;
 
 /// Where truth is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub https: bool,
     pub log_json: bool,
     pub dialects: DialectApps,
+    /// Proxies before the server, which say who asks.
+    pub proxies: Proxies,
     /// What of customers' URLs may be called.
     pub outbound: OutboundConfig,
 }
@@ -140,6 +143,9 @@ pub struct ConfigArgs {
     /// App of a wire that names none: `rocketchat=<app>` or `rocketchat@<host>=<app>`, repeatable
     #[arg(long, env = "SNUG_DIALECT_APP", global = true, value_delimiter = ',')]
     pub dialect_app: Vec<String>,
+    /// Addresses of proxies before the server, such as 10.0.0.0/8: their X-Forwarded-For is taken
+    #[arg(long, env = "SNUG_TRUSTED_PROXIES", global = true, value_delimiter = ',')]
+    pub trusted_proxies: Vec<String>,
     /// Private ranges that customers' URLs may lead to, such as 10.1.0.0/16
     #[arg(long, env = "SNUG_OUTBOUND_ALLOW_PRIVATE", global = true, value_delimiter = ',')]
     pub outbound_allow_private: Vec<String>,
@@ -163,6 +169,8 @@ struct ConfigFile {
     log_json: Option<bool>,
     #[serde(default)]
     dialect_app: Vec<String>,
+    #[serde(default)]
+    trusted_proxies: Vec<String>,
     #[serde(default)]
     outbound: OutboundFile,
 }
@@ -211,29 +219,33 @@ impl Config {
             master_key,
             https: args.https.or(file.https).unwrap_or(false),
             log_json: args.log_json.or(file.log_json).unwrap_or(false),
-            dialects: DialectApps::parse(if args.dialect_app.is_empty() {
-                &file.dialect_app
-            } else {
-                &args.dialect_app
-            })?,
+            dialects: DialectApps::parse(either(&args.dialect_app, &file.dialect_app))?,
+            proxies: Proxies(ranges(
+                "trusted_proxies",
+                either(&args.trusted_proxies, &file.trusted_proxies),
+            )?),
             outbound: OutboundConfig {
-                allow_private: ranges(if args.outbound_allow_private.is_empty() {
-                    &file.outbound.allow_private
-                } else {
-                    &args.outbound_allow_private
-                })?,
+                allow_private: AllowedAddresses(ranges(
+                    "outbound.allow_private",
+                    either(&args.outbound_allow_private, &file.outbound.allow_private),
+                )?),
                 ca_file: args.outbound_ca_file.or(file.outbound.ca_file),
             },
         })
     }
 }
 
-fn ranges(texts: &[String]) -> Result<AllowedAddresses, String> {
+/// A list on the command line goes before the file's.
+fn either<'a>(given: &'a [String], file: &'a [String]) -> &'a [String] {
+    if given.is_empty() { file } else { given }
+}
+
+fn ranges(key: &str, texts: &[String]) -> Result<Vec<Cidr>, String> {
     let range = |text: &String| {
-        let wrong = || format!("outbound.allow_private = {text:?}: expected 127.0.0.1/32 or such");
+        let wrong = || format!("{key} = {text:?}: expected 127.0.0.1/32 or such");
         Cidr::parse(text.trim()).ok_or_else(wrong)
     };
-    Ok(AllowedAddresses(texts.iter().map(range).collect::<Result<_, _>>()?))
+    texts.iter().map(range).collect()
 }
 
 fn read_file(path: &Path) -> Result<ConfigFile, String> {
@@ -261,6 +273,9 @@ mod tests {
         let outbound_allow_private = vec!["everything".to_owned()];
         let error = load(ConfigArgs { outbound_allow_private, ..ConfigArgs::default() });
         assert!(error.starts_with("outbound.allow_private"), "{error}");
+        let trusted_proxies = vec!["all".to_owned()];
+        let error = load(ConfigArgs { trusted_proxies, ..ConfigArgs::default() });
+        assert!(error.starts_with("trusted_proxies"), "{error}");
     }
 
     #[test]

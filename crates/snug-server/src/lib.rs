@@ -21,4 +21,5 @@ pub mod tasks;
 pub mod wiring;
 
 pub use config::{Config, StoreConfig};
+pub use rest::Proxies;
 pub use serve::Server;

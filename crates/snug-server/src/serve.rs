@@ -1,6 +1,6 @@
 //! Listening: the accept loop, one HTTP/1.1 connection per task, and a drain in the end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::config::Config;
-use crate::rest::PeerAddress;
+use crate::rest::{PeerAddress, Proxies};
 use crate::tasks::Tasks;
 use crate::wiring::{App, Given};
 use crate::{dialects, docs, embed, panel, realtime, rest};
@@ -49,7 +49,8 @@ impl Server {
         let tasks = Tasks::default();
         let app = App::build_with(&config, given, tasks.clone()).await?;
         let router = router(&app);
-        tasks.spawn(accept(listener, router, tasks.clone()));
+        let proxies = Arc::new(config.proxies);
+        tasks.spawn(accept(listener, router, proxies, tasks.clone()));
         Ok(Self { address, app, tasks })
     }
 
@@ -89,7 +90,7 @@ fn router(app: &Arc<App>) -> Router {
         .with_state(app.clone())
 }
 
-async fn accept(listener: TcpListener, router: Router, tasks: Tasks) {
+async fn accept(listener: TcpListener, router: Router, proxies: Arc<Proxies>, tasks: Tasks) {
     let stopping = tasks.stopping();
     loop {
         let accepted = tokio::select! {
@@ -99,7 +100,8 @@ async fn accept(listener: TcpListener, router: Router, tasks: Tasks) {
         match accepted {
             Ok((stream, peer)) => {
                 let (router, stop) = (router.clone(), tasks.stopping());
-                tasks.spawn(async move { serve(stream, peer, router, stop).await });
+                let serving = serve(stream, peer.ip(), proxies.clone(), router, stop);
+                tasks.spawn(serving);
             }
             Err(error) => {
                 // Out of file descriptors, most likely: the ones that close make room.
@@ -110,12 +112,19 @@ async fn accept(listener: TcpListener, router: Router, tasks: Tasks) {
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    proxies: Arc<Proxies>,
+    router: Router,
+    stop: CancellationToken,
+) {
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddress(peer.ip()));
-        request.extensions_mut().insert(snug_dialects::Peer(peer.ip()));
+        let address = proxies.client(peer, request.headers());
+        request.extensions_mut().insert(PeerAddress(address));
+        request.extensions_mut().insert(snug_dialects::Peer(address));
         request.map(Body::new)
     });
     let service = TowerToHyperService::new(service);

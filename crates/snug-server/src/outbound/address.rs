@@ -27,7 +27,9 @@ impl Cidr {
         (bits <= most).then_some(Self { address, bits })
     }
 
-    fn holds(&self, other: IpAddr) -> bool {
+    /// Whether the address is of this range.
+    #[must_use]
+    pub fn holds(&self, other: IpAddr) -> bool {
         match (self.address, other) {
             (IpAddr::V4(range), IpAddr::V4(other)) => in_v4(other, range, u32::from(self.bits)),
             (IpAddr::V6(range), IpAddr::V6(other)) => in_v6(other, range, u32::from(self.bits)),

@@ -35,6 +35,7 @@ pub(crate) use extract::Body;
 use extract::Security;
 pub(crate) use guests::GuestGate;
 pub(crate) use origin::is_own_page;
+pub use peer::Proxies;
 pub(crate) use peer::{Peer, PeerAddress};
 
 #[derive(OpenApi)]

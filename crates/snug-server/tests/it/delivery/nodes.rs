@@ -31,6 +31,7 @@ async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
         https: false,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),
+        proxies: snug_server::Proxies::default(),
         outbound: snug_server::outbound::OutboundConfig::default(),
     };
     let given = Given { bus: Some(bus.clone()), ..Given::default() };

@@ -59,6 +59,7 @@ fn config(data: &Path, store: StoreConfig, outbound: OutboundConfig) -> Config {
         https: false,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),
+        proxies: snug_server::Proxies::default(),
         outbound,
     }
 }
