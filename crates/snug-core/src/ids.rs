@@ -139,6 +139,18 @@ fn check_minted(text: &str) -> Result<(), InvalidId> {
     ok.then_some(()).ok_or(InvalidId { expected: "an id that the server made" })
 }
 
+/// Prefix of guests' ids; a ULID follows.
+pub const GUEST_PREFIX: &str = "guest_";
+
+impl UserId {
+    /// Whether this is somebody whom nobody knows.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        let rest = self.as_str().strip_prefix(GUEST_PREFIX);
+        rest.is_some_and(|rest| rest.len() == 26 && rest.bytes().all(|b| CROCKFORD.contains(&b)))
+    }
+}
+
 /// Prefix of direct rooms' ids; refused in ids that customers choose, so that nobody can
 /// sit on a pair's room before the pair meets.
 pub const DIRECT_PREFIX: &str = "d_";

@@ -7,6 +7,7 @@
 
 mod cors;
 mod custom;
+mod entry;
 pub mod host;
 pub mod i2a;
 pub mod imkit;

@@ -141,7 +141,7 @@ describe('a site with its own list, and the room in a frame', () => {
     assert.deepEqual([unread.unread, unread.rooms[0].room, unread.rooms[0].unread], [1, 'bike', 1]);
     await amy.page.locator('[data-room=bike]').click();
     await sees(amy, 'Are you there?');
-    await amy.page.locator('#unread', { hasText: /^$/ }).waitFor();
+    await amy.page.locator('#unread', { hasText: /^$/ }).waitFor({ state: 'attached' });
     assert.equal(amy.sockets, 1);
   });
 
@@ -188,6 +188,25 @@ describe('a site with its own list, and the room in a frame', () => {
     const { token } = await openSession('ming', 'again');
     await post(ming, { type: 'login', token });
     await awaits(ming, 'room-opened', 2);
+  });
+
+  it('who comes in while the one before is going out stays', async () => {
+    const { token } = await openSession('amy', 'next');
+    const before = (await heard(ming, 'room-opened')).length;
+    await ming.page.evaluate(
+      ([origin, next]) => {
+        const { contentWindow } = document.querySelector('iframe');
+        contentWindow.postMessage({ snug: 1, type: 'logout' }, origin);
+        contentWindow.postMessage({ snug: 1, type: 'login', token: next }, origin);
+      },
+      [snug.url, token],
+    );
+    await awaits(ming, 'room-opened', before + 1);
+    await say(ming, 'Amy, on his machine');
+    await sees(ming, 'Amy, on his machine');
+    const types = (await ming.page.evaluate(() => window.heard)).map(({ type }) => type);
+    assert.ok(types.lastIndexOf('signed-in') > types.lastIndexOf('signed-out'), String(types));
+    assert.deepEqual((await server('GET', 'users/ming/sessions')).sessions, []);
   });
 
   it('a revoked session is told of, and a new token goes on in place', async () => {
@@ -265,6 +284,43 @@ describe('other ways in', () => {
     await post(page, { type: 'logout' });
     await awaits(page, 'signed-out');
     assert.equal(await kept(page), 0);
+  });
+
+  it('a token that is over asks for another one, once', async () => {
+    const { token, session } = await openSession('amy', 'over');
+    await server('POST', 'sessions/revoke', { session });
+    const page = await around(browser, siteUrl, `${snug.url}/embed/rooms/bike#token=${token}`);
+    await awaits(page, 'token-needed');
+    assert.equal((await heard(page, 'error'))[0].code, 'session_closed');
+    await post(page, { type: 'login', token });
+    await awaits(page, 'error', 2);
+    assert.equal((await heard(page, 'token-needed')).length, 1);
+    await post(page, { type: 'login', token: (await openSession('amy', 'over')).token });
+    await awaits(page, 'room-opened');
+  });
+
+  it('logging out while the token is looked at closes its session, too', async () => {
+    const { token } = await openSession('amy', 'looked');
+    let go;
+    const held = new Promise((resolve) => {
+      go = resolve;
+    });
+    const page = await around(browser, siteUrl, `${snug.url}/embed/rooms/bike#token=${token}`, {
+      prepare: (opened) =>
+        opened.route('**/v1/embedding*', async (route) => {
+          await held;
+          await route.continue().catch(() => {});
+        }),
+    });
+    await awaits(page, 'ready');
+    const closed = page.page.waitForResponse(
+      (answer) => answer.request().method() === 'DELETE' && answer.url().endsWith('/v1/session'),
+    );
+    await post(page, { type: 'logout' });
+    assert.equal((await closed).status(), 204);
+    go();
+    const { sessions } = await server('GET', 'users/amy/sessions');
+    assert.equal(sessions.filter(({ device }) => device === 'looked').length, 0);
   });
 
   it('before its session ends the frame asks for a token, and takes it on the living socket', async () => {

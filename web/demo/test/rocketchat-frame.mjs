@@ -117,9 +117,7 @@ describe('a site around Rocket.Chat’s frame', () => {
     Object.assign(rooms, { general: channel._id, crew: group._id });
     ming = await logIn('ming');
     mine = await logIn('amy');
-    amy = await around(browser, site.url, `${snug.url}/channel/general?layout=embedded`, {
-      prepare: roomsInfo,
-    });
+    amy = await around(browser, site.url, `${snug.url}/channel/general?layout=embedded`, {});
     assert.deepEqual(await told(amy, 'startup'), [true]);
     await command(amy, 'login-with-token', { token: mine.token });
     const [room] = await told(amy, 'room-opened');

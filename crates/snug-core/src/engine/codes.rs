@@ -69,8 +69,18 @@ impl Engine {
         let found = self.record_by_secret(DIALECT, KIND, code).await?;
         let (app, record) = found.ok_or(Error::TokenInvalid)?;
         let place = place(&app);
-        // Of two who show it at the same time, the one whose removal counts goes in.
-        if !self.forget_record(&place, &record.key).await? {
+        // Of two who show it at the same time, the one whose change counts goes in; nor does the
+        // other spend a code that was made meanwhile. The sealed token goes with it.
+        let spend = PutRecord {
+            place: place.clone(),
+            key: record.key.clone(),
+            value: "{}".to_owned(),
+            expected: Some(record.rev),
+            lookup: None,
+            expires_at: record.expires_at,
+            now: self.now(),
+        };
+        if !matches!(self.store.put_record(spend).await?, PutRecordOutcome::Put(_)) {
             return Err(Error::TokenInvalid);
         }
         let value: serde_json::Value =

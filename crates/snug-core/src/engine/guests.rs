@@ -3,7 +3,7 @@
 
 use super::{Engine, IssuedToken, OpenSession};
 use crate::error::{Error, Result};
-use crate::ids::{AppId, DeviceId, UserId};
+use crate::ids::{AppId, DeviceId, GUEST_PREFIX, UserId};
 use crate::model::{Patch, UserPatch};
 
 /// A session to be opened for somebody unknown.
@@ -15,20 +15,29 @@ pub struct OpenGuest {
 }
 
 impl Engine {
+    /// Whether the app takes guests at all.
+    ///
+    /// # Errors
+    /// [`Error::NotSetUp`] where it does not; the store's.
+    pub async fn takes_guests(&self, app: &AppId) -> Result<()> {
+        if self.settings(app).await?.guests {
+            return Ok(());
+        }
+        Err(Error::NotSetUp { what: "guests".to_owned() })
+    }
+
     /// Makes a user and opens a session for him.
     ///
     /// # Errors
     /// [`Error::NotSetUp`] unless the app takes guests; an invalid name; as
     /// [`Engine::open_session`].
     pub async fn open_guest(&self, app: &AppId, open: OpenGuest) -> Result<IssuedToken> {
-        if !self.settings(app).await?.guests {
-            return Err(Error::NotSetUp { what: "guests".to_owned() });
-        }
+        self.takes_guests(app).await?;
         let backend = self.backend_by_dialect(app, "guests").await?;
         let OpenGuest { device, name, push_token } = open;
         let name = name.map_or(Patch::Keep, Patch::Set);
         let open = OpenSession {
-            user: UserId::from_stored(&format!("guest_{}", self.ulid().to_lowercase())),
+            user: UserId::from_stored(&format!("{GUEST_PREFIX}{}", self.ulid().to_lowercase())),
             device,
             profile: UserPatch { name, ..UserPatch::default() },
             custom: None,

@@ -19,6 +19,7 @@ use snug_core::ports::RecordPlace;
 
 use super::body::{Fields, Refused};
 use super::{DIALECT, Door, frame, names, setup};
+use crate::entry;
 
 type Answer = Result<Response, Refused>;
 
@@ -124,7 +125,7 @@ async fn close_session(State(door): State<Arc<Door>>, request: Request) -> Answe
         return Err(Refused::not_found());
     }
     let engine = door.host.engine();
-    let client = engine.authenticate_in(&app, &native).await?;
+    let client = entry::authenticate(engine, Some(&app), &native).await?;
     engine.close_session(&backend, client.session_id()).await?;
     Ok(Json(json!({})).into_response())
 }

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 use super::frame::{self, Refusal};
 use super::{DIALECT, Door, names};
+use crate::entry;
 use crate::{Heard, Listening, Socket};
 
 /// Frames of one socket in a minute; one more ends it.
@@ -66,7 +67,7 @@ async fn open(State(door): State<Arc<Door>>, request: Request) -> Response {
 async fn authenticate(door: &Door, token: &str, origin: Option<&str>) -> Result<Client, Response> {
     let engine = door.host.engine();
     let client = match names::token_in(token) {
-        Some((app, native)) => engine.authenticate_in(&app, &native).await,
+        Some((app, native)) => entry::authenticate(engine, Some(&app), &native).await,
         None => Err(Error::TokenInvalid),
     };
     let client = client.map_err(|error| match error {

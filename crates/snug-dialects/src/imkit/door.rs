@@ -18,6 +18,7 @@ use snug_core::model::App;
 use super::answer::Failure;
 use super::{DIALECT, keys};
 use crate::Host;
+use crate::entry;
 
 const CLIENT_KEY: [&str; 4] = ["im-client-key", "client_key", "im_client_key", "client-key"];
 const API_KEY: [&str; 4] = ["im-api-key", "api_key", "im_api_key", "api-key"];
@@ -82,7 +83,7 @@ impl Door {
     pub(super) async fn client(&self, app: &Arc<App>, token: &str) -> Result<Client, Failure> {
         let engine = self.engine();
         let token = token.trim();
-        let client = match engine.authenticate_in(&app.id, token).await {
+        let client = match entry::authenticate(engine, Some(&app.id), token).await {
             Err(Error::TokenInvalid) => self.verified(app, token).await?,
             found => found?,
         };
@@ -100,7 +101,7 @@ impl Door {
             keep_token: true,
         };
         match engine.open_verified(&app.id, open).await {
-            Ok(_) => Ok(engine.authenticate_in(&app.id, token).await?),
+            Ok(_) => Ok(entry::authenticate(engine, Some(&app.id), token).await?),
             Err(Error::NotSetUp { .. }) => Err(Error::TokenInvalid.into()),
             Err(error) => Err(error.into()),
         }

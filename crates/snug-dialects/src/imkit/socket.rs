@@ -20,6 +20,7 @@ use super::message::Showing;
 use super::room::{Rooms, id_at};
 use super::rooms::room_id;
 use super::{messages, wire};
+use crate::entry;
 use crate::people::{self, Known};
 use crate::socketio::{Connection, Incoming, Namespace};
 use crate::{Ended, Heard, Listening};
@@ -179,7 +180,7 @@ impl Line {
             }
             // The old form names no app; a token of Snug's own does.
             None => {
-                let client = engine.authenticate(token).await?;
+                let client = entry::authenticate(&engine, None, token).await?;
                 self.door.check_origin(&client.app, shook)?;
                 client
             }

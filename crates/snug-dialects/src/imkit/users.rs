@@ -17,6 +17,7 @@ use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Door, Guest, User, body};
 use super::rooms::{number, patch};
 use super::{DIALECT, keys, wire};
+use crate::entry;
 use crate::listed::all_rooms;
 use crate::query::Query;
 
@@ -409,7 +410,7 @@ pub(super) async fn delete_token(
             engine.revoke_sessions(&backend, &all).await?;
         }
         Some(token) => {
-            let bound = engine.authenticate_in(&backend.app.id, token).await;
+            let bound = entry::authenticate(engine, Some(&backend.app.id), token).await;
             let bound = bound.ok().filter(|client| *client.user() == user);
             let Some(client) = bound else {
                 let message = "no such token";

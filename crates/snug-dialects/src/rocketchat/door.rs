@@ -12,6 +12,7 @@ use snug_core::ids::AppId;
 use super::answer::Failure;
 use super::fields::Fields;
 use super::{DIALECT, accounts};
+use crate::entry;
 use crate::{Host, Peer};
 
 /// What the routes share.
@@ -40,9 +41,9 @@ impl Door {
     ) -> Result<Client, Failure> {
         let engine = self.engine();
         let client = match app {
-            Some(app) => engine.authenticate_in(app, token).await?,
+            Some(app) => entry::authenticate(engine, Some(app), token).await?,
             None => {
-                let client = engine.authenticate(token).await?;
+                let client = entry::authenticate(engine, None, token).await?;
                 if accounts::settings(engine, &client.app.id).await?.is_none() {
                     return Err(Failure::logged_out());
                 }

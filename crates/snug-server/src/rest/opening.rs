@@ -64,12 +64,13 @@ async fn open(
             app.engine.open_verified(&id, open).await
         }
         Opening::Guest(id, open) => {
+            // For pages of the app's only: whoever sends no origin is no page, and the server's
+            // own pages take no guests.
+            let origin = headers.get(ORIGIN).ok_or_else(|| Error::missing("Origin"))?;
+            app.check_origin(&*app.engine.app(&id).await?, origin.to_str().unwrap_or("?"))?;
+            app.engine.takes_guests(&id).await?;
+            // Counted last, so that nobody is shut out by those who are refused anyway.
             app.check_guest_rate(&id, address)?;
-            // For pages only: whoever sends no origin is no page.
-            if !headers.contains_key(ORIGIN) {
-                return Err(Error::missing("Origin"));
-            }
-            check_page(app, &*app.engine.app(&id).await?, headers)?;
             app.engine.open_guest(&id, open).await
         }
     }

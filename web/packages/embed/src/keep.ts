@@ -1,25 +1,26 @@
 // With `keep=tab` the tab remembers the token, so that the page around may set
 // the frame's address anew without one. Nothing is kept unless it is asked for.
 
+/** One, whatever the address says: a token of another app is refused and forgotten. */
+const KEY = 'snug.embed';
+
 export class Keep {
-  readonly #key: string;
   readonly #asked: boolean;
 
-  constructor(asked: boolean, app: string | undefined) {
+  constructor(asked: boolean) {
     this.#asked = asked;
-    this.#key = `snug.embed.${app ?? ''}`;
   }
 
   get(): string | undefined {
-    return this.#storage()?.getItem(this.#key) ?? undefined;
+    return this.#storage()?.getItem(KEY) ?? undefined;
   }
 
   put(token: string): void {
-    this.#storage()?.setItem(this.#key, token);
+    this.#storage()?.setItem(KEY, token);
   }
 
   clear(): void {
-    this.#storage()?.removeItem(this.#key);
+    this.#storage()?.removeItem(KEY);
   }
 
   #storage(): Storage | undefined {

@@ -26,7 +26,7 @@ const words = wordsFor([page.lang, ...navigator.languages]);
 
 const parent = new Parent(window, config);
 // Sites of that system set one address after the other and sign in once.
-const keep = new Keep(query.get('keep') === 'tab' || rocketchat !== undefined, config.app);
+const keep = new Keep(query.get('keep') === 'tab' || rocketchat !== undefined);
 const main = document.querySelector('main') as HTMLElement;
 const asked = query.get('theme');
 const theme: Theme = asked === 'light' || asked === 'dark' ? asked : 'auto';
@@ -152,6 +152,8 @@ async function begin(): Promise<void> {
     try {
       token = await takeCode(brought.code);
     } catch (error) {
+      // The page around has given a token meanwhile.
+      if (session.begun) return;
       const { code, detail } = error instanceof Refused ? error : new Refused('internal', '');
       screen.say(words.refused, detail);
       tell({ type: 'error', code, detail });

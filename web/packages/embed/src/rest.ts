@@ -38,6 +38,12 @@ export async function refresh(token: string): Promise<string> {
   return (await ask<{ token: string }>('POST', '/v1/session/refresh', token)).token;
 }
 
+/** Closes the token's session. */
+export async function close(token: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${token}` };
+  await fetch('/v1/session', { method: 'DELETE', headers, credentials: 'omit' }).catch(() => {});
+}
+
 async function ask<T>(method: string, path: string, token?: string, body?: object): Promise<T> {
   const headers: Record<string, string> = {};
   if (token !== undefined) headers.Authorization = `Bearer ${token}`;

@@ -4,11 +4,13 @@ import type { Client } from '@snug/client';
 import type { Config } from './config.js';
 import type { Keep } from './keep.js';
 import type { Parent } from './parent.js';
-import { Refused, refresh, type Whose, whose } from './rest.js';
+import { close, Refused, refresh, type Whose, whose } from './rest.js';
 import './snug.js';
 
 /** How long the page around is given to answer with a newer token. */
 const ANSWER_MS = 10_000;
+/** Refusals that a newer token mends. */
+const OVER = new Set(['token_expired', 'token_invalid', 'session_closed', 'session_replaced']);
 const WAITS_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 export interface SessionEvents {
@@ -35,6 +37,10 @@ export class Session {
   readonly #place: Place;
   readonly #events: SessionEvents;
   #attempt = 0;
+  /** A newer token was asked for since one was last taken: asked again, a wrong one is a loop. */
+  #begged = false;
+  /** The token that is looked at. */
+  #checked: string | undefined;
   /** Whose coming in was told. */
   #user: string | undefined;
   #answered: ((token: string) => void) | undefined;
@@ -52,9 +58,10 @@ export class Session {
 
   /** Nothing of the chat is shown before the server has said that this frame may have it. */
   async login(token: string): Promise<void> {
-    if (token === this.token && this.client?.connection.getSnapshot().status === 'online') return;
     const attempt = ++this.#attempt;
+    if (token === this.token && this.client?.connection.getSnapshot().status === 'online') return;
     let known: Whose;
+    this.#checked = token;
     try {
       known = await this.#check(token, attempt);
     } catch (error) {
@@ -62,6 +69,8 @@ export class Session {
       return;
     }
     if (attempt !== this.#attempt) return;
+    this.#checked = undefined;
+    this.#begged = false;
     this.token = token;
     this.#place.keep.put(token);
     const { client } = this;
@@ -80,13 +89,17 @@ export class Session {
   async logout(): Promise<void> {
     this.#attempt++;
     this.#place.keep.clear();
-    this.token = undefined;
+    // One that is still looked at is a session, too.
+    const looked = this.#checked;
+    this.#checked = undefined;
     const { client } = this;
-    if (!client) return this.#events.signedOut('logged_out');
+    this.token = undefined;
     this.client = undefined;
-    await client.logout();
+    // Before the server is asked: whoever comes in next has listeners of his own.
     for (const stop of this.#stops.splice(0)) stop();
+    const closed = [client?.logout(), looked && close(this.#placed(looked))];
     this.#events.signedOut('logged_out');
+    await Promise.all(closed);
   }
 
   #begin(): void {
@@ -185,8 +198,13 @@ export class Session {
     const { code, detail } =
       error instanceof Refused ? error : new Refused('internal', String(error));
     if (!this.client) this.token = undefined;
+    this.#checked = undefined;
     this.#place.keep.clear();
     this.#events.failed(code, detail);
+    // Its time is over, as it may be while the page was away: another one may help.
+    if (!OVER.has(code) || this.#begged) return;
+    this.#begged = true;
+    this.#events.tokenNeeded();
   }
 }
 

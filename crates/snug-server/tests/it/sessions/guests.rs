@@ -63,6 +63,9 @@ async fn only_pages_of_an_app_that_takes_guests() {
     let (app, other) = (shop(&server).await, shop(&server).await);
     take_guests(&server, &app).await;
     come(&app, Some("https://evil.example"), json!({})).await.refused(403, "origin_refused");
+    // A page of the server's own, or one whose name was made to lead here.
+    let own = format!("http://{}", app.address);
+    come(&app, Some(&own), json!({})).await.refused(403, "origin_refused");
     come(&app, None, json!({})).await.refused_at(422, "missing_field", "Origin");
     come(&other, Some(SHOP), json!({})).await.refused(409, "not_set_up");
     come(&app, Some(SHOP), json!({"token": "x"})).await.refused_at(422, "invalid_field", "guest");
@@ -77,6 +80,10 @@ async fn one_address_brings_no_crowd() {
     let (app, other) = (shop(&server).await, shop(&server).await);
     take_guests(&server, &app).await;
     take_guests(&server, &other).await;
+    // Who is refused anyway takes nothing from the bound.
+    for _ in 0..snug_core::limits::GUESTS_BURST * 2 {
+        come(&app, Some("https://evil.example"), json!({})).await.refused(403, "origin_refused");
+    }
     let mut refused = 0;
     for _ in 0..snug_core::limits::GUESTS_BURST + 20 {
         let answer = come(&app, Some(SHOP), json!({})).await;
@@ -88,4 +95,28 @@ async fn one_address_brings_no_crowd() {
     }
     assert!(refused > 0, "more than the burst was let in");
     come(&other, Some(SHOP), json!({})).await.is(201);
+}
+
+#[tokio::test]
+async fn other_systems_wires_take_no_guests() {
+    let server = TestServer::sqlite().await;
+    let app = shop(&server).await;
+    take_guests(&server, &app).await;
+    let guest = come(&app, Some(SHOP), json!({})).await.is(201);
+    let token = text(&guest["token"]);
+    let engine = &server.server().app().engine;
+    let id = snug_core::ids::AppId::new(&app.id).expect("an id");
+    let settings = snug_dialects::rocketchat::Settings { password_login: false };
+    snug_dialects::rocketchat::enable(engine, &id, &settings).await.expect("it is on");
+    let keys = snug_dialects::imkit::enable(engine, &id).await.expect("it is on");
+    let users = app.request("GET", "/api/v1/users.list").header("X-Auth-Token", &token);
+    assert_eq!(users.header("X-User-Id", &text(&guest["user"])).send().await.status, 401);
+    let me = app.request("GET", "/me").header("IM-CLIENT-KEY", &keys.client_key);
+    assert_eq!(me.header("IM-Authorization", &token).send().await.status, 401);
+    // Somebody who is known comes in by both.
+    let ann = app.open_session("ann").await.token;
+    let users = app.request("GET", "/api/v1/users.list").header("X-Auth-Token", &ann);
+    assert_eq!(users.header("X-User-Id", "ann").send().await.status, 200);
+    let me = app.request("GET", "/me").header("IM-CLIENT-KEY", &keys.client_key);
+    assert_eq!(me.header("IM-Authorization", &ann).send().await.status, 200);
 }
