@@ -9,9 +9,8 @@ use snug_core::model::Patch;
 use crate::body::parse_body;
 use crate::codes::ErrorCode;
 use crate::problem::Problem;
-use crate::rest::{
-    CreateRoomBody, HistoryParams, MembersBody, ProfileBody, SendBody, UpdateRoomBody,
-};
+use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
+use crate::rooms::{CreateRoomBody, UpdateRoomBody};
 use crate::value::{CustomIn, Id, or_default, patch};
 
 /// A request's id, echoed as it came.

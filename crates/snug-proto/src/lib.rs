@@ -11,6 +11,7 @@ pub mod frame;
 pub mod object;
 pub mod problem;
 pub mod rest;
+pub mod rooms;
 pub mod signed;
 pub mod value;
 pub mod verified;

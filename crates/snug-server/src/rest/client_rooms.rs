@@ -11,9 +11,10 @@ use snug_core::ids::{RoomId, UserId};
 use snug_proto::Problem;
 use snug_proto::object::{Message, Mine, Room};
 use snug_proto::rest::{
-    CreateRoomBody, HistoryAnswer, HistoryParams, MembersAnswer, MembersBody, ReadBody,
-    RoomSyncAnswer, RoomSyncParams, RoomsAnswer, SendBody, TypingBody, UpdateRoomBody,
+    HistoryAnswer, HistoryParams, MembersAnswer, MembersBody, ReadBody, RoomSyncAnswer,
+    RoomSyncParams, RoomsAnswer, SendBody, TypingBody,
 };
+use snug_proto::rooms::{CreateRoomBody, UpdateRoomBody};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

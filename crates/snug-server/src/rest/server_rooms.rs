@@ -9,10 +9,8 @@ use snug_core::engine::{ChangeMembersRequest, SendMessage};
 use snug_core::ids::{RoomId, UserId};
 use snug_proto::Problem;
 use snug_proto::object::{Message, Room};
-use snug_proto::rest::{
-    CreateRoomBody, HistoryAnswer, HistoryParams, MembersAnswer, MembersBody, SendBody,
-    UpdateRoomBody,
-};
+use snug_proto::rest::{HistoryAnswer, HistoryParams, MembersAnswer, MembersBody, SendBody};
+use snug_proto::rooms::{CreateRoomBody, UpdateRoomBody};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -18,11 +18,11 @@ use snug_proto::event::{
 use snug_proto::frame::{self, OPS};
 use snug_proto::object::{Head, Message, Mine, Room, User};
 use snug_proto::rest::{
-    CreateRoomBody, CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody,
-    OpenSessionBody, ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer,
-    RoomSyncAnswer, RoomsAnswer, SendBody, SessionsAnswer, TokenAnswer, TypingBody, UpdateRoomBody,
-    UserSyncAnswer, UsersAnswer,
+    CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody, OpenSessionBody,
+    ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer, RoomSyncAnswer, RoomsAnswer,
+    SendBody, SessionsAnswer, TokenAnswer, TypingBody, UserSyncAnswer, UsersAnswer,
 };
+use snug_proto::rooms::{CreateRoomBody, UpdateRoomBody};
 use snug_proto::verified::{CodeAnswer, EmbeddingAnswer, OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
 

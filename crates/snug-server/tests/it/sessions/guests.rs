@@ -106,8 +106,7 @@ async fn other_systems_wires_take_no_guests() {
     let token = text(&guest["token"]);
     let engine = &server.server().app().engine;
     let id = snug_core::ids::AppId::new(&app.id).expect("an id");
-    let settings = snug_dialects::rocketchat::Settings { password_login: false };
-    snug_dialects::rocketchat::enable(engine, &id, &settings).await.expect("it is on");
+    snug_dialects::rocketchat::enable(engine, &id, Some(false)).await.expect("it is on");
     let keys = snug_dialects::imkit::enable(engine, &id).await.expect("it is on");
     let users = app.request("GET", "/api/v1/users.list").header("X-Auth-Token", &token);
     assert_eq!(users.header("X-User-Id", &text(&guest["user"])).send().await.status, 401);
