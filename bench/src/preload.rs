@@ -157,6 +157,7 @@ impl Preload<'_> {
 
     fn message(&self, id: &str, sender: Option<u32>) -> NewMessage {
         NewMessage {
+            external: None,
             id: MessageId::from_stored(id),
             sender: sender.map(|client| UserId::from_stored(&self.names.user(client))),
             kind: MessageKind::Text,

@@ -57,6 +57,8 @@ pub(crate) struct LockedRoom {
     pub(crate) stored: Vec<Stored>,
     members: HashMap<UserId, Sender>,
     keys: HashMap<MessageId, KeyHit>,
+    /// The backend's ids, of those that the batch brings, that are taken.
+    externals: BTreeSet<String>,
 }
 
 impl LockedRoom {
@@ -78,6 +80,7 @@ impl LockedRoom {
             stored: Vec::new(),
             members: HashMap::new(),
             keys: HashMap::new(),
+            externals: BTreeSet::new(),
         }
     }
 
@@ -85,6 +88,10 @@ impl LockedRoom {
         if hit.message.seq >= self.min_seq {
             self.keys.insert(hit.message.id.clone(), hit);
         }
+    }
+
+    pub(crate) fn add_external(&mut self, external: String) {
+        self.externals.insert(external);
     }
 
     pub(crate) fn add_member(&mut self, membership: Membership) {
@@ -129,9 +136,13 @@ impl LockedRoom {
                 AppendOutcome::Conflict
             };
         }
+        if new.external.as_ref().is_some_and(|external| self.externals.contains(external)) {
+            return AppendOutcome::Conflict;
+        }
         if !self.guard_holds(&append.guard) {
             return AppendOutcome::GuardMoved;
         }
+        self.externals.extend(new.external.clone());
         let before = self.head.seq;
         let counts = new.kind != MessageKind::System && !new.silent;
         let message = self.number(new, counts, append.now, floor);
@@ -159,6 +170,7 @@ impl LockedRoom {
         *floor = self.last_time;
         let message = Message {
             id: new.id.clone(),
+            external: new.external.clone(),
             room: self.id.clone(),
             seq: head.seq,
             rev: head.rev,
@@ -365,6 +377,7 @@ mod tests {
             room: RoomId::from_stored("room"),
             guard: Guard { room_policy_rev: 1, member: None },
             message: NewMessage {
+                external: None,
                 id: MessageId::new(&format!("m{n}")).unwrap(),
                 sender: (dice(state, 8) > 0).then(|| user(dice(state, 3))),
                 kind: MessageKind::Text,

@@ -9,6 +9,7 @@
 mod append;
 mod apps;
 mod changes;
+mod externals;
 mod gather;
 mod members;
 mod messages;

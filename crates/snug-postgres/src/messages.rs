@@ -16,10 +16,10 @@ use snug_core::ports::{
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use crate::PostgresStore;
 use crate::append::{Cursor, Loaded, LockedRoom, Stored};
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{Cells, big, db_time, head_columns, membership_columns, message_columns, rows};
+use crate::{PostgresStore, externals};
 
 /// What to do about a room that another transaction holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,14 +86,14 @@ const FREE_IDS: &str = "DELETE FROM messages g
     USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(app, room, id, min_seq)
     WHERE g.app = i.app AND g.room = i.room AND g.id = i.id AND g.seq < i.min_seq";
 const INSERT: &str = "INSERT INTO messages (app, room, seq, id, rev, first_rev, sender, kind, text,
-      custom, silent, counted, own_no, behind, hash, created_at)
+      custom, silent, counted, own_no, behind, hash, created_at, external)
     SELECT app, room, seq, id, rev, rev, sender, kind, text, custom, silent, counted, own_no,
-      behind, hash, created_at
+      behind, hash, created_at, external
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
       $7::text[], $8::text[], $9::text[], $10::boolean[], $11::bigint[], $12::bigint[],
-      $13::boolean[], $14::bytea[], $15::bigint[])
+      $13::boolean[], $14::bytea[], $15::bigint[], $16::text[])
     AS i(app, room, seq, id, rev, sender, kind, text, custom, silent, counted, own_no, behind,
-      hash, created_at)";
+      hash, created_at, external)";
 const HEADS: &str = "UPDATE rooms r SET seq = i.seq, rev = i.rev, counted = i.counted,
       activity_at = i.at, last_time = i.at, changed_at = $10, preview_seq = i.seq,
       preview_sender = i.sender, preview_kind = i.kind, preview_text = i.text, preview_at = i.at
@@ -171,6 +171,7 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
         loaded.rooms.insert((app.clone(), room.clone()), locked);
     }
     add_keys(&mut loaded, batch, &key_rows)?;
+    externals::add(tx, &mut loaded, batch).await?;
     add_members(&mut loaded, batch, &wanted, &member_rows)?;
     Ok(loaded)
 }
@@ -222,12 +223,12 @@ fn add_members(
     Ok(())
 }
 
-fn room_of<'a>(loaded: &'a mut Loaded, append: &Append) -> Option<&'a mut LockedRoom> {
+pub(crate) fn room_of<'a>(loaded: &'a mut Loaded, append: &Append) -> Option<&'a mut LockedRoom> {
     loaded.rooms.get_mut(&(append.app.clone(), append.room.clone()))
 }
 
 /// WITH ORDINALITY counts from 1.
-fn place(cells: &mut Cells<'_>) -> Result<usize, Fail> {
+pub(crate) fn place(cells: &mut Cells<'_>) -> Result<usize, Fail> {
     let n = cells.number()?;
     usize::try_from(n.saturating_sub(1)).map_err(|_| Fail::Broken("no such place".to_owned()))
 }
@@ -336,11 +337,12 @@ async fn insert_messages(tx: &Tx, insert: &Statement, loaded: &Loaded) -> Result
     let behinds: Vec<bool> = stored.iter().map(|(_, s)| s.behind).collect();
     let hashes: Vec<&[u8]> = stored.iter().map(|(_, s)| s.hash.0.as_slice()).collect();
     let times = column(&stored, |m| m.created_at.0);
+    let externals = column(&stored, |m| m.external.as_deref());
     tx.execute(
         insert,
         &[
             &apps, &rooms, &seqs, &ids, &revs, &senders, &kinds, &texts, &customs, &silents,
-            &counts, &own_nos, &behinds, &hashes, &times,
+            &counts, &own_nos, &behinds, &hashes, &times, &externals,
         ],
     )
     .await?;
@@ -536,6 +538,15 @@ impl MessageStore for PostgresStore {
         id: &MessageId,
     ) -> StoreResult<Option<KeyHit>> {
         Ok(bounded(|| self.by_key(app, room, id)).await?)
+    }
+
+    async fn externals(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        wanted: &[String],
+    ) -> StoreResult<Vec<(String, MessageId)>> {
+        Ok(bounded(|| externals::known(self, app, room, wanted)).await?)
     }
 
     async fn history(

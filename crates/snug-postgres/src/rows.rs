@@ -94,7 +94,7 @@ macro_rules! message_columns {
              ORDER BY x.first) FROM (SELECT k.key, count(*) AS n, min(k.rev) AS first, \
                (array_agg(k.user_id ORDER BY k.rev))[1:100] AS users FROM reactions k \
              WHERE k.app = g.app AND k.room = g.room AND k.seq = g.seq GROUP BY k.key) x)::text \
-         END"
+         END, g.external"
     };
 }
 macro_rules! session_columns {
@@ -320,8 +320,9 @@ impl<'a> Cells<'a> {
     }
 
     pub(crate) fn message(&mut self) -> Read<Message> {
-        Ok(Message {
+        let message = Message {
             id: MessageId::from_stored(self.next()?),
+            external: None,
             room: self.room_id()?,
             seq: self.number()?,
             rev: self.number()?,
@@ -337,7 +338,8 @@ impl<'a> Cells<'a> {
             edited_at: self.time_or_none()?,
             hidden_at: self.time_or_none()?,
             reactions: self.reactions()?,
-        })
+        };
+        Ok(Message { external: self.next()?, ..message })
     }
 
     fn reactions(&mut self) -> Read<Vec<Reaction>> {

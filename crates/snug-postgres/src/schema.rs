@@ -6,8 +6,11 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_changes.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_changes.sql"),
+    include_str!("../migrations/0003_bridge.sql"),
+];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.
 const LOCK: i64 = 0x736e_7567_0000_0001;

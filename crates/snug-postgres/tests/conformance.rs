@@ -83,6 +83,11 @@ async fn records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bridge() {
+    run("bridge").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     run("races").await;
 }

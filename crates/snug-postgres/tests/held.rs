@@ -54,6 +54,7 @@ async fn send(
         room: RoomId::new(room).expect("a room id"),
         guard: Guard { room_policy_rev: 1, member: None },
         message: NewMessage {
+            external: None,
             id: MessageId::new(&n.to_string()).expect("a message id"),
             sender: Some(UserId::new("anna").expect("a user id")),
             kind: MessageKind::Text,

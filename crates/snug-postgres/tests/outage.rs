@@ -52,6 +52,7 @@ async fn append(store: &PostgresStore, id: &str) -> StoreResult<AppendOutcome> {
         room: room(),
         guard: Guard { room_policy_rev: 1, member: None },
         message: NewMessage {
+            external: None,
             id: MessageId::new(id).expect("an id"),
             sender: None,
             kind: MessageKind::Text,

@@ -106,6 +106,7 @@ fn send(guard: &Guard, name: &str, id: &str) -> Append {
         room: room(),
         guard: guard.clone(),
         message: NewMessage {
+            external: None,
             id: MessageId::new(id).expect("an id"),
             sender: Some(user(name)),
             kind: MessageKind::Text,

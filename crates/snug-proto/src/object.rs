@@ -117,6 +117,8 @@ impl From<model::Message> for Message {
     fn from(message: model::Message) -> Self {
         let model::Message {
             id,
+            // The customer's own name for it; pages know the message by `id`.
+            external: _,
             room,
             seq,
             rev,

@@ -125,6 +125,7 @@ async fn send(store: Arc<SqliteStore>, sender: u64, run: u64, sends: u64) -> Vec
         let of = dice.roll() % ROOMS;
         let id = format!("{:013x}{:05}{:08x}", dice.roll() << 10 | n, sender, run);
         let message = NewMessage {
+            external: None,
             id: MessageId::from_stored(&id),
             sender: Some(user(of, dice.roll() % MEMBERS)),
             kind: MessageKind::Text,

@@ -39,6 +39,28 @@ impl MessageStore for SqliteStore {
         .await
     }
 
+    async fn externals(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        externals: &[String],
+    ) -> StoreResult<Vec<(String, MessageId)>> {
+        let (app, room, externals) = (app.clone(), room.clone(), externals.to_vec());
+        self.read(Some(app.clone()), move |conn| {
+            let Some(head) = living(conn, &app, &room)? else {
+                return Ok(Vec::new());
+            };
+            let mut found = Vec::new();
+            for external in &externals {
+                if let Some(id) = by_external(conn, &head, external)? {
+                    found.push((external.clone(), id));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     async fn history(
         &self,
         app: &AppId,
@@ -100,6 +122,11 @@ fn try_append(conn: &Connection, append: &Append, at: Time) -> Sql<AppendOutcome
         } else {
             AppendOutcome::Conflict
         });
+    }
+    if let Some(external) = &new.external
+        && by_external(conn, &head, external)?.is_some()
+    {
+        return Ok(AppendOutcome::Conflict);
     }
     let mine = match &new.sender {
         Some(sender) => find_member(conn, head.rk, sender)?,
@@ -163,6 +190,7 @@ pub(crate) fn store(
     let own_no = mine.as_ref().map_or(0, |mine| mine.facts.own_count);
     let message = Message {
         id: new.id.clone(),
+        external: new.external.clone(),
         room: room.clone(),
         seq: head.seq,
         rev: head.rev,
@@ -248,9 +276,9 @@ fn insert(
 ) -> Sql<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO messages (rk, seq, rev, first_rev, id, sender, kind, text, custom, silent, \
-         count, own_no, own_before, created_at, hash) \
+         count, own_no, own_before, created_at, hash, external) \
          VALUES (:rk, :seq, :rev, :rev, :id, :sender, :kind, :text, :custom, :silent, \
-         :count, :own_no, :own_before, :created_at, :hash)",
+         :count, :own_no, :own_before, :created_at, :hash, :external)",
     )?;
     insert
         .execute(named_params! {
@@ -268,6 +296,7 @@ fn insert(
             ":own_before": int(own_before),
             ":created_at": message.created_at.0,
             ":hash": hash.0,
+            ":external": message.external,
         })
         .map(drop)
 }
@@ -301,6 +330,13 @@ pub(crate) fn by_key(
     };
     let message = whole(conn, head.rk, vec![row])?.pop();
     Ok(message.map(|message| KeyHit { hash, message }))
+}
+
+fn by_external(conn: &Connection, head: &HeadRow, external: &str) -> Sql<Option<MessageId>> {
+    let sql = "SELECT id FROM messages WHERE rk = ?1 AND external = ?2 AND seq >= ?3";
+    one(conn, sql, (head.rk, external, int(head.min_seq)), |row| {
+        Ok(MessageId::from_stored(row.get_ref(0)?.as_str()?))
+    })
 }
 
 fn page(

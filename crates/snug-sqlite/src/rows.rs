@@ -132,7 +132,8 @@ macro_rules! user_columns {
 macro_rules! message_columns {
     () => {
         "m.id, m.seq, m.rev, m.first_rev, m.sender, m.kind, m.text, m.custom, m.silent, m.count, \
-         m.created_at, m.deleted_at, m.edited_at, m.hidden_at, m.reacted"
+         m.created_at, m.deleted_at, m.edited_at, m.hidden_at, m.reacted, \
+         m.external"
     };
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
@@ -140,7 +141,7 @@ pub(crate) use {head_columns, member_columns, message_columns, room_columns, use
 pub(crate) const HEAD_WIDTH: usize = 13;
 pub(crate) const ROOM_WIDTH: usize = 13;
 pub(crate) const USER_WIDTH: usize = 9;
-pub(crate) const MESSAGE_WIDTH: usize = 15;
+pub(crate) const MESSAGE_WIDTH: usize = 16;
 
 impl HeadRow {
     pub(crate) fn read(row: &Row<'_>) -> Sql<Self> {
@@ -312,6 +313,7 @@ pub(crate) struct MessageRow {
 pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
     let message = Message {
         id: snug_core::ids::MessageId::from_stored(row.get_ref(0)?.as_str()?),
+        external: row.get(15)?,
         room: room.clone(),
         seq: uint(row, 1)?,
         rev: uint(row, 2)?,

@@ -8,8 +8,11 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x536e_7567;
 
 /// Place n brings the schema to version n + 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_changes.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_changes.sql"),
+    include_str!("../migrations/0003_bridge.sql"),
+];
 
 /// The newest version that this build knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS.len() as i64;

@@ -225,6 +225,7 @@ fn append(room: &RoomId, id: &str) -> Append {
         room: room.clone(),
         guard: Guard { room_policy_rev: 1, member: None },
         message: NewMessage {
+            external: None,
             id: MessageId::new(id).unwrap(),
             sender: Some(UserId::new("anna").unwrap()),
             kind: MessageKind::Text,

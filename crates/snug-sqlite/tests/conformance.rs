@@ -89,6 +89,11 @@ async fn records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bridge() {
+    section("bridge").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     section("races").await;
 }
@@ -115,7 +120,7 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "records", "races",
+        "catch_up", "changes", "records", "bridge", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

@@ -80,6 +80,7 @@ async fn check_left_room(store: &SqliteStore) {
 /// Numbers go on where the file left them.
 async fn check_append(store: &SqliteStore) {
     let message = NewMessage {
+        external: None,
         id: MessageId::new("m-3").unwrap(),
         sender: Some(user("anna")),
         kind: MessageKind::Text,

@@ -39,6 +39,7 @@ fn append(id: &str) -> Append {
         room: room(),
         guard: Guard { room_policy_rev: 1, member: None },
         message: NewMessage {
+            external: None,
             id: MessageId::new(id).unwrap(),
             sender: Some(UserId::new("anna").unwrap()),
             kind: MessageKind::Text,

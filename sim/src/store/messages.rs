@@ -65,6 +65,15 @@ impl MessageStore for SeamStore {
         self.inner.message_by_key(app, room, id).await
     }
 
+    async fn externals(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        externals: &[String],
+    ) -> StoreResult<Vec<(String, MessageId)>> {
+        self.inner.externals(app, room, externals).await
+    }
+
     async fn history(
         &self,
         app: &AppId,

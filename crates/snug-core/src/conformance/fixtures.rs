@@ -257,6 +257,7 @@ pub(super) fn json(text: &str) -> CustomJson {
 
 pub(super) fn text_message(id: MessageId, sender: Option<&str>, text: &str) -> NewMessage {
     hashed(NewMessage {
+        external: None,
         id,
         sender: sender.map(user),
         kind: MessageKind::Text,
@@ -271,6 +272,7 @@ pub(super) fn text_message(id: MessageId, sender: Option<&str>, text: &str) -> N
 /// What the room says itself.
 pub(super) fn system_message(id: MessageId, custom: &str) -> NewMessage {
     hashed(NewMessage {
+        external: None,
         id,
         sender: None,
         kind: MessageKind::System,

@@ -38,6 +38,7 @@
 //! No SQL, no wire form and no concrete store may enter here.
 
 pub mod apps;
+pub mod bridge;
 pub mod bus;
 pub mod catch_up;
 pub mod changes;
@@ -98,7 +99,7 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "records", "races",
+    "catch_up", "changes", "records", "bridge", "races",
 ];
 
 /// Cases that share a database.
@@ -218,6 +219,9 @@ pub const CASES: &[Case] = &[
     case!(records::documents_expire),
     case!(records::a_lookup_finds_the_app),
     race!(records::racing_puts_make_one),
+    case!(bridge::a_row_without_a_body_is_a_message),
+    case!(bridge::a_backends_id_is_unique_in_its_room),
+    race!(bridge::racing_rows_of_one_backends_id),
     race!(races::racing_creators_make_one_direct_room),
     race!(races::creators_with_the_same_people_do_not_block_each_other),
     race!(races::racing_senders_leave_no_hole),
@@ -318,6 +322,7 @@ mod tests {
         ("catch_up", include_str!("catch_up.rs")),
         ("changes", include_str!("changes.rs")),
         ("records", include_str!("records.rs")),
+        ("bridge", include_str!("bridge.rs")),
         ("races", include_str!("races.rs")),
         ("operators", include_str!("operators.rs")),
     ];

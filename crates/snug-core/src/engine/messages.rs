@@ -125,6 +125,7 @@ impl Engine {
         let (text, custom) = (send.text.as_deref(), send.custom.as_ref());
         let hash = payload_hash(sender.as_ref(), kind, text, custom, send.silent);
         Ok(NewMessage {
+            external: None,
             id,
             sender,
             kind,
@@ -140,6 +141,7 @@ impl Engine {
     pub(super) fn system_message(&self, custom: CustomJson) -> NewMessage {
         let hash = payload_hash(None, MessageKind::System, None, Some(&custom), false);
         NewMessage {
+            external: None,
             id: MessageId::from_stored(&self.ulid()),
             sender: None,
             kind: MessageKind::System,

@@ -39,6 +39,8 @@ impl MessageKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub id: MessageId,
+    /// The id under which the customer's backend keeps it; then its words are there and not here.
+    pub external: Option<String>,
     pub room: RoomId,
     /// Place in the room: 1, 2, 3 … without holes.
     pub seq: u64,

@@ -297,6 +297,7 @@ mod tests {
         let Body { text, custom, kind } = body(value).unwrap();
         Message {
             id: MessageId::new("m").unwrap(),
+            external: None,
             room: RoomId::new("r").unwrap(),
             seq: 3,
             rev: 4,

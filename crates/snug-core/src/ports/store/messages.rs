@@ -23,6 +23,8 @@ pub struct Guard {
 #[derive(Debug, Clone)]
 pub struct NewMessage {
     pub id: MessageId,
+    /// The backend's id of a message of a bridged app, unique per room; the row has no body.
+    pub external: Option<String>,
     pub sender: Option<UserId>,
     pub kind: MessageKind,
     pub text: Option<String>,
@@ -58,7 +60,8 @@ pub enum AppendOutcome {
     /// The id is there with the same sender and payload: the message as it is now; answer with
     /// its `first_rev`.
     Duplicate(Box<Message>),
-    /// The id is there with another sender or payload. Nothing was stored.
+    /// The id is there with another sender or payload, or the external id under another id.
+    /// Nothing was stored.
     Conflict,
     GuardMoved,
     RoomNotFound,
@@ -85,8 +88,8 @@ pub struct HistoryQuery {
 #[async_trait]
 pub trait MessageStore: Send + Sync {
     /// Stores a message in ONE transaction. In this order, under the room's lock: the room
-    /// exists and is not deleted (else `RoomNotFound`); the id key (`Duplicate`, `Conflict`); the
-    /// guard (`GuardMoved`); then seq = head.seq + 1, rev = head.rev + 1, the counting number
+    /// exists and is not deleted (else `RoomNotFound`); the id key (`Duplicate`, `Conflict`) and
+    /// the external id (`Conflict`); the guard (`GuardMoved`); then seq = head.seq + 1, rev = head.rev + 1, the counting number
     /// (+1 unless system or silent), a time above the last; the message, the room's head with
     /// preview, the sender's `own_count` (+1 if it counts) and cursor.
     ///
@@ -104,6 +107,15 @@ pub trait MessageStore: Send + Sync {
         room: &RoomId,
         id: &MessageId,
     ) -> StoreResult<Option<KeyHit>>;
+
+    /// Those of the backend's ids that messages of the living room have, in any order, each with
+    /// the message's own id.
+    async fn externals(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        externals: &[String],
+    ) -> StoreResult<Vec<(String, MessageId)>>;
 
     /// Messages ascending by seq: the nearest `limit` ones to `before` or `after`.
     async fn history(

@@ -64,6 +64,7 @@ fn event(rev: u64, members_rev: u64, body: RoomEventBody) -> Arc<RoomEvent> {
 fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
     let message = Message {
         id: snug_core::ids::MessageId::new(&format!("m{rev}")).unwrap(),
+        external: None,
         room: room_id(),
         seq: rev,
         rev,
