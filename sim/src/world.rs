@@ -75,6 +75,10 @@ impl MintedTokens for NoMinted {
         None
     }
 
+    fn payload(&self, _token: &str, _key: &PublicKey) -> Option<String> {
+        None
+    }
+
     fn read_keys(&self, _text: &str) -> Result<Vec<PublicKey>, String> {
         Err("no public keys here".to_owned())
     }

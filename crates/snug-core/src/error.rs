@@ -40,6 +40,22 @@ pub enum Error {
         /// For the operator's log, never for the caller.
         cause: String,
     },
+    #[error("the site's backend refuses: {message}")]
+    BridgeRefused {
+        /// What it said, cut.
+        message: String,
+    },
+    #[error(
+        "the site's backend gave no answer; what was sent is pending, send it again with the same id"
+    )]
+    BridgeUnreachable {
+        /// For the operator's log, never for the caller.
+        cause: String,
+    },
+    #[error("the site's backend breaks a promise: {promise}")]
+    BridgeBroken { promise: String },
+    #[error("this app's conversations are kept by its backend, which has no operation to {what}")]
+    BridgeUnsupported { what: &'static str },
     #[error("the app has not set up {what}")]
     NotSetUp { what: String },
     #[error("pages of {origin} may not call this app; add the origin to the app's list")]
@@ -93,7 +109,9 @@ impl Error {
         match self {
             Self::StoreUnavailable { cause }
             | Self::StoreBroken { cause }
-            | Self::VerifyUnreachable { cause } => Some(cause),
+            | Self::VerifyUnreachable { cause }
+            | Self::BridgeUnreachable { cause } => Some(cause),
+            Self::BridgeBroken { promise } => Some(promise),
             Self::Internal => Some("a bug, or another master key"),
             _ => None,
         }

@@ -284,6 +284,26 @@ pub const CONTACTS_BYTES_MAX: usize = 1_024 * 1_024;
 pub const CONTACTS_PAGE_DEFAULT: usize = 100;
 /// Largest page of contacts, in contacts.
 pub const CONTACTS_PAGE_MAX: usize = 500;
+/// Time for a bridged app's backend to answer, in milliseconds.
+pub const BRIDGE_MS_MAX: u64 = 8_000;
+/// What a bridged app's backend may answer, in bytes.
+pub const BRIDGE_ANSWER_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Members of one thread of a bridged app, in users.
+pub const BRIDGE_MEMBERS_MAX: usize = 1_000;
+/// Threads of one user of a bridged app, in threads.
+pub const BRIDGE_THREADS_MAX: usize = 1_000;
+/// Messages of one thread that get their rows in one reading, in messages; the next goes on.
+pub const BRIDGE_MESSAGES_PER_READ_MAX: usize = 2_000;
+/// Words of bridged apps that a node keeps in memory, in bytes; the oldest go.
+pub const BRIDGE_BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Bridged rooms whose preview and members a node remembers, in rooms; beyond it all are forgotten.
+pub const BRIDGE_ROOMS_KEPT_MAX: usize = 20_000;
+/// New threads of a bridged app that are read for one room list, in threads; the next goes on.
+pub const BRIDGE_NEW_ROOMS_READ_MAX: usize = 20;
+/// How long a pending message of a bridged app is remembered, in seconds.
+pub const BRIDGE_PENDING_SECONDS: u64 = 30 * 24 * 3_600;
+/// What a backend's refusal may say to the caller, in characters.
+pub const BRIDGE_REFUSAL_CHARS_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {

@@ -55,6 +55,10 @@ codes! {
     SignatureReplayed "signature_replayed" 401 false "The nonce was used before";
     VerifyFailed "verify_failed" 401 false "The site does not accept the token";
     VerifyUnreachable "verify_unreachable" 503 true "The site cannot be asked now";
+    BridgeRefused "bridge_refused" 403 false "The site's backend refuses";
+    BridgeUnreachable "bridge_unreachable" 503 true "The site's backend gave no answer";
+    BridgeBroken "bridge_broken" 502 true "The site's backend breaks a promise";
+    BridgeUnsupported "bridge_unsupported" 409 false "A bridged app has no such operation";
     NotSetUp "not_set_up" 409 false "The app has not set this up";
     ServerKeyInBrowser "server_key_in_browser" 403 false "Server keys are for backends";
     OriginRefused "origin_refused" 403 false "Pages of this origin may not call the app";

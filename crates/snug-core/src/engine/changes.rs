@@ -6,9 +6,9 @@ use super::messages::{check_body, decide};
 use super::{Actor, Backend, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::RoomEventBody;
-use crate::ids::{MessageId, RoomId};
+use crate::ids::{AppId, MessageId, RoomId};
 use crate::limits;
-use crate::model::{CustomJson, Message, RoomKind, Time};
+use crate::model::{CustomJson, Head, Message, RoomKind, Time};
 use crate::policy::{self, Operation};
 use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts};
 
@@ -28,6 +28,7 @@ impl Engine {
         if text.is_none() && custom.is_none() {
             return Err(Error::missing("text"));
         }
+        self.unless_bridged(actor, "edit a message").await?;
         let change = MessageChange::Edit { text, custom };
         self.change_message(actor, room, id, Operation::EditMessage, change).await
     }
@@ -43,6 +44,7 @@ impl Engine {
         room: &RoomId,
         id: &MessageId,
     ) -> Result<Message> {
+        self.told_by_backend(actor, "unsend a message").await?;
         let operation = Operation::DeleteMessage;
         self.change_message(actor, room, id, operation, MessageChange::Delete).await
     }
@@ -94,7 +96,8 @@ impl Engine {
         let facts = self.readable(actor, room).await?;
         let hit = self.store.message_by_key(&actor.app().id, room, id).await?;
         let found = hit.map(|hit| hit.message).filter(|message| message.seq > above(&facts));
-        Ok(seen(actor, found.ok_or_else(|| Error::MessageNotFound(id.clone()))?))
+        let found = found.ok_or_else(|| Error::MessageNotFound(id.clone()))?;
+        Ok(seen(actor, self.with_words(actor, found).await?))
     }
 
     /// The message that was stored at exactly this time, wherever in the app it is; `None` also
@@ -107,7 +110,9 @@ impl Engine {
             return Ok(None);
         };
         match self.readable(actor, &message.room).await {
-            Ok(facts) if message.seq > above(&facts) => Ok(Some(seen(actor, message))),
+            Ok(facts) if message.seq > above(&facts) => {
+                Ok(Some(seen(actor, self.with_words(actor, message).await?)))
+            }
             Ok(_) | Err(Error::NotAMember | Error::RoomNotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -139,7 +144,8 @@ impl Engine {
         let facts = self.readable(actor, room).await?;
         let above = above(&facts);
         let app = &actor.app().id;
-        let found = self.store.messages_since(app, room, above, since, limit).await?;
+        let mut found = self.store.messages_since(app, room, above, since, limit).await?;
+        self.put_all_words(actor, room, &mut found).await?;
         Ok(found.into_iter().map(|message| seen(actor, message)).collect())
     }
 
@@ -183,15 +189,14 @@ impl Engine {
             };
             match self.store.change_message(request).await? {
                 ChangeMessageOutcome::Changed(changed) => {
-                    let (message, head) = *changed;
-                    let body = RoomEventBody::MessageChanged { message: message.clone().as_seen() };
-                    self.publish_room(app, room, head, body);
-                    return Ok(seen(actor, message));
+                    let (mut message, head) = *changed;
+                    self.publish_changed(app, room, &mut message, head);
+                    return Ok(seen(actor, self.with_words(actor, message).await?));
                 }
                 ChangeMessageOutcome::Unchanged(message) => {
                     // A repeat may mean that the first answer was lost, and the news with it.
                     self.remind(app, room).await;
-                    return Ok(seen(actor, *message));
+                    return Ok(seen(actor, self.with_words(actor, *message).await?));
                 }
                 ChangeMessageOutcome::RoomNotFound => {
                     return Err(Error::RoomNotFound(room.clone()));
@@ -208,6 +213,16 @@ impl Engine {
             }
         }
         Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+    }
+
+    fn publish_changed(&self, app: &AppId, room: &RoomId, message: &mut Message, head: Head) {
+        self.words_after_change(app, room, message, &head);
+        let body = match self.put_known(app, room, message) {
+            true => RoomEventBody::MessageChanged { message: message.clone().as_seen() },
+            // Words that are not at hand are no news of blanks: who has the room syncs.
+            false => RoomEventBody::Beacon,
+        };
+        self.publish_room(app, room, head, body);
     }
 }
 

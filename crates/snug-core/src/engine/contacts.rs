@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::bridge::boxed;
 use super::{Backend, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::{AppId, UserId};
@@ -94,8 +95,12 @@ impl Engine {
                 cause: format!("the contacts of a user of {app}: {error}"),
             });
         }
-        let Some(url) = self.settings(app).await?.contacts_url else {
-            return Ok(Vec::new());
+        let settings = self.settings(app).await?;
+        let Some(url) = settings.contacts_url else {
+            return match settings.bridge {
+                Some(_) => boxed(self.bridged_contacts(app, user)).await,
+                None => Ok(Vec::new()),
+            };
         };
         let body = serde_json::json!({ "user": user.as_str() }).to_string().into_bytes();
         let mut request = OutboundRequest::post_json(app, &url, body);

@@ -1,5 +1,6 @@
 //! Reading messages and moving the read cursor.
 
+use super::bridge::boxed;
 use super::changes::seen;
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
@@ -45,14 +46,23 @@ impl Engine {
         }
         let (usual, most) = (limits::HISTORY_PAGE_DEFAULT, limits::HISTORY_PAGE_MAX);
         let limit = check::limit(request.limit, usual, most)?;
-        let facts = self.readable(actor, room).await?;
+        let mut facts = self.readable(actor, room).await?;
+        let app = &actor.app().id;
+        if request.before.is_none()
+            && request.after.is_none()
+            && let Some(bridge) = self.bridge(app).await?
+        {
+            boxed(self.look_again(actor, &bridge, room)).await?;
+            facts = self.readable(actor, room).await?;
+        }
         let above = above(&facts);
         let query = HistoryQuery { before: request.before, after: request.after, above, limit };
-        let app = &actor.app().id;
-        let messages = self.store.history(app, room, &query).await?;
+        let mut messages = self.store.history(app, room, &query).await?;
+        self.put_all_words(actor, room, &mut messages).await?;
         let messages: Vec<_> = messages.into_iter().map(|one| seen(actor, one)).collect();
         let users = self.senders(app, &messages).await?;
-        let head = facts.room.head;
+        let mut head = facts.room.head;
+        self.put_preview(app, room, &mut head);
         let first = messages.first().map_or(0, |message| message.seq);
         let last = messages.last().map_or(0, |message| message.seq);
         let has_before = if messages.is_empty() {

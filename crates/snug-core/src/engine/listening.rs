@@ -22,7 +22,12 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn joined_rooms(&self, client: &Client) -> Result<Vec<(RoomId, Head)>> {
-        Ok(self.store.joined_rooms(&client.app.id, client.user()).await?)
+        let app = &client.app.id;
+        let mut rooms = self.store.joined_rooms(app, client.user()).await?;
+        for (room, head) in &mut rooms {
+            self.put_preview(app, room, head);
+        }
+        Ok(rooms)
     }
 
     /// The user's sessions that live.

@@ -130,9 +130,13 @@ impl Engine {
         announce: Option<&'static str>,
     ) -> Result<()> {
         let app = &actor.app().id;
+        self.told_by_backend(actor, "change a room's members").await?;
+        // A bridged room's messages are its backend's; Snug adds none of its own.
         let announce = match announce {
-            Some(code) => Some(self.announcement(actor, code, &change)?),
-            None => None,
+            Some(code) if self.bridge(app).await?.is_none() => {
+                Some(self.announcement(actor, code, &change)?)
+            }
+            _ => None,
         };
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
@@ -200,7 +204,7 @@ impl Engine {
         }
     }
 
-    async fn publish_members(
+    pub(super) async fn publish_members(
         &self,
         app: &AppId,
         room: &RoomId,

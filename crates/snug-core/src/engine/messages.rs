@@ -1,5 +1,6 @@
 //! Sending: look-up of the id before policy, decision, guarded append, events after the commit.
 
+use super::bridge::boxed;
 use super::changes::reads_as_guest;
 use super::{Actor, Engine, check};
 use crate::error::{Error, Result};
@@ -51,6 +52,14 @@ impl Engine {
         let app = &actor.app().id;
         if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {
             return Ok(sent);
+        }
+        if let Some(bridge) = self.bridge(app).await? {
+            return match actor {
+                Actor::Client(_) => boxed(self.send_bridged(actor, &bridge, room, message)).await,
+                Actor::Backend(_) => {
+                    boxed(self.told_message(actor, &bridge, room, message, client_minted)).await
+                }
+            };
         }
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
@@ -159,7 +168,7 @@ impl Engine {
         room: &RoomId,
         message: &NewMessage,
     ) -> Result<Option<Sent>> {
-        let Some(hit) = self.store.message_by_key(app, room, &message.id).await? else {
+        let Some(mut hit) = self.store.message_by_key(app, room, &message.id).await? else {
             return Ok(None);
         };
         // Another payload or sender falls through to policy first: an outsider must not learn
@@ -167,6 +176,14 @@ impl Engine {
         let same = hit.hash == message.hash && hit.message.sender == message.sender;
         if !same {
             return Ok(None);
+        }
+        if hit.message.external.is_some() && hit.message.deleted_at.is_none() {
+            // The backend's words if they are at hand; else those that were sent, which the hash
+            // says are the same.
+            if !self.put_known(app, room, &mut hit.message) {
+                let sent = (message.text.clone(), message.custom.clone());
+                (hit.message.text, hit.message.custom) = sent;
+            }
         }
         self.remind(app, room).await;
         Ok(Some(as_first_answered(hit.message.as_seen())))
@@ -263,7 +280,7 @@ pub(super) fn check_body(
 }
 
 /// SHA-256 of the payload as received. `read_up_to` is not part of it: a retry may know more.
-fn payload_hash(
+pub(super) fn payload_hash(
     sender: Option<&UserId>,
     kind: MessageKind,
     text: Option<&str>,

@@ -4,6 +4,7 @@
 
 mod actor;
 mod apps;
+mod bridge;
 mod changes;
 mod check;
 mod codes;
@@ -39,6 +40,7 @@ use crate::ports::{
 
 pub use actor::{Actor, Backend, Client, Me};
 pub use apps::{CreatedApp, NewAppRequest, allows_origin};
+pub use bridge::{BridgedMessage, BridgedThread, EnableBridge, NewThread, UserToken};
 pub use codes::IssuedCode;
 pub use contacts::ContactsPage;
 pub use guests::OpenGuest;
@@ -78,6 +80,7 @@ pub struct Engine {
     key_sets: Arc<dyn KeySets>,
     outbound: Arc<dyn Outbound>,
     apps: apps::AppCache,
+    bodies: bridge::Bodies,
 }
 
 impl std::fmt::Debug for Engine {
@@ -91,7 +94,8 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, bus, clock, entropy, vault, minted, key_sets, outbound } = parts;
         let apps = apps::AppCache::default();
-        Self { store, bus, clock, entropy, vault, minted, key_sets, outbound, apps }
+        let bodies = bridge::Bodies::default();
+        Self { store, bus, clock, entropy, vault, minted, key_sets, outbound, apps, bodies }
     }
 
     /// The clock that commands use.
@@ -138,7 +142,8 @@ impl Engine {
         text
     }
 
-    fn publish_room(&self, app: &AppId, room: &RoomId, head: Head, body: RoomEventBody) {
+    fn publish_room(&self, app: &AppId, room: &RoomId, mut head: Head, body: RoomEventBody) {
+        self.put_preview(app, room, &mut head);
         self.bus.publish(Arc::new(Event::Room(RoomEvent {
             app: app.clone(),
             room: room.clone(),

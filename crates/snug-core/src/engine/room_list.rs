@@ -1,5 +1,6 @@
 //! The room list: one indexed read.
 
+use super::bridge::boxed;
 use super::sync::{UserCursor, decode, encode, overlapped};
 use super::{Client, Engine, check};
 use crate::error::{Error, Result};
@@ -41,6 +42,9 @@ impl Engine {
         let (usual, most) = (limits::ROOMS_PAGE_DEFAULT, limits::ROOMS_PAGE_MAX);
         let limit = check::limit(request.limit, usual, most)?;
         let after = request.cursor.as_deref().map(list_cursor).transpose()?;
+        if after.is_none() && self.bridge(&client.app.id).await?.is_some() {
+            boxed(self.find_threads(client)).await?;
+        }
         // The position is taken before the data (contract line 7).
         let position = self.store.position(self.now()).await?;
         let since = overlapped(position.at);
@@ -54,6 +58,9 @@ impl Engine {
         let mut rooms = self.store.room_list(&client.app.id, client.user(), &query).await?;
         let more = rooms.len() > limit;
         rooms.truncate(limit);
+        for listed in &mut rooms {
+            self.put_preview(&client.app.id, &listed.room.id, &mut listed.room.head);
+        }
         let next = rooms.last().filter(|_| more).map(|last| {
             let at = activity(last);
             encode(&[&at.0.to_string(), last.room.id.as_str()])

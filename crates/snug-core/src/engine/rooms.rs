@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bridge::boxed;
 use super::messages::decide;
 use super::{Actor, Backend, Engine, SendMessage, check};
 use crate::error::{Error, Result};
@@ -88,6 +89,12 @@ impl Engine {
                 _ => Operation::CreateRoom,
             };
             policy::check_app(operation, client.app.policy)?;
+            if let Some(bridge) = self.bridge(&client.app.id).await? {
+                check_texts(&create)?;
+                return boxed(self.create_bridged(client, &bridge, create)).await;
+            }
+        } else if self.bridge(&actor.app().id).await?.is_some() {
+            super::bridge::check_told_room(&create)?;
         }
         let first = create.message.clone();
         let return_existing = create.return_existing;
@@ -121,7 +128,9 @@ impl Engine {
         let app = &actor.app().id;
         let shown = limits::ROOM_MEMBERS_SHOWN;
         let members = self.store.members(app, room, None, shown).await?;
-        Ok(RoomView { room: facts.room, members, mine: facts.mine })
+        let mut found = facts.room;
+        self.put_preview(app, room, &mut found.head);
+        Ok(RoomView { room: found, members, mine: facts.mine })
     }
 
     /// Changes a room.
@@ -135,6 +144,7 @@ impl Engine {
         patch: RoomPatch,
     ) -> Result<RoomView> {
         check_patch(&patch)?;
+        self.told_by_backend(actor, "change a room").await?;
         if patch.frozen.is_some() && matches!(actor, Actor::Client(_)) {
             return Err(Error::invalid("frozen", "absent; only the backend freezes a room"));
         }

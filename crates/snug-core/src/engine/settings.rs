@@ -36,8 +36,7 @@ impl Engine {
         self.check_customer_url("contacts_url", &contacts_url)?;
         self.check_customer_url("jwks_url", &jwks_url)?;
         let public_keys = public_keys.map(|texts| self.read_public_keys(&texts)).transpose()?;
-        for _ in 0..limits::GUARD_TRIES_MAX {
-            let (mut settings, rev) = self.stored_settings(app).await?;
+        self.edit_settings(app, |settings| {
             apply(&mut settings.verify_url, &verify_url);
             apply(&mut settings.contacts_url, &contacts_url);
             apply(&mut settings.jwks_url, &jwks_url);
@@ -45,6 +44,18 @@ impl Engine {
                 settings.public_keys.clone_from(keys);
             }
             settings.guests = guests.unwrap_or(settings.guests);
+        })
+        .await
+    }
+
+    pub(super) async fn edit_settings(
+        &self,
+        app: &AppId,
+        edit: impl Fn(&mut AppSettings),
+    ) -> Result<AppSettings> {
+        for _ in 0..limits::GUARD_TRIES_MAX {
+            let (mut settings, rev) = self.stored_settings(app).await?;
+            edit(&mut settings);
             let put = PutRecord {
                 place: place(app),
                 key: KEY.to_owned(),

@@ -78,7 +78,9 @@ impl Engine {
             return Ok(RoomSync::Reset { reason, room: Box::new(changes.room) });
         }
         let mut changes = changes;
-        let messages = std::mem::take(&mut changes.messages);
+        let mut messages = std::mem::take(&mut changes.messages);
+        self.put_all_words(actor, room, &mut messages).await?;
+        self.put_preview(app, room, &mut changes.room.head);
         changes.messages = messages.into_iter().map(|one| seen(actor, one)).collect();
         let users = self.senders(app, &changes.messages).await?;
         Ok(RoomSync::Changes { changes: Box::new(changes), users })
@@ -117,7 +119,10 @@ impl Engine {
             let since = overlapped(changes.read_at).max(from.since);
             UserCursor { epoch, since, after: None }
         };
-        let rooms = changes.rooms.into_iter().map(|(_, listed)| listed).collect();
+        let mut rooms: Vec<_> = changes.rooms.into_iter().map(|(_, listed)| listed).collect();
+        for listed in &mut rooms {
+            self.put_preview(app, &listed.room.id, &mut listed.room.head);
+        }
         Ok(UserSync::Changes { rooms, cursor: next.encode(), more: changes.more })
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::bridge::boxed;
 use super::keys::SERVER_KEY_PREFIX;
 use super::{Backend, Engine, IssuedToken, OpenSession};
 use crate::error::{Error, Result};
@@ -91,7 +92,14 @@ impl Engine {
         if token.starts_with(SERVER_KEY_PREFIX) {
             return Err(Error::ServerKeyInBrowser);
         }
-        let Some(url) = self.settings(app).await?.verify_url else {
+        let settings = self.settings(app).await?;
+        let Some(url) = settings.verify_url else {
+            if settings.bridge.is_some() {
+                let found = boxed(self.bridge_user_token(app, token)).await?;
+                let name = found.name.map_or(Patch::Keep, Patch::Set);
+                let profile = UserPatch { name, ..UserPatch::default() };
+                return Ok(VerifiedUser { user: found.user, profile });
+            }
             return Err(Error::NotSetUp { what: "verify_url".to_owned() });
         };
         let body = serde_json::json!({ "token": token }).to_string().into_bytes();

@@ -21,6 +21,6 @@ pub use message::{Message, MessageKind, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
-pub use settings::{AppSettings, PublicKey, SettingsPatch, TokenAlgorithm};
+pub use settings::{AppSettings, BridgeSettings, PublicKey, SettingsPatch, TokenAlgorithm};
 pub use time::Time;
 pub use user::{User, UserPatch};

@@ -40,6 +40,28 @@ pub struct PublicKey {
     pub text: String,
 }
 
+/// Where a bridged app's conversations are kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeSettings {
+    /// The operations' names are appended to it.
+    pub base_url: String,
+    /// RS256: what the backend's user and thread tokens are checked with.
+    pub public_key: PublicKey,
+    /// Who is no member of a thread is refused before the backend is asked.
+    pub members_only: bool,
+    /// What Snug shows the backend, sealed.
+    pub secret: Vec<u8>,
+    /// Every node has known it before the app had rooms.
+    #[serde(default)]
+    pub settled: bool,
+}
+
+impl std::fmt::Debug for BridgeSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BridgeSettings").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
 /// The settings of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -59,6 +81,9 @@ pub struct AppSettings {
     /// Whether pages may open sessions for people whom nobody knows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub guests: bool,
+    /// The app is bridged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<BridgeSettings>,
 }
 
 /// Changes to them.

@@ -40,6 +40,10 @@ pub trait MintedTokens: Send + Sync {
     /// The key's own algorithm only, which is never HS256.
     fn verify_public(&self, token: &str, key: &PublicKey) -> Option<MintedClaims>;
 
+    /// The payload, as JSON text, of a JWT that this RSA key signed by RS256; its dates are not
+    /// looked at.
+    fn payload(&self, token: &str, key: &PublicKey) -> Option<String>;
+
     /// The usable keys of a PEM, a JWK or a key set; others in a set are left out.
     ///
     /// # Errors

@@ -76,7 +76,9 @@ impl From<Error> for Refused {
                 let wait = Some(*retry_after_ms);
                 Self { retry_after_ms: wait, ..Self::detail(status, &said) }
             }
-            Error::StoreUnavailable { .. } => Self {
+            Error::StoreUnavailable { .. }
+            | Error::BridgeUnreachable { .. }
+            | Error::BridgeBroken { .. } => Self {
                 retry_after_ms: Some(limits::OVERLOADED_RETRY_MS),
                 ..Self::detail(StatusCode::SERVICE_UNAVAILABLE, &said)
             },

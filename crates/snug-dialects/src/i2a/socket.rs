@@ -244,13 +244,17 @@ impl Asking {
         match error {
             Error::NotAMember => Refusal::not_a_member(room, self.client.user()),
             Error::RoomNotFound(_) => Refusal::no_such_room(),
-            Error::RoomFrozen | Error::BackendOnly | Error::RoleTooLow => {
-                Refusal::wrong_type("FROZEN", &error.to_string())
-            }
+            Error::RoomFrozen
+            | Error::BackendOnly
+            | Error::BridgeRefused { .. }
+            | Error::BridgeUnsupported { .. }
+            | Error::RoleTooLow => Refusal::wrong_type("FROZEN", &error.to_string()),
             Error::InvalidField { .. } | Error::TooLarge { .. } => Refusal::malformed(),
             Error::MissingField { field } => Refusal::missing(field),
             Error::StoreUnavailable { .. }
             | Error::Overloaded { .. }
+            | Error::BridgeUnreachable { .. }
+            | Error::BridgeBroken { .. }
             | Error::RateLimited { .. } => Refusal::not_connected(),
             other => {
                 tracing::error!(cause = other.cause(), "an I2A socket request failed");

@@ -99,6 +99,8 @@ impl From<Error> for Failure {
             Error::ServerKeyInBrowser
             | Error::OriginRefused { .. }
             | Error::BackendOnly
+            | Error::BridgeRefused { .. }
+            | Error::BridgeUnsupported { .. }
             | Error::RoomFrozen => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
             Error::NotAMember => (StatusCode::FORBIDDEN, "NOT_ROOM_MEMBER"),
             Error::RoleTooLow => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),
@@ -114,7 +116,9 @@ impl From<Error> for Failure {
             }
             Error::Overloaded { .. }
             | Error::StoreUnavailable { .. }
-            | Error::VerifyUnreachable { .. } => {
+            | Error::VerifyUnreachable { .. }
+            | Error::BridgeUnreachable { .. }
+            | Error::BridgeBroken { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE")
             }
             Error::NotSetUp { .. } => (StatusCode::NOT_FOUND, "CONFIG_NOT_FOUND"),

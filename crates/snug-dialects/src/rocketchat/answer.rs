@@ -154,7 +154,13 @@ impl From<Error> for Failure {
                 let wait = Some(retry_after_ms);
                 Self { retry_after_ms: wait, ..Self::new(status, "error-too-many-requests", text) }
             }
-            Error::Overloaded { .. } | Error::StoreUnavailable { .. } => {
+            Error::BridgeRefused { .. } | Error::BridgeUnsupported { .. } => {
+                Self::bad("error-not-allowed", text)
+            }
+            Error::Overloaded { .. }
+            | Error::StoreUnavailable { .. }
+            | Error::BridgeUnreachable { .. }
+            | Error::BridgeBroken { .. } => {
                 if let Some(cause) = error.cause() {
                     tracing::error!(cause, "a Rocket.Chat request failed");
                 }

@@ -337,6 +337,7 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             hidden_at: None,
+            external: None,
             reactions: Vec::new(),
         }
     }

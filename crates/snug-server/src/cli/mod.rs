@@ -1,6 +1,7 @@
 //! The command line: thin, one file per command.
 
 mod app;
+mod bridge;
 mod demo;
 mod dialect;
 mod documents;
@@ -38,6 +39,11 @@ enum Command {
         #[command(subcommand)]
         command: app::AppCommand,
     },
+    /// Apps whose conversations are kept by the customer's backend
+    Bridge {
+        #[command(subcommand)]
+        command: bridge::BridgeCommand,
+    },
     /// Other systems' wires: switch them on, make their keys
     Dialect {
         #[command(subcommand)]
@@ -61,7 +67,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(sentence) => {
             say_error(&sentence);
             ExitCode::FAILURE
@@ -69,9 +75,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), String> {
+fn run(cli: Cli) -> Result<ExitCode, String> {
     if let Command::Gen { out, examples } = &cli.command {
-        return documents::write(out, examples);
+        return documents::write(out, examples).map(|()| ExitCode::SUCCESS);
     }
     let config = Config::load(cli.config)?;
     log(&cli.log, config.log_json)?;
@@ -80,14 +86,16 @@ fn run(cli: Cli) -> Result<(), String> {
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
     runtime.block_on(async {
-        match cli.command {
+        let done = match cli.command {
+            Command::Bridge { command } => return bridge::run(&config, command).await,
             Command::Serve => serve::run(config).await,
             Command::Demo(args) => demo::run(config, args).await,
             Command::App { command } => app::run(&config, command).await,
             Command::Dialect { command } => dialect::run(&config, command).await,
             Command::Healthcheck => healthcheck::run(&config).await,
             Command::Gen { .. } => Ok(()),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     })
 }
 

@@ -38,7 +38,8 @@ pub(super) struct SettingsItem {
 
 impl From<AppSettings> for SettingsItem {
     fn from(settings: AppSettings) -> Self {
-        let AppSettings { verify_url, contacts_url, jwks_url, public_keys, guests } = settings;
+        let AppSettings { verify_url, contacts_url, jwks_url, public_keys, guests, bridge: _ } =
+            settings;
         let item = |key: snug_core::model::PublicKey| KeyItem {
             id: key.id,
             algorithm: key.algorithm.as_str(),

@@ -1,6 +1,7 @@
 //! The server through its real doors: started in this process, spoken to over TCP, on either
 //! store. One binary, so that it is linked once.
 
+mod bridge;
 mod delivery;
 mod embed;
 mod every_door;

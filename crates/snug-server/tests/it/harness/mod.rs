@@ -117,8 +117,21 @@ impl TestServer {
 
     /// Stops it in order and starts it on the same data.
     pub(crate) async fn restart(self) -> Self {
-        let data = self.stop_and_keep().await;
+        Self::start_on(self.stop_and_keep().await).await
+    }
+
+    /// Starts on the data of a server that was stopped.
+    pub(crate) async fn start_on(data: TempDir) -> Self {
+        Self::start_on_with(data, snug_server::config::DialectApps::default()).await
+    }
+
+    /// As `start_on`, with apps for the dialects whose requests name none.
+    pub(crate) async fn start_on_with(
+        data: TempDir,
+        dialects: snug_server::config::DialectApps,
+    ) -> Self {
         let config = config(data.path(), StoreConfig::Embedded, loopback_allowed());
+        let config = Config { dialects, ..config };
         let server = Server::start(config).await.expect("the server starts again");
         Self { server, data, database: None }
     }

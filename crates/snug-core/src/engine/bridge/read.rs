@@ -1,0 +1,254 @@
+//! Words for rows that have none.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::super::{Actor, Client, Engine};
+use super::mirror::Told;
+use super::wire::{Body, BridgeMessage, BridgeThread};
+use super::{Bridge, boxed};
+use crate::error::{Error, Result};
+use crate::ids::{AppId, RoomId, UserId};
+use crate::limits;
+use crate::model::{Head, Message, MessageKind};
+use crate::ports::Appended;
+
+/// A thread as the backend has it now.
+pub(super) struct Fetched {
+    pub(super) thread: Box<RawValue>,
+    pub(super) messages: Vec<Box<RawValue>>,
+    pub(super) members: Vec<UserId>,
+    words: HashMap<String, Body>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    thread: Box<RawValue>,
+    messages: Vec<Box<RawValue>>,
+}
+
+impl Engine {
+    /// Asks the backend for a thread; its room, members and rows are right afterwards.
+    pub(super) async fn fetch_thread(
+        &self,
+        bridge: &Bridge,
+        user: Option<&UserId>,
+        room: &RoomId,
+    ) -> Result<Fetched> {
+        let before = self.before(bridge, room).await?;
+        let call = json!({ "userId": user, "threadId": room });
+        let answer: Answer = self.call_bridge(bridge, "getThread", call, None).await?;
+        let thread = BridgeThread::read(&answer.thread)?;
+        self.check_thread(bridge, &thread, Some(room))?;
+        let told = self.told(bridge, room, &answer.messages)?;
+        self.mirror(bridge, &thread, before, None).await?;
+        self.take_in(bridge, room, &told).await?;
+        self.bodies.set_read(bridge.app(), room, thread.time());
+        let words = told.into_iter().map(|told| (told.message.message_id, told.body)).collect();
+        let members = super::names(&thread.members);
+        Ok(Fetched { thread: answer.thread, messages: answer.messages, members, words })
+    }
+
+    /// The messages of an answer; their words are kept.
+    pub(super) fn told(
+        &self,
+        bridge: &Bridge,
+        room: &RoomId,
+        messages: &[Box<RawValue>],
+    ) -> Result<Vec<Told>> {
+        let mut all = Vec::with_capacity(messages.len());
+        let mut seen = HashSet::new();
+        for raw in messages {
+            let message = BridgeMessage::read(raw)?;
+            // Typing is no message, whoever stores it; of two under one id the first is it.
+            if message.kind == "typing" || !seen.insert(message.message_id.clone()) {
+                continue;
+            }
+            let told = Told::read(message)?;
+            self.bodies.keep(bridge.app(), room, &told.message.message_id, &told.body);
+            all.push(told);
+        }
+        Ok(all)
+    }
+
+    /// Rows for what has none; a thread's first reading is of before Snug knew it.
+    pub(super) async fn take_in(
+        &self,
+        bridge: &Bridge,
+        room: &RoomId,
+        told: &[Told],
+    ) -> Result<()> {
+        if told.is_empty() {
+            return Ok(());
+        }
+        let facts = self.store.room_facts(bridge.app(), room, None).await?;
+        let unread = self.bodies.read_at(bridge.app(), room).is_none();
+        let first = unread && facts.is_some_and(|facts| facts.room.head.seq == 0);
+        self.absorb(bridge, room, told, first).await
+    }
+
+    /// Before a room's newest page is read: what the backend has by itself gets its rows. When it
+    /// is away, what is known must do.
+    pub(in crate::engine) async fn look_again(
+        &self,
+        actor: &Actor,
+        bridge: &Bridge,
+        room: &RoomId,
+    ) -> Result<()> {
+        match self.fetch_thread(bridge, actor.user(), room).await {
+            Err(error) if !is_away(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the words to rows that have none, asking the backend when they are not in memory. A
+    /// message that it no longer has is shown as deleted.
+    pub(in crate::engine) async fn put_all_words(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        messages: &mut [Message],
+    ) -> Result<()> {
+        let app = &actor.app().id;
+        if !messages.iter().any(is_bare) {
+            return Ok(());
+        }
+        let mut newest = None;
+        let mut away = false;
+        for message in messages.iter_mut().filter(|message| is_bare(message)) {
+            away |= !self.put_known(app, room, message);
+        }
+        if away {
+            let Some(bridge) = self.bridge(app).await? else {
+                return Err(Error::StoreBroken { cause: format!("{app} is no bridged app") });
+            };
+            let fetched = boxed(self.fetch_thread(&bridge, actor.user(), room)).await?;
+            for message in messages.iter_mut().filter(|message| is_bare(message)) {
+                let external = message.external.as_deref().unwrap_or("");
+                match fetched.words.get(external) {
+                    Some(body) => put(message, body.clone()),
+                    None => message.deleted_at = Some(message.created_at),
+                }
+            }
+        }
+        for message in messages.iter() {
+            newest = newest.max(Some(message.seq));
+        }
+        let last = messages.iter().find(|message| Some(message.seq) == newest);
+        if let Some(last) = last.filter(|last| last.external.is_some() && !last.is_gone()) {
+            self.bodies.newest(app, room, last.seq, last.text.as_deref());
+        }
+        Ok(())
+    }
+
+    /// One message with its words.
+    pub(in crate::engine) async fn with_words(
+        &self,
+        actor: &Actor,
+        message: Message,
+    ) -> Result<Message> {
+        let room = message.room.clone();
+        let mut one = [message];
+        self.put_all_words(actor, &room, &mut one).await?;
+        let [message] = one;
+        Ok(message)
+    }
+
+    /// The preview follows what became of the newest message.
+    pub(in crate::engine) fn words_after_change(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &mut Message,
+        head: &Head,
+    ) {
+        if message.external.is_none() || head.seq != message.seq {
+            return;
+        }
+        self.put_known(app, room, message);
+        let text = message.text.as_deref().filter(|_| !message.is_gone());
+        self.bodies.newest(app, room, message.seq, text);
+    }
+
+    /// The caller's threads become rooms; those that are new, or have something new, are read, so
+    /// that the list can show it. When the backend is away, what is known must do.
+    pub(in crate::engine) async fn find_threads(&self, client: &Client) -> Result<()> {
+        let threads = match self.listed_threads(client).await {
+            Ok((_, threads)) => threads,
+            Err(error) if is_away(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(bridge) = self.bridge(&client.app.id).await? else { return Ok(()) };
+        let app = bridge.app();
+        let heads: HashMap<RoomId, Head> =
+            self.store.joined_rooms(app, client.user()).await?.into_iter().collect();
+        let has_news = |(room, time): &&(RoomId, String)| match self.bodies.read_at(app, room) {
+            Some(before) => before != *time,
+            None => heads.get(room).is_some_and(|head| head.seq == 0),
+        };
+        let most = limits::BRIDGE_NEW_ROOMS_READ_MAX;
+        for (room, _) in threads.iter().filter(has_news).take(most) {
+            match self.fetch_thread(&bridge, Some(client.user()), room).await {
+                // One bad thread is no reason to hide the others; opening it says what it is.
+                Ok(_) | Err(Error::BridgeRefused { .. } | Error::BridgeBroken { .. }) => {}
+                Err(error) if is_away(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// From memory only; says whether the message has its words now.
+    pub(in crate::engine) fn put_known(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &mut Message,
+    ) -> bool {
+        if !is_bare(message) {
+            return true;
+        }
+        let external = message.external.as_deref().unwrap_or("");
+        let Some(body) = self.bodies.get(app, room, external) else { return false };
+        put(message, body);
+        true
+    }
+
+    /// The words of a message that has just got its row, for its event and its answer.
+    pub(super) fn put_words(&self, app: &AppId, appended: &mut Appended, body: &Body) {
+        let Appended { message, head, .. } = appended;
+        if let Some(external) = &message.external {
+            self.bodies.keep(app, &message.room, external, body);
+            self.bodies.newest(app, &message.room, message.seq, body.text.as_deref());
+        }
+        put(message, body.clone());
+        let room = message.room.clone();
+        self.put_preview(app, &room, head);
+    }
+
+    /// The preview of a head, from memory.
+    pub(in crate::engine) fn put_preview(&self, app: &AppId, room: &RoomId, head: &mut Head) {
+        let Some(preview) = &mut head.preview else { return };
+        if preview.text.is_none() && preview.kind != MessageKind::Custom {
+            preview.text = self.bodies.preview(app, room, preview.seq);
+        }
+    }
+}
+
+fn is_away(error: &Error) -> bool {
+    matches!(error, Error::BridgeUnreachable { .. } | Error::Overloaded { .. })
+}
+
+fn is_bare(message: &Message) -> bool {
+    message.external.is_some()
+        && message.deleted_at.is_none()
+        && message.text.is_none()
+        && message.custom.is_none()
+}
+
+fn put(message: &mut Message, body: Body) {
+    (message.text, message.custom) = (body.text, body.custom);
+}
