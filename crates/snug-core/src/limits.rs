@@ -302,6 +302,8 @@ pub const BRIDGE_ROOMS_KEPT_MAX: usize = 20_000;
 pub const BRIDGE_NEW_ROOMS_READ_MAX: usize = 20;
 /// How long a pending message of a bridged app is remembered, in seconds.
 pub const BRIDGE_PENDING_SECONDS: u64 = 30 * 24 * 3_600;
+/// How long an ECB author's answer waits for the news of the own message, in milliseconds.
+pub const ECB_TOLD_MS: u64 = 2_000;
 /// What a backend's refusal may say to the caller, in characters.
 pub const BRIDGE_REFUSAL_CHARS_MAX: usize = 200;
 

@@ -83,6 +83,12 @@ pub trait Host: Send + Sync {
     /// `RateLimited`.
     fn check_rate(&self, client: &Client) -> Result<()>;
 
+    /// Counts a token of the site's that its backend is asked about.
+    ///
+    /// # Errors
+    /// `RateLimited`.
+    fn check_verify_rate(&self, app: &AppId, from: Option<IpAddr>) -> Result<()>;
+
     /// Counts a try to log in with a password; `false` when there were too many.
     fn may_try_password(&self, from: Option<IpAddr>, name: &str) -> bool;
 

@@ -7,6 +7,7 @@
 
 mod cors;
 mod custom;
+pub mod ecb;
 mod entry;
 pub mod host;
 pub mod i2a;
@@ -28,10 +29,14 @@ use axum::Router;
 
 /// The routes of every dialect.
 pub fn routes(host: &Arc<dyn Host>) -> Router {
+    // One path for all who speak Socket.IO: its clients take it unasked.
+    let namespaces = vec![("/", imkit::namespace(host)), (ecb::NAMESPACE, ecb::namespace(host))];
     Router::new()
         .merge(i2a::routes(host))
         .merge(imkit::routes(host))
         .merge(rocketchat::routes(host))
+        .merge(ecb::routes(host))
+        .merge(socketio::routes(host, "/socket.io/", namespaces))
 }
 
 /// Every operation of every dialect: (dialect, its rows), for the documents.
@@ -41,5 +46,6 @@ pub fn operations() -> Vec<(&'static str, &'static [OperationRow])> {
         (i2a::DIALECT, i2a::OPERATIONS),
         (imkit::DIALECT, imkit::OPERATIONS),
         (rocketchat::DIALECT, rocketchat::OPERATIONS),
+        (ecb::DIALECT, ecb::OPERATIONS),
     ]
 }

@@ -71,6 +71,10 @@ impl Host for Carrier {
         self.0.check_rate(client.session_id())
     }
 
+    fn check_verify_rate(&self, app: &AppId, from: Option<IpAddr>) -> Result<()> {
+        self.0.check_verify_rate(app, from)
+    }
+
     fn may_try_password(&self, from: Option<IpAddr>, name: &str) -> bool {
         self.0.foreign_logins.check(name, from).is_ok()
     }

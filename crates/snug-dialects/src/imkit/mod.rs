@@ -1,4 +1,4 @@
-//! IMKit's wire: REST at the root and Socket.IO at `/socket.io/`. Users, rooms and messages are
+//! IMKit's wire: REST at the root and Socket.IO in the namespace `/`. Users, rooms and messages are
 //! the engine's own; only keys, settings and push tokens are documents of this dialect.
 
 mod answer;
@@ -26,7 +26,8 @@ pub use keys::{Keys, Settings, enable, set, settings};
 pub use operations::OPERATIONS;
 
 use crate::operations::Carried;
-use crate::{Host, cors, socketio};
+use crate::socketio::Namespace;
+use crate::{Host, cors};
 use answer::{Answer, Failure};
 use door::Door;
 
@@ -103,14 +104,17 @@ async fn not_carried() -> Answer {
 /// The routes.
 pub(crate) fn routes(host: &Arc<dyn Host>) -> Router {
     let door = Arc::new(Door::new(host));
-    let sockets: Arc<dyn socketio::Namespace> = Arc::new(socket::Sockets(door.clone()));
-    let rest = Router::new()
+    Router::new()
         .merge(user_routes())
         .merge(room_routes())
         .merge(message_routes())
         .merge(missing_routes())
         .with_state(door)
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
-        .layer(axum::middleware::from_fn_with_state(host.clone(), cors::cors));
-    rest.merge(socketio::routes(host, "/socket.io/", vec![("/", sockets)]))
+        .layer(axum::middleware::from_fn_with_state(host.clone(), cors::cors))
+}
+
+/// What its namespace of Socket.IO does with a connection.
+pub(crate) fn namespace(host: &Arc<dyn Host>) -> Arc<dyn Namespace> {
+    Arc::new(socket::Sockets(Arc::new(Door::new(host))))
 }

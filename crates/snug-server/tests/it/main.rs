@@ -3,6 +3,7 @@
 
 mod bridge;
 mod delivery;
+mod ecb;
 mod embed;
 mod every_door;
 mod foreign;

@@ -1,5 +1,6 @@
 //! `snug dialect`: another system's wire, switched on for an app; one file per system.
 
+mod ecb;
 mod i2a;
 mod imkit;
 mod rocketchat;
@@ -13,6 +14,11 @@ use crate::wiring::App;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DialectCommand {
+    /// Enterprise Chat Bridge
+    Ecb {
+        #[command(subcommand)]
+        command: ecb::Command,
+    },
     /// I2A Chat Service
     I2a {
         #[command(subcommand)]
@@ -33,6 +39,7 @@ pub(super) enum DialectCommand {
 pub(super) async fn run(config: &Config, command: DialectCommand) -> Result<(), String> {
     let app = App::build(config, None, Tasks::default()).await?;
     let done = match command {
+        DialectCommand::Ecb { command } => ecb::run(&app, command).await,
         DialectCommand::I2a { command } => i2a::run(&app, command).await,
         DialectCommand::Imkit { command } => imkit::run(&app, command).await,
         DialectCommand::Rocketchat { command } => rocketchat::run(&app, command).await,
