@@ -138,6 +138,8 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
 pub const ANSWER_BYTES_PER_SECOND: u64 = 512 * 1_024;
 /// Burst above the rate, in bytes.
 pub const ANSWER_BYTES_BURST: u64 = 1_024 * 1_024;
+/// What the system holds for one socket beside what is on its way, in bytes.
+pub const SOCKET_UNSENT_BYTES: u32 = 64 * 1_024;
 /// What may wait for one socket before its reader counts as slow, in bytes.
 pub const CONNECTION_QUEUE_BYTES_MAX: usize = 256 * 1_024;
 /// One pushed event, in bytes; a larger one is told as a light head, and clients sync.

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use snug_core::limits;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -121,6 +122,9 @@ async fn serve(
 ) {
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
+    // Nor does the system hold megabytes for who reads nothing: a write waits instead, and what
+    // waits here is bounded.
+    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(limits::SOCKET_UNSENT_BYTES);
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
         let address = proxies.client(peer, request.headers());
         request.extensions_mut().insert(PeerAddress(address));
