@@ -164,6 +164,8 @@ pub const ARRIVALS_AT_ONCE: usize = 8;
 pub const ARRIVALS_PER_SECOND: u32 = 2;
 /// Burst above the rate, in connections: every tab of a browser at once.
 pub const ARRIVALS_BURST: u32 = 20;
+/// What a connection costs more that was closed for what it sent (4206, 4207, 4208), in connections.
+pub const ARRIVALS_FINE: u32 = 9;
 /// Sockets that bring no token with their upgrade, all together, in connections per second.
 pub const NAMELESS_ARRIVALS_PER_SECOND: u32 = 2_000;
 /// Burst above the rate, in connections.

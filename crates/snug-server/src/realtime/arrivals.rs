@@ -37,6 +37,10 @@ struct Lanes {
     tidy_at: usize,
 }
 
+/// A token's pace, for as long as a connection lives: the token itself is not kept for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace(u64);
+
 /// When all arrivals so far are paid for: of each token, by its keyed hash, and of all who bring
 /// none.
 #[derive(Debug, Default)]
@@ -104,6 +108,16 @@ impl Arrivals {
         Ok(())
     }
 
+    /// Who was closed for what it sent comes back later than who just comes back.
+    pub(super) fn fine(&self, of: Pace) {
+        self.paces.lock().fine(of.0, Instant::now());
+    }
+
+    /// Whose pace a connection with this token keeps.
+    pub(super) fn pace_of(&self, token: &str) -> Pace {
+        Pace(self.hasher.hash_one(token))
+    }
+
     /// Waits until a token that names this app may be looked up. It need not be its token: that is
     /// what the look is for, and who names another's app waits in that app's line.
     ///
@@ -158,6 +172,15 @@ impl Paces {
         let price = Duration::from_secs(1) / limits::ARRIVALS_PER_SECOND;
         let paid_at = self.paid_at.entry(key).or_insert(now);
         charge(paid_at, now, price, price * (limits::ARRIVALS_BURST - 1))
+    }
+
+    /// Never so much that it would be refused for it.
+    fn fine(&mut self, key: u64, now: Instant) {
+        let price = Duration::from_secs(1) / limits::ARRIVALS_PER_SECOND;
+        let most = price * (limits::ARRIVALS_BURST - 1)
+            + Duration::from_millis(limits::ARRIVAL_WAIT_MS_MAX);
+        let paid_at = self.paid_at.entry(key).or_insert(now);
+        *paid_at = ((*paid_at).max(now) + price * limits::ARRIVALS_FINE).min(now + most);
     }
 
     fn arrive_nameless(&mut self, now: Instant) -> Wait {
@@ -215,6 +238,25 @@ mod tests {
         let refused = paces.arrive(1, now).unwrap_err();
         assert!(refused > Duration::from_millis(limits::ARRIVAL_WAIT_MS_MAX), "{refused:?}");
         assert_eq!(paces.arrive(1, now), Err(refused));
+    }
+
+    #[test]
+    fn who_was_closed_for_what_it_sent_comes_back_later_and_is_never_shut_out() {
+        let (mut paces, now) = (Paces::default(), Instant::now());
+        let price = Duration::from_secs(1) / limits::ARRIVALS_PER_SECOND;
+        let mut free = 0;
+        while paces.arrive(1, now) == Ok(Duration::ZERO) {
+            paces.fine(1, now);
+            free += 1;
+        }
+        assert!(free <= BURST / limits::ARRIVALS_FINE, "{free}");
+        for _ in 0..100 {
+            paces.fine(1, now);
+        }
+        assert_eq!(paces.arrive(1, now), Ok(Duration::from_millis(limits::ARRIVAL_WAIT_MS_MAX)));
+        assert_eq!(paces.arrive(2, now), Ok(Duration::ZERO));
+        let later = now + Duration::from_millis(limits::ARRIVAL_WAIT_MS_MAX) + price * BURST;
+        assert_eq!(paces.arrive(1, later), Ok(Duration::ZERO));
     }
 
     #[test]

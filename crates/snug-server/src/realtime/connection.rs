@@ -12,6 +12,7 @@ use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::arrivals::Pace;
 use super::codec::{Broken, Incoming, Socket};
 use super::hub::Connection;
 use super::requests::{self, Caller, Done};
@@ -54,6 +55,11 @@ where
     let mut life = Life::new(app, stream, upgrade, admitted);
     let code = life.run().await;
     life.let_work_end(code).await;
+    if let (Some(pace), Some(code)) = (life.pace, code)
+        && is_for_what_it_sent(code)
+    {
+        life.app.arrivals.fine(pace);
+    }
     // From here on nothing is queued for it.
     life.entered = None;
     let goodbye = async {
@@ -66,6 +72,10 @@ where
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
 
+fn is_for_what_it_sent(code: CloseCode) -> bool {
+    matches!(code, CloseCode::ProtocolError | CloseCode::FrameTooLarge | CloseCode::Flooding)
+}
+
 struct Life<S> {
     app: Arc<App>,
     socket: Socket<S>,
@@ -75,6 +85,8 @@ struct Life<S> {
     /// The request whose turn it is.
     turn: Turn<Outcome>,
     entered: Option<Entered>,
+    /// Of the token that it came with, right or wrong.
+    pace: Option<Pace>,
     /// A place among those without a token; given back when the token was right.
     admitted: Option<Admitted>,
 }
@@ -91,13 +103,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     fn new(app: Arc<App>, stream: S, upgrade: Upgrade, admitted: Admitted) -> Self {
         let mut session = Session::new(app.engine.now());
         let mut jobs = VecDeque::new();
+        let pace = upgrade.token.as_deref().map(|token| app.arrivals.pace_of(token));
         if let Some(token) = upgrade.token {
             session.checking();
             jobs.push_back(Job::Authenticate { id: None, token });
         }
         let socket = Socket::new(stream);
         let (origin, admitted) = (upgrade.origin, Some(admitted));
-        Self { app, socket, session, origin, jobs, turn: Turn::Free, entered: None, admitted }
+        Self { app, socket, session, origin, jobs, turn: Turn::Free, entered: None, pace, admitted }
     }
 
     /// Until the end; with the code to say goodbye with, if the other side is still there.
@@ -205,6 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         match action {
             Action::Write(frame) => self.say(frame).await,
             Action::Authenticate { id, token } => {
+                self.pace = Some(self.app.arrivals.pace_of(&token));
                 self.jobs.push_back(Job::Authenticate { id: Some(id), token });
                 Ok(())
             }
@@ -279,6 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             }
             Outcome::Ran(Done::Refreshed { frame, caller }) => {
                 self.session.authenticated(caller.client.session.expires_at);
+                self.pace = Some(self.app.arrivals.pace_of(&caller.token));
                 if let Some(entered) = &mut self.entered {
                     entered.caller = *caller;
                 }
