@@ -112,6 +112,14 @@ class Reader {
     }
   }
 
+  /** Whether a text is in a file of the server's. */
+  finds(text) {
+    const data = path.join(this.folder, 'snug-data');
+    const files = fs.readdirSync(data).map((name) => path.join(data, name));
+    assert.ok(files.length > 0);
+    return files.some((file) => fs.statSync(file).isFile() && fs.readFileSync(file).includes(text));
+  }
+
   async open(member) {
     const context = await browser.newContext({ viewport: { width: 900, height: 700 } });
     const page = await context.newPage();
@@ -163,6 +171,10 @@ const WAYS = {
     await sees(tom, 'Hi Tom!');
     await chat(mei, tom);
   },
+  'own-store': async (mei, tom, reader) => {
+    await WAYS['site-token'](mei, tom);
+    assert.equal(reader.finds('Is it still there?'), false, 'the words are in Snug’s files');
+  },
   'own-list': async (mei, tom) => {
     const choose = (page, room) => page.locator(`[data-room=${room}]`).click();
     for (const page of [mei, tom]) {
@@ -192,7 +204,7 @@ describe('quick starts', () => {
       try {
         await reader.follow(`${way}.md`);
         const [mei, tom] = [await reader.open('mei'), await reader.open('tom')];
-        await walk(mei, tom);
+        await walk(mei, tom, reader);
         assert.deepEqual([...mei.thrown, ...tom.thrown], []);
         await Promise.all([mei.context().close(), tom.context().close()]);
       } finally {
