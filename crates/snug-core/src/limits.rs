@@ -138,6 +138,9 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
 pub const ANSWER_BYTES_PER_SECOND: u64 = 512 * 1_024;
 /// Burst above the rate, in bytes.
 pub const ANSWER_BYTES_BURST: u64 = 1_024 * 1_024;
+/// The longest that a request waits for the answers before it, in milliseconds: less than a client
+/// waits for its ping.
+pub const ANSWER_WAIT_MS_MAX: u64 = 4_000;
 /// What the system holds for one socket beside what is on its way, in bytes.
 pub const SOCKET_UNSENT_BYTES: u32 = 64 * 1_024;
 /// What may wait for one socket before its reader counts as slow, in bytes.
@@ -158,7 +161,7 @@ pub const ARRIVALS_PER_APP_AT_ONCE: usize = 64;
 /// How long a look at a token counts among those at one time, in milliseconds: what takes longer
 /// waits for the customer's keys.
 pub const ARRIVAL_CHECK_MS: u64 = 250;
-/// Sockets whose rooms are read at one time, in connections: fewer than the store serves at once.
+/// Sockets whose rooms are read at one time, in connections; each read waits among the pages.
 pub const ARRIVALS_AT_ONCE: usize = 8;
 /// How often the sockets of one token may come back, in connections per second.
 pub const ARRIVALS_PER_SECOND: u32 = 2;

@@ -331,6 +331,7 @@ impl PostgresStore {
     }
 
     async fn joined_once(&self, app: &AppId, user: &UserId) -> Result<Vec<(RoomId, Head)>, Fail> {
+        let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let joined = client.prepare_cached(JOINED).await?;
         let limit = rows(self.room_bound.most, 0);

@@ -160,7 +160,7 @@ impl RoomStore for SqliteStore {
 
     async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
         let (app, user, most) = (app.clone(), user.clone(), self.rooms_per_user_max);
-        self.read(Some(app.clone()), move |conn| {
+        self.read_page(Some(app.clone()), move |conn| {
             all(
                 conn,
                 concat!(

@@ -1,6 +1,6 @@
 //! What a node asks in order to let connections hear rooms. Reads only.
 
-use super::keys::parse_session_token;
+use super::keys::{parse_placed_token, parse_session_token};
 use super::{Client, Engine};
 use crate::error::Result;
 use crate::ids::{AppId, RoomId, SessionId, UserId};
@@ -13,6 +13,9 @@ impl Engine {
     pub fn app_named_by(&self, token: &str) -> Option<AppId> {
         if token.len() > limits::TOKEN_BYTES_MAX {
             return None;
+        }
+        if let Some((app, _)) = parse_placed_token(token) {
+            return Some(app);
         }
         parse_session_token(token).or_else(|| Some(self.minted.peek(token)?.app))
     }

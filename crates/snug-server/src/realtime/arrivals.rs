@@ -1,7 +1,7 @@
 //! Who comes in: few at a time, a pace for every token, a share for every app. Who is closed and
 //! comes back without pause waits for its own turn; who is in already does not feel it.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ async fn within(bound: Arc<Semaphore>) -> Result<Place> {
     let most = Duration::from_millis(limits::ARRIVAL_WAIT_MS_MAX);
     match tokio::time::timeout(most, bound.acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
-        Ok(Err(_)) | Err(_) => Err(overloaded(most)),
+        Ok(Err(_)) | Err(_) => Err(overloaded(spread(most))),
     }
 }
 
@@ -159,6 +159,13 @@ impl Lanes {
         let fresh = || Arc::new(Semaphore::new(limits::ARRIVALS_PER_APP_AT_ONCE));
         self.of.entry(app.clone()).or_insert_with(fresh).clone()
     }
+}
+
+/// Some time up to this: who is sent away together does not come back together. A hasher's seed
+/// is random enough for that.
+fn spread(most: Duration) -> Duration {
+    let part = RandomState::new().build_hasher().finish() % 100;
+    most.mul_f64(0.1 + 0.009 * f64::from(u32::try_from(part).unwrap_or(0)))
 }
 
 fn overloaded(wait: Duration) -> Error {

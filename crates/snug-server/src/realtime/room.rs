@@ -127,7 +127,7 @@ impl LocalRoom {
     }
 
     /// The reorder time is over: what is held is delivered if nothing came meanwhile of what it
-    /// waited for. What waits for something else has a time of its own.
+    /// waited for, whatever else is missing behind it.
     pub(super) fn overdue(&mut self) -> Next {
         let from = self.unordered.end_look();
         if self.reloading || self.unordered.first().is_none() {

@@ -107,14 +107,17 @@ impl Session {
     pub fn answered(&mut self, bytes: usize, now: Time) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let cost = bytes.saturating_mul(1_000) / limits::ANSWER_BYTES_PER_SECOND;
-        self.paid_at_ms = self.paid_at_ms.max(now.millis()).saturating_add(millis(cost));
+        let paid_at_ms = self.paid_at_ms.max(now.millis()).saturating_add(millis(cost));
+        // A ping must be answered before the client takes the connection for dead.
+        let most = burst_ms() + millis(limits::ANSWER_WAIT_MS_MAX);
+        self.paid_at_ms = paid_at_ms.min(now.millis() + most);
     }
 
     /// In how many milliseconds the next request may begin.
     pub fn begins_in(&mut self, now: Time) -> u64 {
-        let burst = millis(limits::ANSWER_BYTES_BURST * 1_000 / limits::ANSWER_BYTES_PER_SECOND);
+        let burst = burst_ms();
         let owed = self.paid_at_ms - now.millis();
-        if owed > burst + millis(limits::LIVENESS_MS) {
+        if owed > burst + millis(limits::ANSWER_WAIT_MS_MAX) {
             // The clock jumped back.
             self.paid_at_ms = now.millis();
         }
@@ -290,6 +293,11 @@ fn millis(millis: u64) -> i64 {
     i64::try_from(millis).unwrap_or(i64::MAX)
 }
 
+/// Answers for so long are free, in milliseconds.
+fn burst_ms() -> i64 {
+    millis(limits::ANSWER_BYTES_BURST * 1_000 / limits::ANSWER_BYTES_PER_SECOND)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -394,6 +402,15 @@ mod tests {
             (0..limits::FRAMES_PER_SECOND).for_each(|_| session.answered(1_000, now));
             assert_eq!(session.begins_in(now), 0);
         }
+    }
+
+    #[test]
+    fn one_large_answer_holds_nothing_up_for_long() {
+        let mut session = open(3_600_000);
+        session.answered(64 * 1_024 * 1_024, T0);
+        assert_eq!(session.begins_in(T0), limits::ANSWER_WAIT_MS_MAX);
+        // Nor does a clock that goes back half a minute.
+        assert_eq!(session.begins_in(T0.plus_millis(-30_000)), 0);
     }
 
     #[test]

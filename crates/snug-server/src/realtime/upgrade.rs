@@ -52,11 +52,6 @@ async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response 
         answer.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         return answer;
     };
-    let Some(admitted) = app.admit() else {
-        let problem = Problem::new(ErrorCode::Overloaded, "too many connections without a token")
-            .retry_after(2_000);
-        return ApiError::from(problem).into_response();
-    };
     let upgrade = Upgrade {
         token: token(headers, request.uri()),
         // Our own embed pages stand in no app's list.
@@ -71,6 +66,12 @@ async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response 
     if let Err(error) = paced {
         return ApiError::from(Problem::from(error)).into_response();
     }
+    // Taken behind the wait: who waits, and who hung up meanwhile, holds nobody's place.
+    let Some(admitted) = app.admit() else {
+        let problem = Problem::new(ErrorCode::Overloaded, "too many connections without a token")
+            .retry_after(2_000);
+        return ApiError::from(problem).into_response();
+    };
     let upgrading = hyper::upgrade::on(&mut request);
     let tasks = app.tasks.clone();
     tasks.spawn(async move {
