@@ -295,6 +295,8 @@ pub const CONTACTS_PAGE_MAX: usize = 500;
 pub const BRIDGE_MS_MAX: u64 = 8_000;
 /// What a bridged app's backend may answer, in bytes.
 pub const BRIDGE_ANSWER_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Nesting of an answer of a backend's: what a page may send, and what the answer wraps around it.
+pub const BRIDGE_DEPTH_MAX: usize = 40;
 /// Members of one thread of a bridged app, in users.
 pub const BRIDGE_MEMBERS_MAX: usize = 1_000;
 /// Threads of one user of a bridged app, in threads.

@@ -315,3 +315,51 @@ async fn news_shows_in_lists(site: &Site, ann: &Page) {
     ann.get("rooms").await.is(200);
     assert_eq!(site.asked("getThread"), asked, "nothing is new: nothing is read again");
 }
+
+/// The backend's own message in the same words is not the one that is pending, and a note that
+/// has its row takes no other message's place.
+#[tokio::test]
+async fn the_same_words_twice_are_two_messages() {
+    let server = TestServer::sqlite().await;
+    let site = Site::start().await;
+    let app = site.app(&server).await;
+    let thread = site.thread(&["ann", "bob"]);
+    let (ann, bob) = (app.page("ann").await, app.page("bob").await);
+    ann.get("rooms").await.is(200);
+    say(&ann, &thread, "m0", "hello").await.is(201);
+    // Ann's send never came through; she has said the same by the site's own app.
+    site.fault(Fault::Down);
+    say(&ann, &thread, "m1", "ok").await.refused(503, "bridge_unreachable");
+    site.fault(Fault::None);
+    site.says(&thread, "ann", "ok");
+    assert_eq!(words(&bob, &thread).await, ["hello", "ok"]);
+    say(&ann, &thread, "m1", "ok").await.is(201);
+    assert_eq!(site.texts(), ["hello", "ok", "ok"]);
+    assert_eq!(words(&bob, &thread).await, ["hello", "ok", "ok"]);
+    // A send that a reading has finished, and then the same words once more.
+    site.fault(Fault::AnswerLost);
+    say(&ann, &thread, "m2", "fine").await.refused(503, "bridge_unreachable");
+    site.fault(Fault::None);
+    assert_eq!(words(&bob, &thread).await.len(), 4);
+    site.says(&thread, "ann", "fine");
+    assert_eq!(words(&bob, &thread).await, ["hello", "ok", "ok", "fine", "fine"]);
+    say(&ann, &thread, "m2", "fine").await.is(200);
+    assert_eq!(words(&ann, &thread).await.len(), 5);
+}
+
+/// What a page may send, it may read again.
+#[tokio::test]
+async fn deep_json_leaves_a_thread_readable() {
+    let server = TestServer::sqlite().await;
+    let site = Site::start().await;
+    let app = site.app(&server).await;
+    let thread = site.thread(&["ann", "bob"]);
+    let ann = app.page("ann").await;
+    ann.get("rooms").await.is(200);
+    let deep = (0..29).fold(json!(1), |inner, _| json!([inner]));
+    let custom = json!({"a": deep});
+    let sent = json!({"id": "m1", "custom": custom});
+    ann.post(&messages(&thread), sent).await.is(201);
+    let history = ann.get(&messages(&thread)).await.is(200);
+    assert_eq!(history["messages"][0]["custom"], custom);
+}

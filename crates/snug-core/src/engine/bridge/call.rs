@@ -121,7 +121,7 @@ fn unreachable(operation: &str, cause: &str) -> Error {
 fn read<T: DeserializeOwned>(operation: &str, answer: &OutboundAnswer) -> Result<T> {
     match answer.status {
         200 | 201 => {
-            if json_depth(&answer.body) > limits::JSON_DEPTH_MAX {
+            if json_depth(&answer.body) > limits::BRIDGE_DEPTH_MAX {
                 return Err(broken(format!("{operation} answers with JSON nested too deep")));
             }
             serde_json::from_slice(&answer.body).map_err(|error| {

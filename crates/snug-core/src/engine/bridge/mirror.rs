@@ -244,9 +244,16 @@ impl Engine {
             return Ok(());
         }
         let mut pending = self.pending_in(bridge, room).await?;
+        // A backend that shows keys says itself which message is which.
+        let keyed = told.iter().any(|told| told.message.idempotency_key.is_some());
         for told in fresh {
-            let new = row_of(told, &mut pending, quiet);
+            let new = row_of(told, &mut pending, (quiet, keyed));
+            let id = new.id.clone();
             self.give_row(bridge, room, new, &told.body, quiet).await?;
+            // Its message has its row: a later one in the same words is another.
+            if id != id_of_external(&told.message.message_id) {
+                self.forget_note(bridge, room, &id).await;
+            }
         }
         if quiet {
             self.remind(app, room).await;
@@ -258,11 +265,12 @@ impl Engine {
         &self,
         bridge: &Bridge,
         room: &RoomId,
-        new: NewMessage,
+        mut new: NewMessage,
         body: &Body,
         quiet: bool,
     ) -> Result<()> {
         let app = bridge.app();
+        let own = id_of_external(new.external.as_deref().unwrap_or_default());
         for _ in 0..limits::GUARD_TRIES_MAX {
             let Some(facts) = self.store.room_facts(app, room, None).await? else {
                 return Ok(());
@@ -283,6 +291,12 @@ impl Engine {
                     return Ok(());
                 }
                 AppendOutcome::GuardMoved => {}
+                // The id that was sent has its message already; this is another one.
+                AppendOutcome::Duplicate(first)
+                    if first.external != new.external && new.id != own =>
+                {
+                    new.id = own.clone();
+                }
                 // Somebody else gave it its row, or took the id that it would have.
                 AppendOutcome::Duplicate(_)
                 | AppendOutcome::Conflict
@@ -294,14 +308,18 @@ impl Engine {
 }
 
 /// A pending message that the backend has now keeps its id, so that the repeat is a repeat.
-fn row_of(told: &Told, pending: &mut Vec<super::send::Pending>, quiet: bool) -> NewMessage {
+fn row_of(
+    told: &Told,
+    pending: &mut Vec<super::send::Pending>,
+    (quiet, keyed): (bool, bool),
+) -> NewMessage {
     let (text, custom) = (told.body.text.as_deref(), told.body.custom.as_ref());
     let sender = (told.kind != MessageKind::System).then(|| told.message.from_user_id.clone());
     let hash = |silent| payload_hash(sender.as_ref(), told.kind, text, custom, silent);
     let key = told.message.idempotency_key.as_deref();
     let is_this = |note: &super::send::Pending| match key {
         Some(key) => note.id.as_str() == key && Some(&note.sender) == sender.as_ref(),
-        None => note.hash == hash(note.silent),
+        None => !keyed && note.hash == hash(note.silent),
     };
     let found = pending.iter().position(is_this).map(|at| pending.remove(at));
     let external = Some(told.message.message_id.clone());

@@ -17,7 +17,10 @@ use super::{Bridge, Key, broken, fault};
 use crate::error::{Error, Result};
 use crate::ids::{AppId, DeviceId, KeyId, MessageId, RoomId, UserId, direct_room_id};
 use crate::limits;
-use crate::model::{Contact, ContactKind, Head, Membership, Message, Patch, TokenHash, UserPatch};
+use crate::model::{
+    Contact, ContactKind, Head, Membership, Message, MessageKind, Patch, TokenHash, UserPatch,
+};
+use crate::policy::{self, Operation};
 
 /// A token of the backend's, and whose it is.
 #[derive(Clone)]
@@ -254,15 +257,13 @@ impl Engine {
         if facts.as_ref().is_some_and(|facts| facts.deactivated) {
             return Err(Error::UserDeactivated);
         }
-        if bridge.settings().members_only {
-            // A token outlives a removal; from when Snug was told it counts no more (line 12).
-            let left = facts.and_then(|facts| facts.mine).and_then(|mine| mine.left_at);
-            let since = claims.iat.unwrap_or(0.0);
-            #[expect(clippy::cast_precision_loss, reason = "seconds of this age are exact")]
-            let out = left.is_some_and(|left| since <= left.seconds() as f64);
-            if out || !claims.member_ids.contains(user) {
-                return Err(Error::NotAMember);
-            }
+        // A token outlives a removal; from when Snug was told it counts no more (line 12).
+        let left = facts.and_then(|facts| facts.mine).and_then(|mine| mine.left_at);
+        let since = claims.iat.unwrap_or(0.0);
+        #[expect(clippy::cast_precision_loss, reason = "seconds of this age are exact")]
+        let out = left.is_some_and(|left| since <= left.seconds() as f64);
+        if out || (bridge.settings().members_only && !claims.member_ids.contains(user)) {
+            return Err(Error::NotAMember);
         }
         Ok(claims.thread_id)
     }
@@ -280,11 +281,14 @@ impl Engine {
             return Ok(None);
         };
         let member = facts.mine.as_ref().is_some_and(Membership::is_active);
-        if member || !bridge.settings().members_only {
+        if member {
             return Ok(Some(facts.room.head));
         }
+        if facts.mine.is_some() {
+            return Err(Error::NotAMember);
+        }
         // The backend may have taken the caller in a moment ago: its own answer says so.
-        if facts.mine.is_some() { Err(Error::NotAMember) } else { Ok(None) }
+        Ok((!bridge.settings().members_only).then_some(facts.room.head))
     }
 
     /// A stored message in the backend's own form.
@@ -333,11 +337,15 @@ impl Engine {
     /// An invalid field; the bridge's; the store's.
     pub async fn bridge_create(&self, client: &Client, new: NewThread) -> Result<BridgedThread> {
         let bridge = self.required_bridge(&client.app.id).await?;
+        policy::check_app(Operation::CreateRoom, client.app.policy)?;
         let (kind, data) = &new.message;
         let id = self.ulid();
         let expected = "messageText, for a text";
         let read = Body::read(kind, data);
         let (shown, body) = read.map_err(|_| Error::invalid("threadMessage.data", expected))?;
+        if shown == MessageKind::System {
+            return Err(Error::invalid("threadMessage.type", "a type that a user may send"));
+        }
         check_body(shown, body.text.as_deref(), body.custom.as_ref())?;
         let message = json!({
             "messageId": id,

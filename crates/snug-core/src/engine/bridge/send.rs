@@ -115,10 +115,16 @@ impl Engine {
     ) -> Result<Delivered> {
         let Some(sender) = message.sender.clone() else { return Err(Error::missing("sender")) };
         let hit = self.store.message_by_key(bridge.app(), room, &message.id).await?;
+        let new = hit.is_none();
         if hit.is_some_and(|hit| hit.hash != message.hash || hit.message.sender != message.sender) {
             return Err(Error::MessageIdConflict);
         }
         self.read_before_first(bridge, room, &sender).await?;
+        if new {
+            // Before the backend has it: what it has stored, it shows.
+            let facts = self.store.room_facts(bridge.app(), room, actor.user()).await?;
+            guard(actor, &facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?, senders)?;
+        }
         self.note(bridge, room, &message, &sender).await?;
         let before = self.before(bridge, room).await?;
         let body = Body { text: message.text.clone(), custom: message.custom.clone() };
@@ -302,7 +308,7 @@ impl Engine {
     }
 
     /// A note that stays is harmless: it ends by itself, and its message has its row.
-    async fn forget_note(&self, bridge: &Bridge, room: &RoomId, id: &MessageId) {
+    pub(super) async fn forget_note(&self, bridge: &Bridge, room: &RoomId, id: &MessageId) {
         let key = key_of(room, id);
         let _ = self.store.delete_record(&place(bridge), &key, self.now()).await;
     }
@@ -344,6 +350,15 @@ fn guard(actor: &Actor, facts: &RoomFacts, senders: Senders) -> Result<Guard> {
     if senders == Senders::AsBackendSays && !member {
         if facts.deactivated {
             return Err(Error::UserDeactivated);
+        }
+        if matches!(actor, Actor::Client(_)) {
+            // Who never was in may be let in by the backend; who was removed is out (line 12).
+            if facts.mine.is_some() {
+                return Err(Error::NotAMember);
+            }
+            if facts.room.frozen {
+                return Err(Error::RoomFrozen);
+            }
         }
         return Ok(policy::backend_guard(&facts.room));
     }

@@ -224,3 +224,40 @@ async fn a_backend_that_fails_is_told_from_one_that_refuses() {
     assert_eq!(sent["threadMessage"]["data"]["messageText"], "hello");
     assert_eq!(ecb.site.texts(), ["hello"], "stored once");
 }
+
+/// Who may not send is refused before the backend has it.
+#[tokio::test]
+async fn a_frozen_room_and_who_was_removed() {
+    for members_only in [true, false] {
+        let ecb = Ecb::with(members_only).await;
+        let thread = ecb.site.thread(&["ann", "bob"]);
+        let token = json!(ecb.site.thread_token(&thread, &["ann", "bob"]));
+        ecb.call("ann", "getThread", json!({"threadToken": token})).await.is(200);
+        let send = |user: &'static str| {
+            let body = json!({"threadToken": token, "threadMessage": said("hi")});
+            ecb.call(user, "sendMessage", body)
+        };
+        let room = format!("rooms/{}", segment(&thread));
+        ecb.app.backend("PATCH", &room, json!({"frozen": true})).await.is(200);
+        for user in if members_only { &["ann"][..] } else { &["ann", "agent"] } {
+            assert_eq!(send(user).await.status, 403, "{user} {members_only}");
+        }
+        ecb.app.backend("PATCH", &room, json!({"frozen": false})).await.is(200);
+        let removed = format!("{room}/members/bob");
+        ecb.app.backend("DELETE", &removed, Value::Null).await.is(200);
+        refused(send("bob").await, 403, "not_a_member");
+        assert_eq!(ecb.site.asked("addThreadMessage"), 0);
+        send("ann").await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn nobody_speaks_for_the_system() {
+    let ecb = Ecb::start().await;
+    let body = json!({
+        "contacts": [{"userId": "bob"}],
+        "threadMessage": {"type": "system", "data": {"messageText": "Ann has left"}},
+    });
+    assert_eq!(ecb.call("ann", "createThread", body).await.status, 400);
+    assert_eq!(ecb.site.asked("createThread"), 0);
+}
