@@ -7,6 +7,7 @@ use snug_core::limits;
 use snug_core::model::Patch;
 
 use crate::body::parse_body;
+use crate::changes::{ChannelsListData, EditData, MessageData, ReactData};
 use crate::codes::ErrorCode;
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
@@ -55,14 +56,19 @@ ops! {
     RoomClose "room.close" RoomData;
     RoomCreate "room.create" CreateRoomBody;
     RoomUpdate "room.update" RoomUpdateData;
+    RoomJoin "room.join" RoomData;
     RoomLeave "room.leave" RoomData;
     RoomSync "room.sync" RoomSyncData;
     History "history" HistoryData;
     MessageSend "message.send" SendData;
+    MessageEdit "message.edit" EditData;
+    MessageUnsend "message.unsend" MessageData;
+    MessageReact "message.react" ReactData;
     Read "read" ReadData;
     Typing "typing" TypingData;
     Sync "sync" SyncData;
     UsersGet "users.get" UsersGetData;
+    ChannelsList "channels.list" ChannelsListData;
     MembersList "members.list" MembersListData;
     MembersAdd "members.add" MembersData;
     MembersRemove "members.remove" MembersData;

@@ -4,6 +4,7 @@
 //! No store, socket or HTTP may enter here. Described in `docs/protocol.md`.
 
 pub mod body;
+pub mod changes;
 pub mod codes;
 pub mod contacts;
 pub mod event;

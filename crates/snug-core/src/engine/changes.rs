@@ -81,9 +81,9 @@ impl Engine {
             return Err(Error::invalid("user", "a user's session"));
         };
         if key.is_empty() {
-            return Err(Error::missing("reaction"));
+            return Err(Error::missing("key"));
         }
-        check::label("reaction", key, limits::REACTION_KEY_BYTES_MAX)?;
+        check::label("key", key, limits::REACTION_KEY_BYTES_MAX)?;
         let change = MessageChange::React { user, key: key.to_owned(), on };
         self.change_message(actor, room, id, Operation::React, change).await
     }
@@ -207,7 +207,7 @@ impl Engine {
                 ChangeMessageOutcome::TooManyReactions => {
                     let most = limits::REACTION_KEYS_MAX;
                     let expected = format!("at most {most} different ones on a message");
-                    return Err(Error::too_large("reaction", expected));
+                    return Err(Error::too_large("key", expected));
                 }
                 ChangeMessageOutcome::GuardMoved => {}
             }

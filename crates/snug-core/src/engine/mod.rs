@@ -49,7 +49,7 @@ pub use members::{ChangeMembersRequest, MembersPage};
 pub use messages::{SendMessage, Sent};
 pub use operators::SignUp;
 pub use records::KeepRecord;
-pub use room_list::{RoomListPage, RoomListRequest};
+pub use room_list::{ChannelsPage, RoomListPage, RoomListRequest};
 pub use rooms::{CreateRoom, CreateRoomKind, CreatedRoomView, RoomView};
 pub use sessions::{IssuedToken, OpenSession, RevokeSessions};
 pub use signed::SignedRequest;

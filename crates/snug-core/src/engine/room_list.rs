@@ -1,12 +1,12 @@
-//! The room list: one indexed read.
+//! The room list: one indexed read. And the app's channels.
 
 use super::bridge::boxed;
 use super::sync::{UserCursor, decode, encode, overlapped};
-use super::{Client, Engine, check};
+use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::limits;
-use crate::model::{ListedRoom, Time};
+use crate::model::{ListedRoom, Room, RoomKind, Time};
 use crate::policy::{self, Operation};
 use crate::ports::{ListCursor, RoomListQuery};
 
@@ -28,7 +28,38 @@ pub struct RoomListPage {
     pub sync: String,
 }
 
+/// A page of the app's channels by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelsPage {
+    pub rooms: Vec<Room>,
+    /// Ask again with this, when there are more.
+    pub next: Option<RoomId>,
+}
+
 impl Engine {
+    /// A page of the channels that every user of the app may read and join.
+    ///
+    /// # Errors
+    /// An invalid limit, policy's refusals; the store's.
+    pub async fn channels(
+        &self,
+        actor: &Actor,
+        after: Option<&RoomId>,
+        limit: Option<usize>,
+    ) -> Result<ChannelsPage> {
+        if let Actor::Client(client) = actor {
+            policy::check_app(Operation::ListRooms, client.app.policy)?;
+        }
+        let (usual, most) = (limits::ROOMS_PAGE_DEFAULT, limits::LISTING_PAGE_MAX);
+        let limit = check::limit(limit, usual, most)?;
+        let (app, kind) = (&actor.app().id, RoomKind::Channel);
+        let mut rooms = self.store.rooms_of_kind(app, kind, after, limit + 1).await?;
+        let more = rooms.len() > limit;
+        rooms.truncate(limit);
+        let next = rooms.last().filter(|_| more).map(|last| last.id.clone());
+        Ok(ChannelsPage { rooms, next })
+    }
+
     /// A page of the caller's rooms.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use snug_core::engine::{
 use snug_core::error::{Error, Result};
 use snug_core::ids::RoomId;
 use snug_core::limits;
+use snug_core::model::Message;
+use snug_proto::changes::{ChannelsAnswer, MessageAnswer};
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::object::{Mine, Room, list};
@@ -178,8 +180,31 @@ async fn request_in_room(
             let sync = engine.sync_room(&actor, &data.room.0, rev, epoch, data.limit).await?;
             frame::answer(id, &RoomSyncAnswer::from(sync))
         }
+        Request::MessageEdit(_) | Request::MessageUnsend(_) | Request::MessageReact(_) => {
+            let message = change(app, &actor, request).await?.into();
+            frame::answer(id, &MessageAnswer { message })
+        }
         other => return rarely(app, client, &actor, connection, id, other).await,
     })
+}
+
+/// What becomes of a message after it was sent.
+async fn change(app: &Arc<App>, actor: &Actor, request: Request) -> Result<Message> {
+    let engine = &app.engine;
+    match request {
+        Request::MessageEdit(data) => {
+            let (room, message, body) = data.into_body();
+            let (text, custom) = body.into_parts();
+            engine.edit_message(actor, &room, &message, text, custom).await
+        }
+        Request::MessageUnsend(data) => {
+            engine.delete_message(actor, &data.room.0, &data.id.0).await
+        }
+        Request::MessageReact(data) => {
+            engine.react(actor, &data.room.0, &data.id.0, &data.key, data.on).await
+        }
+        _ => Err(Error::Internal),
+    }
 }
 
 async fn rarely(
@@ -205,6 +230,15 @@ async fn rarely(
             let (room, body) = data.into_body();
             let view = engine.update_room(actor, &room, body.into()).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::RoomJoin(data) => {
+            let view = engine.join_room(client, &data.room.0, true).await?;
+            frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::ChannelsList(data) => {
+            let after = data.cursor.map(|cursor| cursor.0);
+            let page = engine.channels(actor, after.as_ref(), data.limit).await?;
+            frame::answer(id, &ChannelsAnswer::from(page))
         }
         Request::RoomLeave(data) => {
             engine.leave_room(client, &data.room.0).await?;

@@ -49,7 +49,7 @@ async fn preflight_answer(app: &Arc<App>, origin: &HeaderValue) -> Result<Respon
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     let headers = answer.headers_mut();
-    let methods = HeaderValue::from_static("GET, POST, PATCH, DELETE");
+    let methods = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     let allowed = HeaderValue::from_static("Authorization, Content-Type");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);

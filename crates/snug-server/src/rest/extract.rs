@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use snug_core::engine::{Actor, Backend, Client};
 use snug_core::error::Error;
-use snug_core::ids::{InvalidId, RoomId, SessionId, UserId};
+use snug_core::ids::{InvalidId, MessageId, RoomId, SessionId, UserId};
 use snug_core::limits;
 use snug_proto::{ErrorCode, Problem, parse_body};
 use utoipa::Modify;
@@ -172,6 +172,20 @@ impl InPath for (RoomId, UserId) {
     fn parse(parts: &[String]) -> Result<Self, Error> {
         let room = id("room", RoomId::new(part(parts, 0)))?;
         Ok((room, id("user", UserId::new(part(parts, 1)))?))
+    }
+}
+
+impl InPath for (RoomId, MessageId) {
+    fn parse(parts: &[String]) -> Result<Self, Error> {
+        let room = id("room", RoomId::new(part(parts, 0)))?;
+        Ok((room, id("message", MessageId::new(part(parts, 1)))?))
+    }
+}
+
+impl InPath for (RoomId, MessageId, String) {
+    fn parse(parts: &[String]) -> Result<Self, Error> {
+        let (room, message) = <(RoomId, MessageId)>::parse(parts)?;
+        Ok((room, message, part(parts, 2).to_owned()))
     }
 }
 

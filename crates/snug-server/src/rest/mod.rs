@@ -1,6 +1,8 @@
 //! The REST door: extractors prove the caller, handlers translate, `Problem` says what was wrong.
 //! A route and its documentation are registered by one call.
 
+mod changes;
+mod channels;
 mod client;
 mod client_rooms;
 mod contacts;
@@ -55,6 +57,8 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(server::routes())
         .merge(server_rooms::routes())
+        .merge(changes::server_routes())
+        .merge(channels::server_routes())
         .merge(contacts::server_routes())
 }
 
@@ -63,6 +67,8 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(client::routes())
         .merge(client_rooms::routes())
         .merge(opening::routes())
+        .merge(changes::client_routes())
+        .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }
 

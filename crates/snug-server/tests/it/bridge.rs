@@ -251,6 +251,9 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
         ("PATCH", format!("rooms/{seg}"), json!({"name": "Mine"})),
         ("POST", format!("rooms/{seg}/members"), json!({"users": ["eve"]})),
         ("POST", format!("rooms/{seg}/leave"), Value::Null),
+        ("POST", format!("rooms/{seg}/join"), Value::Null),
+        ("PATCH", format!("rooms/{seg}/messages/m1"), json!({"text": "other"})),
+        ("DELETE", format!("rooms/{seg}/messages/m1"), Value::Null),
         ("POST", "rooms".to_owned(), json!({"kind": "group", "id": "x", "members": ["bob"]})),
     ] {
         ann.call(method, &path, body).await.refused(409, "bridge_unsupported");

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use snug_core::engine::{RevokeSessions, SendMessage};
 use snug_core::ids::UserId;
+use snug_proto::changes::{ChannelsAnswer, EditBody, HideBody, MessageAnswer};
 use snug_proto::event::{
     EVENTS, Expiring, Hello, MembersChanged, MessageNew, OpenAnswer, ReadEvent, RefreshAnswer,
     RoomAnswer, RoomChanged, RoomJoined, RoomLeft, RoomMine, SentAnswer, TypingEvent, UserAnswer,
@@ -150,7 +151,11 @@ fn answer(name: &str, op: &str, data: &str) {
         "rooms.list" => same::<RoomsAnswer>(name, data),
         "room.open" => same::<OpenAnswer>(name, data),
         "room.create" => same::<CreatedRoomAnswer>(name, data),
-        "room.update" | "members.add" | "members.remove" => same::<RoomAnswer>(name, data),
+        "room.update" | "room.join" | "members.add" | "members.remove" => {
+            same::<RoomAnswer>(name, data);
+        }
+        "message.edit" | "message.unsend" | "message.react" => same::<MessageAnswer>(name, data),
+        "channels.list" => same::<ChannelsAnswer>(name, data),
         "history" => same::<HistoryAnswer>(name, data),
         "message.send" => same::<SentAnswer>(name, data),
         "read" => same::<Mine>(name, data),
@@ -219,7 +224,11 @@ fn rest_bodies_are_parsed_and_written() {
 fn rest_answer(name: &str, call: &str, text: &str) {
     match call {
         "room" | "create-room" | "server-create-room" | "update-room" | "server-update-room"
-        | "add-members" | "remove-members" => same::<Room>(name, text),
+        | "add-members" | "remove-members" | "join-room" => same::<Room>(name, text),
+        "edit-message" | "unsend-message" | "react" | "hide-message" => {
+            same::<Message>(name, text);
+        }
+        "list-channels" => same::<ChannelsAnswer>(name, text),
         "upsert-user" | "deactivate-user" => same::<User>(name, text),
         "send-message" | "server-send-message" => same::<Message>(name, text),
         "history" => same::<HistoryAnswer>(name, text),
@@ -286,6 +295,15 @@ fn rest_request(name: &str, call: &str, text: &str) {
         }
         "typing" => {
             parsed::<TypingBody>(name, text);
+            Ok(())
+        }
+        "edit-message" => {
+            let (text, custom) = parsed::<EditBody>(name, text).into_parts();
+            assert!(text.is_some() || custom.is_some(), "{name}");
+            Ok(())
+        }
+        "hide-message" => {
+            parsed::<HideBody>(name, text);
             Ok(())
         }
         "refresh-session" => {

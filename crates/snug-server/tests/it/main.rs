@@ -2,6 +2,7 @@
 //! store. One binary, so that it is linked once.
 
 mod bridge;
+mod changes;
 mod delivery;
 mod ecb;
 mod embed;

@@ -15,12 +15,31 @@ struct Asked {
     body: Value,
 }
 
-/// `None` for what only other systems' wires ask for yet: their tests hold those cells.
-fn asked(operation: Operation, room: &str, other: &str) -> Option<Asked> {
-    let (method, rest, op, body) = match operation {
-        Operation::EditMessage | Operation::DeleteMessage | Operation::React | Operation::Join => {
-            return None;
+/// The message that is in every room of these tests, by `ann`.
+const MESSAGE: &str = "m1";
+
+/// A room in which `ann` may do the operation, as far as it is hers to do.
+async fn place(app: &TestApp, operation: Operation) -> String {
+    let room = match operation {
+        Operation::Join => {
+            let body = json!({"kind": "channel", "members": ["bob"]});
+            text(&app.backend_ok("POST", "rooms", body).await["id"])
         }
+        _ => app.group(&["ann", "bob"]).await,
+    };
+    let first = json!({"id": MESSAGE, "sender": "ann", "text": "first"});
+    app.backend("POST", &format!("rooms/{room}/messages"), first).await.is(201);
+    room
+}
+
+fn asked(operation: Operation, room: &str, other: &str) -> Asked {
+    let (method, rest, op, body) = match operation {
+        Operation::EditMessage => {
+            ("PATCH", "/messages/m1", "message.edit", json!({"text": "second"}))
+        }
+        Operation::DeleteMessage => ("DELETE", "/messages/m1", "message.unsend", Value::Null),
+        Operation::React => ("PUT", "/messages/m1/reactions/%2B1", "message.react", Value::Null),
+        Operation::Join => ("POST", "/join", "room.join", Value::Null),
         Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
         Operation::CreateFromContact => {
             ("POST", "", "room.create", json!({"kind": "contact", "contact": other}))
@@ -45,14 +64,21 @@ fn asked(operation: Operation, room: &str, other: &str) -> Option<Asked> {
         Operation::UpdateProfile => "me".to_owned(),
         _ => format!("rooms/{room}{rest}"),
     };
-    Some(Asked { method, path, op, body })
+    Asked { method, path, op, body }
 }
 
-/// The data of the socket's op: the REST body, with the room.
+/// The data of the socket's op: the REST body, with what the path says.
 fn data(asked: &Asked, room: &str) -> Value {
     let mut data = if asked.body.is_null() { json!({}) } else { asked.body.clone() };
     if asked.path.starts_with("rooms/") {
         data["room"] = json!(room);
+    }
+    if asked.path.contains("/messages/") {
+        data["id"] = json!(MESSAGE);
+    }
+    if asked.path.contains("/reactions/") {
+        data["key"] = json!("+1");
+        data["on"] = json!(true);
     }
     data
 }
@@ -65,6 +91,7 @@ async fn every_operation_under_every_policy() {
         Operation::AddMembers,
         Operation::RemoveMembers,
         Operation::Leave,
+        Operation::Join,
     ];
     let server = TestServer::sqlite().await;
     for policy in [AppPolicy::Open, AppPolicy::BackendOnly] {
@@ -76,16 +103,16 @@ async fn every_operation_under_every_policy() {
         for operation in Operation::ALL {
             let expected = policy == AppPolicy::BackendOnly && refused.contains(&operation);
             let case = format!("{operation:?} under {policy:?}");
-            let room = app.group(&["ann", "bob"]).await;
-            let Some(by_rest) = asked(operation, &room, "bob") else { continue };
+            let room = place(&app, operation).await;
+            let by_rest = asked(operation, &room, "bob");
             let answer = page.call(by_rest.method, &by_rest.path, by_rest.body).await;
             if expected {
                 answer.refused(403, "backend_only");
             } else {
                 assert!((200..300).contains(&answer.status), "{case}: {answer:?}");
             }
-            let room = app.group(&["ann", "bob"]).await;
-            let by_socket = asked(operation, &room, "bob").expect("asked above");
+            let room = place(&app, operation).await;
+            let by_socket = asked(operation, &room, "bob");
             let answer = socket.ask(by_socket.op, data(&by_socket, &room)).await;
             if expected {
                 assert_eq!(answer["error"]["code"], "backend_only", "{case}: {answer}");
@@ -129,16 +156,20 @@ async fn who_is_no_member_may_do_nothing_in_a_room() {
     let room = app.group(&["ann", "bob", "was-in"]).await;
     let path = format!("rooms/{room}/members/was-in");
     app.backend("DELETE", &path, Value::Null).await.is(200);
+    let first = json!({"id": MESSAGE, "sender": "ann", "text": "first"});
+    app.backend("POST", &format!("rooms/{room}/messages"), first).await.is(201);
     let before = app.backend("GET", &format!("rooms/{room}"), Value::Null).await.is(200);
+    let page = app.backend("GET", &format!("rooms/{room}/messages"), Value::Null).await.is(200);
+    let last = page["messages"].as_array().and_then(|all| all.last()).cloned();
     for user in ["stranger", "was-in"] {
         let page = app.page(user).await;
         let mut socket = app.socket(&page.opened.token).await;
         for operation in in_a_room() {
-            let Some(by_rest) = asked(operation, &room, "bob") else { continue };
+            let by_rest = asked(operation, &room, "bob");
             let answer = page.call(by_rest.method, &by_rest.path, by_rest.body.clone()).await;
             answer.refused(403, "not_a_member");
             socket.refused(by_rest.op, data(&by_rest, &room), "not_a_member").await;
-            let nowhere = asked(operation, "none", "bob").expect("asked above");
+            let nowhere = asked(operation, "none", "bob");
             let answer = page.call(nowhere.method, &nowhere.path, nowhere.body.clone()).await;
             answer.refused(404, "room_not_found");
             socket.refused(nowhere.op, data(&nowhere, "none"), "room_not_found").await;
@@ -147,6 +178,9 @@ async fn who_is_no_member_may_do_nothing_in_a_room() {
             page.get(&format!("rooms/{room}{path}")).await.refused(403, "not_a_member");
         }
     }
+    // What is to be found by its id only is there, unchanged.
+    let page = app.backend("GET", &format!("rooms/{room}/messages"), Value::Null).await.is(200);
+    assert_eq!(page["messages"].as_array().and_then(|all| all.last()), last.as_ref());
     let after = app.backend("GET", &format!("rooms/{room}"), Value::Null).await.is(200);
     assert_eq!(after, before, "nothing was changed by them");
 }

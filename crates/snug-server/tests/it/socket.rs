@@ -248,12 +248,19 @@ async fn every_op_is_answered_as_written() {
     let room = text(&made["room"]["id"]);
     let epoch = text(&made["room"]["epoch"]);
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
+    let channel = json!({"kind": "channel", "id": "news", "members": ["bob"]});
+    app.backend_ok("POST", "rooms", channel).await;
+    let edit = json!({"room": room, "id": "m0", "text": "second"});
+    let react = json!({"room": room, "id": "m0", "key": "👍", "on": true});
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),
         ("rooms.all", json!({"on": false}), "", json!({})),
         ("room.open", json!({"room": room}), "/history/messages/0/id", json!("m0")),
         ("history", json!({"room": room, "limit": 1}), "/head/room", json!(room)),
         ("message.send", json!({"room": room, "custom": {"a": 1}}), "/duplicate", json!(false)),
+        ("message.edit", edit, "/message/text", json!("second")),
+        ("message.react", react, "/message/reactions/0/key", json!("👍")),
+        ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
         ("read", json!({"room": room, "seq": 2}), "/read_seq", json!(2)),
         ("typing", json!({"room": room, "on": true}), "", json!({})),
         ("sync", json!({"cursor": cursor}), "/rooms/0/id", json!(room)),
@@ -263,6 +270,8 @@ async fn every_op_is_answered_as_written() {
         ("members.add", json!({"room": room, "users": [7]}), "/room/member_count", json!(3)),
         ("members.remove", json!({"room": room, "users": ["7"]}), "/room/member_count", json!(2)),
         ("room.update", json!({"room": room, "name": "New"}), "/room/name", json!("New")),
+        ("channels.list", json!({"limit": 1}), "/rooms/0/id", json!("news")),
+        ("room.join", json!({"room": "news"}), "/room/mine/state", json!("active")),
         ("room.close", json!({"room": room}), "", json!({})),
         ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
         ("room.leave", json!({"room": room}), "", json!({})),

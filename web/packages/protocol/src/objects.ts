@@ -170,6 +170,12 @@ export interface RoomPage {
   cursor: string;
 }
 
+/** By id; without members and the caller's own standing. */
+export interface ChannelPage {
+  rooms: Room[];
+  next?: string | null;
+}
+
 export interface MemberPage {
   members: Member[];
   next?: string | null;

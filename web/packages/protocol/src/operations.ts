@@ -1,6 +1,7 @@
 // Socket operations and events, and the REST bodies that differ from them.
 // One map from name to shapes, so that a caller cannot pair the wrong two.
 import type {
+  ChannelPage,
   Custom,
   Head,
   Hello,
@@ -30,6 +31,12 @@ export interface Draft {
   text?: string;
   custom?: Custom;
   silent?: boolean;
+}
+
+/** New words of a message; what is absent stays. */
+export interface Edit {
+  text?: string;
+  custom?: Custom;
 }
 
 export interface CreateDirect {
@@ -117,6 +124,15 @@ export interface Operations {
     request: Draft & { room: string; read_up_to?: number };
     answer: { message: Message; duplicate: boolean };
   };
+  'message.edit': {
+    request: Edit & { room: string; id: string };
+    answer: { message: Message };
+  };
+  'message.unsend': { request: { room: string; id: string }; answer: { message: Message } };
+  'message.react': {
+    request: { room: string; id: string; key: string; on: boolean };
+    answer: { message: Message };
+  };
   read: { request: { room: string; seq: number }; answer: Mine };
   typing: { request: { room: string; on: boolean }; answer: Nothing };
   sync: { request: { cursor: string }; answer: UserSync };
@@ -125,6 +141,10 @@ export interface Operations {
     answer: RoomSync;
   };
   'users.get': { request: { ids: string[] }; answer: { users: User[] } };
+  'channels.list': {
+    request: { limit?: number; cursor?: string };
+    answer: ChannelPage;
+  };
   'members.list': {
     request: { room: string; limit?: number; cursor?: string };
     answer: MemberPage;
@@ -132,6 +152,7 @@ export interface Operations {
   'members.add': { request: MemberChange; answer: { room: Room } };
   'members.remove': { request: MemberChange; answer: { room: Room } };
   'room.update': { request: RoomPatch & { room: string }; answer: { room: Room } };
+  'room.join': { request: { room: string }; answer: { room: Room } };
   'room.leave': { request: { room: string }; answer: Nothing };
   'me.update': { request: ProfilePatch; answer: { user: User } };
   ping: { request: Nothing; answer: Nothing };

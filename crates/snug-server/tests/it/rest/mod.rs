@@ -1,6 +1,7 @@
 //! Every route of the native REST API, what it refuses, and from which pages it may be called.
 
 mod backend;
+mod changes;
 mod client;
 mod contacts;
 mod cors;
@@ -23,6 +24,9 @@ async fn every_route(server: &TestServer) {
     client::sync(&app).await;
     client::room_list(&app).await;
     client::session(&app).await;
+    changes::by_pages(&app).await;
+    changes::by_backend(&app).await;
+    changes::channels(&app).await;
     contacts::set_by_the_backend(&app).await;
     contacts::a_room_with_a_contact(&app).await;
     crate::sessions::verified::a_page_comes_in(server, &app).await;

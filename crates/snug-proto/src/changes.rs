@@ -1,0 +1,96 @@
+//! What may be done to a stored message, and channels, as every door takes and answers them.
+
+use serde::{Deserialize, Serialize};
+use snug_core::engine::ChannelsPage;
+use snug_core::ids::{MessageId, RoomId};
+use snug_core::model::CustomJson;
+use utoipa::ToSchema;
+
+use crate::object::{Message, Room};
+use crate::value::{CustomIn, Id, custom};
+
+/// New words of a message; at least one of the two, and what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct EditBody {
+    pub text: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<CustomIn>,
+}
+
+impl EditBody {
+    /// Text and custom as the core takes them.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<String>, Option<CustomJson>) {
+        (self.text, custom(self.custom))
+    }
+}
+
+/// Whether a message is out of sight.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct HideBody {
+    pub on: bool,
+}
+
+/// `message.edit`: the REST body, with its room and message.
+#[derive(Debug, Deserialize)]
+pub struct EditData {
+    pub room: Id<RoomId>,
+    pub id: Id<MessageId>,
+    pub text: Option<String>,
+    pub custom: Option<CustomIn>,
+}
+
+impl EditData {
+    /// Where, and the REST body of the same meaning.
+    #[must_use]
+    pub fn into_body(self) -> (RoomId, MessageId, EditBody) {
+        let Self { room, id, text, custom } = self;
+        (room.0, id.0, EditBody { text, custom })
+    }
+}
+
+/// Ops that name a message and nothing else.
+#[derive(Debug, Deserialize)]
+pub struct MessageData {
+    pub room: Id<RoomId>,
+    pub id: Id<MessageId>,
+}
+
+/// `message.react`.
+#[derive(Debug, Deserialize)]
+pub struct ReactData {
+    pub room: Id<RoomId>,
+    pub id: Id<MessageId>,
+    pub key: String,
+    pub on: bool,
+}
+
+/// `channels.list`.
+#[derive(Debug, Deserialize)]
+pub struct ChannelsListData {
+    pub limit: Option<usize>,
+    pub cursor: Option<Id<RoomId>>,
+}
+
+/// The answer to ops that change a message: the message as it is now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MessageAnswer {
+    pub message: Message,
+}
+
+/// A page of the app's channels by id.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChannelsAnswer {
+    /// Without members and without the caller's own standing.
+    pub rooms: Vec<Room>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl From<ChannelsPage> for ChannelsAnswer {
+    fn from(page: ChannelsPage) -> Self {
+        let ChannelsPage { rooms, next } = page;
+        let rooms = rooms.into_iter().map(|room| Room::of(room, Vec::new(), None)).collect();
+        Self { rooms, next: next.map(Into::into) }
+    }
+}
