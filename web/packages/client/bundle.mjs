@@ -10,9 +10,10 @@ const here = process.env.SNUG_WEB
   : dirname(fileURLToPath(import.meta.url));
 
 const INTERNAL = `
-  addresses advance announced applied applyHead applyMembers applyMessage applyMine applyRoom
-  confirm cutBelow forget headMoved lookUp membersChanged messageNew moved peerId pump putMembers
-  refuse renewable roomChanged running settle stale supersedes tries typed waiting wanted whenOnline
+  accepted addresses advance announced applied applyHead applyMembers applyMessage applyMine
+  applyRoom check confirm current cutBelow drop flush forget headMoved items listed lookUp meet
+  membersChanged merge messageNew mint moved peerId pump putMembers refuse renew renewable restart
+  rested roomChanged running say settle stale supersedes touch tries typed waiting wanted whenOnline
 `
   .trim()
   .split(/\s+/);

@@ -9,6 +9,7 @@ import type {
   Policy,
   ProfilePatch,
   RequestOf,
+  Room,
   User,
 } from '@snug/protocol';
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
@@ -158,6 +159,14 @@ export class SnugClient implements Client {
     return this.#create('contact', options);
   }
 
+  channels(page: RequestOf<'channels.list'> = {}): Promise<AnswerOf<'channels.list'>> {
+    return this.#call('channels.list', page);
+  }
+
+  async joinChannel(id: string): Promise<RoomHandle> {
+    return this.#entered(await this.#call('room.join', { room: id }));
+  }
+
   async users(ids: string[]): Promise<User[]> {
     const found: User[] = [];
     for (let at = 0; at < ids.length; at += IDS_PER_REQUEST) {
@@ -187,7 +196,10 @@ export class SnugClient implements Client {
     // Minted once: what is asked again after a lost answer is the same message.
     const message = options.message && { id: this.#context.mint(), ...options.message };
     const payload = { kind, ...options, message } as RequestOf<'room.create'>;
-    const { room } = await this.#call('room.create', payload);
+    return this.#entered(await this.#call('room.create', payload));
+  }
+
+  #entered({ room }: { room: Room }): RoomHandle {
     this.#list.entry(room.id).applyRoom(room);
     return this.room(room.id);
   }
@@ -272,7 +284,7 @@ const ROOM_EVENTS: Handlers = {
     open?.touch();
   },
   'message.new': (_, open, event) => open?.messageNew(event),
-  'message.changed': (_, open, event) => open?.messageNew(event),
+  'message.changed': (_, open, event) => open?.messageNew(event, true),
   'room.changed': (_, open, event) => {
     open?.roomChanged(event);
     return { change: 'changed' };

@@ -16,7 +16,7 @@ import { Cell } from './observable.js';
 import { asSnugError, ConfigurationError, passing, SnugError } from './problem.js';
 import { networkGone, watchPage } from './signals.js';
 import { Timer } from './timer.js';
-import { SERVER_KEY_FIX, type Tokens } from './tokens.js';
+import { SERVER_KEY_FIX, TOKEN_FIX, type Tokens } from './tokens.js';
 import type { ConnectionState, Transport } from './types.js';
 
 /** Up this long, a connection counts as good and the back-off starts anew. */
@@ -29,7 +29,7 @@ const FIRST_FAILURES = 3;
 /** What the integrator can do about a close; any other close is no set-up problem. */
 const FIXES: Record<string, string> = {
   server_key_in_browser: SERVER_KEY_FIX,
-  token_invalid: 'Open the session on this server and pass its token on unchanged.',
+  token_invalid: TOKEN_FIX,
   origin_refused: 'Add the origin of this page to the app in the panel.',
 };
 
@@ -152,21 +152,16 @@ export class Connection {
   #begin(code: string): void {
     const attempt = this.#leave();
     const status = this.#everOnline || this.#failures > 0 ? 'reconnecting' : 'connecting';
-    this.state.set(networkGone() ? { status: 'offline', code } : { status, code });
+    this.state.set({ status: networkGone() ? 'offline' : status, code });
+    const current = () => attempt === this.#attemptId;
     this.#tokens.get().then(
-      (token) => {
-        if (attempt === this.#attemptId) this.#open(token);
-      },
-      (error) => {
-        if (attempt === this.#attemptId) this.#tokenFailed(error);
-      },
+      (token) => current() && this.#open(token, current),
+      (error) => current() && this.#tokenFailed(error),
     );
   }
 
-  #open(token: string): void {
+  #open(token: string, current: () => boolean): void {
     const { transport, url, now } = this.#settings;
-    const attempt = this.#attemptId;
-    const current = () => attempt === this.#attemptId;
     try {
       this.#link = new Link(
         transport,
@@ -225,15 +220,11 @@ export class Connection {
 
   #stayAway(closeCode: number, problem?: Problem): void {
     this.#tokens.forget();
-    const name = closeName(closeCode);
-    const code = problem?.code === 'server_key_in_browser' ? problem.code : name;
+    const said = problem?.code ?? '';
+    const code = FIXES[said] ? said : closeName(closeCode);
     const fix = FIXES[code];
     const detail = problem?.detail ?? `The server said ${code}.`;
-    this.#rest(
-      fix
-        ? { status: 'misconfigured', code, detail, fix }
-        : { status: 'closed', code, detail: problem?.detail },
-    );
+    this.#rest({ status: fix ? 'misconfigured' : 'closed', code, detail, fix });
   }
 
   #unreachable(reason = ''): ConnectionState {
@@ -254,13 +245,10 @@ export class Connection {
     } else if (error instanceof SnugError && !error.retryable) {
       const fix =
         error.code === 'token_expired'
-          ? 'Open a new session on your backend, or give `tokenUrl` or a function.'
+          ? 'Open a new session, or give `tokenUrl` or a function.'
           : 'Log in again.';
       this.#rest({ status: 'expired', code: error.code, detail: error.detail, fix });
-    } else {
-      const { detail } = asSnugError(error);
-      this.#retry('token_source_failed', detail);
-    }
+    } else this.#retry('token_source_failed', asSnugError(error).detail);
   }
 
   #retry(code: string, detail?: string, atLeastMs = 0): void {

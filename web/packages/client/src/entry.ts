@@ -92,27 +92,22 @@ export class RoomEntry {
   }
 
   /** An open room gets no heads; its messages carry what a head would. */
-  applyMessage(message: Message, rev: number, membersRev = 0): void {
+  applyMessage(message: Message, membersRev = 0): void {
     const { room } = this;
     if (!room) return;
-    if (message.seq > (this.announced ?? 0)) {
-      this.announced = message.seq;
-      this.#tell(message.sender, { message });
+    const { seq, rev, sender, kind, text, created_at } = message;
+    if (seq > (this.announced ?? 0)) {
+      this.announced = seq;
+      this.#tell(sender, { message });
     }
-    if (message.seq <= room.seq) {
-      if (rev > room.rev) this.room = { ...room, rev };
-      return;
+    const preview = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
+    if (seq > room.seq) {
+      const members_rev = Math.max(membersRev, room.members_rev);
+      this.applyHead({ ...message, members_rev, preview, activity_at: created_at });
+    } else if (rev > room.rev) {
+      this.room = { ...room, rev, preview: seq === room.seq ? preview : room.preview };
+      this.touch();
     }
-    const { seq, count, sender, kind, text, created_at } = message;
-    this.applyHead({
-      room: this.id,
-      seq,
-      rev,
-      members_rev: Math.max(membersRev, room.members_rev),
-      count,
-      preview: { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at },
-      activity_at: created_at,
-    });
   }
 
   applyMine(mine: Mine): void {
@@ -294,11 +289,7 @@ export function mergeMembers(
   news: readonly Member[],
 ): Map<string, Member> {
   for (const member of news) {
-    const old = known.get(member.user);
-    if (!old) {
-      known.set(member.user, member);
-      continue;
-    }
+    const old = known.get(member.user) ?? member;
     const newest = member.rev >= old.rev ? member : old;
     known.set(member.user, { ...newest, read_seq: Math.max(old.read_seq, member.read_seq) });
   }

@@ -42,7 +42,7 @@ export class MessageViews {
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);
       const read = own && message.seq <= readByOthers;
-      add(message, [sender, read], () => sentView(message, own, sender, read));
+      add(message, [sender, read], () => sentView(message, me, sender, read));
     }
     for (const [id, cached] of waiting) if (!next.has(id)) next.set(id, cached);
     this.#cache = next;
@@ -60,16 +60,16 @@ export class MessageViews {
 
 function sentView(
   message: Message,
-  own: boolean,
+  me: string | undefined,
   sender: User | undefined,
   readByOthers: boolean,
 ): MessageView {
-  const { id, seq, kind, text, custom, created_at, deleted } = message;
+  const { id, seq, kind, text, custom, created_at, edited_at, deleted, hidden } = message;
   const author = message.sender;
   return {
     id,
     seq,
-    own,
+    own: author != null && author === me,
     sender: sender ?? (author == null ? undefined : { id: author }),
     kind,
     text: text ?? undefined,
@@ -78,6 +78,9 @@ function sentView(
     status: 'sent',
     readByOthers,
     deleted: deleted ?? undefined,
+    hidden: hidden ?? undefined,
+    editedAt: edited_at ? Date.parse(edited_at) : undefined,
+    reactions: message.reactions?.map((one) => ({ ...one, own: one.users.includes(me!) })),
     system: kind === 'system' ? systemOf(custom) : undefined,
   };
 }

@@ -30,7 +30,7 @@ export class Cell<T> extends Signal implements Readable<T> {
   getSnapshot = (): T => this.#value;
 
   set(value: T): void {
-    if (Object.is(value, this.#value)) return;
+    if (value === this.#value) return;
     this.#value = value;
     this.notify();
   }
@@ -41,14 +41,14 @@ export class Cell<T> extends Signal implements Readable<T> {
  * It is fresh at once; subscribers hear of several changes in one go.
  */
 export abstract class Derived<T> extends Signal implements Readable<T> {
-  #value: { of: T } | undefined;
+  #value: T | undefined;
   #telling = false;
 
   protected abstract build(): T;
 
   getSnapshot = (): T => {
-    this.#value ??= { of: this.build() };
-    return this.#value.of;
+    this.#value ??= this.build();
+    return this.#value;
   };
 
   touch(): void {
@@ -63,21 +63,19 @@ export abstract class Derived<T> extends Signal implements Readable<T> {
 }
 
 export class Emitter<Events> {
-  readonly #callbacks = new Map<keyof Events, ((payload: never) => void)[]>();
+  #listeners: { event: keyof Events; callback: (payload: never) => void }[] = [];
 
   on<E extends keyof Events>(event: E, callback: (payload: Events[E]) => void): () => void {
-    const own = (payload: Events[E]) => callback(payload);
-    const others = this.#callbacks.get(event) ?? [];
-    this.#callbacks.set(event, [...others, own]);
+    const own = { event, callback };
+    this.#listeners = [...this.#listeners, own];
     return () => {
-      const left = this.#callbacks.get(event)!.filter((other) => other !== own);
-      this.#callbacks.set(event, left);
+      this.#listeners = this.#listeners.filter((other) => other !== own);
     };
   }
 
   emit<E extends keyof Events>(event: E, payload: Events[E]): void {
-    for (const callback of this.#callbacks.get(event) ?? []) {
-      guarded(() => (callback as (payload: Events[E]) => void)(payload));
+    for (const own of this.#listeners) {
+      if (own.event === event) guarded(() => own.callback(payload as never));
     }
   }
 }

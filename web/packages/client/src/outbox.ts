@@ -4,7 +4,7 @@
 import type { Message, RequestOf } from '@snug/protocol';
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
 import type { Context } from './context.js';
-import { asSnugError, SnugError } from './problem.js';
+import { asSnugError, LOST, SnugError } from './problem.js';
 import { Timer } from './timer.js';
 import type { Outgoing, ProblemView } from './types.js';
 
@@ -88,9 +88,7 @@ export class Outbox {
   }
 
   discard(id: string): void {
-    const kept = this.#entries.filter((entry) => entry.id !== id || entry.status !== 'failed');
-    if (kept.length === this.#entries.length) return;
-    this.#entries = kept;
+    this.#entries = this.#entries.filter((entry) => entry.id !== id || entry.status !== 'failed');
     this.#events.changed();
   }
 
@@ -143,14 +141,14 @@ export class Outbox {
   #refused(entry: Entry, error: SnugError): void {
     if (!this.#entries.includes(entry)) return;
     // Lost on the way: it stays first and goes again under the same id.
-    if (error.code === 'connection_lost' || error.code === 'not_connected') return;
+    if (LOST.has(error.code)) return;
     if (error.retryable && ++entry.tries < TRIES) {
-      const wait = backoff(entry.tries, DEFAULT_BOUNDS, () => this.#context.random());
+      const wait = backoff(entry.tries, DEFAULT_BOUNDS, this.#context.random);
       this.#timer.set(error.retryAfterMs ?? wait, () => this.pump());
       return;
     }
     entry.status = 'failed';
-    entry.problem = error.view();
+    entry.problem = { ...error };
     entry.reject(error);
     this.#events.changed();
   }

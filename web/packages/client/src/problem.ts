@@ -5,25 +5,25 @@ import type { ConfigurationCode, ProblemView } from './types.js';
 
 /** A refused or lost request. `code` is one of the protocol's, or `timeout`, `connection_lost`, `not_connected`, `closed`. */
 export class SnugError extends Error {
-  override name = 'SnugError';
+  override get name(): string {
+    return 'SnugError';
+  }
   declare readonly code: string;
   declare readonly detail: string;
   /** Whether the same request may succeed later. */
   declare readonly retryable: boolean;
   declare readonly field?: string;
   declare readonly retryAfterMs?: number;
-  readonly #view: ProblemView;
 
   constructor(problem: ProblemView) {
     super(`${problem.code}: ${problem.detail}`);
-    this.#view = Object.assign(this, problem) && problem;
-  }
-
-  /** The same as a plain object, for snapshots. */
-  view(): ProblemView {
-    return this.#view;
+    // What a spread of the error gives: the same as a plain object, for snapshots.
+    Object.assign(this, problem);
   }
 }
+
+/** Codes of requests that never reached the server, or whose answer did not come back. */
+export const LOST = new Set(['connection_lost', 'not_connected']);
 
 /** Set-up that the integrator must mend; `fix` is one sentence that says how. */
 export class ConfigurationError extends SnugError {
@@ -35,7 +35,10 @@ export class ConfigurationError extends SnugError {
     readonly fix: string,
   ) {
     super({ code, detail, retryable: false });
-    this.name = 'ConfigurationError';
+  }
+
+  override get name(): string {
+    return 'ConfigurationError';
   }
 }
 

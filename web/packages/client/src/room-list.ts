@@ -1,6 +1,6 @@
 // The rooms of the user, latest activity first: loaded by page, kept by heads,
 // caught up by the user's cursor. It holds every entry, listed or not.
-import type { Room, RoomPage } from '@snug/protocol';
+import type { Room } from '@snug/protocol';
 import type { Context } from './context.js';
 import { RoomEntry } from './entry.js';
 import { Derived } from './observable.js';
@@ -42,20 +42,11 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
   loadMore(): Promise<void> {
     const cursor = this.#next;
     if (cursor === undefined) return Promise.resolve();
-    return this.#alone(async (current) => {
-      const page = await this.#context.call('rooms.list', { limit: PAGE, cursor });
-      if (current()) this.#add(page);
-    });
+    return this.#alone((current) => this.#page(current, cursor));
   }
 
   refresh(): Promise<void> {
-    return this.#alone(async (current) => {
-      const page = await this.#context.call('rooms.list', { limit: PAGE });
-      if (!current()) return;
-      // The oldest cursor stays: what changed in rooms beyond this page counts too.
-      this.#cursor ??= page.cursor;
-      this.#add(page);
-    });
+    return this.#alone((current) => this.#page(current));
   }
 
   /** After every (re)connect: the first page once, from then on what changed. */
@@ -98,10 +89,7 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
         if (page.reset) {
           for (const entry of this.#entries.values()) entry.left();
           this.#cursor = undefined;
-          const fresh = await this.#context.call('rooms.list', { limit: PAGE });
-          if (!current()) return;
-          this.#cursor = fresh.cursor;
-          return this.#add(fresh);
+          return this.#page(current);
         }
         for (const room of page.rooms) this.#applySynced(room);
         this.#cursor = page.cursor;
@@ -119,7 +107,11 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
     if (change) this.#context.emit('room', { room: room.id, change });
   }
 
-  #add(page: RoomPage): void {
+  async #page(current: () => boolean, cursor?: string): Promise<void> {
+    const page = await this.#context.call('rooms.list', { limit: PAGE, cursor });
+    if (!current()) return;
+    // The oldest cursor stays: what changed in rooms beyond this page counts too.
+    this.#cursor ??= page.cursor;
     for (const room of page.rooms) this.entry(room.id).applyRoom(room);
     this.#next = page.next ?? undefined;
     this.#turn('ready');
@@ -136,7 +128,7 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
       .then(() => (current() ? work(current) : undefined))
       .catch((error) => {
         const problem = asSnugError(error);
-        if (current() && this.#status === 'loading') this.#turn('error', problem.view());
+        if (current() && this.#status === 'loading') this.#turn('error', { ...problem });
         throw problem;
       });
     done.catch(() => {});

@@ -1,12 +1,21 @@
 // One room that a page looks at: opened and closed by count, kept whole by rev,
 // seen as a snapshot. What the list shows of it lives in its entry.
-import type { AnswerOf, Events, Member, Message, RoomSync, User } from '@snug/protocol';
+import type {
+  AnswerOf,
+  Edit,
+  Events,
+  Member,
+  Message,
+  RequestOf,
+  RoomSync,
+  User,
+} from '@snug/protocol';
 import type { Context } from './context.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
 import { MessageViews } from './message-views.js';
 import { Derived } from './observable.js';
 import { Outbox } from './outbox.js';
-import { asSnugError, type SnugError } from './problem.js';
+import { asSnugError, LOST, type SnugError } from './problem.js';
 import { type Reading, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
 import { Timeline } from './timeline.js';
@@ -19,7 +28,6 @@ const PAGE = 50;
 const CATCH_UP = 300;
 /** A room closed and opened within this (a re-render) was never closed. */
 const LINGER_MS = 400;
-const LOST = new Set(['connection_lost', 'not_connected']);
 const NO_ACCESS = new Set([
   'not_a_member',
   'room_not_found',
@@ -28,6 +36,8 @@ const NO_ACCESS = new Set([
   'room_removed',
   'room_deleted',
 ]);
+
+type Change = 'message.edit' | 'message.unsend' | 'message.react';
 
 export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   readonly id: string;
@@ -74,7 +84,10 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     this.#reading = reading(context, this.id, (mine) => entry.applyMine(mine));
     this.#outbox = new Outbox(this.id, context, {
       changed: () => this.touch(),
-      accepted: (message) => this.#accepted(message),
+      accepted: (message) => {
+        entry.applyMessage(message);
+        this.#answered(message);
+      },
     });
   }
 
@@ -121,6 +134,22 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   discard(id: string): void {
     this.#outbox.discard(id);
+  }
+
+  edit(id: string, words: Edit): Promise<Message> {
+    return this.#change('message.edit', { id, ...words });
+  }
+
+  unsend(id: string): Promise<Message> {
+    return this.#change('message.unsend', { id });
+  }
+
+  react(id: string, key: string, on = true): Promise<Message> {
+    return this.#change('message.react', { id, key, on });
+  }
+
+  unreact(id: string, key: string): Promise<Message> {
+    return this.react(id, key, false);
   }
 
   loadBefore(): Promise<void> {
@@ -174,13 +203,11 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     }
   }
 
-  messageNew({ rev, members_rev, message }: Events['message.new']): void {
+  messageNew({ rev, members_rev, message }: Events['message.new'], changed = false): void {
     this.#receive(rev, () => {
       this.#meet(message.sender);
-      this.#timeline.merge([message]);
-      if (message.sender) this.#typingOthers.set(message.sender, false);
-      this.#entry.applyMessage(message, rev, members_rev);
-      this.#outbox.confirm([message]);
+      if (message.sender && !changed) this.#typingOthers.set(message.sender, false);
+      this.#take([message], members_rev);
     });
   }
 
@@ -228,7 +255,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
       this.#early = undefined;
       // No connection is no failure of the room: the next one joins again.
       if (LOST.has(problem.code) || (this.#status === 'ready' && problem.retryable)) return;
-      this.#refuse(problem.view());
+      this.#refuse({ ...problem });
       throw problem;
     }
   }
@@ -285,7 +312,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   #catchUp(): void {
     if (this.#status !== 'ready' || !this.wanted || !this.#context.online()) return;
     this.#sync().catch((error) => {
-      const { code, retryAfterMs, ...problem } = asSnugError(error).view();
+      const { code, retryAfterMs, ...problem } = asSnugError(error);
       if (LOST.has(code)) return;
       // Without a retry the gap would stay open until the next event.
       if (this.#status === 'ready' && !NO_ACCESS.has(code)) {
@@ -318,10 +345,8 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
-    this.#timeline.merge(page.messages);
+    this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
-    for (const message of page.messages) this.#entry.applyMessage(message, message.rev);
-    this.#outbox.confirm(page.messages);
     if (page.more) this.#stream.advance(page.rev);
     else this.#stream.settle(page.rev);
     this.touch();
@@ -345,12 +370,30 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     return this.#loading[side];
   }
 
-  #accepted(message: Message): void {
-    this.#entry.applyMessage(message, message.rev);
+  /** Whatever is asked of a message may be asked again: the answer is the message as it is. */
+  async #change<O extends Change>(
+    op: O,
+    words: Omit<RequestOf<O>, 'room'> & { id: string },
+  ): Promise<Message> {
+    const asked = { room: this.id, ...words } as unknown as RequestOf<O>;
+    const { message } = await this.#context.call(op, asked);
+    this.#answered(message);
+    return message;
+  }
+
+  /** Ahead of its event, which the entry waits for: its revs go up one by one. */
+  #answered(message: Message): void {
     if (this.#status !== 'ready') return;
     this.#timeline.merge([message]);
     this.#stream.note(message.rev);
     this.touch();
+  }
+
+  /** Messages in a newer state, from an event or a sync: each by its rev. */
+  #take(messages: readonly Message[], membersRev?: number): void {
+    this.#timeline.merge(messages);
+    for (const message of messages) this.#entry.applyMessage(message, membersRev);
+    this.#outbox.confirm(messages);
   }
 
   #receive(rev: number, apply: () => void): void {

@@ -4,7 +4,10 @@ import { ConfigurationError, passing, SnugError } from './problem.js';
 import type { TokenFunction } from './types.js';
 
 export const SERVER_KEY_FIX =
-  'Rotate the key, keep it on your backend, give the page a token from POST /v1/server/sessions.';
+  'Rotate the key, keep it on your backend, give the page the token from POST /v1/server/sessions.';
+
+/** For whatever was given and is no session token. */
+export const TOKEN_FIX = 'Give the token from POST /v1/server/sessions unchanged.';
 
 export interface TokenSettings {
   token?: string | TokenFunction;
@@ -67,7 +70,7 @@ export class Tokens {
 
   /** Whether a newer token than this one is here or on its way. */
   supersedes(token: string): boolean {
-    return this.#asking !== undefined || (this.#current !== undefined && this.#current !== token);
+    return !!this.#asking || (this.#current !== undefined && this.#current !== token);
   }
 
   /** The next `get` asks the source, if there is one. */
@@ -117,11 +120,7 @@ export class Tokens {
 
   #checked(token: unknown): string {
     if (typeof token !== 'string' || token === '') {
-      throw new ConfigurationError(
-        'token_missing',
-        'The token source gave no token.',
-        'Return the `token` that POST /v1/server/sessions answered.',
-      );
+      throw new ConfigurationError('token_missing', 'The token source gave no token.', TOKEN_FIX);
     }
     checkToken(token);
     if (this.#refused.has(token)) {
@@ -136,16 +135,12 @@ export function checkToken(token: string): void {
   if (token.startsWith('snug_sk_')) {
     throw new ConfigurationError(
       'server_key_in_browser',
-      'A server key was given where a session token belongs.',
+      'This is a server key, no session token.',
       SERVER_KEY_FIX,
     );
   }
   if (!/^[\w.~+-]{1,4096}$/.test(token)) {
-    throw new ConfigurationError(
-      'token_invalid',
-      'This is no session token.',
-      'Give the token exactly as the server answered it.',
-    );
+    throw new ConfigurationError('token_invalid', 'This is no session token.', TOKEN_FIX);
   }
 }
 

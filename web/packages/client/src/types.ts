@@ -1,7 +1,9 @@
 // The public surface of the client: what a page, an element or a React hook
 // builds on. Types only. Every observable has the `useSyncExternalStore` shape.
 import type {
+  ChannelPage,
   Custom,
+  Edit,
   Member,
   Message,
   MessageKind,
@@ -12,7 +14,18 @@ import type {
   User,
 } from '@snug/protocol';
 
-export type { Custom, Member, Message, Mine, Preview, Problem, Room, User } from '@snug/protocol';
+export type {
+  ChannelPage,
+  Custom,
+  Edit,
+  Member,
+  Message,
+  Mine,
+  Preview,
+  Problem,
+  Room,
+  User,
+} from '@snug/protocol';
 
 /** A snapshot keeps its identity until something in it changed. */
 export interface Readable<T> {
@@ -90,7 +103,23 @@ export interface MessageView {
   readByOthers: boolean;
   /** Of a system message: `custom`, whose `type` names the happening. */
   system?: { type: string; [field: string]: Custom | undefined };
+  /** Unsent: a place without words. */
   deleted?: boolean;
+  /** Out of sight; it may be shown again. */
+  hidden?: boolean;
+  /** When its words were last changed, in milliseconds since 1970. */
+  editedAt?: number;
+  reactions?: readonly ReactionView[];
+}
+
+/** Who reacted with one emoji or word. */
+export interface ReactionView {
+  key: string;
+  count: number;
+  /** Ids of the first 100 in the order in which they reacted. */
+  users: readonly string[];
+  /** Whether this user is among `users`. */
+  own: boolean;
 }
 
 export interface RoomView {
@@ -158,6 +187,13 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   retry(id: string): void;
   /** Forgets a failed message. */
   discard(id: string): void;
+  /** New words for an own message; what is absent stays. */
+  edit(id: string, words: Edit): Promise<Message>;
+  /** Takes a message back for everybody; a place without words stays. */
+  unsend(id: string): Promise<Message>;
+  /** Gives a reaction: an emoji or a word of up to 64 bytes. */
+  react(id: string, key: string): Promise<Message>;
+  unreact(id: string, key: string): Promise<Message>;
   loadBefore(): Promise<void>;
   loadAfter(): Promise<void>;
   /** Up to `seq`, or up to the newest message; coalesced. */
@@ -269,6 +305,10 @@ export interface Client {
   createDirect(options: CreateDirectOptions): Promise<RoomHandle>;
   createGroup(options: CreateGroupOptions): Promise<RoomHandle>;
   createWithContact(options: CreateWithContactOptions): Promise<RoomHandle>;
+  /** Rooms that every user of the app may read and join, by id; `next` is the next `cursor`. */
+  channels(page?: { limit?: number; cursor?: string }): Promise<ChannelPage>;
+  /** Being in already is no error; `room(id).leave()` is the way out. */
+  joinChannel(id: string): Promise<RoomHandle>;
   users(ids: string[]): Promise<User[]>;
   updateMe(patch: ProfilePatch): Promise<User>;
   on<E extends ClientEventName>(event: E, callback: (data: ClientEvents[E]) => void): () => void;

@@ -206,13 +206,52 @@ export class FakeServer {
   }
 
   unsend(id: string, seq: number): Message {
+    const gone = { text: null, deleted: true, reactions: undefined };
+    return this.change(id, seq, gone, false).message;
+  }
+
+  /** Commits a change of a message; pushes it unless told not to. */
+  change(id: string, seq: number, fields: Partial<Message>, push = true): Events['message.new'] {
     const stored = this.rooms.get(id)!;
-    stored.room.rev++;
-    const message = stored.messages.find((m) => m.seq === seq)!;
-    const gone = { ...message, rev: stored.room.rev, text: null, deleted: true };
-    stored.messages[stored.messages.indexOf(message)] = gone;
+    const { room } = stored;
+    room.rev++;
+    const old = stored.messages.find((m) => m.seq === seq)!;
+    const message = { ...old, ...fields, rev: room.rev };
+    stored.messages[stored.messages.indexOf(old)] = message;
+    if (seq === room.seq) room.preview = { ...room.preview!, text: message.text };
     this.#touch(id);
-    return gone;
+    const event = { room: id, rev: room.rev, members_rev: room.members_rev, message };
+    if (push) {
+      for (const connection of this.#live()) {
+        if (connection.open.has(id)) connection.push('message.changed', event);
+        else connection.push('room.head', this.head(id));
+      }
+    }
+    return event;
+  }
+
+  /** What is so already takes no rev. */
+  #answerChange(stored: StoredRoom, user: string, op: string, data: Frame['data']): Message {
+    const message = stored.messages.find(({ id }) => id === data.id);
+    if (!message) throw refusal('message_not_found');
+    const set = (fields: Partial<Message>) => {
+      const same = JSON.stringify({ ...message, ...fields }) === JSON.stringify(message);
+      return same ? message : this.change(stored.room.id, message.seq, fields).message;
+    };
+    if (op === 'message.unsend')
+      return set({ text: undefined, deleted: true, reactions: undefined });
+    if (message.deleted) throw refusal('message_not_found');
+    if (op === 'message.edit') {
+      if (data.text === message.text) return message;
+      return set({ text: data.text as string, edited_at: this.#time() });
+    }
+    const others = (message.reactions ?? []).filter(({ key }) => key !== data.key);
+    const known = message.reactions?.find(({ key }) => key === data.key)?.users ?? [];
+    const users = known.filter((one) => one !== user);
+    if (data.on) users.push(user);
+    if (users.length === known.length) return message;
+    const mine = users.length ? [{ key: data.key as string, count: users.length, users }] : [];
+    return set({ reactions: [...others, ...mine] });
   }
 
   head(id: string): Head {
@@ -311,7 +350,8 @@ export class FakeServer {
     const stored = typeof data.room === 'string' ? this.rooms.get(data.room) : undefined;
     if (typeof data.room === 'string') {
       if (!stored) throw refusal('room_not_found');
-      if (stored.mine.get(user)?.state !== 'active') throw refusal('not_a_member');
+      const joins = op === 'room.join' && stored.room.kind === 'channel';
+      if (stored.mine.get(user)?.state !== 'active' && !joins) throw refusal('not_a_member');
     }
     const id = data.room as string;
     switch (op) {
@@ -347,6 +387,15 @@ export class FakeServer {
         });
         return { message, duplicate: false };
       }
+      case 'message.edit':
+      case 'message.unsend':
+      case 'message.react':
+        return { message: this.#answerChange(stored!, user, op, data) };
+      case 'channels.list':
+        return { rooms: this.#channels() };
+      case 'room.join':
+        stored!.mine.set(user, { ...stored!.mine.get('bob')!, state: 'active' });
+        return { room: this.view(id, user, true) };
       case 'read':
         this.readAs(id, user, data.seq as number);
         return { ...stored!.mine.get(user)! };
@@ -364,6 +413,11 @@ export class FakeServer {
       default:
         return {};
     }
+  }
+
+  #channels(): Room[] {
+    const all = [...this.rooms.values()].map(({ room }) => room);
+    return all.filter(({ kind }) => kind === 'channel');
   }
 
   #list(user: string, { limit = 50, cursor }: { limit?: number; cursor?: string }) {

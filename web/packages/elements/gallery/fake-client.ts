@@ -1,6 +1,7 @@
 // The client's surface in memory, for the gallery and the browser tests: what
 // is sent is answered after a moment, what is received is put in by hand.
 import type {
+  ChannelPage,
   Client,
   ClientEventName,
   ClientEvents,
@@ -9,10 +10,12 @@ import type {
   CreateDirectOptions,
   CreateGroupOptions,
   CreateWithContactOptions,
+  Edit,
   Member,
   Message,
   MessageView,
   Outgoing,
+  ReactionView,
   Readable,
   Room,
   RoomHandle,
@@ -166,6 +169,50 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
       count: seq,
       created_at: iso(Date.now()),
     };
+  }
+
+  /** What was asked of messages: `edit m1 words`. */
+  readonly changes: string[] = [];
+  /** The code with which the next changes are refused. */
+  refuses: string | undefined;
+
+  private async asked(id: string, said: string, part: Partial<MessageView>): Promise<Message> {
+    this.changes.push(said);
+    await new Promise((done) => setTimeout(done, 20));
+    const code = this.refuses;
+    if (code) throw Object.assign(new Error(code), { code, detail: code, retryable: false });
+    this.change(id, part);
+    const at = iso(Date.now());
+    return { id, room: this.id, seq: 1, rev: 1, kind: 'text', count: 1, created_at: at };
+  }
+
+  edit(id: string, words: Edit): Promise<Message> {
+    const { text = '' } = words;
+    return this.asked(id, `edit ${id} ${text}`, { text, editedAt: Date.now() });
+  }
+
+  unsend(id: string): Promise<Message> {
+    const { text: _gone, ...rest } = this.find(id);
+    return this.asked(id, `unsend ${id}`, { ...rest, text: '', deleted: true, reactions: [] });
+  }
+
+  react(id: string, key: string): Promise<Message> {
+    const reactions = this.reactionsWithout(id, key);
+    const users = [...(this.find(id).reactions?.find((one) => one.key === key)?.users ?? []), 'me'];
+    reactions.push({ key, count: users.length, users, own: true });
+    return this.asked(id, `react ${id} ${key}`, { reactions });
+  }
+
+  unreact(id: string, key: string): Promise<Message> {
+    const reactions = this.reactionsWithout(id, key);
+    const old = this.find(id).reactions?.find((one) => one.key === key)?.users ?? [];
+    const users = old.filter((user) => user !== 'me');
+    if (users.length > 0) reactions.push({ key, count: users.length, users, own: false });
+    return this.asked(id, `unreact ${id} ${key}`, { reactions });
+  }
+
+  private reactionsWithout(id: string, key: string): ReactionView[] {
+    return (this.find(id).reactions ?? []).filter((one) => one.key !== key);
   }
 
   retry(id: string): void {
@@ -341,6 +388,14 @@ export class FakeClient implements Client {
 
   async createWithContact({ contact }: CreateWithContactOptions): Promise<RoomHandle> {
     return this.addRoom({ id: `g_${contact}`, kind: 'group', title: contact });
+  }
+
+  async channels(): Promise<ChannelPage> {
+    return { rooms: [] };
+  }
+
+  async joinChannel(id: string): Promise<RoomHandle> {
+    return this.room(id);
   }
 
   async users(ids: string[]): Promise<User[]> {
