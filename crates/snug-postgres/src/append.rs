@@ -294,6 +294,8 @@ pub(crate) struct Loaded {
     pub(crate) stamp: Time,
     /// The newest time that each app's messages have, with what this batch gave.
     pub(crate) floors: HashMap<AppId, Time>,
+    /// Who hears of each app's changes, as `outbox::heard_by` reads it.
+    pub(crate) heard_by: HashMap<AppId, i32>,
     /// Senders without a membership, who may not exist yet.
     pub(crate) strangers: BTreeSet<(AppId, UserId)>,
 }

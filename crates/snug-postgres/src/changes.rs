@@ -6,10 +6,11 @@ use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{CustomJson, Message, MessageKind, Preview, Room, Time};
 use snug_core::ports::{
-    ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, StoreResult,
+    ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
 
 use crate::PostgresStore;
+use crate::outbox::note;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rooms::{guard_holds, lock};
 use crate::rows::{Cells, big, db_time, head_columns, message_columns, rows};
@@ -238,6 +239,8 @@ impl PostgresStore {
         let text = Preview::of(&now).text;
         let row = tx.query_one(&head, &[&app, &id, &rev, &big(now.seq), &text]).await?;
         let head = Cells::of(&row).head()?;
+        let entry = OutboxEntry::message_changed(wanted, &now);
+        note(&tx, (&wanted.app, &wanted.room), head.rev, &entry, Time(at)).await?;
         tx.commit().await?;
         Ok(ChangeMessageOutcome::Changed(Box::new((now, head))))
     }

@@ -7,11 +7,12 @@ use snug_core::limits;
 use snug_core::model::{Member, MemberState, Membership, Role, Room, Time};
 use snug_core::ports::{
     Append, AppendOutcome, Appended, ChangeMembers, ChangeMembersOutcome, Guard, MemberChange,
-    MembersChanged,
+    MembersChanged, OutboxEntry,
 };
 
 use crate::PostgresStore;
 use crate::messages::append_within;
+use crate::outbox::note;
 use crate::pool::{Fail, Tx};
 use crate::room_bound::RoomBound;
 use crate::rooms::{self, rev_of};
@@ -273,6 +274,8 @@ async fn change_within(
     } else {
         leave(tx, app, &room, &ids, change.now).await?;
     }
+    let entry = OutboxEntry::members_changed(change, &affected);
+    note(tx, (app, &room.id), room.head.rev, &entry, room.changed_at).await?;
     let announced = announce(tx, change, &room).await?;
     let (members, memberships) = named(tx, app, &room.id, &ids).await?;
     Ok(ChangeMembersOutcome::Changed(Box::new(MembersChanged {

@@ -17,9 +17,10 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::append::{Cursor, Loaded, LockedRoom, Stored};
+use crate::outbox::heard_by;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{Cells, big, db_time, head_columns, membership_columns, message_columns, rows};
-use crate::{PostgresStore, externals};
+use crate::{PostgresStore, externals, outbox};
 
 /// What to do about a room that another transaction holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +77,13 @@ macro_rules! lock_members {
         )
     };
 }
-/// The newest time of each app's messages: one entry of an index.
-const FLOORS: &str = "SELECT i.n, coalesce((SELECT g.created_at FROM messages g
-      WHERE g.app = i.app ORDER BY g.created_at DESC LIMIT 1), 0)
-    FROM unnest($1::text[]) WITH ORDINALITY AS i(app, n)";
+/// The newest time of each app's messages, one entry of an index, and who hears of them.
+const FLOORS: &str = concat!(
+    "SELECT i.n, coalesce((SELECT g.created_at FROM messages g
+       WHERE g.app = i.app ORDER BY g.created_at DESC LIMIT 1), 0), ",
+    heard_by!("i.app"),
+    " FROM unnest($1::text[]) WITH ORDINALITY AS i(app, n)"
+);
 const CLOCK: &str = concat!("SELECT ", db_time!());
 /// Frees ids that messages of before a deletion hold: nobody can see those any more.
 const FREE_IDS: &str = "DELETE FROM messages g
@@ -153,6 +157,7 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
         cursors: vec![None; batch.len()],
         stamp: Cells::of(&clock_row).time()?,
         floors: HashMap::with_capacity(app_ids.len()),
+        heard_by: HashMap::with_capacity(app_ids.len()),
         strangers: BTreeSet::new(),
     };
     let spread = spread();
@@ -160,6 +165,7 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
         let mut cells = Cells::of(row);
         let app = app_ids[place(&mut cells)?];
         loaded.floors.insert(app.clone(), Time(cells.time()?.0.saturating_add(spread)));
+        loaded.heard_by.insert(app.clone(), cells.next()?);
     }
     for row in &room_rows {
         let mut cells = Cells::of(row);
@@ -280,6 +286,11 @@ pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), 
     let insert = tx.prepare_cached(INSERT).await?;
     let heads = tx.prepare_cached(HEADS).await?;
     let cursors = tx.prepare_cached(CURSORS).await?;
+    let note = if outbox::is_heard(loaded) {
+        Some(tx.prepare_cached(outbox::NOTE_MESSAGES).await?)
+    } else {
+        None
+    };
     if !loaded.strangers.is_empty() {
         let users = loaded.strangers.iter().map(|(app, user)| (app, user));
         crate::users::make_bare(tx, users, loaded.stamp).await?;
@@ -288,6 +299,7 @@ pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), 
         insert_messages(tx, &insert, loaded),
         update_heads(tx, &heads, loaded),
         update_cursors(tx, &cursors, loaded),
+        outbox::note_messages(tx, note.as_ref(), loaded),
         finish,
     )?;
     Ok(())

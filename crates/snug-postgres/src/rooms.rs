@@ -5,13 +5,14 @@ use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{CustomJson, Head, Member, MemberState, Room, RoomKind, RoomPatch, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
-    Guard, NewRoom, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
+    Guard, NewRoom, OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
 };
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::members::{self, Joining};
 use crate::messages::append_within;
+use crate::outbox::note;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{
     Cells, big, db_time, head_columns, membership_columns, room_columns, rows, set, set_json,
@@ -217,6 +218,8 @@ impl PostgresStore {
             return Ok(CreateRoomOutcome::TooMany);
         }
         members::join(&tx, &new.app, &room, &joining, new.now).await?;
+        let entry = OutboxEntry::room_created(&room, &new.members);
+        note(&tx, (&new.app, &new.id), room.head.rev, &entry, room.changed_at).await?;
         let message = self.first_message(&tx, new, &mut room).await?;
         let (members, memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
         tx.commit().await?;
@@ -311,6 +314,9 @@ impl PostgresStore {
             )
             .await?;
         let room = Cells::of(&row).room()?;
+        let by = guard.member.as_ref().map(|(user, _)| user);
+        let entry = OutboxEntry::room_changed(&room, by);
+        note(&tx, (app, id), room.head.rev, &entry, room.changed_at).await?;
         tx.commit().await?;
         Ok(UpdateRoomOutcome::Updated(Box::new(room)))
     }
@@ -326,6 +332,8 @@ impl PostgresStore {
         let row = tx.query_one(&delete, &[&app.as_str(), &id.as_str(), &now.0]).await?;
         let room = Cells::of(&row).room()?;
         members::end_all(&tx, app, &room, now).await?;
+        let entry = OutboxEntry::room_deleted();
+        note(&tx, (app, id), room.head.rev, &entry, room.changed_at).await?;
         tx.commit().await?;
         Ok(Some(room.head))
     }

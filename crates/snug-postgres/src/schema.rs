@@ -6,10 +6,11 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
+    include_str!("../migrations/0004_outbox.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

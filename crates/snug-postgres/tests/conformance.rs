@@ -88,6 +88,16 @@ async fn bridge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn outbox() {
+    run("outbox").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs() {
+    run("jobs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     run("races").await;
 }
@@ -97,7 +107,9 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    conformance::run_on_nodes(conformance::section("races"), async || nodes.clone()).await;
+    for section in ["races", "outbox", "jobs"] {
+        conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,167 +1,127 @@
-//! Durable sends per second: 64 senders over 10,000 rooms, every rule of the store on.
-//!
-//! `cargo run --release -p snug-sqlite --example append -- [FILE] [SENDS]`; the file is kept, so
-//! that a second run starts with the rows of the first.
-#![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+//! What an append costs, in a file: `cargo run --release -p snug-sqlite --example append`, with
+//! `webhook` behind it for an app whose endpoint hears of everything.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement's own steps")]
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{MessageKind, Role, RoomKind, Time};
+use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
+use snug_core::model::{App, AppPolicy, MessageKind, Role, RoomKind, ServerKey, Time};
 use snug_core::ports::{
-    Append, AppendOutcome, Guard, MessageStore, NewMessage, NewRoom, PayloadHash, RoomStore,
+    Append, AppendOutcome, Guard, MessageStore, NewApp, NewMessage, NewRoom, PayloadHash, Store,
 };
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::task::JoinSet;
 
-const SENDERS: u64 = 64;
-const ROOMS: u64 = 10_000;
-const MEMBERS: u64 = 5;
+const ROOMS: usize = 1_000;
+const SENDERS: usize = 256;
+const EACH: usize = 400;
+const WORDS: &str = "Is it still there? I could come by on Saturday afternoon, if that suits you.";
 
 fn app() -> AppId {
-    AppId::from_stored("app_00000000000000000001")
+    AppId::new("app_00000000000000000001").unwrap()
 }
 
-fn room(of: u64) -> RoomId {
-    RoomId::from_stored(&format!("room-{of}"))
+fn user() -> UserId {
+    UserId::new("anna").unwrap()
 }
 
-fn user(room: u64, of: u64) -> UserId {
-    UserId::from_stored(&format!("user-{}", (room * 7 + of * 13) % 20_000))
+fn room(number: usize) -> RoomId {
+    RoomId::new(&format!("room-{number}")).unwrap()
 }
 
-/// A small generator of our own: the same rooms in the same order in every run.
-struct Dice(u64);
+async fn fill(store: &dyn Store) {
+    let now = Time(1_800_000_000_000_000_000);
+    let app = App {
+        id: app(),
+        name: "Cost".to_owned(),
+        policy: AppPolicy::Open,
+        development: false,
+        origins: Vec::new(),
+        created_at: now,
+        changed_at: now,
+    };
+    let key = ServerKey {
+        app: app.id.clone(),
+        id: KeyId::new("k").unwrap(),
+        sealed: vec![1],
+        hash: [1; 32],
+        hint: "hint".to_owned(),
+        created_at: now,
+        expires_at: None,
+    };
+    store.create_app(NewApp { app, key }).await.unwrap();
+    for number in 0..ROOMS {
+        let new = NewRoom {
+            app: self::app(),
+            id: room(number),
+            kind: RoomKind::Group,
+            direct: None,
+            name: None,
+            avatar: None,
+            description: None,
+            custom: None,
+            creator: None,
+            members: vec![(user(), Role::Member)],
+            epoch: "e".to_owned(),
+            message: None,
+            now,
+        };
+        store.create_room(new).await.unwrap();
+    }
+}
 
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
+fn append(sender: usize, number: usize) -> Append {
+    let id = MessageId::new(&format!("01JD4QXC5M6N7P-{sender}-{number}")).unwrap();
+    Append {
+        app: app(),
+        room: room((sender * 7 + number * 131) % ROOMS),
+        guard: Guard { room_policy_rev: 1, member: Some((user(), 1)) },
+        message: NewMessage {
+            external: None,
+            id,
+            sender: Some(user()),
+            kind: MessageKind::Text,
+            text: Some(WORDS.to_owned()),
+            custom: None,
+            silent: false,
+            hash: PayloadHash([7; 32]),
+            read_up_to: None,
+        },
+        now: Time(1_800_000_000_000_000_000),
     }
 }
 
 #[tokio::main]
 async fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let path =
-        arguments.next().map_or_else(|| std::env::temp_dir().join("snug-append.db"), PathBuf::from);
-    let sends: u64 = arguments.next().map_or(200_000, |text| text.parse().expect("a number"));
-    let store = SqliteStore::open(SqliteConfig::file(&path, [5; 16])).expect("the store opens");
-    let first = make_rooms(&store).await;
+    let path = std::env::temp_dir().join(format!("snug-append-{}", std::process::id()));
+    std::fs::create_dir(&path).unwrap();
+    let store = SqliteStore::open(SqliteConfig::file(path.join("snug.db"), [7; 16])).unwrap();
+    fill(store.as_ref()).await;
+    let mode = std::env::args().nth(1).unwrap_or_default();
+    if mode == "webhook" {
+        hear(store.as_ref()).await;
+    }
     let begun = Instant::now();
     let mut senders = JoinSet::new();
     for sender in 0..SENDERS {
-        senders.spawn(send(Arc::clone(&store), sender, first, sends / SENDERS));
+        let store: Arc<SqliteStore> = store.clone();
+        senders.spawn(async move {
+            for number in 0..EACH {
+                let outcome = store.append_message(append(sender, number)).await.unwrap();
+                assert!(matches!(outcome, AppendOutcome::Stored(_)));
+            }
+        });
     }
-    let largest = tokio::select! {
-        largest = watch_log(&path) => largest,
-        took = senders.join_all() => {
-            report(took, begun.elapsed());
-            std::fs::metadata(log_of(&path)).map_or(0, |file| file.len())
-        }
-    };
-    println!("log at the end: {} MiB", largest / 1_024 / 1_024);
-    let closing = Instant::now();
+    while senders.join_next().await.transpose().unwrap().is_some() {}
+    let (many, took) = (SENDERS * EACH, begun.elapsed());
+    println!("{mode:8} {many} appends, {:.0} a second", many as f64 / took.as_secs_f64());
     store.close().await;
-    println!("closed in {:?}", closing.elapsed());
+    std::fs::remove_dir_all(&path).unwrap();
 }
 
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
-
-/// Tells when the log grows; never ends.
-async fn watch_log(path: &Path) -> u64 {
-    let (log, mut largest) = (log_of(path), 0);
-    loop {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let size = std::fs::metadata(&log).map_or(0, |file| file.len());
-        if size > largest + 16 * 1_024 * 1_024 {
-            largest = size;
-            println!("log: {} MiB", size / 1_024 / 1_024);
-        }
-    }
-}
-
-/// Makes the rooms if they are not there, and gives a number that no earlier run used.
-async fn make_rooms(store: &Arc<SqliteStore>) -> u64 {
-    let mut making = JoinSet::new();
-    for of in 0..ROOMS {
-        let store = Arc::clone(store);
-        let new = NewRoom {
-            app: app(),
-            id: room(of),
-            kind: RoomKind::Group,
-            direct: None,
-            name: Some(format!("Room {of}")),
-            avatar: None,
-            description: None,
-            custom: None,
-            creator: Some(user(of, 0)),
-            members: (0..MEMBERS).map(|place| (user(of, place), Role::Member)).collect(),
-            epoch: "epoch".to_owned(),
-            message: None,
-            now: Time::from_seconds(1_700_000_000),
-        };
-        making.spawn(async move { store.create_room(new).await });
-        if making.len() >= 256 {
-            making.join_next().await;
-        }
-    }
-    making.join_all().await;
-    let facts = store.room_facts(&app(), &room(0), None).await.expect("facts");
-    facts.map_or(0, |facts| facts.room.head.rev)
-}
-
-async fn send(store: Arc<SqliteStore>, sender: u64, run: u64, sends: u64) -> Vec<Duration> {
-    let mut dice = Dice(sender * 77 + run * 1_001 + 1);
-    let mut took = Vec::new();
-    for n in 0..sends {
-        let of = dice.roll() % ROOMS;
-        let id = format!("{:013x}{:05}{:08x}", dice.roll() << 10 | n, sender, run);
-        let message = NewMessage {
-            external: None,
-            id: MessageId::from_stored(&id),
-            sender: Some(user(of, dice.roll() % MEMBERS)),
-            kind: MessageKind::Text,
-            text: Some(
-                "Is the bicycle still there? I could come by on Thursday evening.".to_owned(),
-            ),
-            custom: None,
-            silent: false,
-            hash: PayloadHash([7; 32]),
-            read_up_to: Some(u64::MAX),
-        };
-        let append = Append {
-            app: app(),
-            room: room(of),
-            guard: Guard { room_policy_rev: 1, member: None },
-            message,
-            now: Time::from_millis(1_700_000_000_000 + i64::try_from(n).unwrap_or(0)),
-        };
-        let begun = Instant::now();
-        match store.append_message(append).await {
-            Ok(AppendOutcome::Stored(_)) => took.push(begun.elapsed()),
-            other => panic!("not stored: {other:?}"),
-        }
-    }
-    took
-}
-
-fn report(took: Vec<Vec<Duration>>, all: Duration) {
-    let mut took: Vec<Duration> = took.into_iter().flatten().collect();
-    took.sort_unstable();
-    let per_second = took.len() as f64 / all.as_secs_f64();
-    let at = |part: usize| took[(took.len() - 1) * part / 100];
-    println!(
-        "{} sends in {all:?}: {per_second:.0}/s, p50 {:?}, p99 {:?}",
-        took.len(),
-        at(50),
-        at(99)
-    );
+async fn hear(store: &dyn Store) {
+    use snug_core::ports::Consumers;
+    let consumers = Consumers { webhook: true, paused: false, pull: false, endpoint: None, rev: 0 };
+    store.put_consumers(&app(), &consumers, 0).await.unwrap();
 }

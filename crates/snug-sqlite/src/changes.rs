@@ -6,12 +6,13 @@ use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits::{GONE_COUNTED_MAX, REACTION_KEYS_MAX, REACTION_USERS_SHOWN};
 use snug_core::model::{CustomJson, Membership, Message, Reaction, Time};
 use snug_core::ports::{
-    ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, StoreResult,
+    ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
 
 use crate::SqliteStore;
 use crate::members::erase_left;
 use crate::messages::{by_key, guard_holds};
+use crate::outbox::note;
 use crate::rooms::{living, save_head};
 use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, message, message_columns, one, size,
@@ -92,6 +93,7 @@ fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<Change
         _ => {}
     }
     save_head(conn, &head)?;
+    note(conn, &wanted.app, &head, || OutboxEntry::message_changed(wanted, &now), at)?;
     let head = head.head(conn)?;
     Ok(ChangeMessageOutcome::Changed(Box::new((now, head))))
 }

@@ -4,10 +4,13 @@ use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, UserId};
 use snug_core::limits::ROOM_MEMBERS_MAX;
 use snug_core::model::{Member, MemberState, Membership, Role, Time};
-use snug_core::ports::{ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged};
+use snug_core::ports::{
+    ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, OutboxEntry,
+};
 
 use crate::left::LeftRoom;
 use crate::messages::{guard_holds, store_said};
+use crate::outbox::note;
 use crate::rooms::{living, room_of, save_head};
 use crate::rows::{
     HeadRow, MemberRow, Sql, all, change, int, member, member_columns, one, size, user_columns,
@@ -199,6 +202,8 @@ pub(crate) fn change_members(
     (changed.members, changed.memberships) = done.into_iter().unzip();
     save_head(conn, &head)?;
     changed.room = room_of(conn, &head)?;
+    let affected: Vec<&UserId> = changed.memberships.iter().map(|mine| &mine.user).collect();
+    note(conn, &wanted.app, &head, || OutboxEntry::members_changed(wanted, &affected), at)?;
     if let Some(said) = &wanted.announce {
         let times = (wanted.now, at);
         changed.announced =

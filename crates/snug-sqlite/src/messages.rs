@@ -6,11 +6,12 @@ use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::model::{CustomJson, Head, Membership, Message, MessageKind, Preview, Time};
 use snug_core::ports::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
-    PayloadHash, StoreResult,
+    OutboxEntry, PayloadHash, StoreResult,
 };
 
 use crate::changes::{count_gone, whole};
 use crate::members::{find_member, save_member};
+use crate::outbox::note;
 use crate::rooms::{living, save_head};
 use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, change, hash, int, message, message_columns, one,
@@ -136,7 +137,7 @@ fn try_append(conn: &Connection, append: &Append, at: Time) -> Sql<AppendOutcome
         return Ok(AppendOutcome::GuardMoved);
     }
     ensure_sender(conn, app, mine.as_ref(), new, *now)?;
-    let appended = store(conn, room, &mut head, mine, new, (*now, at))?;
+    let appended = store(conn, (app, room), &mut head, mine, new, (*now, at))?;
     Ok(AppendOutcome::Stored(Box::new(appended)))
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn guard_holds(
 /// one to stamp changes with.
 pub(crate) fn store(
     conn: &Connection,
-    room: &RoomId,
+    (app, room): (&AppId, &RoomId),
     head: &mut HeadRow,
     mut mine: Option<MemberRow>,
     new: &NewMessage,
@@ -210,6 +211,7 @@ pub(crate) fn store(
     free_id(conn, head, &message.id)?;
     insert(conn, head.rk, &message, new.hash, (own_no, own_before))?;
     save_head(conn, head)?;
+    note(conn, app, head, || OutboxEntry::appended(message.seq), message.created_at)?;
     if let Some(mine) = &mine {
         save_member(conn, head.rk, mine)?;
     }
@@ -385,7 +387,7 @@ pub(crate) fn store_said(
         None => None,
     };
     ensure_sender(conn, app, mine.as_ref(), new, times.0)?;
-    store(conn, room, head, mine, new, times)
+    store(conn, (app, room), head, mine, new, times)
 }
 
 /// A member is a user already; anybody else is made on the spot.

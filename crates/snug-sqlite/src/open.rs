@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::reader::Reader;
 use crate::writer::{Calls, WalBounds, Writer};
-use crate::{Clock, SqliteStore, schema};
+use crate::{Clock, SqliteStore, jobs, schema};
 
 /// Prepared statements that a connection keeps; more than there are.
 const STATEMENTS_KEPT: usize = 256;
@@ -101,6 +101,7 @@ impl SqliteStore {
         let mut first_epoch = String::with_capacity(26);
         base32(&epoch_seed, 26, &mut first_epoch);
         let epoch = schema::migrate(&mut conn, &first_epoch)?;
+        jobs::free_all(&conn)?;
 
         let (end, ended) = watch::channel(false);
         let longest = Duration::from_millis(read_ms_max);

@@ -7,14 +7,15 @@ use snug_core::model::{
     CustomJson, Head, Member, MemberState, Patch, Role, Room, RoomKind, RoomPatch, Time,
 };
 use snug_core::ports::{
-    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom, RoomFacts,
-    RoomStore, StoreResult, UpdateRoomOutcome,
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom,
+    OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
 };
 
 use crate::SqliteStore;
 use crate::changes::count_gone;
 use crate::members::{self, Joining};
 use crate::messages::{guard_holds, store_said};
+use crate::outbox::{heard_by, hearers, note};
 use crate::rows::{
     HEAD_WIDTH, HeadRow, Sql, all, change, head_columns, int, one, room, room_columns, size,
 };
@@ -72,6 +73,8 @@ impl RoomStore for SqliteStore {
                 return Ok(UpdateRoomOutcome::GuardMoved);
             }
             let updated = update(conn, &mut head, &patch, at)?;
+            let by = guard.member.as_ref().map(|(user, _)| user);
+            note(conn, &id, &head, || OutboxEntry::room_changed(&updated, by), at)?;
             Ok(UpdateRoomOutcome::Updated(Box::new(updated)))
         })
         .await
@@ -85,7 +88,7 @@ impl RoomStore for SqliteStore {
     ) -> StoreResult<Option<Head>> {
         let (id, room) = (app.clone(), room.clone());
         self.write_at(app, now, move |conn, at| match living(conn, &id, &room)? {
-            Some(head) => delete(conn, head, (now, at)).map(Some),
+            Some(head) => delete(conn, &id, head, (now, at)).map(Some),
             None => Ok(None),
         })
         .await
@@ -190,10 +193,12 @@ fn locate(conn: &Connection, app: &AppId, room: &RoomId) -> Sql<Option<HeadRow>>
         concat!(
             "SELECT ",
             head_columns!(),
+            ", ",
+            heard_by!("r.app"),
             " FROM rooms r CROSS JOIN heads h ON h.rk = r.rk WHERE r.app = ?1 AND r.id = ?2"
         ),
         (app.as_str(), room.as_str()),
-        HeadRow::read,
+        |row| Ok(HeadRow { heard_by: row.get(HEAD_WIDTH)?, ..HeadRow::read(row)? }),
     )
 }
 
@@ -277,6 +282,7 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
     save_head(conn, &head)?;
     let room = room_of(conn, &head)?;
+    note(conn, &new.app, &head, || OutboxEntry::room_created(&room, &new.members), at)?;
     let message = match &new.message {
         Some(message) => {
             Some(store_said(conn, (&new.app, &new.id), &mut head, message, (new.now, at))?)
@@ -310,6 +316,7 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
         policy_rev: 1,
         member_count: 0,
         gone: 0,
+        heard_by: hearers(conn, &new.app)?,
     };
     insert_head(conn, &head)?;
     Ok(head)
@@ -422,7 +429,7 @@ fn set<T: Clone>(field: &mut Option<T>, patch: &Patch<T>) {
 }
 
 /// Messages stay in the file until they are cleared away, below `min_seq` for every reader.
-fn delete(conn: &Connection, mut head: HeadRow, (now, at): (Time, Time)) -> Sql<Head> {
+fn delete(conn: &Connection, app: &AppId, mut head: HeadRow, (now, at): (Time, Time)) -> Sql<Head> {
     head.rev += 1;
     head.members_rev = head.rev;
     head.policy_rev += 1;
@@ -433,5 +440,6 @@ fn delete(conn: &Connection, mut head: HeadRow, (now, at): (Time, Time)) -> Sql<
     head.member_count = 0;
     members::end_all(conn, &head, (now, at))?;
     save_head(conn, &head)?;
+    note(conn, app, &head, OutboxEntry::room_deleted, at)?;
     head.head(conn)
 }

@@ -102,6 +102,8 @@ pub(crate) struct HeadRow {
     pub(crate) member_count: u32,
     /// Messages that are deleted or hidden now.
     pub(crate) gone: u64,
+    /// Who hears of the app's changes, as `outbox::heard_by` reads it where a change begins.
+    pub(crate) heard_by: u8,
 }
 
 macro_rules! head_columns {
@@ -163,6 +165,7 @@ impl HeadRow {
             policy_rev: uint(row, at + 10)?,
             member_count: row.get(at + 11)?,
             gone: uint(row, at + 12)?,
+            heard_by: 0,
         })
     }
 

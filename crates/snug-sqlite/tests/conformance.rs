@@ -94,6 +94,16 @@ async fn bridge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn outbox() {
+    section("outbox").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs() {
+    section("jobs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     section("races").await;
 }
@@ -120,7 +130,7 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "records", "bridge", "races",
+        "catch_up", "changes", "records", "bridge", "outbox", "jobs", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

@@ -3,6 +3,7 @@
 //! is not broken goes straight through (`through`).
 
 mod messages;
+mod outbox;
 mod through;
 
 use std::collections::BTreeSet;

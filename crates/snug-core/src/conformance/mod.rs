@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, records, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, records, outbox, jobs, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -44,10 +44,12 @@ pub mod catch_up;
 pub mod changes;
 pub mod cursors;
 mod fixtures;
+pub mod jobs;
 pub mod lists;
 pub mod members;
 pub mod messages;
 pub mod operators;
+pub mod outbox;
 pub mod races;
 pub mod records;
 pub mod rooms;
@@ -99,7 +101,7 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "records", "bridge", "races",
+    "catch_up", "changes", "records", "bridge", "outbox", "jobs", "races",
 ];
 
 /// Cases that share a database.
@@ -222,6 +224,24 @@ pub const CASES: &[Case] = &[
     case!(bridge::a_row_without_a_body_is_a_message),
     case!(bridge::a_backends_id_is_unique_in_its_room),
     race!(bridge::racing_rows_of_one_backends_id),
+    case!(outbox::consumers_are_kept_by_their_rev),
+    case!(outbox::who_is_not_heard_leaves_nothing),
+    case!(outbox::every_rev_has_one_row),
+    case!(outbox::no_row_without_a_commit),
+    case!(outbox::a_row_tells_the_words_of_its_rev),
+    case!(outbox::rows_are_paged_by_position),
+    case!(outbox::attempts_are_kept),
+    case!(outbox::a_lost_lease_settles_nothing),
+    case!(outbox::work_is_due_until_somebody_has_it),
+    case!(outbox::replay_makes_rows_wait_again),
+    case!(outbox::clearing_keeps_what_waits_and_the_positions),
+    case!(outbox::apps_never_meet),
+    race!(outbox::racing_commits_are_read_without_a_gap),
+    case!(jobs::one_at_a_time),
+    case!(jobs::a_release_tells_that_it_was_asked_for),
+    case!(jobs::a_lease_ends_by_itself),
+    case!(jobs::a_renewed_lease_lives_on),
+    race!(jobs::racing_workers_get_one_lease),
     race!(races::racing_creators_make_one_direct_room),
     race!(races::creators_with_the_same_people_do_not_block_each_other),
     race!(races::racing_senders_leave_no_hole),
@@ -323,6 +343,8 @@ mod tests {
         ("changes", include_str!("changes.rs")),
         ("records", include_str!("records.rs")),
         ("bridge", include_str!("bridge.rs")),
+        ("outbox", include_str!("outbox.rs")),
+        ("jobs", include_str!("jobs.rs")),
         ("races", include_str!("races.rs")),
         ("operators", include_str!("operators.rs")),
     ];

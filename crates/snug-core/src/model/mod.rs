@@ -7,6 +7,7 @@ mod json;
 mod member;
 mod message;
 mod operator;
+mod outbox;
 mod room;
 mod session;
 mod settings;
@@ -19,6 +20,10 @@ pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Role};
 pub use message::{Message, MessageKind, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
+pub use outbox::{
+    Delivery, DeliveryState, MemberDetail, OutboxDetail, OutboxKind, OutboxRow, ReactionDetail,
+    RoomDetail,
+};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
 pub use settings::{AppSettings, BridgeSettings, PublicKey, SettingsPatch, TokenAlgorithm};

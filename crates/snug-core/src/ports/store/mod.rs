@@ -11,8 +11,10 @@
 
 mod apps;
 mod changes;
+mod jobs;
 mod messages;
 mod operators;
+mod outbox;
 mod records;
 mod rooms;
 mod sessions;
@@ -25,11 +27,13 @@ use crate::model::Time;
 
 pub use apps::{AppStore, NewApp, NewServerKey};
 pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
+pub use jobs::{JobPlace, JobStore, Lease, Released};
 pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     PayloadHash,
 };
 pub use operators::{CreateOperator, OperatorSession, OperatorStore};
+pub use outbox::{Attempted, Consumers, OutboxEntry, OutboxQuery, OutboxStore};
 pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
 pub use rooms::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
@@ -78,6 +82,8 @@ pub trait Store:
     + MessageStore
     + ChangeStore
     + RecordStore
+    + OutboxStore
+    + JobStore
     + SyncStore
     + OperatorStore
     + Send
