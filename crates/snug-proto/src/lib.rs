@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod event;
 pub mod frame;
 pub mod object;
+pub mod outbox;
 pub mod problem;
 pub mod rest;
 pub mod rooms;

@@ -7,6 +7,7 @@ pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod dialects;
+pub mod dispatch;
 pub mod docs;
 pub mod embed;
 pub mod jwt;

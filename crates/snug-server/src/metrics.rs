@@ -26,6 +26,9 @@ pub struct Metrics {
     pub messages: Counter,
     pub events: Counter,
     pub refused_origins: Counter,
+    pub webhooks_delivered: Counter,
+    pub webhooks_failed: Counter,
+    pub webhooks_parked: Counter,
     pub answers: Family<Answered, Counter<u64, AtomicU64>>,
 }
 
@@ -44,6 +47,9 @@ impl Default for Metrics {
         let messages = counter(&mut registry, "messages", "Messages acknowledged");
         let events = counter(&mut registry, "room_events", "Room events heard by this node");
         let refused = counter(&mut registry, "refused_origins", "Requests of origins not listed");
+        let delivered = counter(&mut registry, "webhooks_delivered", "Webhooks delivered");
+        let failed = counter(&mut registry, "webhooks_failed", "Attempts that failed");
+        let parked = counter(&mut registry, "webhooks_parked", "Webhooks given up");
         let answers = Family::default();
         registry.register("http_answers", "REST answers by status", answers.clone());
         Self {
@@ -54,6 +60,9 @@ impl Default for Metrics {
             messages,
             events,
             refused_origins: refused,
+            webhooks_delivered: delivered,
+            webhooks_failed: failed,
+            webhooks_parked: parked,
             answers,
         }
     }

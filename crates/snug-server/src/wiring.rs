@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bus::InProcessBus;
 use crate::config::{Config, DialectApps, StoreConfig};
+use crate::dispatch::{Dispatcher, Parts};
 use crate::jwt::Jwts;
 use crate::metrics::Metrics;
 use crate::outbound::{GuardedClient, PublishedKeys};
@@ -33,6 +34,7 @@ pub type Admitted = OwnedSemaphorePermit;
 pub struct App {
     pub engine: Arc<Engine>,
     pub hub: Arc<Hub>,
+    pub dispatcher: Dispatcher,
     pub metrics: Arc<Metrics>,
     pub tasks: Tasks,
     pub logins: LoginGate,
@@ -120,7 +122,8 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
         let node = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
-        let bus: Arc<dyn Bus> = BeaconBus::start(node, &tasks);
+        let dispatcher = Dispatcher::default();
+        let bus: Arc<dyn Bus> = dispatcher.listen(BeaconBus::start(node, &tasks));
         let engine = Arc::new(Engine::new(EngineParts {
             store: store.port(),
             bus: bus.clone(),
@@ -129,12 +132,22 @@ impl App {
             vault: Arc::new(AeadVault::new(&master_key)),
             minted: Arc::new(Jwts),
             key_sets: Arc::new(PublishedKeys::new(outbound.clone(), Arc::new(Jwts))),
-            outbound,
+            outbound: outbound.clone(),
         }));
         hub.connect(&bus, &engine);
+        dispatcher.start(Parts {
+            engine: engine.clone(),
+            store: store.port(),
+            outbound,
+            metrics: metrics.clone(),
+            tasks: tasks.clone(),
+            node: engine.secret(),
+            places: Semaphore::new(limits::WEBHOOKS_MAX),
+        });
         Ok(Arc::new(Self {
             engine,
             hub,
+            dispatcher,
             metrics,
             tasks,
             logins: LoginGate::default(),

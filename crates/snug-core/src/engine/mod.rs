@@ -26,6 +26,7 @@ mod signed;
 mod sync;
 mod users;
 mod verified;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub use sessions::{IssuedToken, OpenSession, RevokeSessions};
 pub use signed::SignedRequest;
 pub use sync::{RoomSync, UserSync};
 pub use verified::{OpenVerified, VerifiedUser};
+pub use webhooks::{DeliveriesRequest, IssuedWebhook, OutboxPage, WebhookTarget, WebhookView};
 
 /// What the engine stands on.
 #[expect(missing_debug_implementations, reason = "ports are opaque")]

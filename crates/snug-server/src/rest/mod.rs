@@ -16,6 +16,7 @@ mod peer;
 mod server;
 mod server_rooms;
 mod signed;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(server_rooms::routes())
         .merge(changes::server_routes())
         .merge(channels::server_routes())
+        .merge(webhooks::routes())
         .merge(contacts::server_routes())
 }
 

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use snug_core::engine::{RevokeSessions, SendMessage};
 use snug_core::ids::UserId;
+use snug_core::model::OutboxKind;
 use snug_proto::changes::{ChannelsAnswer, EditBody, HideBody, MessageAnswer};
 use snug_proto::event::{
     EVENTS, Expiring, Hello, MembersChanged, MessageNew, OpenAnswer, ReadEvent, RefreshAnswer,
@@ -18,6 +19,7 @@ use snug_proto::event::{
 };
 use snug_proto::frame::{self, OPS};
 use snug_proto::object::{Head, Message, Mine, Room, User};
+use snug_proto::outbox::OutsideEvent;
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody, OpenSessionBody,
     ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer, RoomSyncAnswer, RoomsAnswer,
@@ -52,7 +54,7 @@ fn examples(kind: &str) -> Vec<Example> {
 fn no_example_is_left_out() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../api/examples");
     let files = std::fs::read_dir(folder).expect("the examples").count();
-    let kinds = ["request", "answer", "event", "rest", "signed"];
+    let kinds = ["request", "answer", "event", "rest", "signed", "webhook"];
     assert_eq!(kinds.iter().map(|kind| examples(kind).len()).sum::<usize>(), files);
 }
 
@@ -206,6 +208,23 @@ fn events_come_back_equal() {
     }
     let all: BTreeSet<_> = EVENTS.iter().map(|&event| event.to_owned()).collect();
     assert_eq!(seen, all, "every event has an example");
+}
+
+#[test]
+fn webhooks_come_back_equal() {
+    let mut seen = BTreeSet::new();
+    for Example { name, text } in examples("webhook") {
+        same::<OutsideEvent>(&name, &text);
+        let event: OutsideEvent = serde_json::from_str(&text).expect("an event");
+        assert!(
+            name.starts_with(&format!("webhook.{}", event.kind)),
+            "{name} holds {}",
+            event.kind
+        );
+        seen.insert(event.kind);
+    }
+    let all: BTreeSet<_> = OutboxKind::ALL.map(|kind| kind.as_str().to_owned()).into();
+    assert_eq!(seen, all, "every type has an example");
 }
 
 #[test]

@@ -22,11 +22,12 @@ const SENDS: u64 = 120;
 fn snug(data: &Path) -> Command {
     let mut command = Command::new(SNUG);
     command.arg("--data").arg(data).args(["--log", "error"]).kill_on_drop(true);
+    command.args(["--outbound-allow-private", "127.0.0.0/8"]);
     command
 }
 
 /// An app in a data directory that no server has open.
-async fn app_in(data: &Path, address: SocketAddr) -> TestApp {
+pub(crate) async fn app_in(data: &Path, address: SocketAddr) -> TestApp {
     let mut create = snug(data);
     create.args(["app", "create", "--name", "Kill", "--print-key"]);
     let output = within("snug app create", create.output()).await.expect("the binary runs");
@@ -35,13 +36,13 @@ async fn app_in(data: &Path, address: SocketAddr) -> TestApp {
     TestApp { address, id: text(&made["app"]), key: text(&made["server_key"]) }
 }
 
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     _lines: Lines<BufReader<ChildStdout>>,
 }
 
 /// A running server that says it listens.
-async fn serve(data: &Path, address: SocketAddr) -> Running {
+pub(crate) async fn serve(data: &Path, address: SocketAddr) -> Running {
     let mut serve = snug(data);
     serve.args(["--listen", &address.to_string(), "serve"]).stdout(Stdio::piped());
     let mut child = serve.spawn().expect("the binary runs");
@@ -52,7 +53,7 @@ async fn serve(data: &Path, address: SocketAddr) -> Running {
     Running { child, _lines: lines }
 }
 
-async fn ended(child: &mut Child) -> ExitStatus {
+pub(crate) async fn ended(child: &mut Child) -> ExitStatus {
     within("the process' end", child.wait()).await.expect("a status")
 }
 

@@ -22,3 +22,4 @@ mod sessions;
 mod signed;
 mod socket;
 mod socket_bad_input;
+mod webhooks;

@@ -191,6 +191,11 @@ impl TestServer {
         self.data
     }
 
+    /// Stops it in order; its database stays for a server beside it.
+    pub(crate) async fn stop_one(self) -> bool {
+        within("the server's stop", self.server.stop()).await
+    }
+
     /// Stops it in order and says whether everything ended in time.
     pub(crate) async fn stop(self) -> bool {
         let clean = within("the server's stop", self.server.stop()).await;

@@ -30,6 +30,7 @@ async fn every_route(server: &TestServer) {
     contacts::set_by_the_backend(&app).await;
     contacts::a_room_with_a_contact(&app).await;
     crate::sessions::verified::a_page_comes_in(server, &app).await;
+    crate::webhooks::routes::outside(&app).await;
     all_documented_routes_answered(&app);
 }
 

@@ -1,0 +1,361 @@
+//! Who hears of an app's changes: its webhook endpoint, and whoever pulls. The dispatcher of the
+//! server delivers; in here is what a backend sets and reads.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::{Backend, Engine, check};
+use crate::error::{Error, Result};
+use crate::ids::AppId;
+use crate::limits;
+use crate::model::{DeliveryState, OutboxRow, Time};
+use crate::ports::{Consumers, OutboxQuery};
+
+/// The endpoint as stored; secrets are sealed.
+#[derive(Clone, Serialize, Deserialize)]
+struct Endpoint {
+    v: u32,
+    url: String,
+    /// The newest first.
+    secrets: Vec<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disabled: Option<Disabled>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Secret {
+    sealed: Vec<u8>,
+    /// Nanoseconds; absent for the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Disabled {
+    at: i64,
+    why: String,
+}
+
+/// The endpoint as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookView {
+    pub url: String,
+    /// Nothing is delivered since then, because of this.
+    pub disabled: Option<(Time, String)>,
+    /// Deliveries carry a second signature, under the secret before, until then.
+    pub rotating_until: Option<Time>,
+}
+
+/// The endpoint with its secret in clear, shown once.
+#[derive(Clone)]
+pub struct IssuedWebhook {
+    pub view: WebhookView,
+    pub secret: Option<String>,
+}
+
+impl std::fmt::Debug for IssuedWebhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedWebhook").field("view", &self.view).finish_non_exhaustive()
+    }
+}
+
+/// Where and how to deliver.
+#[derive(Clone)]
+pub struct WebhookTarget {
+    pub url: String,
+    /// What deliveries are signed with, the newest first: bytes, not their text form.
+    pub secrets: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for WebhookTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebhookTarget(..)")
+    }
+}
+
+/// Which deliveries to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveriesRequest {
+    pub state: Option<DeliveryState>,
+    pub before: Option<u64>,
+    pub limit: Option<usize>,
+}
+
+/// A page of the outbox.
+#[derive(Debug, Clone)]
+pub struct OutboxPage {
+    pub rows: Vec<OutboxRow>,
+    /// Another page follows.
+    pub more: bool,
+}
+
+const SECRET_PREFIX: &str = "whsec_";
+const VERSION: u32 = 1;
+
+fn context(app: &AppId) -> String {
+    format!("webhook/{app}")
+}
+
+fn view(endpoint: &Endpoint, now: Time) -> WebhookView {
+    let old = endpoint.secrets.iter().filter_map(|secret| secret.until.map(Time));
+    WebhookView {
+        url: endpoint.url.clone(),
+        disabled: endpoint.disabled.as_ref().map(|d| (Time(d.at), d.why.clone())),
+        rotating_until: old.filter(|until| *until > now).max(),
+    }
+}
+
+impl Engine {
+    /// The app's endpoint, if there is one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn webhook(&self, by: &Backend) -> Result<Option<WebhookView>> {
+        let (_, endpoint) = self.stored_consumers(&by.app.id).await?;
+        Ok(endpoint.map(|endpoint| view(&endpoint, self.now())))
+    }
+
+    /// Sets where deliveries go; an endpoint that was disabled is called again. The first one
+    /// comes with its secret, which is not shown again.
+    ///
+    /// # Errors
+    /// A URL that may not be called; the store's.
+    pub async fn set_webhook(&self, by: &Backend, url: &str) -> Result<IssuedWebhook> {
+        let wrong = |error: crate::ports::OutboundError| Error::invalid("url", error.to_string());
+        self.outbound.check_url(url).map_err(wrong)?;
+        if url.len() > limits::WEBHOOK_URL_BYTES_MAX {
+            let most = limits::WEBHOOK_URL_BYTES_MAX;
+            return Err(Error::too_large("url", format!("at most {most} bytes")));
+        }
+        let (minted, sealed) = self.mint_webhook_secret(&by.app.id);
+        let mut issued = None;
+        let edited = self
+            .edit_consumers(&by.app.id, |consumers, endpoint| {
+                let secrets = endpoint.as_ref().map(|known| known.secrets.clone());
+                issued = secrets.is_none().then(|| minted.clone());
+                let first = || vec![Secret { sealed: sealed.clone(), until: None }];
+                *endpoint = Some(Endpoint {
+                    v: VERSION,
+                    url: url.to_owned(),
+                    secrets: secrets.unwrap_or_else(first),
+                    disabled: None,
+                });
+                (consumers.webhook, consumers.paused) = (true, false);
+            })
+            .await?;
+        let endpoint = edited.ok_or(Error::Internal)?;
+        Ok(IssuedWebhook { view: view(&endpoint, self.now()), secret: issued })
+    }
+
+    /// Makes another secret. For a while, deliveries are signed with both.
+    ///
+    /// # Errors
+    /// [`Error::NotSetUp`]; too long an overlap; the store's.
+    pub async fn rotate_webhook_secret(
+        &self,
+        by: &Backend,
+        overlap_seconds: Option<u64>,
+    ) -> Result<IssuedWebhook> {
+        let overlap = overlap_seconds.unwrap_or(limits::WEBHOOK_ROTATION_SECONDS_DEFAULT);
+        let most = limits::WEBHOOK_ROTATION_SECONDS_MAX;
+        if overlap > most {
+            return Err(Error::invalid("overlap_seconds", format!("0 to {most}")));
+        }
+        let now = self.now();
+        let until = now.plus_millis(i64::try_from(overlap * 1_000).unwrap_or(i64::MAX));
+        let (minted, sealed) = self.mint_webhook_secret(&by.app.id);
+        let edited = self
+            .edit_consumers(&by.app.id, |_, endpoint| {
+                let Some(endpoint) = endpoint else { return };
+                endpoint.secrets.truncate(1);
+                for old in &mut endpoint.secrets {
+                    old.until = Some(until.0);
+                }
+                endpoint.secrets.insert(0, Secret { sealed: sealed.clone(), until: None });
+            })
+            .await?;
+        let endpoint = edited.ok_or_else(no_webhook)?;
+        Ok(IssuedWebhook { view: view(&endpoint, now), secret: Some(minted) })
+    }
+
+    /// Forgets the endpoint and its secrets; says whether there was one. What waited is
+    /// delivered if one is set again before it is too old.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn delete_webhook(&self, by: &Backend) -> Result<bool> {
+        let mut was = false;
+        self.edit_consumers(&by.app.id, |consumers, endpoint| {
+            was = endpoint.take().is_some();
+            (consumers.webhook, consumers.paused) = (false, false);
+        })
+        .await?;
+        Ok(was)
+    }
+
+    /// Whether changes are kept to be pulled.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pull_is_on(&self, by: &Backend) -> Result<bool> {
+        Ok(self.stored_consumers(&by.app.id).await?.0.pull)
+    }
+
+    /// Keeps changes to be pulled, from the return on, or keeps them no longer.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn set_pull(&self, by: &Backend, on: bool) -> Result<()> {
+        self.edit_consumers(&by.app.id, |consumers, _| consumers.pull = on).await.map(drop)
+    }
+
+    /// What happened above a position, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::NotSetUp`] when nothing is kept; the store's.
+    pub async fn events(
+        &self,
+        by: &Backend,
+        after: u64,
+        limit: Option<usize>,
+    ) -> Result<OutboxPage> {
+        let limit = check::limit(limit, limits::EVENTS_PAGE_DEFAULT, limits::EVENTS_PAGE_MAX)?;
+        let (consumers, _) = self.stored_consumers(&by.app.id).await?;
+        if !consumers.pull {
+            return Err(Error::NotSetUp { what: "events to be pulled".to_owned() });
+        }
+        let query = OutboxQuery { after: Some(after), limit: limit + 1, ..OutboxQuery::default() };
+        self.outbox_page(&by.app.id, &query).await
+    }
+
+    /// Deliveries, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn deliveries(
+        &self,
+        by: &Backend,
+        request: &DeliveriesRequest,
+    ) -> Result<OutboxPage> {
+        self.deliveries_of(&by.app.id, request).await
+    }
+
+    /// As [`Engine::deliveries`], for the panel.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn deliveries_of(
+        &self,
+        app: &AppId,
+        request: &DeliveriesRequest,
+    ) -> Result<OutboxPage> {
+        let (usual, most) = (limits::EVENTS_PAGE_DEFAULT, limits::EVENTS_PAGE_MAX);
+        let limit = check::limit(request.limit, usual, most)?;
+        let query = OutboxQuery {
+            before: request.before,
+            state: request.state,
+            limit: limit + 1,
+            after: None,
+        };
+        self.outbox_page(app, &query).await
+    }
+
+    /// Delivers again what lies between two positions, both inclusive; how many wait again, and
+    /// up to which position.
+    ///
+    /// # Errors
+    /// [`Error::NotSetUp`] without an endpoint; a range the wrong way round; the store's.
+    pub async fn replay_deliveries(&self, by: &Backend, from: u64, to: u64) -> Result<(u64, u64)> {
+        if from > to {
+            return Err(Error::invalid("to", "a position not below from"));
+        }
+        let (consumers, _) = self.stored_consumers(&by.app.id).await?;
+        if !consumers.webhook {
+            return Err(no_webhook());
+        }
+        Ok(self.store.replay_outbox(&by.app.id, (from, to), limits::REPLAY_MAX).await?)
+    }
+
+    /// Where to deliver, while there is somewhere.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] under another master key; the store's.
+    pub async fn webhook_target(&self, app: &AppId) -> Result<Option<WebhookTarget>> {
+        let (consumers, endpoint) = self.stored_consumers(app).await?;
+        let Some(endpoint) = endpoint.filter(|_| consumers.webhook && !consumers.paused) else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let live = endpoint.secrets.iter().filter(|s| s.until.is_none_or(|end| now.0 < end));
+        let open = |secret: &Secret| {
+            self.vault.open(&context(app), &secret.sealed).map_err(|_| Error::Internal)
+        };
+        let secrets = live.map(open).collect::<Result<Vec<_>>>()?;
+        Ok(Some(WebhookTarget { url: endpoint.url, secrets }))
+    }
+
+    /// Calls the endpoint at this URL no more, since it said that it is gone. Rows still wait.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn disable_webhook(&self, app: &AppId, url: &str, why: &str) -> Result<()> {
+        let at = self.now().0;
+        self.edit_consumers(app, |consumers, endpoint| {
+            // Another one may have been set meanwhile.
+            if let Some(endpoint) = endpoint.as_mut().filter(|known| known.url == url) {
+                endpoint.disabled = Some(Disabled { at, why: why.to_owned() });
+                consumers.paused = true;
+            }
+        })
+        .await
+        .map(drop)
+    }
+
+    fn mint_webhook_secret(&self, app: &AppId) -> (String, Vec<u8>) {
+        let mut bytes = [0; 32];
+        self.entropy.fill(&mut bytes);
+        let text = format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes));
+        (text, self.vault.seal(&context(app), &bytes))
+    }
+
+    async fn outbox_page(&self, app: &AppId, query: &OutboxQuery) -> Result<OutboxPage> {
+        let mut rows = self.store.outbox(app, query).await?;
+        let more = rows.len() >= query.limit;
+        rows.truncate(query.limit - 1);
+        Ok(OutboxPage { rows, more })
+    }
+
+    async fn stored_consumers(&self, app: &AppId) -> Result<(Consumers, Option<Endpoint>)> {
+        let known = self.store.consumers(app).await?;
+        let none = Consumers { webhook: false, paused: false, pull: false, endpoint: None, rev: 0 };
+        let consumers = known.unwrap_or(none);
+        let Some(text) = &consumers.endpoint else {
+            return Ok((consumers, None));
+        };
+        let broken = |_| Error::StoreBroken { cause: format!("the endpoint of {app}") };
+        let endpoint = serde_json::from_str(text).map_err(broken)?;
+        Ok((consumers, Some(endpoint)))
+    }
+
+    async fn edit_consumers(
+        &self,
+        app: &AppId,
+        mut edit: impl FnMut(&mut Consumers, &mut Option<Endpoint>),
+    ) -> Result<Option<Endpoint>> {
+        for _ in 0..limits::GUARD_TRIES_MAX {
+            let (mut consumers, mut endpoint) = self.stored_consumers(app).await?;
+            edit(&mut consumers, &mut endpoint);
+            let text = endpoint.as_ref().map(serde_json::to_string).transpose();
+            consumers.endpoint = text.map_err(|_| Error::Internal)?;
+            if self.store.put_consumers(app, &consumers, consumers.rev).await?.is_some() {
+                return Ok(endpoint);
+            }
+        }
+        Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
+    }
+}
+
+fn no_webhook() -> Error {
+    Error::NotSetUp { what: "a webhook endpoint".to_owned() }
+}
