@@ -51,7 +51,7 @@ async fn css() -> Response {
     (StatusCode::OK, [(CONTENT_TYPE, kind)], CSS).into_response()
 }
 
-fn page(title: &str, body: &str) -> Response {
+pub(crate) fn page(title: &str, body: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\

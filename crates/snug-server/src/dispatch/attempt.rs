@@ -129,7 +129,7 @@ mod tests {
         let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let body = br#"{"test": 2432232314}"#;
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-        let signed = signatures(&[secret.clone()], id, 1_614_265_330, body);
+        let signed = signatures(std::slice::from_ref(&secret), id, 1_614_265_330, body);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         let two = signatures(&[b"new".to_vec(), secret], id, 1_614_265_330, body);
         assert_eq!(two.split(' ').count(), 2);

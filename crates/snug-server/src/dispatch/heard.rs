@@ -48,11 +48,11 @@ impl AppHeard {
 pub(super) struct Heard {
     apps: RwLock<HashMap<AppId, Arc<AppHeard>>>,
     /// Apps that need a worker; one entry per app at most.
-    start: mpsc::UnboundedSender<AppId>,
+    start: mpsc::Sender<AppId>,
 }
 
 impl Heard {
-    pub(super) fn new(start: mpsc::UnboundedSender<AppId>) -> Self {
+    pub(super) fn new(start: mpsc::Sender<AppId>) -> Self {
         Self { apps: RwLock::default(), start }
     }
 
@@ -72,8 +72,10 @@ impl Heard {
     pub(super) fn wake(&self, app: &AppId, heard: &AppHeard) {
         heard.work.notify_one();
         if !heard.running.swap(true, Ordering::AcqRel) {
-            // Gone when the server stops.
-            let _ = self.start.send(app.clone());
+            // Full, or gone since the server stops: the next look for work finds it.
+            if self.start.try_send(app.clone()).is_err() {
+                heard.running.store(false, Ordering::Release);
+            }
         }
     }
 

@@ -52,12 +52,12 @@ impl std::fmt::Debug for Parts {
 pub struct Dispatcher {
     heard: Arc<Heard>,
     /// Until it is started.
-    started: Mutex<Option<mpsc::UnboundedReceiver<AppId>>>,
+    started: Mutex<Option<mpsc::Receiver<AppId>>>,
 }
 
 impl Default for Dispatcher {
     fn default() -> Self {
-        let (start, started) = mpsc::unbounded_channel();
+        let (start, started) = mpsc::channel(limits::APPS_MAX);
         Self { heard: Arc::new(Heard::new(start)), started: Mutex::new(Some(started)) }
     }
 }
@@ -123,11 +123,7 @@ impl Watch {
 }
 
 /// Gives each app that needs one a worker.
-async fn hand_out(
-    parts: &Arc<Parts>,
-    heard: &Arc<Heard>,
-    mut started: mpsc::UnboundedReceiver<AppId>,
-) {
+async fn hand_out(parts: &Arc<Parts>, heard: &Arc<Heard>, mut started: mpsc::Receiver<AppId>) {
     while let Some(app) = started.recv().await {
         let Some(its) = heard.get(&app) else { continue };
         let parts = parts.clone();

@@ -2,6 +2,7 @@
 //! header that no foreign page can set guard it against forged requests.
 
 mod api;
+mod deliveries;
 mod dialects;
 pub(crate) mod password;
 mod session;
@@ -30,5 +31,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/panel/api/apps/{app}/reveal", post(api::reveal))
         .route("/panel/api/apps/{app}/rotate", post(api::rotate))
         .route("/panel/api/apps/{app}/dialects/{dialect}", post(dialects::open_dialect))
+        .route("/panel/apps/{app}/deliveries", get(deliveries::deliveries))
         .merge(crate::assets::routes())
 }

@@ -107,7 +107,7 @@ pub(super) async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError>
 }
 
 /// Query parameters.
-pub(super) struct Query<T>(pub(super) T);
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
     type Rejection = ApiError;

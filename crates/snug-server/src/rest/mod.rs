@@ -34,8 +34,8 @@ use crate::metrics::Answered;
 use crate::wiring::App;
 
 pub use error::ApiError;
-pub(crate) use extract::Body;
 use extract::Security;
+pub(crate) use extract::{Body, Query};
 pub(crate) use guests::GuestGate;
 pub(crate) use origin::is_own_page;
 pub use peer::Proxies;

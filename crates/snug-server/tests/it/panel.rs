@@ -1,5 +1,6 @@
 //! The panel's calls: sign-up, log-in, applications and their keys.
 
+mod deliveries;
 mod dialects;
 mod settings;
 
