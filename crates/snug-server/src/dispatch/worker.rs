@@ -142,6 +142,8 @@ impl Worker {
                         return Err(Stop::Lost);
                     }
                     renew_at = Instant::now() + Duration::from_millis(limits::OUTBOX_RENEW_MS);
+                    // Other nodes' commits, while this one has not come to its end.
+                    self.look = true;
                 }
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
                 () = tokio::time::sleep(linger), if idle => {
