@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -51,7 +51,7 @@ async fn the_documented_receiver_takes_what_is_signed() {
     let refused = async {
         loop {
             let found = delivery(&app, 3, "waiting").await;
-            if found["attempts"] != Value::from(0) {
+            if found["attempts"] != 0 {
                 return found;
             }
         }
