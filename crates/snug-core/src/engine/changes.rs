@@ -191,12 +191,12 @@ impl Engine {
                 ChangeMessageOutcome::Changed(changed) => {
                     let (mut message, head) = *changed;
                     self.publish_changed(app, room, &mut message, head);
-                    return Ok(seen(actor, self.with_words(actor, message).await?));
+                    return Ok(seen(actor, self.with_words_or_without(actor, message).await));
                 }
                 ChangeMessageOutcome::Unchanged(message) => {
                     // A repeat may mean that the first answer was lost, and the news with it.
                     self.remind(app, room).await;
-                    return Ok(seen(actor, self.with_words(actor, *message).await?));
+                    return Ok(seen(actor, self.with_words_or_without(actor, *message).await));
                 }
                 ChangeMessageOutcome::RoomNotFound => {
                     return Err(Error::RoomNotFound(room.clone()));

@@ -7,7 +7,7 @@ pub(crate) mod site;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Page, TestApp, TestServer, segment, text};
-use site::{Fault, Site};
+use site::{Fault, Site, locked};
 
 pub(crate) fn now() -> u64 {
     use snug_core::ports::Clock as _;
@@ -144,7 +144,7 @@ async fn a_pending_message_is_finished_by_its_repeat() {
 async fn pending_until_repeated(hides_keys: bool, between: Between) {
     let server = TestServer::sqlite().await;
     let site = Site::start().await;
-    site::locked(&site.kept).hides_keys = hides_keys;
+    locked(&site.kept).hides_keys = hides_keys;
     let app = site.app(&server).await;
     let thread = site.thread(&["ann", "bob"]);
     let (ann, bob) = (app.page("ann").await, app.page("bob").await);
@@ -271,16 +271,27 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     site.says(&room, "bob", "by the backend");
     let told = json!({"id": "told-1", "sender": "bob", "text": "told"});
     let sent = app.backend("POST", &format!("rooms/{seg}/messages"), told).await.is(201);
-    assert_eq!(sent["seq"], 1);
-    ear.event("room.head").await;
+    // What was said before Snug knew the thread stands before it, and is not unread.
+    assert_eq!(sent["seq"], 2);
+    assert_eq!(ear.event_where("room.head", |head| head["seq"] == 2).await["room"], room.as_str());
+    let list = cat.get("rooms").await.is(200);
+    assert_eq!(list["rooms"][0]["mine"]["unread"], 1, "{list}");
     assert_eq!(site.asked("addThreadMessage"), asked);
     // Read from the thread before it is told: the telling is a repeat.
     let id = site.says(&room, "bob", "read first");
     assert_eq!(words(&ann, &room).await.last().map(String::as_str), Some("read first"));
     let told = json!({"id": id, "sender": "bob", "text": "read first"});
     app.backend("POST", &format!("rooms/{seg}/messages"), told).await.is(200);
-    let nameless = json!({"sender": "bob", "text": "x"});
+    // And of what a page had sent: nothing is said twice.
+    let mine = say(&ann, &room, "a0", "from Snug").await.is(201);
+    let id = text(&locked(&site.kept).messages.last().expect("stored").2["messageId"]);
+    let told = json!({"id": id, "sender": "ann", "text": "from Snug"});
     let path = format!("rooms/{seg}/messages");
+    let repeat = app.backend("POST", &path, told).await.is(200);
+    assert_eq!((&repeat["id"], &repeat["seq"]), (&json!("a0"), &mine["seq"]));
+    let told = json!({"id": id, "sender": "ann", "text": "other words"});
+    app.backend("POST", &path, told).await.refused(502, "bridge_broken");
+    let nameless = json!({"sender": "bob", "text": "x"});
     app.backend("POST", &path, nameless).await.refused(422, "missing_field");
     // Removed means removed from when Snug is told, though the backend still lists the member.
     let body = json!({"users": ["cat"]});
@@ -365,4 +376,72 @@ async fn deep_json_leaves_a_thread_readable() {
     ann.post(&messages(&thread), sent).await.is(201);
     let history = ann.get(&messages(&thread)).await.is(200);
     assert_eq!(history["messages"][0]["custom"], custom);
+}
+
+/// One message that is not as it is documented hides nothing but itself, until it is mended; a
+/// thread that cannot be understood at all is read as it is known.
+#[tokio::test]
+async fn a_bad_message_hides_no_other() {
+    let server = TestServer::sqlite().await;
+    let site = Site::start().await;
+    let app = site.app(&server).await;
+    let thread = site.thread(&["ann", "bob"]);
+    let (ann, bob) = (app.page("ann").await, app.page("bob").await);
+    site.says(&thread, "bob", "before");
+    let bad = site.says(&thread, "bob", "bad");
+    let set = |kind: Value| {
+        let mut kept = locked(&site.kept);
+        let mut all = kept.messages.iter_mut().map(|(_, _, message)| message);
+        let found = all.find(|message| message["messageId"] == bad.as_str());
+        found.expect("the message")["type"] = kind;
+    };
+    set(json!({"not": "a type"}));
+    assert_eq!(words(&ann, &thread).await, ["before"]);
+    say(&ann, &thread, "m1", "after").await.is(201);
+    assert_eq!(words(&bob, &thread).await, ["before", "after"]);
+    set(json!("text"));
+    assert_eq!(words(&bob, &thread).await, ["before", "after", "bad"]);
+    site.fault(Fault::OtherThread);
+    assert_eq!(words(&bob, &thread).await, ["before", "after", "bad"]);
+    site.fault(Fault::None);
+    // No page takes the id that a message of the backend's own would have.
+    say(&ann, &thread, "b_1", "x").await.refused(422, "invalid_field");
+}
+
+/// A thread that the backend had: what was said in it stands before the first new words.
+#[tokio::test]
+async fn an_old_thread_is_read_before_what_begins_it_anew() {
+    let server = TestServer::sqlite().await;
+    let site = Site::start().await;
+    locked(&site.kept).one_per_members = true;
+    let app = site.app(&server).await;
+    let thread = site.thread(&["ann", "bob"]);
+    site.says(&thread, "ann", "last year");
+    site.says(&thread, "bob", "yes");
+    let ann = app.page("ann").await;
+    let body = json!({"kind": "direct", "user": "bob", "message": {"id": "m1", "text": "again"}});
+    let made = ann.post("rooms", body).await.ok();
+    assert_eq!((&made["id"], &made["seq"]), (&json!(thread), &json!(3)), "{made}");
+    assert_eq!(words(&ann, &thread).await, ["last year", "yes", "again"]);
+    let bob = app.page("bob").await;
+    assert_eq!(bob.get("rooms").await.is(200)["rooms"][0]["mine"]["unread"], 1);
+}
+
+/// After a restart a list shows previews and news of threads, before anybody opens them.
+#[tokio::test]
+async fn a_restart_hides_no_news() {
+    let server = TestServer::sqlite().await;
+    let site = Site::start().await;
+    let app = site.app(&server).await;
+    let thread = site.thread(&["ann", "bob"]);
+    let bob = app.page("bob").await;
+    bob.get("rooms").await.is(200);
+    say(&bob, &thread, "m1", "seen").await.is(201);
+    let server = server.restart().await;
+    site.says(&thread, "ann", "while it was away");
+    let bob = Page { app: TestApp { address: server.address(), ..app }, ..bob };
+    let list = bob.get("rooms").await.is(200);
+    let room = &list["rooms"][0];
+    assert_eq!(room["preview"]["text"], "while it was away", "{list}");
+    assert_eq!(room["mine"]["unread"], 1);
 }

@@ -108,11 +108,14 @@ fn broken(promise: impl Into<String>) -> Error {
     Error::BridgeBroken { promise: promise.into() }
 }
 
+/// How the ids of messages begin that the backend has from elsewhere; no page may take one.
+const EXTERNAL_START: &str = "b_";
+
 /// The id of a message that the backend has from elsewhere.
 fn id_of_external(external: &str) -> MessageId {
     use sha2::{Digest, Sha256};
     let hash: [u8; 32] = Sha256::digest(external.as_bytes()).into();
-    let mut id = String::from("b_");
+    let mut id = String::from(EXTERNAL_START);
     crate::ids::base32(&hash, 26, &mut id);
     MessageId::from_stored(&id)
 }

@@ -391,13 +391,12 @@ impl Engine {
         let before = self.before(bridge, &room).await?;
         let mut messages = answer.messages;
         messages.extend(answer.thread_message);
-        let told = self.told(bridge, &room, &messages)?;
+        let told = self.told(bridge, &room, &messages);
         self.mirror(bridge, &thread, before, Some(client.user())).await?;
         // A first message is news to the others; what an old thread holds is not.
-        match first_message {
-            true => self.absorb(bridge, &room, &told, false).await?,
-            false => self.take_in(bridge, &room, &told).await?,
-        }
+        let old = told.len() - usize::from(first_message && !told.is_empty());
+        self.take_in(bridge, &room, &told[..old]).await?;
+        self.absorb(bridge, &room, &told[old..], false).await?;
         Ok(BridgedThread { room, thread: answer.thread, messages })
     }
 

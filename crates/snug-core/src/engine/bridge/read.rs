@@ -38,12 +38,24 @@ impl Engine {
         user: Option<&UserId>,
         room: &RoomId,
     ) -> Result<Fetched> {
+        self.fetch_without(bridge, user, room, None).await
+    }
+
+    /// The same; the message that the backend has under this id gets its row elsewhere.
+    pub(super) async fn fetch_without(
+        &self,
+        bridge: &Bridge,
+        user: Option<&UserId>,
+        room: &RoomId,
+        external: Option<&str>,
+    ) -> Result<Fetched> {
         let before = self.before(bridge, room).await?;
         let call = json!({ "userId": user, "threadId": room });
         let answer: Answer = self.call_bridge(bridge, "getThread", call, None).await?;
         let thread = BridgeThread::read(&answer.thread)?;
         self.check_thread(bridge, &thread, Some(room))?;
-        let told = self.told(bridge, room, &answer.messages)?;
+        let mut told = self.told(bridge, room, &answer.messages);
+        told.retain(|told| Some(told.message.message_id.as_str()) != external);
         self.mirror(bridge, &thread, before, None).await?;
         self.take_in(bridge, room, &told).await?;
         self.bodies.set_read(bridge.app(), room, thread.time());
@@ -52,26 +64,28 @@ impl Engine {
         Ok(Fetched { thread: answer.thread, messages: answer.messages, members, words })
     }
 
-    /// The messages of an answer; their words are kept.
+    /// The messages of an answer; their words are kept. One that is not as it is documented is
+    /// left out until the backend mends it: it hides nothing else.
     pub(super) fn told(
         &self,
         bridge: &Bridge,
         room: &RoomId,
         messages: &[Box<RawValue>],
-    ) -> Result<Vec<Told>> {
+    ) -> Vec<Told> {
         let mut all = Vec::with_capacity(messages.len());
         let mut seen = HashSet::new();
         for raw in messages {
-            let message = BridgeMessage::read(raw)?;
+            let Ok(message) = BridgeMessage::read(raw) else { continue };
             // Typing is no message, whoever stores it; of two under one id the first is it.
-            if message.kind == "typing" || !seen.insert(message.message_id.clone()) {
+            if message.kind == "typing" || seen.contains(&message.message_id) {
                 continue;
             }
-            let told = Told::read(message)?;
+            let Ok(told) = Told::read(message) else { continue };
+            seen.insert(told.message.message_id.clone());
             self.bodies.keep(bridge.app(), room, &told.message.message_id, &told.body);
             all.push(told);
         }
-        Ok(all)
+        all
     }
 
     /// Rows for what has none; a thread's first reading is of before Snug knew it.
@@ -91,7 +105,7 @@ impl Engine {
     }
 
     /// Before a room's newest page is read: what the backend has by itself gets its rows. When it
-    /// is away, what is known must do.
+    /// is away, or cannot be understood, what is known must do.
     pub(in crate::engine) async fn look_again(
         &self,
         actor: &Actor,
@@ -99,8 +113,9 @@ impl Engine {
         room: &RoomId,
     ) -> Result<()> {
         match self.fetch_thread(bridge, actor.user(), room).await {
-            Err(error) if !is_away(&error) => Err(error),
-            _ => Ok(()),
+            Ok(_) | Err(Error::BridgeBroken { .. }) => Ok(()),
+            Err(error) if is_away(&error) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -157,6 +172,17 @@ impl Engine {
         Ok(message)
     }
 
+    /// The words of what is committed already, as far as they can be had: the backend's trouble is
+    /// no reason to say that it was not.
+    pub(in crate::engine) async fn with_words_or_without(
+        &self,
+        actor: &Actor,
+        message: Message,
+    ) -> Message {
+        let bare = message.clone();
+        self.with_words(actor, message).await.unwrap_or(bare)
+    }
+
     /// The preview follows what became of the newest message.
     pub(in crate::engine) fn words_after_change(
         &self,
@@ -183,11 +209,10 @@ impl Engine {
         };
         let Some(bridge) = self.bridge(&client.app.id).await? else { return Ok(()) };
         let app = bridge.app();
-        let heads: HashMap<RoomId, Head> =
-            self.store.joined_rooms(app, client.user()).await?.into_iter().collect();
         let has_news = |(room, time): &&(RoomId, String)| match self.bodies.read_at(app, room) {
             Some(before) => before != *time,
-            None => heads.get(room).is_some_and(|head| head.seq == 0),
+            // Not since this node began: its preview is not at hand, and it may have news.
+            None => true,
         };
         let most = limits::BRIDGE_NEW_ROOMS_READ_MAX;
         for (room, _) in threads.iter().filter(has_news).take(most) {

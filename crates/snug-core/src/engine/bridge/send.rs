@@ -10,7 +10,7 @@ use super::super::messages::{decide, payload_hash};
 use super::super::{Actor, Engine, Sent};
 use super::mirror::Told;
 use super::wire::{Body, BridgeMessage, BridgeThread};
-use super::{Bridge, Key, broken, id_of_external};
+use super::{Bridge, EXTERNAL_START, Key, broken, id_of_external};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
@@ -102,6 +102,12 @@ impl Engine {
             return Err(Error::missing("id"));
         }
         let external = message.id.as_str().to_owned();
+        let facts = self.store.room_facts(bridge.app(), room, None).await?;
+        if facts.is_some_and(|facts| facts.room.head.seq == 0) {
+            // What was said before it stands before it. The backend may be asked while it waits
+            // for this answer: one that cannot do both is told all the same.
+            let _ = self.fetch_without(bridge, None, room, Some(&external)).await;
+        }
         self.store_row(actor, bridge, room, (message, external), Senders::AsBackendSays).await
     }
 
@@ -114,6 +120,10 @@ impl Engine {
         senders: Senders,
     ) -> Result<Delivered> {
         let Some(sender) = message.sender.clone() else { return Err(Error::missing("sender")) };
+        if message.id.as_str().starts_with(EXTERNAL_START) {
+            let expected = "an id that does not begin with b_, as the backend's own messages do";
+            return Err(Error::invalid("id", expected));
+        }
         let hit = self.store.message_by_key(bridge.app(), room, &message.id).await?;
         let new = hit.is_none();
         if hit.is_some_and(|hit| hit.hash != message.hash || hit.message.sender != message.sender) {
@@ -205,7 +215,7 @@ impl Engine {
                     return Ok(as_repeat(first.as_seen(), body));
                 }
                 AppendOutcome::Conflict => {
-                    return self.taken(bridge, room, &message, &external, body).await;
+                    return self.taken(actor, bridge, room, (&message, &external), body).await;
                 }
                 AppendOutcome::RoomNotFound => return Err(Error::RoomNotFound(room.clone())),
                 AppendOutcome::GuardMoved => {}
@@ -215,14 +225,14 @@ impl Engine {
     }
 
     /// The backend's id has a row under another id. It is a repeat when the row was made of what
-    /// the backend showed, before its send was answered or it was told; else the backend gave the
-    /// id before.
+    /// the backend showed, before its send was answered or it was told, or when the backend tells
+    /// what a page had sent; else the backend gave the id before.
     async fn taken(
         &self,
+        actor: &Actor,
         bridge: &Bridge,
         room: &RoomId,
-        message: &NewMessage,
-        external: &str,
+        (message, external): (&NewMessage, &str),
         body: Body,
     ) -> Result<Sent> {
         let app = bridge.app();
@@ -233,7 +243,8 @@ impl Engine {
         let (text, custom) = (body.text.as_deref(), body.custom.as_ref());
         let hash =
             |silent| payload_hash(message.sender.as_ref(), message.kind, text, custom, silent);
-        let hit = match id == id_of_external(external) {
+        let told = matches!(actor, Actor::Backend(_));
+        let hit = match told || id == id_of_external(external) {
             true => self.store.message_by_key(app, room, &id).await?,
             false => None,
         };

@@ -40,6 +40,8 @@ pub(crate) struct Kept {
     pub(crate) messages: Vec<(String, String, Value)>,
     pub(crate) calls: Vec<(String, Value)>,
     keys: Vec<(String, String)>,
+    /// Has one thread for the same members, and says what is said at its creation there.
+    pub(crate) one_per_members: bool,
     /// Shows no keys with its messages.
     pub(crate) hides_keys: bool,
     fault: Option<Fault>,
@@ -272,7 +274,10 @@ impl Kept {
             let others = body["contactIds"].as_array().cloned().unwrap_or_default();
             let others = others.iter().filter_map(Value::as_str);
             let members: Vec<&str> = std::iter::once(user).chain(others).collect();
-            let id = self.thread(&members);
+            let all: Value = members.iter().map(|id| person(id)).collect();
+            let old = self.threads.iter().find(|one| self.one_per_members && one["members"] == all);
+            let old = old.map(|one| one["threadId"].as_str().unwrap_or("").to_owned());
+            let id = old.unwrap_or_else(|| self.thread(&members));
             self.keys.push((key.to_owned(), id.clone()));
             if body["threadMessage"].is_object() {
                 self.store(&id, "", &body["threadMessage"]);

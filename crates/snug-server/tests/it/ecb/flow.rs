@@ -261,3 +261,20 @@ async fn nobody_speaks_for_the_system() {
     assert_eq!(ecb.call("ann", "createThread", body).await.status, 400);
     assert_eq!(ecb.site.asked("createThread"), 0);
 }
+
+/// A backend that has one thread for the same people: its old words come before the new ones, and
+/// only these are unread.
+#[tokio::test]
+async fn an_old_thread_that_is_begun_anew() {
+    let ecb = Ecb::start().await;
+    crate::bridge::site::locked(&ecb.site.kept).one_per_members = true;
+    let thread = ecb.site.thread(&["ann", "bob"]);
+    ecb.site.says(&thread, "bob", "old");
+    let body = json!({"contacts": [{"userId": "bob"}], "threadMessage": said("new")});
+    let made = ecb.call("ann", "createThread", body).await.is(200);
+    assert_eq!(made["messages"].as_array().map(Vec::len), Some(2), "{made}");
+    let bob = ecb.app.page("bob").await;
+    let list = bob.get("rooms").await.is(200);
+    assert_eq!(list["rooms"][0]["mine"]["unread"], 1, "{list}");
+    assert_eq!(list["rooms"][0]["preview"]["text"], "new");
+}
