@@ -1,6 +1,7 @@
 //! Processes of a run: started with pipes, bounded in time, gone when we are.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -17,6 +18,14 @@ pub(crate) fn exit_with_parent_here() {
     let mut rest = [0; 256];
     while io::stdin().lock().read(&mut rest).is_ok_and(|n| n > 0) {}
     std::process::exit(0);
+}
+
+/// For a program that is not ours: a command that the system ends when this process ends, also by
+/// a signal. Nothing else would end a server.
+pub(crate) fn ends_with_parent(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+    command
 }
 
 /// A running child whose lines we read.
@@ -51,6 +60,13 @@ impl Running {
     /// This very program, in another role.
     pub(crate) fn start_self(name: &str, args: &[&str]) -> io::Result<Self> {
         Self::start(name, Command::new(std::env::current_exe()?).args(args))
+    }
+
+    /// The same, behind everybody else: what runs on other machines in life takes only the
+    /// processor time that is left over here.
+    pub(crate) fn start_self_behind(name: &str, args: &[&str]) -> io::Result<Self> {
+        let me = std::env::current_exe()?;
+        Self::start(name, Command::new("nice").args(["-n", "19"]).arg(me).args(args))
     }
 
     pub(crate) fn pid(&self) -> u32 {

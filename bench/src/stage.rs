@@ -12,7 +12,7 @@ use serde::Deserialize;
 use snug_core::ids::AppId;
 use snug_testkit::{PgServer, TempDir, free_port, temp_dir};
 
-use crate::child::Running;
+use crate::child::{self, Running};
 use crate::load::plan::{Credentials, Names, Target};
 use crate::preload::Preload;
 use crate::rest::Rest;
@@ -136,7 +136,8 @@ impl<'a> Stage<'a> {
             Contender::Sqlite | Contender::Postgres => {
                 let port = free_port();
                 let address = SocketAddr::from(([127, 0, 0, 1], port));
-                let mut serve = self.snug(&["serve"]);
+                let mut serve =
+                    self.command(child::ends_with_parent(&self.hall.server), &["serve"]);
                 serve.args(["--listen", &address.to_string()]);
                 serve.stderr(File::create(self.folder.join("stderr.log"))?);
                 let process = Running::start("snug serve", &mut serve)?;
@@ -155,7 +156,10 @@ impl<'a> Stage<'a> {
 
     /// A command of the server's program on this stage's store.
     fn snug(&self, words: &[&str]) -> Command {
-        let mut snug = Command::new(&self.hall.server);
+        self.command(Command::new(&self.hall.server), words)
+    }
+
+    fn command(&self, mut snug: Command, words: &[&str]) -> Command {
         snug.args(words).arg("--data").arg(self.folder.path());
         if let Some(url) = &self.store_url {
             snug.args(["--store", url]);

@@ -79,6 +79,23 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Takes in a further turn: what was done is summed, of what was held or reached the least
+    /// stays.
+    pub(crate) fn add(&mut self, turn: &Self) {
+        if self.connects == 0 {
+            *self = turn.clone();
+            return;
+        }
+        self.open_least = self.open_least.min(turn.open_least);
+        self.connects += turn.connects;
+        self.frames += turn.frames;
+        self.connects_per_second = self.connects_per_second.min(turn.connects_per_second);
+        self.frames_per_second = self.frames_per_second.min(turn.frames_per_second);
+        for (code, times) in &turn.closed {
+            *self.closed.entry(*code).or_default() += times;
+        }
+    }
+
     /// Ends that the documents do not name.
     pub(crate) fn odd(&self, kind: Kind) -> BTreeMap<u16, u64> {
         // Without a code: the goodbye was lost in what the client was still writing.
