@@ -18,8 +18,20 @@ impl Engine {
         &self,
         bridge: &Bridge,
         operation: &'static str,
+        body: Value,
+        key: Option<Key<'_>>,
+    ) -> Result<T> {
+        self.call_bridge_within(bridge, operation, body, key, limits::BRIDGE_MS_MAX).await
+    }
+
+    /// The same, with less time for the answer.
+    pub(super) async fn call_bridge_within<T: DeserializeOwned>(
+        &self,
+        bridge: &Bridge,
+        operation: &'static str,
         mut body: Value,
         key: Option<Key<'_>>,
+        timeout_ms: u64,
     ) -> Result<T> {
         let settings = bridge.settings();
         let secret = self.open_bridge_secret(bridge.app(), settings)?;
@@ -37,7 +49,7 @@ impl Engine {
                 request.headers.push(("Idempotency-Key".to_owned(), key.to_owned()));
             }
         }
-        request.timeout_ms = limits::BRIDGE_MS_MAX;
+        request.timeout_ms = timeout_ms;
         request.answer_bytes_max = limits::BRIDGE_ANSWER_BYTES_MAX;
         match self.outbound.call(request).await {
             Ok(answer) => read(operation, &answer),

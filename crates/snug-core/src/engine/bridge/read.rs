@@ -38,20 +38,34 @@ impl Engine {
         user: Option<&UserId>,
         room: &RoomId,
     ) -> Result<Fetched> {
-        self.fetch_without(bridge, user, room, None).await
+        self.fetch_within(bridge, user, room, None, limits::BRIDGE_MS_MAX).await
     }
 
-    /// The same; the message that the backend has under this id gets its row elsewhere.
-    pub(super) async fn fetch_without(
+    /// What was said before the message of this id, which the backend is just telling: that one
+    /// gets its row elsewhere. The backend may wait for our answer before it does anything else,
+    /// so it is not waited for long.
+    pub(super) async fn fetch_before(
+        &self,
+        bridge: &Bridge,
+        room: &RoomId,
+        external: &str,
+    ) -> Result<()> {
+        let bound = limits::BRIDGE_TOLD_MS_MAX;
+        self.fetch_within(bridge, None, room, Some(external), bound).await.map(drop)
+    }
+
+    async fn fetch_within(
         &self,
         bridge: &Bridge,
         user: Option<&UserId>,
         room: &RoomId,
         external: Option<&str>,
+        timeout_ms: u64,
     ) -> Result<Fetched> {
         let before = self.before(bridge, room).await?;
         let call = json!({ "userId": user, "threadId": room });
-        let answer: Answer = self.call_bridge(bridge, "getThread", call, None).await?;
+        let answer: Answer =
+            self.call_bridge_within(bridge, "getThread", call, None, timeout_ms).await?;
         let thread = BridgeThread::read(&answer.thread)?;
         self.check_thread(bridge, &thread, Some(room))?;
         let mut told = self.told(bridge, room, &answer.messages);

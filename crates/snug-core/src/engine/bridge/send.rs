@@ -104,9 +104,9 @@ impl Engine {
         let external = message.id.as_str().to_owned();
         let facts = self.store.room_facts(bridge.app(), room, None).await?;
         if facts.is_some_and(|facts| facts.room.head.seq == 0) {
-            // What was said before it stands before it. The backend may be asked while it waits
-            // for this answer: one that cannot do both is told all the same.
-            let _ = self.fetch_without(bridge, None, room, Some(&external)).await;
+            // What was said before it stands before it; a backend that cannot be asked while it
+            // tells is believed all the same.
+            let _ = self.fetch_before(bridge, room, &external).await;
         }
         self.store_row(actor, bridge, room, (message, external), Senders::AsBackendSays).await
     }
