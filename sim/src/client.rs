@@ -8,7 +8,7 @@ use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody
 use snug_core::ids::{DeviceId, RoomId, UserId};
 use snug_core::model::{Head, Member, MemberState, Membership, Message, Role, Room};
 
-use crate::checker::{Facts, Seen};
+use snug_verify::checker::{Facts, Seen};
 
 /// Another member as this client knows it.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use snug_core::engine::Actor;
 use snug_core::error::Error;
 use snug_core::ids::{DeviceId, RoomId, UserId};
 
-use crate::checker::{Facts, RoomAtRest, Seen};
 use crate::client::RoomState;
 use crate::sim::Sim;
+use snug_verify::checker::{Facts, RoomAtRest, Seen};
 
 /// A device that nobody else has: its client begins with nothing.
 const FRESH: &str = "fresh";

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::checker::Violation;
 use crate::sim::Sim;
 use crate::store::Break;
+use snug_verify::checker::Violation;
 
 /// How long a run is, and what is broken on purpose.
 #[derive(Debug, Clone, Copy)]

@@ -14,12 +14,12 @@ use snug_core::ports::{Clock, NoKeySets, NoOutbound};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 
 use crate::bus::{SimBus, Wires};
-use crate::checker::{Checker, Seen};
 use crate::client::{Need, SimClient};
 use crate::dice::Dice;
 use crate::hub::{Node, Offer};
 use crate::store::{Break, SeamStore};
 use crate::world::{NoMinted, OpenVault, SimClock, SimEntropy};
+use snug_verify::checker::{Checker, Seen};
 
 const NODES: usize = 2;
 /// Users and their devices.

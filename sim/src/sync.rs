@@ -5,9 +5,9 @@ use snug_core::error::Error;
 use snug_core::ids::RoomId;
 use snug_core::model::{ListedRoom, Message};
 
-use crate::checker::Seen;
 use crate::client::RoomState;
 use crate::sim::Sim;
+use snug_verify::checker::Seen;
 
 type Answer<T> = Result<T, Error>;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use xtask::repo::Repo;
 use xtask::say::{say, warn};
 use xtask::suite::Choice;
-use xtask::{generate, run, steps, suite};
+use xtask::{contract, generate, run, steps, suite};
 
 const USAGE: &str = "\
 cargo xtask <task>
@@ -17,6 +17,7 @@ cargo xtask <task>
   ci                           what .ci/run runs once it has set CI up: the same as `test`
   gen [--check]                write the derived files of api/ and web/, or say which are stale
   tidy                         the house rules
+  contract                     run the tests of the delivery contract and write down the result
   bench [args]                 build and run the benchmarks
   sim [args]                   build and run the simulation
 ";
@@ -44,6 +45,7 @@ fn task(args: &[String]) -> Result<(), String> {
             _ => Err(USAGE.to_owned()),
         },
         "tidy" => steps::tidy_all(&repo),
+        "contract" => contract::contract(&repo),
         "bench" => run::release(&repo, "snug-bench", after_dashes(rest)),
         "sim" => run::release(&repo, "snug-sim", after_dashes(rest)),
         "help" | "--help" | "-h" => {

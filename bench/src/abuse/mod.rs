@@ -15,7 +15,7 @@ use crate::load::plan::Credentials;
 use crowd::Crowd;
 
 /// How they misbehave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub(crate) enum Kind {
     /// Connected, and without a token ever.
     Idle,

@@ -14,6 +14,7 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
+use crate::abuse::Kind;
 use crate::out;
 use crate::report::{Entry, Results, Sample, Table};
 use crate::stage::{Contender, Hall, Stage};
@@ -53,6 +54,9 @@ pub(crate) struct SuiteArgs {
     /// Only this store.
     #[arg(long)]
     store: Option<StoreName>,
+    /// Of the bad input only these kinds.
+    #[arg(long)]
+    kind: Vec<Kind>,
     /// Rounds; 3, or 1 when quick.
     #[arg(long)]
     runs: Option<usize>,
@@ -70,6 +74,7 @@ pub(crate) struct Suite {
     quick: bool,
     runs: usize,
     store: Option<StoreName>,
+    kinds: Vec<Kind>,
 }
 
 /// Runs the suite. `Ok(false)`: it ran, and something failed or was not delivered right.
@@ -80,6 +85,7 @@ pub(crate) fn run(args: SuiteArgs) -> io::Result<bool> {
         quick: args.quick,
         runs: args.runs.unwrap_or(if args.quick { 1 } else { 3 }),
         store: args.store,
+        kinds: if args.kind.is_empty() { Kind::ALL.to_vec() } else { args.kind },
     };
     let mut scenarios = args.scenarios;
     if scenarios.is_empty() {

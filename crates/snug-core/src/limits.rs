@@ -130,6 +130,8 @@ pub const REQUEST_ID_BYTES_MAX: usize = 64;
 pub const FRAMES_PER_SECOND: u32 = 50;
 /// Burst above the rate, in frames.
 pub const FRAMES_BURST: u32 = 200;
+/// Frames of one connection that are taken before other connections have their turn, in frames.
+pub const FRAMES_IN_A_ROW_MAX: u32 = 4;
 /// Refused frames (over the rate or not JSON) before the connection is closed, in frames.
 pub const REFUSED_FRAMES_MAX: u32 = 20;
 /// Requests of one connection answered at the same time, in requests.
@@ -237,6 +239,19 @@ pub const HEADERS_MS_MAX: u64 = 15_000;
 /// A request's head, in bytes.
 pub const HEADERS_BYTES_MAX: usize = 32 * 1_024;
 
+/// One call of `snug verify`, in milliseconds.
+pub const CROWD_CALL_MS: u64 = 10_000;
+/// The largest answer or frame that `snug verify` takes, in bytes.
+pub const CROWD_ANSWER_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Users of one walk of `snug verify`.
+pub const CROWD_USERS_MAX: u64 = 100;
+/// Rooms of one walk of `snug verify`.
+pub const CROWD_ROOMS_MAX: u64 = 100;
+/// Length of one walk of `snug verify`, in seconds.
+pub const CROWD_SECONDS_MAX: u64 = 3_600;
+/// Broken promises that `snug verify` prints.
+pub const CROWD_LINES_MAX: usize = 50;
+
 /// A call to a customer's URL when nothing else is asked for, in milliseconds.
 pub const OUTBOUND_MS_MAX: u64 = 5_000;
 /// A customer's answer when nothing else is asked for, in bytes.
@@ -293,6 +308,8 @@ pub const CONTACTS_PAGE_DEFAULT: usize = 100;
 pub const CONTACTS_PAGE_MAX: usize = 500;
 /// Time for a bridged app's backend to answer, in milliseconds.
 pub const BRIDGE_MS_MAX: u64 = 8_000;
+/// Asking a bridged app's backend for a thread while it tells a message of it, in milliseconds.
+pub const BRIDGE_TOLD_MS_MAX: u64 = 1_000;
 /// What a bridged app's backend may answer, in bytes.
 pub const BRIDGE_ANSWER_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// Nesting of an answer of a backend's: what a page may send, and what the answer wraps around it.

@@ -19,6 +19,7 @@ pub mod rest;
 pub mod secrets;
 pub mod serve;
 pub mod tasks;
+pub mod verify;
 pub mod wiring;
 
 pub use config::{Config, StoreConfig};

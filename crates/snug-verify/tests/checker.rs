@@ -3,7 +3,7 @@
 
 use snug_core::ids::{MessageId, RoomId, UserId};
 use snug_core::model::{MessageKind, Time};
-use snug_sim::checker::{Ack, Checker, Facts, RoomAtRest, Seen, payload};
+use snug_verify::checker::{Ack, Checker, Facts, RoomAtRest, Seen, payload};
 
 fn room() -> RoomId {
     RoomId::from_stored("r")

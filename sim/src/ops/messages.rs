@@ -5,9 +5,9 @@ use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId, UserId};
 use snug_core::model::{CustomJson, MessageKind};
 
-use crate::checker::{Ack, Seen, payload};
 use crate::client::Pending;
 use crate::sim::Sim;
+use snug_verify::checker::{Ack, Seen, payload};
 
 /// What becomes of the answer on its way back.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -47,6 +47,10 @@ pub(super) fn routes() -> Router<Arc<Door>> {
 }
 
 async fn open(State(door): State<Arc<Door>>, request: Request) -> Response {
+    if request.headers().contains_key("X-MANAGER-SECRET") {
+        let said = "The manager's socket is not carried yet; see the compatibility table.";
+        return (StatusCode::NOT_IMPLEMENTED, said).into_response();
+    }
     let Some(token) = token(&request) else {
         let said = "X-TOKEN header or parameter: token is not present.";
         return (StatusCode::NOT_FOUND, said).into_response();

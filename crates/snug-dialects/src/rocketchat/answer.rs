@@ -80,7 +80,11 @@ impl Failure {
 
     fn body(&self) -> Value {
         if self.status == StatusCode::UNAUTHORIZED {
-            return json!({ "status": "error", "message": self.text });
+            let mut body = json!({ "status": "error", "message": self.text });
+            if !self.code.is_empty() {
+                body["error"] = json!(self.code);
+            }
+            return body;
         }
         let mut body = json!({ "success": false, "error": self.said() });
         if !self.code.is_empty() {

@@ -35,7 +35,7 @@ pub(super) struct LoggedIn {
 }
 
 fn refused() -> Failure {
-    Failure::new(StatusCode::UNAUTHORIZED, "", "Unauthorized")
+    Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
 }
 
 /// A user of this app named by a request.

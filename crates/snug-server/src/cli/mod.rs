@@ -7,6 +7,7 @@ mod dialect;
 mod documents;
 mod healthcheck;
 mod serve;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Command {
         #[command(subcommand)]
         command: dialect::DialectCommand,
     },
+    /// Look for a broken promise of the delivery contract on a running install
+    Verify(verify::VerifyArgs),
     /// Ask a running server whether it is ready
     Healthcheck,
     /// Write the derived documents of the API
@@ -88,6 +91,7 @@ fn run(cli: Cli) -> Result<ExitCode, String> {
     runtime.block_on(async {
         let done = match cli.command {
             Command::Bridge { command } => return bridge::run(&config, command).await,
+            Command::Verify(args) => return verify::run(args).await,
             Command::Serve => serve::run(config).await,
             Command::Demo(args) => demo::run(config, args).await,
             Command::App { command } => app::run(&config, command).await,

@@ -53,6 +53,16 @@ impl AllowedAddresses {
         Self(loopback.to_vec())
     }
 
+    /// Everything, for a command whose user names the address.
+    #[must_use]
+    pub fn everywhere() -> Self {
+        let all = [
+            Cidr { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), bits: 0 },
+            Cidr { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), bits: 0 },
+        ];
+        Self(all.to_vec())
+    }
+
     /// Whether a connection to this address may be made.
     #[must_use]
     pub fn allow(&self, address: IpAddr) -> bool {

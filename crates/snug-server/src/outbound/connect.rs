@@ -51,7 +51,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    async fn connect(&self, uri: Uri) -> Result<Line, OutboundError> {
+    pub(super) async fn connect(&self, uri: Uri) -> Result<Line, OutboundError> {
         let (_, host) = target::parse(&uri.to_string(), false)?;
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
@@ -118,8 +118,17 @@ impl tower_service::Service<Uri> for Guard {
     }
 }
 
-/// A connection, in clear or under TLS.
-pub(super) struct Line(TokioIo<Either<TcpStream, TlsStream<TcpStream>>>);
+/// A connection's bytes, in clear or under TLS.
+pub type Bytes = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// A connection.
+pub(super) struct Line(TokioIo<Bytes>);
+
+impl Line {
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.0.into_inner()
+    }
+}
 
 impl Connection for Line {
     fn connected(&self) -> Connected {

@@ -31,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 
 pub use address::{AllowedAddresses, Cidr};
-pub use connect::{Resolve, SystemResolver};
+pub use connect::{Bytes as ConnectedBytes, Resolve, SystemResolver};
 pub use key_sets::PublishedKeys;
 
 use connect::Guard;
@@ -46,6 +46,7 @@ pub struct OutboundConfig {
 
 /// The guarded client.
 pub struct GuardedClient {
+    guard: Guard,
     client: Client<Guard, Full<Bytes>>,
     everybody: Arc<Semaphore>,
     apps: Mutex<HashMap<AppId, Places>>,
@@ -90,12 +91,22 @@ impl GuardedClient {
             .pool_idle_timeout(Duration::from_millis(limits::OUTBOUND_IDLE_MS))
             .pool_max_idle_per_host(limits::OUTBOUND_PER_APP_MAX)
             .http1_max_buf_size(limits::OUTBOUND_HEAD_BYTES_MAX)
-            .build(guard);
+            .build(guard.clone());
         Ok(Self {
+            guard,
             client,
             everybody: Arc::new(Semaphore::new(limits::OUTBOUND_MAX)),
             apps: Mutex::default(),
         })
+    }
+
+    /// A connection to where a URL of `http` or `https` leads, for what is no HTTP.
+    ///
+    /// # Errors
+    /// As a call's.
+    pub async fn connect(&self, url: &str) -> Result<connect::Bytes, OutboundError> {
+        let uri = url.parse().map_err(|_| OutboundError::InvalidUrl("no URL".to_owned()))?;
+        Ok(self.guard.connect(uri).await?.into_bytes())
     }
 
     fn places(&self, app: &AppId) -> Places {

@@ -89,6 +89,8 @@ struct Life<S> {
     pace: Option<Pace>,
     /// A place among those without a token; given back when the token was right.
     admitted: Option<Admitted>,
+    /// Frames since it last let others go first.
+    in_a_row: u32,
 }
 
 /// What woke the connection up.
@@ -110,7 +112,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
         let socket = Socket::new(stream);
         let (origin, admitted) = (upgrade.origin, Some(admitted));
-        Self { app, socket, session, origin, jobs, turn: Turn::Free, entered: None, pace, admitted }
+        let (turn, entered) = (Turn::Free, None);
+        Self { app, socket, session, origin, jobs, turn, entered, pace, admitted, in_a_row: 0 }
     }
 
     /// Until the end; with the code to say goodbye with, if the other side is still there.
@@ -149,7 +152,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             let step = match woken {
                 Woken::Outcome(outcome) => self.on_outcome(outcome).await,
                 Woken::Outbox => self.drain().await,
-                Woken::Frame(frame) => self.on_incoming(frame).await,
+                Woken::Frame(frame) => {
+                    let step = self.on_incoming(frame).await;
+                    self.let_others_go_first().await;
+                    step
+                }
                 Woken::Tick => match self.session.on_tick(self.app.engine.now()) {
                     Some(action) => self.act(action).await,
                     None => Ok(()),
@@ -158,6 +165,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             if let Err(end) = step {
                 return end;
             }
+        }
+    }
+
+    /// What one client has sent at once is not worked off while others wait for the thread.
+    async fn let_others_go_first(&mut self) {
+        self.in_a_row += 1;
+        if self.in_a_row >= limits::FRAMES_IN_A_ROW_MAX {
+            self.in_a_row = 0;
+            tokio::task::yield_now().await;
         }
     }
 

@@ -79,7 +79,7 @@ async fn a_conversation(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_page_cannot_tell_a_bridged_app_from_another() {
+async fn line_17_bridge_mode_keeps_the_same_lines() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let server = TestServer::start(backend).await;
         a_conversation(&server.app().await).await;
@@ -282,15 +282,8 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     assert_eq!(words(&ann, &room).await.last().map(String::as_str), Some("read first"));
     let told = json!({"id": id, "sender": "bob", "text": "read first"});
     app.backend("POST", &format!("rooms/{seg}/messages"), told).await.is(200);
-    // And of what a page had sent: nothing is said twice.
-    let mine = say(&ann, &room, "a0", "from Snug").await.is(201);
-    let id = text(&locked(&site.kept).messages.last().expect("stored").2["messageId"]);
-    let told = json!({"id": id, "sender": "ann", "text": "from Snug"});
+    tells_what_a_page_had_sent(&site, &ann, &room).await;
     let path = format!("rooms/{seg}/messages");
-    let repeat = app.backend("POST", &path, told).await.is(200);
-    assert_eq!((&repeat["id"], &repeat["seq"]), (&json!("a0"), &mine["seq"]));
-    let told = json!({"id": id, "sender": "ann", "text": "other words"});
-    app.backend("POST", &path, told).await.refused(502, "bridge_broken");
     let nameless = json!({"sender": "bob", "text": "x"});
     app.backend("POST", &path, nameless).await.refused(422, "missing_field");
     // Removed means removed from when Snug is told, though the backend still lists the member.
@@ -314,6 +307,18 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     assert_eq!(opened["user"], "ann");
     let body = json!({"app": app.id, "token": "stranger"});
     app.api("POST", "/v1/sessions", body, "none").await.refused(401, "verify_failed");
+}
+
+/// Nothing is said twice.
+async fn tells_what_a_page_had_sent(site: &Site, ann: &Page, room: &str) {
+    let mine = say(ann, room, "a0", "from Snug").await.is(201);
+    let id = text(&locked(&site.kept).messages.last().expect("stored").2["messageId"]);
+    let told = json!({"id": id, "sender": "ann", "text": "from Snug"});
+    let path = messages(room);
+    let repeat = ann.app.backend("POST", &path, told).await.is(200);
+    assert_eq!((&repeat["id"], &repeat["seq"]), (&json!("a0"), &mine["seq"]));
+    let told = json!({"id": id, "sender": "ann", "text": "other words"});
+    ann.app.backend("POST", &path, told).await.refused(502, "bridge_broken");
 }
 
 /// Read while it was empty: what comes then is news, without anybody's telling.

@@ -12,7 +12,7 @@ use crate::harness::{Answer, Request, TestApp, TestServer, segment, text, within
 pub(crate) struct Vendor<'s> {
     server: &'s TestServer,
     pub(crate) app: TestApp,
-    secret: String,
+    pub(crate) secret: String,
 }
 
 impl<'s> Vendor<'s> {
@@ -47,7 +47,7 @@ impl<'s> Vendor<'s> {
         text(&self.form("chat-room/", &fields).await.is(201)["identifier"])
     }
 
-    async fn token(&self, user: &str, device: &str) -> String {
+    pub(crate) async fn token(&self, user: &str, device: &str) -> String {
         let fields = [
             ("device_identifier", device),
             ("application_user_identifier", user),
@@ -57,10 +57,18 @@ impl<'s> Vendor<'s> {
     }
 
     async fn socket(&self, token: &str) -> Wire {
-        let address = self.server.address();
-        let uri = format!("ws://{address}/socket/?token={}", segment(token));
-        let uri = uri.parse().expect("an address");
-        let builder = ClientBuilder::from_uri(uri);
+        self.upgrade(&format!("/socket/?token={}", segment(token)), None).await
+    }
+
+    /// With the token in the address, or in the vendor's header.
+    pub(crate) async fn upgrade(&self, path: &str, header: Option<&str>) -> Wire {
+        let uri = format!("ws://{}{path}", self.server.address());
+        let mut builder = ClientBuilder::from_uri(uri.parse().expect("an address"));
+        if let Some(token) = header {
+            let name = http::HeaderName::from_static("x-token");
+            let value = token.parse().expect("a header's value");
+            builder = builder.add_header(name, value).expect("a free header");
+        }
         let (stream, _) = within("upgrade", builder.connect()).await.expect("it upgrades");
         Wire(stream)
     }
@@ -260,6 +268,21 @@ async fn what_is_wrong_is_told_in_the_vendors_form() {
     let plain = server.request("GET", "/socket/").send().await;
     assert_eq!((plain.status, plain.text.contains("token is not present")), (404, true));
     server.request("GET", "/socket/nonsense").send().await.said(403);
+    let manager = server.request("GET", "/socket/").header("X-MANAGER-SECRET", "x");
+    manager.send().await.said(501);
+    // Where a token may stand: header, query, path, with a slash behind it or without.
+    let token = vendor.token("dora", "phone").await;
+    let coded = segment(&token);
+    for (path, header) in [
+        ("/socket/".to_owned(), Some(token.as_str())),
+        ("/socket".to_owned(), Some(token.as_str())),
+        (format!("/socket/{coded}"), None),
+        (format!("/socket/{coded}/"), None),
+        (format!("/socket?token={coded}"), None),
+    ] {
+        let mut socket = vendor.upgrade(&path, header).await;
+        socket.refused(said("nowhere", "x"), 10_009).await;
+    }
     let mut socket = vendor.enter("anna").await;
     let own = vendor.room(&["anna"]).await;
     socket.refused(json!(["a list"]), 10_004).await;

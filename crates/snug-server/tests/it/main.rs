@@ -3,6 +3,7 @@
 
 mod bridge;
 mod changes;
+mod contract;
 mod delivery;
 mod ecb;
 mod embed;

@@ -44,6 +44,41 @@ impl Run {
         }
         let nowhere = app.request("GET", &format!("/nowhere/{token}?token={token}")).bearer(token);
         self.errors.push(nowhere.send().await.text);
+        self.show_elsewhere(app, token).await;
+    }
+}
+
+impl Run {
+    /// Where other systems' clients and pages in frames have a token.
+    async fn show_elsewhere(&mut self, app: &TestApp, token: &str) {
+        let coded = segment(token);
+        for path in [
+            format!("/socket/{coded}"),
+            format!("/socket/?token={coded}"),
+            format!("/websocket?token={coded}"),
+            format!("/api/v1/rooms.get?resumeToken={coded}"),
+            format!("/channel/general?layout=embedded&resumeToken={coded}"),
+            format!("/embed/rooms/r?code={coded}"),
+            format!("/socket.io/?EIO=4&transport=polling&token={coded}"),
+            format!("/ecb/getThreads?userToken={coded}"),
+        ] {
+            let answer = app.request("GET", &path).send().await;
+            self.errors.push(format!("{:?} {}", answer.headers, answer.text));
+        }
+        for (path, header) in [
+            ("/server-to-server/v1/ping/", "X-Application-Secret"),
+            ("/socket/", "X-TOKEN"),
+            ("/api/v1/me", "X-Auth-Token"),
+            ("/me", "IM-Authorization"),
+            ("/me", "IM-CLIENT-KEY"),
+            ("/admin/clients", "IM-API-KEY"),
+        ] {
+            let answer = app.request("GET", path).header(header, token).send().await;
+            self.errors.push(format!("{:?} {}", answer.headers, answer.text));
+        }
+        let body = json!({"user": "nobody", "password": token, "resume": token});
+        let answer = app.request("POST", "/api/v1/login").json(body).send().await;
+        self.errors.push(answer.text);
     }
 }
 
@@ -101,6 +136,34 @@ async fn conversation(run: &mut Run, app: &TestApp) {
     run.errors.extend(socket.events.drain(..).map(|(_, data)| data.to_string()));
 }
 
+/// Secrets of other systems' wires, at their own doors while these are open.
+async fn other_wires(run: &mut Run, server: &TestServer) {
+    let vendor = crate::i2a::Vendor::beside(server, server.app().await).await;
+    run.secret(&vendor.secret);
+    let token = run.secret(&vendor.token("ida", "phone").await);
+    let mut socket = vendor.upgrade(&format!("/socket/{}", segment(&token)), None).await;
+    socket.say(json!({"type": "NONSENSE", "token": token})).await;
+    run.errors.push(socket.next("ERROR").await.to_string());
+    let rocket = crate::rocketchat::Rocket::beside(server, server.app().await).await;
+    let login = rocket.user("zed").await;
+    for secret in [&rocket.admin.token, &rocket.password, &login.token] {
+        run.secret(secret);
+    }
+    run.secret("zed-password-of-nobody-else");
+    let wrong = json!({"user": "zed", "password": "zed-password-of-nobody-else"});
+    run.errors.push(rocket.post(&login, "login", wrong).await.text);
+    let imkit = crate::imkit::Imkit::beside(server, server.app().await).await;
+    let token = imkit.token("kim").await;
+    for secret in [&imkit.keys.api_key, &token] {
+        run.secret(secret);
+    }
+    let path = format!("/rooms?token={}", segment(&token));
+    imkit.user(&token, "GET", &path, json!({"token": token})).await;
+    for secret in [&vendor.secret, &login.token, &imkit.keys.api_key, &token] {
+        run.show_elsewhere(&vendor.app, secret).await;
+    }
+}
+
 async fn panel(run: &mut Run, server: &TestServer) {
     let call = |method: &str, path: &str| {
         server.request(method, &format!("/panel/api/{path}")).header("X-Snug-Panel", "1")
@@ -142,6 +205,7 @@ async fn no_secret_of_a_run_is_logged_measured_or_answered() {
     run.secret(&app.key);
     conversation(&mut run, &app).await;
     panel(&mut run, &server).await;
+    other_wires(&mut run, &server).await;
     let master = std::fs::read_to_string(server.data.join("master.key")).expect("the master key");
     run.secret(master.trim());
     let metrics = server.request("GET", "/metrics").send().await;

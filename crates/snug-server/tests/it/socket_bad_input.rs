@@ -194,7 +194,7 @@ async fn ten_thousand_without_a_token_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn a_reader_that_stands_still_is_closed_and_nobody_waits() {
+async fn line_13_a_slow_reader_is_never_waited_for() {
     let server = TestServer::sqlite().await;
     let app = server.app().await;
     let mut pair = Pair::start(&app).await;

@@ -95,6 +95,9 @@ pub struct Checker {
     rooms: BTreeMap<RoomId, RoomLog>,
     deactivated: BTreeMap<UserId, u64>,
     ended_tokens: BTreeSet<String>,
+    /// Who heard of which rev, and whose message took which: judged when all moves are known.
+    heard: BTreeSet<(RoomId, UserId, u64)>,
+    sent: BTreeSet<(RoomId, UserId, u64)>,
     directs: BTreeMap<(UserId, UserId, String), RoomId>,
 }
 
@@ -147,12 +150,22 @@ impl Checker {
                 self.broken(11, format!("{room}: {user} is deactivated and {id} was stored"));
             }
         }
+        if let Some(user) = page_of {
+            self.sent.insert(((*room).clone(), (*user).clone(), answer.first_rev));
+        }
         let first = *self.room(room).acked.entry(id.clone()).or_insert(answer.seq);
         if first != answer.seq {
             let seq = answer.seq;
             self.broken(2, format!("{room}: {id} was acked with seq {first}, then with {seq}"));
         }
         self.saw("an ack", room, answer);
+    }
+
+    /// A send was answered with another message: line 2.
+    pub fn answered_for(&mut self, room: &RoomId, id: &str, answer: &MessageId) {
+        if answer.as_str() != id {
+            self.broken(2, format!("{room}: the answer to {id} is the message {answer}"));
+        }
     }
 
     /// Somebody saw a message: one id, one seq, one payload for all.
@@ -211,6 +224,27 @@ impl Checker {
         if let Some(removal) = self.room(room).removed_below(user, rev) {
             let what = format!("{user} was removed at rev {removal} and heard of rev {rev}");
             self.broken(12, format!("{room}: {what}"));
+        }
+    }
+
+    /// As `delivered`, where others may not have been told yet who moved when.
+    pub fn heard(&mut self, user: &UserId, room: &RoomId, rev: u64) {
+        self.heard.insert((room.clone(), user.clone(), rev));
+    }
+
+    /// All moves of members are known: who was out at a rev neither heard of it nor spoke.
+    pub fn all_moves_known(&mut self) {
+        for (room, user, rev) in std::mem::take(&mut self.heard) {
+            if let Some(removal) = self.room(&room).out_since(&user, rev) {
+                let what = format!("{user} was removed at rev {removal} and heard of rev {rev}");
+                self.broken(12, format!("{room}: {what}"));
+            }
+        }
+        for (room, user, rev) in std::mem::take(&mut self.sent) {
+            if let Some(removal) = self.room(&room).out_since(&user, rev) {
+                let what = format!("{user} was removed at rev {removal} and stored at rev {rev}");
+                self.broken(11, format!("{room}: {what}"));
+            }
         }
     }
 

@@ -63,6 +63,12 @@ impl RoomLog {
         self.frozen.range(..rev).next_back().is_some_and(|(_, frozen)| *frozen)
     }
 
+    /// The removal that a user was under at this rev, later than the removal itself.
+    pub(super) fn out_since(&self, user: &UserId, rev: u64) -> Option<u64> {
+        let (removal, active) = self.members.get(user)?.range(..=rev).next_back()?;
+        (!active && rev > *removal).then_some(*removal)
+    }
+
     /// The rev of the removal that a user who is out now must hear nothing above of.
     pub(super) fn removed_below(&self, user: &UserId, rev: u64) -> Option<u64> {
         let (removal, active) = self.members.get(user)?.last_key_value()?;

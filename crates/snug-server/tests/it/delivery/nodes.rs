@@ -74,6 +74,15 @@ impl Nodes {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_between_two_nodes() {
+    let nodes = Nodes::start().await;
+    let [one, two] = &nodes.at;
+    let report = super::walk(super::door(&[one, two]), super::plan(one, 0x5eed_0003, 5)).await;
+    super::kept(&report);
+    nodes.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_sent_at_one_node_is_heard_at_the_other() {
     let nodes = Nodes::start().await;

@@ -31,7 +31,7 @@ pub(crate) fn logs() -> Logs {
     let begin = || {
         let logs = Logs::default();
         let filter = "debug,snug_server=trace,snug_core=trace,snug_proto=trace,\
-                      snug_sqlite=trace,snug_postgres=trace";
+                      snug_sqlite=trace,snug_postgres=trace,snug_dialects=trace";
         let writer = logs.clone();
         tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(filter))

@@ -192,7 +192,8 @@ async fn rocketchat_log_ins() {
         json!({}),
     ] {
         let refused = log_in(body).await.is(401);
-        assert_eq!(refused, json!({"status": "error", "message": "Unauthorized"}));
+        let told = json!({"status": "error", "error": "Unauthorized", "message": "Unauthorized"});
+        assert_eq!(refused, told);
     }
     assert!(server.stop().await);
 }
