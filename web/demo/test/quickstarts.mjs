@@ -212,6 +212,26 @@ describe('quick starts', () => {
       }
     });
 
+    it(`${way}: its flow is drawn, and calls what the program calls`, () => {
+      for (const name of [`${way}.md`, ...TRANSLATIONS.map((other) => `${way}.${other}.md`)]) {
+        const drawings = blocksOf(name).filter((block) => block.language === 'mermaid');
+        assert.equal(drawings.length, 1, name);
+        const [drawing] = drawings.map((block) => block.content);
+        assert.match(drawing, /^sequenceDiagram\n/, name);
+        const arrows = drawing.match(/-->>|->>/g) ?? [];
+        assert.ok(arrows.length >= 4, `${name} draws ${arrows.length} steps`);
+        const programs = blocksOf(name).filter((block) => block.file);
+        const written = programs.map((block) => block.content).join('\n');
+        for (const [, route] of drawing.matchAll(/\/v1\/server\/(\w+)/g)) {
+          assert.ok(written.includes(route), `${name} draws ${route}, which nothing calls`);
+        }
+      }
+      const steps = (name) => blocksOf(name)[0].content.match(/-->>|->>/g)?.length;
+      for (const other of TRANSLATIONS) {
+        assert.equal(steps(`${way}.${other}.md`), steps(`${way}.md`));
+      }
+    });
+
     for (const language of TRANSLATIONS) {
       it(`${way}: ${language} says to type and save the same`, () => {
         const toDo = (name) => blocksOf(name).filter((block) => block.language !== 'mermaid');

@@ -1,6 +1,6 @@
 //! The delivery contract line by line, each at the real doors of both stores. What only shows
 //! under load and faults is in `delivery`, in the stores' conformance and in the simulation;
-//! `docs/delivery-contract.md` says which test holds which line, and a test below that it does.
+//! `docs/delivery-contract.md` says which test holds which line.
 
 use std::collections::BTreeSet;
 
@@ -397,40 +397,5 @@ async fn line_14_direct_rooms_are_unique() {
         let other = json!({"kind": "direct", "user": "bob", "context": "listing 8"});
         assert!(!ids.contains(&text(&ann.post("rooms", other).await.is(201)["id"])));
         assert!(server.stop().await);
-    }
-}
-
-/// The table of the docs names tests that there are, and every line has one.
-#[test]
-fn the_table_of_the_contract_names_tests_that_exist() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
-    let table = std::fs::read_to_string(format!("{root}docs/delivery-contract.md")).expect("docs");
-    let mut sources = String::new();
-    for folder in ["crates", "sim", "web/demo/test"] {
-        collect(std::path::Path::new(&format!("{root}{folder}")), &mut sources);
-    }
-    let mut lines = BTreeSet::new();
-    for row in table.lines().filter(|row| row.starts_with("| ")) {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let Ok(line) = cells[1].parse::<u32>() else { continue };
-        lines.insert(line);
-        for name in cells[3].split('`').skip(1).step_by(2) {
-            let name = name.rsplit("::").next().unwrap_or(name);
-            assert!(sources.contains(name), "line {line}: there is no {name}");
-        }
-    }
-    assert_eq!(lines, (1..=17).collect());
-}
-
-fn collect(folder: &std::path::Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "node_modules" && name != "target") {
-                collect(&path, into);
-            }
-        } else if path.extension().is_some_and(|end| end == "rs" || end == "mjs") {
-            into.push_str(&std::fs::read_to_string(path).unwrap_or_default());
-        }
     }
 }

@@ -89,6 +89,9 @@ const DOORS: [&str; 7] = [
     "imkit socket.io",
 ];
 
+/// The doors at which somebody listens.
+const DOORS_LIVE: [&str; 4] = ["native socket", "i2a", "rocketchat ddp", "imkit socket.io"];
+
 /// Seven people of one room, each at a door of their own.
 struct Company<'s> {
     room: String,
@@ -171,6 +174,47 @@ impl<'s> Company<'s> {
         }
     }
 
+    /// From all doors in one moment.
+    async fn send_all_at_once(&mut self) {
+        let Self { room, page, socket, vendor, wire, rocket, rita, ddp, imkit, imo, ivy } = self;
+        let words = |door: &str| format!("at once from {door}");
+        let named = format!("{room}:{}", vendor.app.id);
+        let path = format!("rooms/{room}/messages");
+        let by_rest = page.post(&path, json!({ "text": words("native rest") }));
+        let asked = json!({ "room": *room, "text": words("native socket") });
+        let by_socket = socket.request("message.send", asked);
+        let by_i2a = wire.say(said(&named, &words("i2a")));
+        let body = json!({"message": {"rid": *room, "msg": words("rocketchat rest")}});
+        let by_rocket = rocket.post(rita, "chat.sendMessage", body);
+        let message = json!([{ "_id": "minted-0", "rid": *room, "msg": words("rocketchat ddp") }]);
+        let by_ddp = ddp.call("sendMessage", message);
+        let (path, body) = (format!("/rooms/{room}/message"), json!({"message": words("imkit")}));
+        let by_imkit = imkit.user(imo, "POST", &path, body);
+        let event = json!(["chat message", { "room": *room, "message": words("imkit socket.io") }]);
+        let by_ivy = ivy.call(&event);
+        let (rest, _, (), rocket, _, imkit, ivy) =
+            tokio::join!(by_rest, by_socket, by_i2a, by_rocket, by_ddp, by_imkit, by_ivy);
+        rest.ok();
+        success(rocket);
+        result(imkit);
+        assert_eq!(ivy["RC"], 0);
+    }
+
+    /// The next messages as each door that is live hears them.
+    async fn hear_all(&mut self, count: usize) -> Vec<(&'static str, Vec<String>)> {
+        let room = self.room.clone();
+        let mut heard = DOORS_LIVE.map(|door| (door, Vec::new()));
+        for _ in 0..count {
+            let native = self.socket.event("message.new").await;
+            heard[0].1.push(text(&native["message"]["text"]));
+            heard[1].1.push(text(&self.wire.next("ROUTABLE").await["message"]));
+            let ddp = self.ddp.event("stream-room-messages", &room).await;
+            heard[2].1.push(text(&ddp[0]["msg"]));
+            heard[3].1.push(text(&self.ivy.event("chat message").await["message"]));
+        }
+        heard.into()
+    }
+
     /// The next message at each door that is live is this one.
     async fn hear(&mut self, words: &str) {
         let room = self.room.clone();
@@ -242,6 +286,17 @@ async fn conversation(server: &TestServer) {
     }
     for (door, told) in company.histories().await {
         assert_eq!(told, all, "{door}");
+    }
+    // Whatever order seven that speak at once get, it is the same at every door.
+    company.send_all_at_once().await;
+    let heard = company.hear_all(DOORS.len()).await;
+    let (_, order) = &heard[0];
+    assert_eq!(order.len(), DOORS.len());
+    for (door, told) in &heard {
+        assert_eq!(told, order, "{door}, live");
+    }
+    for (door, told) in company.histories().await {
+        assert_eq!(&told[all.len()..], order, "{door}");
     }
 }
 

@@ -5,6 +5,7 @@ mod bridge;
 mod changes;
 mod contract;
 mod delivery;
+mod documents;
 mod ecb;
 mod embed;
 mod every_door;

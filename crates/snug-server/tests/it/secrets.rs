@@ -49,6 +49,12 @@ impl Run {
 }
 
 impl Run {
+    fn refusal(&mut self, answer: &crate::harness::Answer) {
+        if answer.status >= 400 {
+            self.errors.push(format!("{:?} {}", answer.headers, answer.text));
+        }
+    }
+
     /// Where other systems' clients and pages in frames have a token.
     async fn show_elsewhere(&mut self, app: &TestApp, token: &str) {
         let coded = segment(token);
@@ -63,7 +69,7 @@ impl Run {
             format!("/ecb/getThreads?userToken={coded}"),
         ] {
             let answer = app.request("GET", &path).send().await;
-            self.errors.push(format!("{:?} {}", answer.headers, answer.text));
+            self.refusal(&answer);
         }
         for (path, header) in [
             ("/server-to-server/v1/ping/", "X-Application-Secret"),
@@ -74,11 +80,11 @@ impl Run {
             ("/admin/clients", "IM-API-KEY"),
         ] {
             let answer = app.request("GET", path).header(header, token).send().await;
-            self.errors.push(format!("{:?} {}", answer.headers, answer.text));
+            self.refusal(&answer);
         }
         let body = json!({"user": "nobody", "password": token, "resume": token});
         let answer = app.request("POST", "/api/v1/login").json(body).send().await;
-        self.errors.push(answer.text);
+        self.refusal(&answer);
     }
 }
 

@@ -132,8 +132,14 @@ async fn signed_requests_on_postgres_and_on_two_nodes() {
     let mut all = futures_util::future::join_all(all).await;
     all.sort_unstable();
     assert_eq!(all, [201, 401, 401, 401, 401, 401, 401, 401, 401, 401]);
+    // Nor does a node that begins later forget it.
     assert!(one.stop().await);
     drop(two);
+    let (later, data) = server.beside().await;
+    let at = TestApp { address: later.address(), ..app.clone() };
+    made.send(&at).await.refused(401, "signature_replayed");
+    assert!(later.stop().await);
+    drop(data);
     assert!(server.stop().await);
 }
 
