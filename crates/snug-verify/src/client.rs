@@ -251,10 +251,12 @@ impl<D: Door> Client<D> {
     /// What an event tells the checker.
     fn checked(&self, event: &str, room: &RoomId, data: &Value) {
         let mut checker = self.shared.checker();
+        // A joining is its own news, and so is the goodbye: a node that learns of a removal by
+        // reading the members again says where the room stood then, not which removal it was.
         if let Some(rev) = data["rev"].as_u64()
-            && event != "room.joined"
+            && !["room.joined", "room.left"].contains(&event)
         {
-            checker.heard(&self.user, room, rev);
+            checker.heard(&self.user, room, rev, event);
         }
         if event == "message.new"
             && let Some(seen) = seen(&data["message"])

@@ -241,6 +241,26 @@ async fn the_backend_is_the_source_of_truth() {
     server.stop().await;
 }
 
+/// Header, query or path, with a slash behind it or without.
+#[tokio::test]
+async fn i2a_takes_a_token_wherever_the_vendor_does() {
+    let server = TestServer::sqlite().await;
+    let vendor = Vendor::new(&server).await;
+    let token = vendor.token("dora", "phone").await;
+    let coded = segment(&token);
+    for (path, header) in [
+        ("/socket/".to_owned(), Some(token.as_str())),
+        ("/socket".to_owned(), Some(token.as_str())),
+        (format!("/socket/{coded}"), None),
+        (format!("/socket/{coded}/"), None),
+        (format!("/socket?token={coded}"), None),
+    ] {
+        let mut socket = vendor.upgrade(&path, header).await;
+        socket.refused(said("nowhere", "x"), 10_009).await;
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_told_in_the_vendors_form() {
     let server = TestServer::sqlite().await;
@@ -270,19 +290,6 @@ async fn what_is_wrong_is_told_in_the_vendors_form() {
     server.request("GET", "/socket/nonsense").send().await.said(403);
     let manager = server.request("GET", "/socket/").header("X-MANAGER-SECRET", "x");
     manager.send().await.said(501);
-    // Where a token may stand: header, query, path, with a slash behind it or without.
-    let token = vendor.token("dora", "phone").await;
-    let coded = segment(&token);
-    for (path, header) in [
-        ("/socket/".to_owned(), Some(token.as_str())),
-        ("/socket".to_owned(), Some(token.as_str())),
-        (format!("/socket/{coded}"), None),
-        (format!("/socket/{coded}/"), None),
-        (format!("/socket?token={coded}"), None),
-    ] {
-        let mut socket = vendor.upgrade(&path, header).await;
-        socket.refused(said("nowhere", "x"), 10_009).await;
-    }
     let mut socket = vendor.enter("anna").await;
     let own = vendor.room(&["anna"]).await;
     socket.refused(json!(["a list"]), 10_004).await;

@@ -96,7 +96,7 @@ pub struct Checker {
     deactivated: BTreeMap<UserId, u64>,
     ended_tokens: BTreeSet<String>,
     /// Who heard of which rev, and whose message took which: judged when all moves are known.
-    heard: BTreeSet<(RoomId, UserId, u64)>,
+    heard: BTreeMap<(RoomId, UserId, u64), String>,
     sent: BTreeSet<(RoomId, UserId, u64)>,
     directs: BTreeMap<(UserId, UserId, String), RoomId>,
 }
@@ -228,15 +228,16 @@ impl Checker {
     }
 
     /// As `delivered`, where others may not have been told yet who moved when.
-    pub fn heard(&mut self, user: &UserId, room: &RoomId, rev: u64) {
-        self.heard.insert((room.clone(), user.clone(), rev));
+    pub fn heard(&mut self, user: &UserId, room: &RoomId, rev: u64, event: &str) {
+        self.heard.insert((room.clone(), user.clone(), rev), event.to_owned());
     }
 
     /// All moves of members are known: who was out at a rev neither heard of it nor spoke.
     pub fn all_moves_known(&mut self) {
-        for (room, user, rev) in std::mem::take(&mut self.heard) {
+        for ((room, user, rev), event) in std::mem::take(&mut self.heard) {
             if let Some(removal) = self.room(&room).out_since(&user, rev) {
-                let what = format!("{user} was removed at rev {removal} and heard of rev {rev}");
+                let told = format!("was told {event} of rev {rev}");
+                let what = format!("{user} was removed at rev {removal} and {told}");
                 self.broken(12, format!("{room}: {what}"));
             }
         }
