@@ -206,6 +206,26 @@ function arabicTalk(): MessageView[] {
   ];
 }
 
+/** Edited, reacted to, unsent and hidden messages. */
+function changedTalk(): MessageView[] {
+  const by = (key: string, users: string[]) => {
+    return { key, count: users.length, users, own: users.includes('me') };
+  };
+  const more: Partial<MessageView>[] = [
+    { reactions: [by('👍', ['me', 'u-wang']), by('❤️', ['u-wang'])] },
+    { editedAt: Date.now() },
+    { reactions: [by('🙏', ['u-wang']), by('a word that is rather long', ['me'])] },
+    { deleted: true },
+    { hidden: true },
+    { deleted: true },
+    { editedAt: Date.now(), reactions: [by('😂', ['u-wang'])] },
+  ];
+  return dialogue().map((message, at) => {
+    const { text, ...rest } = { ...message, ...more[at] };
+    return rest.deleted || rest.hidden || text === undefined ? rest : { ...rest, text };
+  });
+}
+
 function mount(tag: string, client: FakeClient | undefined, props: Record<string, unknown> = {}) {
   const element = document.createElement(tag);
   Object.assign(element, client ? { client } : {}, props);
@@ -239,6 +259,7 @@ function hostPage(): void {
 
 export const scenes: Record<string, () => FakeClient> = {
   chat: chatWith(() => {}),
+  changed: chatWith(({ room }) => room.patch({ messages: changedTalk() })),
   list: chatWith(({ client }) => {
     const rooms = client.rooms.getSnapshot().rooms;
     client.list(rooms.map((r) => (r.id === 'bike' ? { ...r, unread: 2 } : r)));

@@ -232,6 +232,7 @@ test('white initials keep 4.5:1 on every hue', async () => {
 
 const SCENES = [
   'chat',
+  'changed',
   'list',
   'group',
   'failed',

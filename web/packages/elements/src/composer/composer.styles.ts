@@ -10,6 +10,35 @@ export const composerStyles = css`
     gap: 8px;
     padding: 8px 16px max(16px, env(safe-area-inset-bottom));
   }
+  .edit {
+    display: flex;
+    align-items: center;
+    gap: 12px;
+    padding-block-start: 4px;
+    padding-inline: 24px 12px;
+    font-size: 13px;
+    line-height: 1.35;
+    color: var(--snug-text-quiet);
+  }
+  .edit > .i {
+    flex: none;
+    color: var(--snug-accent);
+  }
+  .edit div {
+    flex: 1;
+    min-inline-size: 0;
+  }
+  .edit div > * {
+    display: block;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+    text-align: start;
+  }
+  .edit b {
+    font-weight: 640;
+    color: var(--snug-accent);
+  }
   .box {
     flex: 1;
     min-inline-size: 0;
@@ -49,6 +78,9 @@ export const composerStyles = css`
   }
   textarea:focus-visible {
     outline: none;
+  }
+  textarea[readonly] {
+    opacity: 0.6;
   }
   textarea::placeholder {
     color: var(--snug-text-quiet);

@@ -39,6 +39,159 @@ export const messageStyles = css`
     font-weight: 600;
     color: var(--snug-text-quiet);
   }
+  .line {
+    display: flex;
+    align-items: center;
+    max-inline-size: 100%;
+  }
+  .own .line {
+    flex-direction: row-reverse;
+  }
+  /* Beside the bubble, without taking of its width. */
+  .more {
+    flex: none;
+    margin-inline: 4px -36px;
+    display: grid;
+    place-items: center;
+    inline-size: 32px;
+    block-size: 32px;
+    border-radius: 50%;
+    color: var(--snug-text-quiet);
+    opacity: 0;
+    transition: opacity 120ms ease-out;
+  }
+  .own .more {
+    margin-inline: -36px 4px;
+  }
+  .more .i {
+    stroke-width: 3;
+  }
+  .more:hover {
+    background: var(--snug-surface);
+  }
+  .row:hover .more,
+  .more:focus-visible,
+  .chosen .more {
+    opacity: 1;
+  }
+  .reactions {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 4px;
+    max-inline-size: 100%;
+    padding-block: 4px 2px;
+  }
+  .own .reactions {
+    justify-content: flex-end;
+  }
+  .reactions button {
+    position: relative;
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    max-inline-size: 100%;
+    min-block-size: 28px;
+    padding-inline: 10px;
+    border-radius: 14px;
+    font-size: 13px;
+    line-height: 20px;
+    font-variant-numeric: tabular-nums;
+    color: var(--snug-text);
+    background: var(--snug-surface);
+    box-shadow: inset 0 0 0 1px var(--snug-line);
+  }
+  /* As high as a finger needs, without the room it would take. */
+  .reactions button::after {
+    content: '';
+    position: absolute;
+    inset: -8px 0;
+  }
+  .reactions button[aria-pressed='true'] {
+    color: var(--snug-accent);
+    font-weight: 600;
+    background: var(--snug-selected);
+    box-shadow: inset 0 0 0 1px var(--snug-accent);
+  }
+  .reactions button:enabled:hover {
+    background: color-mix(in srgb, var(--snug-text) 6%, var(--snug-surface));
+  }
+  .reactions .key {
+    max-inline-size: 12ch;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+  .menu {
+    position: absolute;
+    z-index: 3;
+    display: flex;
+    flex-direction: column;
+    min-inline-size: 180px;
+    max-inline-size: calc(100% - 16px);
+    padding: 4px;
+    border-radius: 14px;
+    color: var(--snug-text);
+    background: var(--snug-bg);
+    box-shadow:
+      inset 0 0 0 1px var(--snug-line),
+      var(--snug-shadow);
+    animation: rise 120ms ease-out both;
+  }
+  .menu p {
+    margin: 0;
+    padding: 10px 12px 6px;
+    font-size: 13px;
+    color: var(--snug-text-quiet);
+  }
+  .menu button {
+    min-block-size: 44px;
+    padding-inline: 12px;
+    border-radius: 10px;
+    text-align: start;
+  }
+  .menu button:hover {
+    background: var(--snug-surface);
+  }
+  .menu button:focus-visible {
+    outline-offset: -2px;
+  }
+  .menu .danger {
+    color: var(--snug-danger);
+  }
+  .quick {
+    display: flex;
+  }
+  .menu .quick button {
+    inline-size: 44px;
+    padding: 0;
+    font-size: 22px;
+    text-align: center;
+  }
+  .menu .quick [aria-checked='true'] {
+    background: var(--snug-selected);
+  }
+  .notice:not(:empty) {
+    position: absolute;
+    inset: auto 0 12px;
+    z-index: 3;
+    inline-size: fit-content;
+    max-inline-size: calc(100% - 40px);
+    margin-inline: auto;
+    padding: 8px 14px;
+    border-radius: 14px;
+    font-size: 13px;
+    color: var(--snug-danger);
+    background: var(--snug-bg);
+    box-shadow:
+      inset 0 0 0 1px var(--snug-line),
+      var(--snug-shadow);
+  }
+  @media (pointer: coarse) {
+    .line {
+      -webkit-touch-callout: none;
+      user-select: none;
+    }
+  }
   .bubble {
     --r: 18px;
     --j: 6px;
@@ -133,6 +286,9 @@ export const messageStyles = css`
     color: var(--snug-text-quiet);
     background: none;
     box-shadow: inset 0 0 0 1px var(--snug-line);
+  }
+  .own .quiet .meta {
+    color: var(--snug-text-quiet);
   }
   .bubble.emoji,
   .own .bubble.emoji {
@@ -242,6 +398,8 @@ export const messageStyles = css`
   @media (forced-colors: active) {
     .bubble,
     .jump,
+    .menu,
+    .reactions button,
     .bone {
       border: 1px solid;
     }

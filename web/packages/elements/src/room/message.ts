@@ -19,6 +19,12 @@ export interface MessageContext {
   fresh: boolean;
   retry(id: string): void;
   discard(id: string): void;
+  /** Its menu, where there is anything to be done: whether it is open, and on Tab's way. */
+  menu?: { open: boolean; tab: boolean; toggle(): void };
+  /** Absent where this user may not react. */
+  react?: (key: string) => void;
+  /** Names of users by id. */
+  called(id: string): string;
 }
 
 const WHY: Record<string, StringKey> = {
@@ -47,10 +53,16 @@ function state(message: MessageView, words: Words): TemplateResult | typeof noth
 }
 
 function meta(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {
-  // The time closes a group; an own message on its way says so by itself.
-  if (!context.last && message.status === 'sent') return nothing;
   const { words } = context;
-  return html`<span class="meta"><bdi><time datetime=${new Date(message.createdAt).toISOString()} title=${fullTime(message.createdAt, words)}>${clockTime(message.createdAt, words)}</time>${state(message, words)}</bdi></span>`;
+  const edited = message.editedAt !== undefined && !message.deleted;
+  const mark = edited
+    ? html`<span title=${fullTime(message.editedAt ?? 0, words)}>${words('edited')}</span>`
+    : nothing;
+  // The time closes a group; an own message on its way says so by itself.
+  if (!context.last && message.status === 'sent') {
+    return edited ? html`<span class="meta"><bdi>${mark}</bdi></span>` : nothing;
+  }
+  return html`<span class="meta"><bdi>${mark}<time datetime=${new Date(message.createdAt).toISOString()} title=${fullTime(message.createdAt, words)}>${clockTime(message.createdAt, words)}</time>${state(message, words)}</bdi></span>`;
 }
 
 function failure(message: MessageView, context: MessageContext): TemplateResult {
@@ -63,13 +75,39 @@ function failure(message: MessageView, context: MessageContext): TemplateResult 
   </div>`;
 }
 
+function goneAs(message: MessageView): StringKey {
+  if (message.hidden) return 'hiddenMessage';
+  if (message.deleted) return message.own ? 'unsentOwn' : 'unsentMessage';
+  return message.kind === 'custom' ? 'unsupported' : 'goneMessage';
+}
+
+function reactions(message: MessageView, context: MessageContext): TemplateResult {
+  const { words, react, called } = context;
+  return html`<div class="reactions" part="reactions" role="group" aria-label=${words('reactions')}>${message.reactions?.map(
+    ({ key, count, own, users }) => {
+      const who = users.slice(0, 20).map(called).join(', ');
+      const label = words(own ? 'reactedOwn' : 'reacted', { key, n: count });
+      return html`<button type="button" aria-pressed=${own} aria-label=${label} title=${who}
+        ?disabled=${!react} @click=${() => react?.(key)}><span class="key" dir="auto">${key}</span><span>${count}</span></button>`;
+    },
+  )}</div>`;
+}
+
+function more(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {
+  const { words, menu } = context;
+  if (!menu) return nothing;
+  const said = (message.text ?? '').slice(0, 40);
+  return html`<button type="button" class="more" aria-haspopup="menu" aria-expanded=${menu.open}
+    tabindex=${menu.tab ? 0 : -1} aria-label=${`${words('messageOptions')}${said && `: ${said}`}`}
+    @mousedown=${(event: Event) => event.preventDefault()} @click=${menu.toggle}>${icon('dots')}</button>`;
+}
+
 function bubble(message: MessageView, context: MessageContext): TemplateResult {
   const { words } = context;
   const text = message.text ?? '';
   // Hidden ones keep their kind, and no words.
-  if (message.deleted || text === '') {
-    const custom = !message.deleted && message.kind === 'custom';
-    const said = words(custom ? 'unsupported' : 'deletedMessage');
+  if (message.deleted || message.hidden || text === '') {
+    const said = words(goneAs(message));
     return html`<div class="bubble quiet" part="bubble"><span class="text">${said}${meta(message, context)}</span></div>`;
   }
   const emoji = emojiCount(text);
@@ -89,6 +127,7 @@ export function messageRow(message: MessageView, context: MessageContext): Templ
     last ? 'last' : '',
     face ? 'faced' : '',
     context.fresh ? 'fresh' : '',
+    context.menu?.open ? 'chosen' : '',
   ];
   return html`<div class=${classes.filter(Boolean).join(' ')} data-key=${message.id} part="message">
     ${
@@ -105,7 +144,8 @@ export function messageRow(message: MessageView, context: MessageContext): Templ
           ? html`<span class=${face ? 'sender' : 'sr'} dir="auto">${message.own ? words('you') : name}</span>`
           : nothing
       }
-      ${bubble(message, context)}
+      <div class="line">${bubble(message, context)}${more(message, context)}</div>
+      ${message.reactions?.length ? reactions(message, context) : nothing}
       ${message.status === 'failed' ? failure(message, context) : nothing}
     </div>
   </div>`;

@@ -19,6 +19,7 @@ import { controls, tokens } from '../shared/tokens.styles.js';
 import { happening, nameOf, typingText } from '../text/names.js';
 import { dayLabel } from '../text/time.js';
 import { messageRow } from './message.js';
+import { allowed, MessageMenu } from './message-menu.js';
 import { OpenedRoom } from './opened-room.js';
 import { contextCard, olderEnd, roomHeader, skeleton } from './parts.js';
 import { roomStyles } from './room.styles.js';
@@ -38,6 +39,8 @@ export type { StartTarget };
  * @csspart timeline - The scrolling part.
  * @csspart message - One message with its avatar.
  * @csspart bubble - The coloured part of a message.
+ * @csspart reactions - The line with what was reacted to a message.
+ * @csspart menu - What may be done to a message.
  */
 export class SnugRoom extends SnugElement {
   static override styles = [tokens, controls, avatarStyles, stateStyles, gateStyles, roomStyles];
@@ -60,6 +63,9 @@ export class SnugRoom extends SnugElement {
   private readonly opened = new OpenedRoom(() => this.roomChanged());
   private readonly beginning = new Beginning(() => this.requestUpdate());
   private readonly keeper = new ScrollKeeper(() => this.moved());
+  private readonly menu = this.makeMenu();
+  /** The message whose words the field holds. */
+  private editing: MessageView | undefined;
   private items: TimelineItem[] = [];
   /** The view stands where it should stand at first. */
   private placed = false;
@@ -67,6 +73,7 @@ export class SnugRoom extends SnugElement {
   private baseSeq = 0;
   private seenSeq = 0;
   private newestOwn: string | undefined;
+  private tabStop: string | undefined;
   private spoken: { id: string; text: string }[] = [];
   private onScreen = false;
   private screenWatch: IntersectionObserver | undefined;
@@ -95,6 +102,29 @@ export class SnugRoom extends SnugElement {
     this.opened.leave();
   }
 
+  private makeMenu(): MessageMenu {
+    const room = this;
+    return new MessageMenu({
+      get root() {
+        return room.renderRoot;
+      },
+      get handle() {
+        return room.opened.handle;
+      },
+      get view() {
+        return room.opened.view;
+      },
+      changed: () => this.requestUpdate(),
+      edit: (message) => this.edit(message),
+    });
+  }
+
+  private edit(message: MessageView | undefined): void {
+    this.editing = message;
+    this.requestUpdate();
+    void this.updateComplete.then(() => this.composer?.focus());
+  }
+
   /** Puts the cursor into the field. */
   focusComposer(): void {
     this.composer?.focus();
@@ -112,6 +142,19 @@ export class SnugRoom extends SnugElement {
     if (this.opened.show(client, this.room)) this.forget();
     if (!this.keeper.pinned) this.keeper.capture();
     this.items = layTimeline(this.messages, this.opened.view.unreadLineSeq);
+    this.tabStop = this.findTabStop();
+    const edited = this.opened.view.messages.find(({ id }) => id === this.editing?.id);
+    if (this.editing && !allowed(edited ?? this.editing, this.opened.view).edit) {
+      this.editing = undefined;
+    }
+  }
+
+  /** One button of all messages is on Tab's way: the last one used, else the newest. */
+  private findTabStop(): string | undefined {
+    const { view } = this.opened;
+    const offers = (message: MessageView) => Object.values(allowed(message, view)).includes(true);
+    const used = view.messages.find(({ id }) => id === this.menu.current);
+    return used && offers(used) ? used.id : view.messages.findLast(offers)?.id;
   }
 
   private get messages(): readonly MessageView[] {
@@ -130,6 +173,8 @@ export class SnugRoom extends SnugElement {
     this.seenSeq = 0;
     this.newestOwn = undefined;
     this.spoken = [];
+    this.editing = undefined;
+    this.menu.forget();
   }
 
   private roomChanged(): void {
@@ -215,6 +260,8 @@ export class SnugRoom extends SnugElement {
         ${connectionBar(this.connectionState, words)}
         ${this.timeline(name)}
         ${this.jump()}
+        ${this.menu.render(words)}
+        <div class="notice" role="alert">${this.menu.notice ?? nothing}</div>
       </div>
       ${this.typing()}
       ${this.foot()}
@@ -230,9 +277,11 @@ export class SnugRoom extends SnugElement {
     const waits = this.room !== undefined && view.status !== 'ready';
     if (this.items.length === 0) return waits ? skeleton(this.words) : this.empty(name);
     const group = view.room?.kind !== 'direct';
-    return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0"
+    return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0" @scroll=${this.menu.onScroll}
       aria-label=${this.words('conversationWith', { name })}>
-      <div class="rows">
+      <div class="rows" @pointerdown=${this.menu.onDown} @pointermove=${this.menu.onMove}
+        @pointerup=${this.menu.letGo} @pointercancel=${this.menu.letGo} @keydown=${this.menu.onButtonKey}
+        @touchend=${this.menu.onHeld} @contextmenu=${this.menu.onHeld} @click=${this.menuClick}>
         ${view.hasBefore ? olderEnd(this.opened.olderFailed, this.words, () => this.opened.loadOlder()) : nothing}
         ${repeat(
           this.items,
@@ -253,16 +302,34 @@ export class SnugRoom extends SnugElement {
       case 'system':
         return html`<div class="system" data-key=${item.key} dir="auto">${this.happened(item.message)}</div>`;
       default:
-        return messageRow(item.message, {
-          words,
-          group,
-          first: item.first,
-          last: item.last,
-          fresh: this.isFresh(item.message),
-          retry: (id) => this.retry(id),
-          discard: (id) => this.discard(id),
-        });
+        return this.message(item, group);
     }
+  }
+
+  private message(item: TimelineItem & { type: 'message' }, group: boolean): TemplateResult {
+    const { words, menu } = this;
+    const { message } = item;
+    const { view } = this.opened;
+    const may = allowed(message, view);
+    const any = may.react || may.edit || may.unsend || may.copy;
+    return messageRow(message, {
+      words,
+      group,
+      first: item.first,
+      last: item.last,
+      fresh: this.isFresh(message),
+      retry: (id) => this.retry(id),
+      discard: (id) => this.discard(id),
+      called: (id) => nameOf(view.users.get(id) ?? { id }, words),
+      ...(any && {
+        menu: {
+          open: menu.id === message.id,
+          tab: this.tabStop === message.id,
+          toggle: () => menu.toggle(message.id),
+        },
+      }),
+      ...(may.react && { react: (key: string) => menu.react(message.id, key, words) }),
+    });
   }
 
   private empty(name: string): TemplateResult {
@@ -314,7 +381,7 @@ export class SnugRoom extends SnugElement {
       return html`<p class="foot" role="note">${icon('lock')}<span>${this.words(left ? 'roomLeft' : 'roomFrozen')}</span></p>`;
     }
     return html`<snug-composer nested .client=${this.activeClient} .locale=${this.locale} .room=${this.room}
-      @snug-submit=${this.submit}></snug-composer>`;
+      .editing=${this.editing} @snug-submit=${this.submit} @snug-edited=${this.edited}></snug-composer>`;
   }
 
   private submit(event: CustomEvent<{ text: string }>): void {
@@ -324,6 +391,20 @@ export class SnugRoom extends SnugElement {
     this.keeper.pinned = true;
     void this.make(client, event.detail.text);
   }
+
+  /** The field is done with an edit: saved, given up, or refused. */
+  private edited(event: CustomEvent<{ problem?: { code?: string } }>): void {
+    event.stopPropagation();
+    const { problem } = event.detail;
+    if (problem) this.menu.failed(problem, this.words);
+    else this.edit(undefined);
+  }
+
+  private readonly menuClick = {
+    // Before the link that lies under the finger.
+    handleEvent: (event: Event) => this.menu.onHeld(event),
+    capture: true,
+  };
 
   private async make(
     client: NonNullable<SnugRoom['activeClient']>,
@@ -356,6 +437,7 @@ export class SnugRoom extends SnugElement {
     this.place();
     this.seen();
     this.fill();
+    this.menu.settle();
   }
 
   /** The first look at a room: at the unread line, else at the end. */

@@ -4,6 +4,8 @@ import { html, type TemplateResult } from 'lit';
 const PATHS = {
   back: 'M15 5l-7 7 7 7',
   close: 'M6 6l12 12M18 6L6 18',
+  edit: 'M5 19l1-4L16 5l3 3L9 18z',
+  dots: 'M6 12v.01M12 12v.01M18 12v.01',
   plus: 'M12 5v14M5 12h14',
   send: 'M12 19V6M6 12l6-6 6 6',
   down: 'M12 5v13M6 12l6 6 6-6',

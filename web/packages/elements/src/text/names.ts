@@ -58,6 +58,8 @@ export function previewText(room: RoomView, words: Words): string {
     preview.text?.replace(/\s+/g, ' ').trim() ||
     (preview.kind === 'custom' ? words('attachment') : '');
   if (preview.kind === 'system') return text || words('sysRoomUpdatedPlain');
+  // A preview does not say whether it was unsent or hidden.
+  if (text === '') return words('goneMessage');
   if (preview.own) return words('youSaid', { text });
   if (room.kind !== 'direct' && preview.senderName) {
     return words('someoneSaid', { name: preview.senderName, text });

@@ -1,0 +1,197 @@
+// Edit, unsend and react through the real server: what one page does is what the other shows, at
+// once and after a reload, and nothing that is written into a field ever runs.
+//
+//   SNUG_BIN=/path/to/snug node --test test/changes.mjs
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import { SnugProcess, startDemo } from './processes.mjs';
+import { Watched } from './watched.mjs';
+
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-changes-'));
+const BAD = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>';
+
+let snug;
+let demo;
+let browser;
+let room;
+let amy;
+let ming;
+
+before(async () => {
+  snug = await SnugProcess.create(directory);
+  await snug.start();
+  demo = await startDemo({ directory, snug });
+  browser = await chromium.launch({
+    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  amy = await Watched.open(browser, demo.url, 'm1');
+  ming = await Watched.open(browser, demo.url, 'm2');
+  await amy.page.goto(`${demo.url}/listings/101`);
+  await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
+  const element = amy.page.locator('[data-chat-here] snug-room');
+  await element.waitFor();
+  room = await element.getAttribute('room');
+  await amy.say('Is teh bike there?');
+  await ming.page.goto(`${demo.url}/messages?room=${encodeURIComponent(room)}`);
+  await row(ming, 'Is teh bike there?').waitFor();
+});
+
+after(async () => {
+  await browser?.close();
+  if (demo) assert.equal(await demo.stop(), 0, 'the demo ends in good order');
+  if (snug) await snug.stop();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+/** Amy reads English, and Ming Traditional Chinese. */
+const WORDS = {
+  m1: { edit: 'Edit', edited: 'edited', unsend: 'Unsend', gone: 'You unsent this message' },
+  m2: { edit: '編輯', edited: '已編輯', unsend: '收回', gone: '這則訊息已收回' },
+};
+const words = (member) => WORDS[member.id];
+
+const row = (member, text) => member.page.locator('snug-room .row', { hasText: text }).last();
+
+async function choose(member, text, ...names) {
+  await row(member, text).hover();
+  await row(member, text).locator('.more').click();
+  for (const name of names) {
+    await member.page.getByRole('menu').getByText(name, { exact: true }).click();
+  }
+}
+
+async function edit(member, text, better) {
+  await choose(member, text, words(member).edit);
+  await member.say(better);
+  await member.page.locator('snug-composer .edit').waitFor({ state: 'detached' });
+}
+
+async function server(method, route, body) {
+  const answer = await fetch(`${snug.url}/v1/server/${route}`, {
+    method,
+    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
+  assert.ok(answer.ok, `${method} ${route}: ${answer.status}`);
+  return answer.json();
+}
+
+describe('the examples of the page about messages', () => {
+  const text = fs.readFileSync(new URL('../../../docs/messages.md', import.meta.url), 'utf8');
+  const blocks = (kind) =>
+    [...text.matchAll(/```(\w+)\n(.*?)```/gs)]
+      .filter(([, found]) => found === kind)
+      .map(([, , code]) => code);
+
+  it('run by curl, as page and as backend', async () => {
+    const made = await server('POST', 'rooms', { kind: 'group', creator: 'm1', members: ['m1'] });
+    const channel = await server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
+    const { token } = await server('POST', 'sessions', { user: 'm1', device: 'shell' });
+    const [page, backend] = blocks('sh');
+    for (const code of [page, backend]) {
+      const said = { sender: 'm1', text: 'Is teh bike there?' };
+      const { id } = await server('POST', `rooms/${made.id}/messages`, said);
+      const env = {
+        PATH: process.env.PATH,
+        SNUG: snug.url,
+        TOKEN: token,
+        SERVER_KEY: snug.serverKey,
+        ROOM: made.id,
+        CHANNEL: channel.id,
+        MESSAGE: id,
+      };
+      await promisify(execFile)('bash', ['-euc', code], { env });
+      const stored = (await snug.messages(made.id)).find((message) => message.id === id);
+      assert.equal(stored.deleted, true);
+    }
+    const { members } = await server('GET', `rooms/${channel.id}/members`);
+    assert.deepEqual(
+      members.map(({ user }) => user),
+      ['m2'],
+    );
+  });
+
+  it('run in a page', async () => {
+    const [code] = blocks('js');
+    assert.ok(code.includes('room.unsend'));
+    await amy.page.evaluate(
+      `(async (client, id) => {${code}})(document.querySelector('[data-chat-here] snug-room').activeClient, ${JSON.stringify(room)})`,
+    );
+    const last = (await snug.messages(room)).at(-1);
+    assert.equal(last.deleted, true);
+  });
+});
+
+describe('changes of messages', () => {
+  it('an edit reaches the other page, and a reaction comes back', async () => {
+    await edit(amy, 'Is teh bike', 'Is the bike there?');
+    await row(ming, 'Is the bike there?').getByText(words(ming).edited).waitFor();
+    assert.equal(await ming.page.locator('snug-room .bubble', { hasText: 'teh' }).count(), 0);
+    await choose(ming, 'Is the bike', '👍');
+    const shown = (member) => row(member, 'Is the bike').locator('.reactions button');
+    await shown(amy).waitFor();
+    assert.equal(await shown(amy).getAttribute('aria-pressed'), 'false');
+    assert.equal(await shown(ming).getAttribute('aria-pressed'), 'true');
+    await shown(amy).click();
+    await shown(ming).getByText('2', { exact: true }).waitFor();
+    await shown(ming).click();
+    await shown(amy).getByText('1', { exact: true }).waitFor();
+    const [stored] = (await snug.messages(room)).filter(({ kind }) => kind === 'text');
+    assert.equal(stored.text, 'Is the bike there?');
+    assert.equal(stored.reactions.length, 1);
+  });
+
+  it('HTML and script in every field stay words', async () => {
+    await ming.say(BAD);
+    await row(amy, '<img').waitFor();
+    await edit(ming, '<img', `${BAD}!`);
+    await row(amy, '</script>!').waitFor();
+    const { id } = (await snug.messages(room)).at(-1);
+    await amy.page.evaluate(
+      ([where, message, key]) => {
+        const element = document.querySelector('[data-chat-here] snug-room');
+        return element.activeClient.room(where).react(message, key);
+      },
+      [room, id, BAD.slice(0, 60)],
+    );
+    for (const member of [amy, ming]) {
+      await row(member, '</script>!').locator('.reactions button').waitFor();
+      const made = member.page.locator('snug-room :is(.rows, .menu, snug-composer) img[src=x]');
+      assert.equal(await made.count(), 0);
+      assert.equal(await member.page.evaluate(() => 'hit' in window), false);
+    }
+  });
+
+  it('what is unsent is gone from both pages and from the store', async () => {
+    await amy.say('forget this');
+    await row(ming, 'forget this').waitFor();
+    await choose(amy, 'forget this', words(amy).unsend, words(amy).unsend);
+    await row(ming, words(ming).gone).waitFor();
+    await row(amy, words(amy).gone).waitFor();
+    const last = (await snug.messages(room)).at(-1);
+    assert.deepEqual([last.deleted, last.text], [true, undefined]);
+  });
+
+  it('a page that was not there shows the same', async () => {
+    const rows = async (member) => (await member.look()).rows;
+    ming.room = room;
+    const before = await rows(ming);
+    await ming.reload();
+    await row(ming, words(ming).gone).waitFor();
+    assert.deepEqual(await rows(ming), before);
+    await row(ming, 'Is the bike there?').getByText(words(ming).edited).waitFor();
+    await row(ming, 'Is the bike there?').locator('.reactions button').waitFor();
+  });
+
+  it('no page broke its content policy or threw', () => {
+    assert.deepEqual([...amy.complaints, ...ming.complaints], []);
+  });
+});
