@@ -112,6 +112,12 @@ pub const ROCKETCHAT_MAKING_SECONDS: u64 = 60;
 pub const ROCKETCHAT_LOGIN_MS_MAX: u64 = 60_000;
 /// Frames that a Rocket.Chat connection may send before a log-in.
 pub const ROCKETCHAT_STRANGERS_FRAMES_MAX: u32 = 100;
+/// How long a user of Rocket.Chat may be without a connection before others are told, in
+/// milliseconds.
+pub const ROCKETCHAT_LEAVING_MS: u64 = 5_000;
+/// Users who may be leaving at once, as one Rocket.Chat connection counts them; more are told at
+/// once.
+pub const ROCKETCHAT_LEAVING_MAX: usize = 1_000;
 /// Users or messages that one Rocket.Chat list reads before a page is cut from them, in rows.
 pub const ROCKETCHAT_ROWS_READ_MAX: usize = 20_000;
 /// A REST body, in bytes.

@@ -14,6 +14,7 @@ use snug_core::error::Result;
 use snug_core::event::{RoomEvent, UserEvent};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{CloseReason, Head};
+use tokio::sync::broadcast::Sender;
 
 /// Work without an answer.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -34,6 +35,14 @@ impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Place").finish_non_exhaustive()
     }
+}
+
+/// A user's first connection on this node came, or the last one went.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    pub app: AppId,
+    pub user: UserId,
+    pub online: bool,
 }
 
 /// The server around a dialect.
@@ -70,6 +79,9 @@ pub trait Host: Send + Sync {
 
     /// Whether the user has a connection on this node.
     fn is_online(&self, app: &AppId, user: &UserId) -> bool;
+
+    /// Who comes and goes on this node, as it happens; who listens slowly misses some.
+    fn presence(&self) -> &Sender<Presence>;
 
     /// Refuses pages whose origin is not the app's.
     ///

@@ -20,7 +20,7 @@ pub mod rocketchat;
 mod socketio;
 mod times;
 
-pub use host::{Ended, Heard, Host, Listening, Peer, Place, Socket, Work};
+pub use host::{Ended, Heard, Host, Listening, Peer, Place, Presence, Socket, Work};
 pub use operations::{Carried, OperationRow};
 
 use std::sync::Arc;

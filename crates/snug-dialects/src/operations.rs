@@ -9,6 +9,17 @@ pub enum Carried {
     Partly(&'static str),
     /// Answered 501 in the vendor's form.
     No,
+    /// Not carried, and there is nobody to answer 501: an event that is never sent, or a
+    /// subscription that the vendor's clients wait for and on which nothing is told.
+    Silent(&'static str),
+}
+
+impl Carried {
+    /// Whether something comes of it.
+    #[must_use]
+    pub fn is_carried(self) -> bool {
+        matches!(self, Self::Yes | Self::Partly(_))
+    }
 }
 
 /// One operation of another system.

@@ -10,7 +10,8 @@ use axum::response::Response;
 use snug_core::engine::{Client, Engine};
 use snug_core::error::Result;
 use snug_core::ids::{AppId, UserId};
-use snug_dialects::{Host, Listening, Place, Socket, Work};
+use snug_dialects::{Host, Listening, Place, Presence, Socket, Work};
+use tokio::sync::broadcast::Sender;
 
 use crate::realtime;
 use crate::wiring::App;
@@ -61,6 +62,10 @@ impl Host for Carrier {
 
     fn is_online(&self, app: &AppId, user: &UserId) -> bool {
         self.0.hub.has_connection(app, user)
+    }
+
+    fn presence(&self) -> &Sender<Presence> {
+        self.0.hub.presence()
     }
 
     fn check_origin(&self, app: &snug_core::model::App, origin: &str) -> Result<()> {

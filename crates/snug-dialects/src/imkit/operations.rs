@@ -1,6 +1,6 @@
 //! What of IMKit's documentation is carried.
 
-use crate::operations::Carried::{No, Partly, Yes};
+use crate::operations::Carried::{No, Partly, Silent, Yes};
 use crate::operations::{Carried, OperationRow};
 
 const fn row(name: &'static str, carried: Carried) -> OperationRow {
@@ -97,9 +97,9 @@ pub const OPERATIONS: &[OperationRow] = &[
     row("socket typing", Partly("the text is not told")),
     row("socket lastRead", Yes),
     row("socket room", Yes),
-    row("socket roomPref", Partly("never sent: there are no room preferences yet")),
-    row("socket myPrefChange", Partly("never sent: there are no preferences yet")),
-    row("socket userDeleteMessages", Partly("never sent: nothing is deleted for one user yet")),
-    row("socket invitation", Partly("never sent: invitees join at once")),
-    row("socket ai_streaming", Partly("never sent")),
+    row("socket roomPref", Silent("never sent: there are no room preferences yet")),
+    row("socket myPrefChange", Silent("never sent: there are no preferences yet")),
+    row("socket userDeleteMessages", Silent("never sent: nothing is deleted for one user yet")),
+    row("socket invitation", Silent("never sent: invitees join at once")),
+    row("socket ai_streaming", Silent("never sent: no message is streamed yet")),
 ];

@@ -11,6 +11,7 @@ use snug_core::ids::AppId;
 
 use super::answer::Failure;
 use super::fields::Fields;
+use super::presence::Statuses;
 use super::{DIALECT, accounts};
 use crate::entry;
 use crate::{Host, Peer};
@@ -18,6 +19,7 @@ use crate::{Host, Peer};
 /// What the routes share.
 pub(super) struct Door {
     pub(super) host: Arc<dyn Host>,
+    pub(super) statuses: Statuses,
 }
 
 impl Door {

@@ -33,7 +33,7 @@ pub(super) async fn members(State(door): State<Arc<Door>>, asked: Asked, family:
     let shown: Vec<Value> = page
         .of(all)
         .iter()
-        .map(|one| Wire::Rest.user(&one.user, Some(door.host.is_online(app, &one.user.id))))
+        .map(|one| Wire::Rest.user(&one.user, Some(door.status(app, &one.user.id))))
         .collect();
     ok(json!({
         "members": shown,

@@ -11,6 +11,7 @@ mod ids;
 mod members;
 mod messages;
 mod operations;
+mod presence;
 mod rooms;
 mod subscriptions;
 mod users;
@@ -169,7 +170,7 @@ async fn version() -> Answer {
 
 /// The routes.
 pub(crate) fn routes(host: &Arc<dyn Host>) -> Router {
-    let door = Arc::new(Door { host: host.clone() });
+    let door = Arc::new(Door { host: host.clone(), statuses: presence::Statuses::default() });
     Router::new()
         .merge(user_routes())
         .merge(room_routes())

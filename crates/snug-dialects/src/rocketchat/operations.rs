@@ -1,6 +1,6 @@
 //! What of Rocket.Chat's documentation is carried.
 
-use crate::operations::Carried::{No, Partly, Yes};
+use crate::operations::Carried::{No, Partly, Silent, Yes};
 use crate::operations::{Carried, OperationRow};
 
 const fn row(name: &'static str, carried: Carried) -> OperationRow {
@@ -10,7 +10,8 @@ const fn row(name: &'static str, carried: Carried) -> OperationRow {
 const BY_PASSWORD: Carried = Partly("names and passwords; no second factor");
 const NO_READ_ONLY: Carried = Partly("no read-only rooms");
 const LISTED: Carried = Partly("query within a safe subset; fields and sort change nothing");
-const QUIET: Carried = Partly("accepted; nothing is told on it yet");
+const QUIET: Carried = Silent("taken, since clients wait for it; nothing is told on it");
+const BY_CONNECTIONS: Carried = Partly("while connected to this server; not kept");
 
 /// Every operation of the system's embedding flow and of its clients. A REST row that is not
 /// carried gets its route from here: `METHOD endpoint`.
@@ -23,7 +24,7 @@ pub const OPERATIONS: &[OperationRow] = &[
     row("POST users.createToken", Yes),
     row("GET users.info", Yes),
     row("GET users.list", LISTED),
-    row("GET users.getPresence", Partly("online or offline")),
+    row("GET users.getPresence", Partly("by the connections of this server")),
     row("POST users.logout", Yes),
     row("POST users.logoutOtherClients", Yes),
     row("POST users.update", No),
@@ -214,9 +215,9 @@ pub const OPERATIONS: &[OperationRow] = &[
     row("DDP getRoomById", Yes),
     row("DDP roomNameExists", Yes),
     row("DDP stream-notify-room", Partly("typing and user-activity")),
-    row("DDP UserPresence:online", Partly("taken; presence is by connections")),
-    row("DDP UserPresence:away", Partly("taken; presence is by connections")),
-    row("DDP UserPresence:setDefaultStatus", Partly("taken; presence is by connections")),
+    row("DDP UserPresence:online", BY_CONNECTIONS),
+    row("DDP UserPresence:away", BY_CONNECTIONS),
+    row("DDP UserPresence:setDefaultStatus", BY_CONNECTIONS),
     row("DDP public-settings/get", Partly("empty: nothing of a server's set-up is told")),
     row("DDP permissions/get", Partly("empty: nothing of a server's set-up is told")),
     row("DDP setUserStatus", No),
@@ -243,8 +244,14 @@ pub const OPERATIONS: &[OperationRow] = &[
         "stream-notify-user",
         Partly("rooms-changed, subscriptions-changed, notification; the others are accepted"),
     ),
+    row(
+        "stream-notify-logged user-status",
+        Partly("by the connections of this server, to who may list the app's users"),
+    ),
     row("stream-notify-logged", QUIET),
     row("stream-notify-all", QUIET),
-    row("stream-user-presence", QUIET),
-    row("stream-notify-room-users", QUIET),
+    row("stream-roles", QUIET),
+    row("stream-importers", QUIET),
+    row("stream-user-presence", No),
+    row("stream-notify-room-users", No),
 ];

@@ -16,7 +16,8 @@ use super::accounts::{self, Account};
 use super::answer::{Answer, Failure, ok};
 use super::door::{Anybody, Asked, Caller, Door};
 use super::fields::Fields;
-use super::wire::{Wire, presence};
+use super::presence::Status;
+use super::wire::Wire;
 use crate::custom;
 
 use super::DIALECT;
@@ -116,7 +117,7 @@ impl Door {
         let engine = self.engine();
         let (app, user) = (&caller.client.app.id, caller.client.user());
         let me = engine.me(&caller.client).await?.user;
-        let mut shown = wire.user(&me, Some(self.host.is_online(app, user)));
+        let mut shown = wire.user(&me, Some(self.status(app, user)));
         if accounts::account(engine, app, user).await?.admin {
             shown["roles"] = json!(["user", "admin"]);
         }
@@ -282,7 +283,7 @@ pub(super) async fn create(State(door): State<Arc<Door>>, asked: Asked) -> Answe
         }
     };
     accounts::keep(engine, app, &new.user, &account).await?;
-    let mut shown = Wire::Rest.user(&made, Some(false));
+    let mut shown = Wire::Rest.user(&made, Some(Status::Offline));
     // Said back once; the address itself is not kept.
     shown["emails"] = json!([{ "address": new.email, "verified": false }]);
     ok(json!({ "user": shown }))
@@ -337,8 +338,8 @@ pub(super) async fn show(door: &Door, caller: &Caller, user: UserId) -> Result<U
 pub(super) async fn info(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
     asked.fields.check_shape()?;
     let found = show(&door, &asked.caller, named(&asked.fields)?).await?;
-    let online = door.host.is_online(&asked.caller.client.app.id, &found.id);
-    ok(json!({ "user": Wire::Rest.user(&found, Some(online)) }))
+    let status = door.status(&asked.caller.client.app.id, &found.id);
+    ok(json!({ "user": Wire::Rest.user(&found, Some(status)) }))
 }
 
 /// Every user of the app: for administrators, and for everybody where pages may start rooms.
@@ -363,7 +364,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, asked: Asked) -> Answer 
         if !admin {
             user.custom = None;
         }
-        let shown = Wire::Rest.user(&user, Some(door.host.is_online(&app.id, &user.id)));
+        let shown = Wire::Rest.user(&user, Some(door.status(&app.id, &user.id)));
         if query.holds(&shown) {
             all.push(shown);
         }
@@ -404,6 +405,6 @@ pub(super) async fn get_presence(State(door): State<Arc<Door>>, asked: Asked) ->
         Some(text) => show(&door, &asked.caller, user_id(&text)?).await?.id,
         None => client.user().clone(),
     };
-    let shown = presence(door.host.is_online(&client.app.id, &user));
+    let shown = door.status(&client.app.id, &user).name();
     ok(json!({ "presence": shown, "connectionStatus": shown, "status": shown, "_id": user }))
 }

@@ -159,8 +159,8 @@ impl Wire {
         })
     }
 
-    /// A user's profile; `online` where it is asked for.
-    pub(super) fn user(self, user: &User, online: Option<bool>) -> Value {
+    /// A user's profile; the status where it is asked for.
+    pub(super) fn user(self, user: &User, status: Option<Status>) -> Value {
         let part = ours(user.custom.as_ref());
         let mut shown = json!({
             "_id": user.id.as_str(),
@@ -181,16 +181,12 @@ impl Wire {
         if let Some(avatar) = &user.avatar {
             shown["avatarUrl"] = json!(avatar);
         }
-        if let Some(online) = online {
-            shown["status"] = json!(presence(online));
+        if let Some(status) = status {
+            shown["status"] = json!(status.name());
             shown["statusConnection"] = shown["status"].clone();
         }
         shown
     }
-}
-
-pub(super) fn presence(online: bool) -> &'static str {
-    if online { "online" } else { "offline" }
 }
 
 pub(super) fn subscription_id(room: &Room, user: &UserId) -> String {

@@ -38,10 +38,11 @@ fn compatibility() -> String {
     use snug_dialects::Carried;
     let mut page = String::from(
         "# What is carried of other systems' wires\n\nWritten by `snug gen`. What is not carried is \
-         answered 501 in the vendor's error form.\n",
+         answered 501 in the vendor's error form; where nobody asks (an event that is never sent, a \
+         subscription that clients wait for), the row says no and why.\n",
     );
     for (dialect, rows) in snug_dialects::operations() {
-        let carried = rows.iter().filter(|row| row.carried != Carried::No).count();
+        let carried = rows.iter().filter(|row| row.carried.is_carried()).count();
         page += &format!("\n## {dialect}: {carried} of {}\n\n", rows.len());
         page += "| operation | carried |\n|---|---|\n";
         for row in rows {
@@ -49,6 +50,7 @@ fn compatibility() -> String {
                 Carried::Yes => "yes".to_owned(),
                 Carried::Partly(note) => format!("partly: {note}"),
                 Carried::No => "501".to_owned(),
+                Carried::Silent(note) => format!("no: {note}"),
             };
             page += &format!("| `{}` | {carried} |\n", row.name.replace('|', "\\|"));
         }

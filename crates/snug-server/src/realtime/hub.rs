@@ -15,8 +15,10 @@ use snug_core::ids::{AppId, RoomId, SessionId, UserId};
 use snug_core::limits;
 use snug_core::model::{CloseReason, Head};
 use snug_core::ports::{Bus, BusSink, Topic};
+use snug_dialects::Presence;
 use snug_proto::CloseCode;
 use snug_proto::event;
+use tokio::sync::broadcast::Sender;
 
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
@@ -25,6 +27,8 @@ use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
 const SHARDS: usize = 64;
+/// Comings and goings that one who listens slowly may be behind.
+const PRESENCE_KEPT: usize = 1_024;
 
 /// One live socket of a session.
 #[derive(Debug)]
@@ -135,6 +139,7 @@ pub struct Hub {
     me: Weak<Self>,
     tasks: Tasks,
     metrics: Arc<Metrics>,
+    presence: Sender<Presence>,
 }
 
 impl Hub {
@@ -151,6 +156,7 @@ impl Hub {
             me: me.clone(),
             tasks,
             metrics,
+            presence: Sender::new(PRESENCE_KEPT),
         })
     }
 
@@ -173,6 +179,21 @@ impl Hub {
     #[must_use]
     pub fn has_connection(&self, app: &AppId, user: &UserId) -> bool {
         self.users.lock().contains_key(&(app.clone(), user.clone()))
+    }
+
+    /// Who comes and goes on this node.
+    #[must_use]
+    pub fn presence(&self) -> &Sender<Presence> {
+        &self.presence
+    }
+
+    /// Told under the lock of the users, so that coming and going keep their order.
+    fn tell_presence(&self, app: &AppId, user: &UserId, online: bool) {
+        if self.presence.receiver_count() > 0 {
+            let told = Presence { app: app.clone(), user: user.clone(), online };
+            // The last of them may be gone meanwhile.
+            let _ = self.presence.send(told);
+        }
     }
 
     /// Ends every connection; the server drains.
@@ -214,6 +235,7 @@ impl Hub {
         let all = users.entry((app.clone(), user.clone())).or_default();
         if all.is_empty() {
             self.with_bus(|bus| bus.subscribe(&topic));
+            self.tell_presence(app, user, true);
         }
         let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == *session).collect();
         if same.len() >= limits::CONNECTIONS_PER_SESSION_MAX {
@@ -237,6 +259,7 @@ impl Hub {
             all.retain(|one| one.id != connection.id);
             if all.is_empty() {
                 users.remove(&key);
+                self.tell_presence(&key.0, &key.1, false);
                 self.with_bus(|bus| bus.unsubscribe(&Topic::User(key.0, key.1)));
             }
         }

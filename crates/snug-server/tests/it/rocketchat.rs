@@ -2,11 +2,13 @@
 
 mod bad_input;
 pub(crate) mod ddp;
+mod every_row;
 mod flow;
 mod foreign;
 mod lists;
 mod names;
 mod powers;
+mod presence;
 mod realtime;
 
 use serde_json::{Value, json};

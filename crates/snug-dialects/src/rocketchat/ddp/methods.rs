@@ -12,6 +12,7 @@ use crate::Carried;
 use crate::rocketchat::answer::Failure;
 use crate::rocketchat::door::{Caller, Door};
 use crate::rocketchat::fields::{Fields, moment};
+use crate::rocketchat::presence::Status;
 use crate::rocketchat::rooms::{self, Family, Make, room_id};
 use crate::rocketchat::{OPERATIONS, ids, members, messages, subscriptions};
 
@@ -168,10 +169,6 @@ async fn of_rooms(
             let actor = caller.actor(door).await?;
             Ok(json!(rooms::read(door, &actor, &room, Family::Any).await.is_ok()))
         }
-        // Presence is by connections; the words are taken and change nothing.
-        "UserPresence:online" | "UserPresence:away" | "UserPresence:setDefaultStatus" => {
-            Ok(Value::Null)
-        }
         "public-settings/get" | "permissions/get" => match given.at(0) {
             None => Ok(json!([])),
             Some(_) => Ok(json!({ "update": [], "remove": [] })),
@@ -221,6 +218,13 @@ fn unknown(name: &str) -> Failure {
         return Failure::not_carried(name);
     }
     Failure::new(http::StatusCode::NOT_FOUND, "", format!("Method '{name}' not found"))
+}
+
+/// `UserPresence:setDefaultStatus`.
+pub(super) fn status(params: &[Value]) -> Result<Status, Failure> {
+    let named = Params(params);
+    let wrong = || Failure::bad("error-invalid-status", "Expected online, away, busy or offline");
+    Status::of_name(named.text(0)?).ok_or_else(wrong)
 }
 
 /// `stream-notify-room`: in which room the caller's user types, or types no more.

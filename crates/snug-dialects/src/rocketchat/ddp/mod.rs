@@ -15,7 +15,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use snug_core::error::Error;
-use snug_core::ids::{AppId, RoomId};
+use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use tokio::time::Instant;
 
@@ -23,6 +23,7 @@ use self::streams::Subscriptions;
 use super::answer::Failure;
 use super::door::{Anybody, Caller, Door, origin};
 use super::fields::Fields;
+use super::presence::{self, Status, Watch, Word};
 use super::wire::Wire;
 use crate::people::Known;
 use crate::{Ended, Heard, Listening, Peer, Place, Socket};
@@ -55,6 +56,8 @@ async fn open(State(door): State<Arc<Door>>, request: Request) -> Response {
                 present: None,
                 typed: None,
                 subscriptions: Subscriptions::default(),
+                said: None,
+                watch: None,
                 people: Known::default(),
             };
             line.run().await;
@@ -90,6 +93,11 @@ struct Line {
     present: Option<Present>,
     typed: Option<Typed>,
     subscriptions: Subscriptions,
+    /// What this client said of its user; falls after the ear, so that a connection that ends is
+    /// not told as one that is active again.
+    said: Option<Word>,
+    /// While somebody's status is subscribed to.
+    watch: Option<Watch>,
     people: Known,
 }
 
@@ -99,6 +107,7 @@ type Step = Result<(), ()>;
 enum Next {
     Frame(Option<Bytes>),
     Heard(Result<Heard, Ended>),
+    Status(UserId),
     Late,
 }
 
@@ -118,6 +127,7 @@ impl Line {
             let step = match self.next(until).await {
                 Next::Frame(Some(frame)) => self.take(&frame).await,
                 Next::Heard(Ok(heard)) => self.hear(&heard).await,
+                Next::Status(user) => self.tell_status(&user).await,
                 Next::Heard(Err(ended)) => {
                     self.socket.close(1_000, &format!("{ended:?}")).await;
                     return;
@@ -154,6 +164,7 @@ impl Line {
                     biased;
                     heard = ear.next() => Next::Heard(heard),
                     frame = self.socket.next() => Next::Frame(frame),
+                    user = presence::next(&mut self.watch) => Next::Status(user),
                 }
             }
         }
@@ -203,6 +214,7 @@ impl Line {
             Some("unsub") => {
                 let id = text(&asked, "id");
                 self.subscriptions.end(&id);
+                self.watch_or_not();
                 self.say(&json!({ "msg": "nosub", "id": id })).await
             }
             _ => {
@@ -269,7 +281,9 @@ impl Line {
                 if let Some(present) = self.present.take() {
                     // Before the session ends, so that its end is not taken for a loss.
                     drop(present.ear);
+                    self.said = None;
                     self.subscriptions.clear();
+                    self.watch_or_not();
                     self.door.engine().log_out(&present.caller.client).await?;
                 }
                 Ok(Value::Null)
@@ -284,6 +298,12 @@ impl Line {
                 let caller = present.caller.clone().of_now(&self.door).await?;
                 match name {
                     "stream-notify-room" => self.activity(&caller, params).await,
+                    "UserPresence:online" => Ok(self.say_status(&caller, Status::Online)),
+                    "UserPresence:away" => Ok(self.say_status(&caller, Status::Away)),
+                    "UserPresence:setDefaultStatus" => {
+                        let status = methods::status(params)?;
+                        Ok(self.say_status(&caller, status))
+                    }
                     _ => methods::call(&self.door, &caller, name, params).await,
                 }
             }
@@ -306,6 +326,14 @@ impl Line {
         self.door.engine().set_typing(&caller.as_user(), &room, on).await?;
         self.typed = Some(Typed { room, told_at, on });
         Ok(Value::Null)
+    }
+
+    fn say_status(&mut self, caller: &Caller, status: Status) -> Value {
+        let client = &caller.client;
+        let word = self.door.say_status(&client.app.id, client.user(), status);
+        // The word before is another one's by now, and falls silently.
+        self.said = Some(word);
+        Value::Null
     }
 
     async fn log_in(&mut self, given: Option<&Value>) -> Result<Value, Failure> {
@@ -337,6 +365,8 @@ impl Line {
         });
         self.strangers_frames = 0;
         self.typed = None;
+        self.said = None;
+        self.watch = None;
         self.place = None;
         self.present = Some(Present { caller: done.caller, ear });
         // A client that is gone is noticed by the next frame, too.

@@ -6,27 +6,31 @@ use snug_core::error::Error;
 use snug_core::event::{RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{MemberState, Membership, Message, MessageKind, Room, RoomKind};
+use snug_core::model::{AppPolicy, MemberState, Membership, Message, MessageKind, Room, RoomKind};
 
 use super::{Line, Step, WIRE, text};
-use crate::Heard;
 use crate::people;
+use crate::rocketchat::OPERATIONS;
 use crate::rocketchat::answer::Failure;
 use crate::rocketchat::door::Caller;
+use crate::rocketchat::presence::Watch;
 use crate::rocketchat::rooms::{self, Family, room_id};
 use crate::rocketchat::{ids, wire};
+use crate::{Carried, Heard};
 
 const ROOM_MESSAGES: &str = "stream-room-messages";
 const NOTIFY_ROOM: &str = "stream-notify-room";
 const NOTIFY_USER: &str = "stream-notify-user";
 const ALL_MINE: &str = "__my_messages__";
 
-/// Streams that are there and on which nothing is told yet, and publications without documents.
-const QUIET: [&str; 9] = [
-    "stream-notify-logged",
+const NOTIFY_LOGGED: &str = "stream-notify-logged";
+const USER_STATUS: &str = "user-status";
+
+/// Streams that the vendor's clients wait for when they start, and on which nothing is told here:
+/// refused, those clients would wait for ever. The compatibility table says so of each.
+const QUIET: [&str; 7] = [
+    NOTIFY_LOGGED,
     "stream-notify-all",
-    "stream-user-presence",
-    "stream-notify-room-users",
     "stream-roles",
     "stream-importers",
     "meteor.loginServiceConfiguration",
@@ -74,6 +78,7 @@ impl Line {
             Ok(()) => {
                 self.subscriptions.end(&id);
                 self.subscriptions.0.push(Subscription { id: id.clone(), stream, key });
+                self.watch_or_not();
                 self.say(&json!({ "msg": "ready", "subs": [id] })).await
             }
             Err(failure) => {
@@ -94,18 +99,45 @@ impl Line {
                 }
             }
         }
+        self.watch_or_not();
         Ok(())
+    }
+
+    /// Listens to who comes and goes for as long as somebody's status is subscribed to.
+    pub(super) fn watch_or_not(&mut self) {
+        let wanted = self.wants(NOTIFY_LOGGED, USER_STATUS);
+        match &self.present {
+            Some(present) if wanted => {
+                if self.watch.is_none() {
+                    let app = present.caller.client.app.id.clone();
+                    self.watch = Some(Watch::new(&self.door, app));
+                }
+            }
+            _ => self.watch = None,
+        }
+    }
+
+    /// How a user stands now.
+    pub(super) async fn tell_status(&mut self, user: &UserId) -> Step {
+        let Some(present) = &self.present else { return Ok(()) };
+        let status = self.door.status(&present.caller.client.app.id, user);
+        let args = json!([[user, user, status.number(), ""]]);
+        self.say(&frame(NOTIFY_LOGGED, USER_STATUS, &args)).await
     }
 
     async fn admit(&mut self, stream: &str, key: &str) -> Result<(), Failure> {
         if self.subscriptions.0.len() >= limits::ROCKETCHAT_SUBSCRIPTIONS_MAX {
             return Err(Failure::bad("error-too-many-subscriptions", "Too many subscriptions"));
         }
-        if QUIET.contains(&stream) {
+        let logged_status = stream == NOTIFY_LOGGED && key == USER_STATUS;
+        if QUIET.contains(&stream) && !logged_status {
             return Ok(());
         }
         let Some(present) = &self.present else { return Err(Failure::not_allowed()) };
         let (caller, ear) = (present.caller.clone(), present.ear.clone());
+        if logged_status {
+            return self.admit_to_statuses(&caller).await;
+        }
         let room = match stream {
             ROOM_MESSAGES if key == ALL_MINE => return Ok(()),
             ROOM_MESSAGES => key,
@@ -115,6 +147,7 @@ impl Line {
                 let own = own == Some(caller.client.user().as_str());
                 return if own { Ok(()) } else { Err(Failure::not_allowed()) };
             }
+            other if is_missing(other) => return Err(Failure::not_carried(other)),
             other => {
                 let text = format!("Subscription '{other}' not found");
                 return Err(Failure::new(http::StatusCode::NOT_FOUND, "", text));
@@ -129,6 +162,16 @@ impl Line {
             ear.join(&room, &view.room.head);
         }
         Ok(())
+    }
+
+    /// Who may list an app's users may see who of them is there.
+    async fn admit_to_statuses(&self, caller: &Caller) -> Result<(), Failure> {
+        let caller = caller.clone().of_now(&self.door).await?;
+        let open = caller.client.app.policy == AppPolicy::Open;
+        if open || caller.admin(&self.door).await?.is_some() {
+            return Ok(());
+        }
+        Err(Failure::unauthorized())
     }
 
     /// Something happened; what cannot be told now is in the history.
@@ -382,6 +425,11 @@ impl Line {
         self.people.remember(known);
         Ok(shown)
     }
+}
+
+/// A stream of the vendor's that is not carried: another thing than one that does not exist.
+fn is_missing(stream: &str) -> bool {
+    OPERATIONS.iter().any(|row| row.name == stream && row.carried == Carried::No)
 }
 
 fn frame(stream: &str, key: &str, args: &Value) -> Value {

@@ -90,6 +90,13 @@ async fn rocketchat_refuses_bad_requests() {
         let endpoint = endpoint.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
         refused(rocket.get(&ann, &endpoint).await, 400, code);
     }
+    let answer = rocket.post(&rocket.admin, "users.createToken", json!({})).await.is(400);
+    let said = "The required \"userId\" or \"username\" param was not provided";
+    let whole = json!({
+        "success": false, "error": format!("{said} [error-user-param-not-provided]"),
+        "errorType": "error-user-param-not-provided",
+    });
+    assert_eq!(answer, whole);
     for body in ["{half", "[]", "7"] {
         let request = rocket.request(&ann, "POST", "chat.sendMessage");
         request.raw(body).send().await.is(400);

@@ -16,11 +16,16 @@ pub(crate) struct Ddp {
 }
 
 impl Ddp {
-    pub(crate) async fn connect(server: &TestServer) -> Self {
+    /// Before the protocol's first word.
+    pub(crate) async fn unconnected(server: &TestServer) -> Self {
         let uri = format!("ws://{}/websocket", server.address()).parse().expect("an address");
         let builder = ClientBuilder::from_uri(uri);
         let (stream, _) = within("upgrade", builder.connect()).await.expect("it upgrades");
-        let mut ddp = Self { stream, waiting: Vec::new(), calls: 0 };
+        Self { stream, waiting: Vec::new(), calls: 0 }
+    }
+
+    pub(crate) async fn connect(server: &TestServer) -> Self {
+        let mut ddp = Self::unconnected(server).await;
         ddp.say(json!({"msg": "connect", "version": "1", "support": ["1", "pre2", "pre1"]})).await;
         ddp.frame("connected", |frame| frame["msg"] == "connected").await;
         ddp
@@ -107,6 +112,19 @@ impl Ddp {
         let answer =
             self.frame("ready", |one| one["subs"] == json!([id]) || one["id"] == *id).await;
         assert_eq!(answer["msg"], "ready", "{answer}");
+    }
+
+    /// Drops what has come of a stream and was not looked at.
+    pub(crate) fn forget(&mut self, stream: &str) {
+        self.waiting.retain(|one| one["collection"] != stream);
+    }
+
+    /// Nothing of a stream came, and nothing comes before a round trip.
+    pub(crate) async fn silent(&mut self, stream: &str) {
+        self.say(json!({"msg": "ping", "id": "silent"})).await;
+        self.frame("pong", |one| one["msg"] == "pong" && one["id"] == "silent").await;
+        let came = self.waiting.iter().find(|one| one["collection"] == stream);
+        assert!(came.is_none(), "{came:?}");
     }
 
     /// The arguments of the next event under this name.
