@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use crate::{Carried, Host, OperationRow};
 
 pub use setup::{enable, rotate, secret};
+pub use socket::astray;
 
 /// The dialect's name in records and documents.
 pub const DIALECT: &str = "i2a";

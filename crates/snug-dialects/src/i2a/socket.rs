@@ -68,6 +68,20 @@ async fn open(State(door): State<Arc<Door>>, request: Request) -> Response {
     host.upgrade(request, limits::FRAME_BYTES_MAX, run)
 }
 
+/// A socket's client that asked where no socket is: the vendor's word on where it listens.
+/// `None` for anybody else's request.
+#[must_use]
+pub fn astray(request: &Request) -> Option<Response> {
+    let upgrade = request.headers().get(header::UPGRADE);
+    let upgrades = upgrade.is_some_and(|what| what.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let native = request.uri().path().starts_with("/v1/");
+    if !upgrades || native || token(request).is_none() {
+        return None;
+    }
+    let said = "Socket server is listening under /socket path.";
+    Some((StatusCode::NOT_FOUND, said).into_response())
+}
+
 async fn authenticate(door: &Door, token: &str, origin: Option<&str>) -> Result<Client, Response> {
     let engine = door.host.engine();
     let client = match names::token_in(token) {

@@ -143,6 +143,10 @@ fn wrong_method(answer: &Response) -> Response {
 }
 
 /// Every path that nobody serves.
-pub async fn unknown_route() -> ApiError {
-    Problem::new(ErrorCode::UnknownOperation, "no such path; the routes are listed in /docs").into()
+pub async fn unknown_route(request: Request) -> Response {
+    if let Some(answer) = snug_dialects::i2a::astray(&request) {
+        return answer;
+    }
+    let said = "no such path; the routes are listed in /docs";
+    ApiError::from(Problem::new(ErrorCode::UnknownOperation, said)).into_response()
 }

@@ -1,6 +1,9 @@
 //! The I2A wire through its real doors: the two diagrams of its documentation, its socket as the
 //! published apps speak it, and its errors.
 
+mod operations;
+mod requests;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use snug_core::ids::AppId;
@@ -13,6 +16,8 @@ pub(crate) struct Vendor<'s> {
     server: &'s TestServer,
     pub(crate) app: TestApp,
     pub(crate) secret: String,
+    /// Bodies as JSON instead of as a form.
+    as_json: bool,
 }
 
 impl<'s> Vendor<'s> {
@@ -25,7 +30,7 @@ impl<'s> Vendor<'s> {
         let id = AppId::new(&app.id).expect("an app's id");
         let engine = &server.server().app().engine;
         let secret = snug_dialects::i2a::enable(engine, &id).await.expect("it is switched on");
-        Self { server, app, secret }
+        Self { server, app, secret, as_json: false }
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> Request {
@@ -33,8 +38,12 @@ impl<'s> Vendor<'s> {
         self.server.request(method, &path).header("X-Application-Secret", &self.secret)
     }
 
-    /// As the vendor's client sends it: form-encoded, lists as repeated keys.
+    /// As the vendor's client sends it: form-encoded, lists as repeated keys. Or as JSON, with
+    /// lists, numbers and booleans of its own.
     async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        if self.as_json {
+            return self.request("POST", path).json(as_json(fields)).send().await;
+        }
         let pairs: Vec<String> =
             fields.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
         let request = self.request("POST", path);
@@ -78,6 +87,24 @@ impl<'s> Vendor<'s> {
     }
 }
 
+fn as_json(fields: &[(&str, &str)]) -> Value {
+    let mut body = json!({});
+    for (name, text) in fields {
+        match *name {
+            "application_users_identifiers" => match body[*name].as_array_mut() {
+                Some(list) => list.push(json!(text)),
+                None => body[*name] = json!([text]),
+            },
+            "is_active" => body[*name] = json!(*text == "True"),
+            "message_timestamp_identifier" | "report_type" | "type" => {
+                body[*name] = serde_json::from_str(text).unwrap_or(json!(text));
+            }
+            _ => body[*name] = json!(text),
+        }
+    }
+    body
+}
+
 pub(crate) struct Wire(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Wire {
@@ -106,14 +133,14 @@ impl Wire {
         }
     }
 
-    async fn refused(&mut self, frame: Value, code: u32) -> Value {
+    pub(crate) async fn refused(&mut self, frame: Value, code: u32) -> Value {
         self.say(frame).await;
         let refused = self.next("ERROR").await;
         assert_eq!(refused["exception"]["error_code"], code, "{refused}");
         refused["exception"]["extra"].clone()
     }
 
-    async fn closed(mut self) {
+    pub(crate) async fn closed(mut self) {
         let end = async { while let Some(Ok(_)) = self.0.next().await {} };
         within("the goodbye", end).await;
     }
@@ -190,8 +217,15 @@ async fn the_flow_of_the_documentation() {
 
 #[tokio::test]
 async fn the_backend_is_the_source_of_truth() {
-    let server = TestServer::sqlite().await;
-    let vendor = Vendor::new(&server).await;
+    for as_json in [false, true] {
+        let server = TestServer::sqlite().await;
+        let vendor = Vendor { as_json, ..Vendor::new(&server).await };
+        source_of_truth(&vendor).await;
+        assert!(server.stop().await);
+    }
+}
+
+async fn source_of_truth(vendor: &Vendor<'_>) {
     let room = vendor.room(&["anna"]).await;
     let (mut anna, mut ben) = (vendor.enter("anna").await, vendor.enter("ben").await);
     let extra = ben.refused(said(&room, "let me in"), 10_001).await;
@@ -238,7 +272,6 @@ async fn the_backend_is_the_source_of_truth() {
     vendor.form("session/close-session/", &[("token", &token)]).await.is(200);
     socket.closed().await;
     vendor.form("session/close-session/", &[("token", &token)]).await.is(404);
-    server.stop().await;
 }
 
 /// Header, query or path, with a slash behind it or without.
