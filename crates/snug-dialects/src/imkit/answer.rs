@@ -6,6 +6,9 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 use snug_core::error::Error;
 
+/// The vendor's one code of a 413.
+const TOO_LARGE: &str = "RESULT_TOO_LARGE";
+
 /// What a handler answers.
 pub(super) type Answer = Result<Json<Value>, Failure>;
 
@@ -88,7 +91,7 @@ impl From<Error> for Failure {
         let (status, code) = match &error {
             Error::MissingField { .. } => (StatusCode::BAD_REQUEST, "MISSING_PARAMETER"),
             Error::InvalidField { .. } => (StatusCode::BAD_REQUEST, "INVALID_BODY"),
-            Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "INVALID_BODY"),
+            Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
             Error::TokenMissing
             | Error::TokenInvalid
             | Error::TokenExpired
@@ -142,6 +145,21 @@ impl IntoResponse for Failure {
         }
         answer
     }
+}
+
+/// What was refused before a handler saw it (a body beyond its bound, a query that is none) in the
+/// vendor's form.
+pub(super) async fn in_form(answer: Response) -> Response {
+    let failure = match answer.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ("the body is too large", TOO_LARGE),
+        StatusCode::BAD_REQUEST => ("expected a query and a path of UTF-8 text", "INVALID_QUERY"),
+        _ => return answer,
+    };
+    let json = answer.headers().get(header::CONTENT_TYPE);
+    if json.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        return answer;
+    }
+    Failure::new(answer.status(), failure.1, failure.0).into_response()
 }
 
 /// The envelope around a result.

@@ -126,6 +126,13 @@ impl Door {
             let message = "the API key is not valid here";
             return Err(Failure::flat(StatusCode::UNAUTHORIZED, "INVALID_API_KEY", message));
         };
+        // A backend may show the client key, too; then it is the same app's.
+        if let Some(client_key) = text(headers, &CLIENT_KEY)
+            && keys::app_of_client_key(engine, client_key).await?.as_ref() != Some(&app)
+        {
+            let message = "the client key and the API key are not of one app";
+            return Err(Failure::flat(StatusCode::FORBIDDEN, "CLIENT_KEY_MISMATCH", message));
+        }
         self.count(&app)?;
         Ok(engine.backend_by_dialect(&app, DIALECT).await?)
     }

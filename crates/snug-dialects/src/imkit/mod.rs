@@ -111,6 +111,7 @@ pub(crate) fn routes(host: &Arc<dyn Host>) -> Router {
         .merge(missing_routes())
         .with_state(door)
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
+        .layer(axum::middleware::map_response(answer::in_form))
         .layer(axum::middleware::from_fn_with_state(host.clone(), cors::cors))
 }
 

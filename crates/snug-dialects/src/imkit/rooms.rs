@@ -201,6 +201,7 @@ impl Wanted {
             }
             _ => None,
         };
+        check_tags(value)?;
         let kept = KEPT.iter().filter_map(|name| {
             let value = value.get(*name).filter(|value| !value.is_null())?;
             Some(((*name).to_owned(), value.clone()))
@@ -240,6 +241,18 @@ impl Wanted {
             return_existing: true,
         })
     }
+}
+
+/// A room's tags are a list of texts, or none.
+fn check_tags(value: &Value) -> Result<(), Failure> {
+    let fits = match &value["roomTags"] {
+        Value::Null => true,
+        Value::Array(tags) => tags.iter().all(Value::is_string),
+        _ => false,
+    };
+    let message = "roomTags: expected a list of texts";
+    fits.then_some(())
+        .ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "INVALID_ROOM_TAGS", message))
 }
 
 fn text(value: &Value, name: &str) -> Result<Option<String>, Failure> {
@@ -392,6 +405,7 @@ pub(super) async fn update(
     if !value.is_object() {
         return Err(Failure::body("expected a JSON object"));
     }
+    check_tags(&value)?;
     let room = room_id(&room)?;
     let before = engine.room(&actor, &room).await?.room;
     let mut ours = wire::ours(before.custom.as_ref());

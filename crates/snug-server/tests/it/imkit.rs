@@ -1,9 +1,12 @@
 //! The imkit dialect through its real doors.
 
 mod bad_input;
+mod codes;
 mod collection;
 mod flow;
 mod foreign;
+mod routes;
+pub(crate) mod socket;
 
 use serde_json::Value;
 use snug_core::engine::NewAppRequest;
@@ -36,7 +39,7 @@ impl Imkit {
     }
 
     /// A call with the API key.
-    async fn admin(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn admin(&self, method: &str, path: &str, body: Value) -> Answer {
         let request = self.app.request(method, path).header("IM-API-KEY", &self.keys.api_key);
         request.json(body).send().await
     }
