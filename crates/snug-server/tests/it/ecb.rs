@@ -3,7 +3,7 @@
 mod bad_input;
 mod flow;
 mod foreign;
-mod socket;
+pub(crate) mod socket;
 
 use serde_json::{Value, json};
 use snug_server::config::DialectApps;

@@ -1,11 +1,12 @@
 //! What is wrong is said in one form, in the documented order, before the backend is asked.
 
 use serde_json::{Value, json};
+use snug_core::limits;
 
 use super::socket::{Came, Line};
 use super::{Ecb, is_refused, refused, said};
 use crate::bridge::now;
-use crate::bridge::site::person;
+use crate::bridge::site::{Fault, person};
 use crate::harness::TestServer;
 
 #[tokio::test]
@@ -99,6 +100,26 @@ async fn bodies_and_names_that_are_wrong() {
     let server = TestServer::sqlite().await;
     let answer = server.request("POST", "/ecb/getThreads").bearer("x").send().await;
     refused(answer, 404, "not_set_up");
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_bound_is_refused_by_its_number() {
+    let ecb = Ecb::start().await;
+    let thread = ecb.site.thread(&["ann", "bob"]);
+    let token = json!({"threadToken": ecb.site.thread_token(&thread, &["ann", "bob"])});
+    ecb.call("ann", "getThread", token.clone()).await.is(200);
+    ecb.site.fault(Fault::Huge);
+    for (operation, body) in
+        [("getThread", token.clone()), ("getThreads", json!({})), ("getContacts", json!({}))]
+    {
+        let error = refused(ecb.call("ann", operation, body).await, 502, "backend_broken");
+        let most = limits::BRIDGE_ANSWER_BYTES_MAX.to_string();
+        let said = error["message"].as_str().expect("a text");
+        assert!(said.contains(&most) && said.contains(operation), "{said}");
+    }
+    // A backend that mends itself is heard again.
+    ecb.site.fault(Fault::None);
+    ecb.call("ann", "getThread", token).await.is(200);
 }
 
 #[tokio::test]

@@ -12,13 +12,13 @@ use crate::harness::{Socket, within};
 
 /// What came.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Came {
+pub(crate) enum Came {
     Event(String, Value),
     Ack(u64, Value),
     Gone,
 }
 
-pub(super) struct Line {
+pub(crate) struct Line {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     came: VecDeque<Came>,
     next: u64,
@@ -26,7 +26,7 @@ pub(super) struct Line {
 
 impl Line {
     /// Connects with this user token; does not wait for what it leads to.
-    pub(super) async fn open(address: SocketAddr, user_token: &str) -> Self {
+    pub(crate) async fn open(address: SocketAddr, user_token: &str) -> Self {
         let path = "/socket.io/?EIO=4&transport=websocket";
         let stream = Socket::upgrade(address, path, &[]).await.into_stream();
         let mut line = Self { stream, came: VecDeque::new(), next: 0 };
@@ -35,7 +35,7 @@ impl Line {
     }
 
     /// Connects, past the word that the token was accepted.
-    pub(super) async fn enter(address: SocketAddr, user_token: &str) -> Self {
+    pub(crate) async fn enter(address: SocketAddr, user_token: &str) -> Self {
         let mut line = Self::open(address, user_token).await;
         assert_eq!(line.next().await, Came::Event("connected".into(), json!({})));
         line
@@ -47,7 +47,7 @@ impl Line {
     }
 
     /// Begins a request; its number.
-    pub(super) async fn begin(&mut self, operation: &str, body: &Value) -> u64 {
+    pub(crate) async fn begin(&mut self, operation: &str, body: &Value) -> u64 {
         self.next += 1;
         let id = self.next;
         self.send(&format!("42/ecb,{id}{}", json!([operation, body]))).await;
@@ -55,7 +55,7 @@ impl Line {
     }
 
     /// The next thing that comes.
-    pub(super) async fn next(&mut self) -> Came {
+    pub(crate) async fn next(&mut self) -> Came {
         loop {
             if let Some(came) = self.came.pop_front() {
                 return came;
@@ -82,7 +82,7 @@ impl Line {
     }
 
     /// The answer to a request; what comes before it is returned beside it, in order.
-    pub(super) async fn answer(&mut self, id: u64) -> (Value, Vec<Came>) {
+    pub(crate) async fn answer(&mut self, id: u64) -> (Value, Vec<Came>) {
         let mut before = Vec::new();
         loop {
             match self.next().await {
@@ -93,13 +93,18 @@ impl Line {
         }
     }
 
-    pub(super) async fn ask(&mut self, operation: &str, body: &Value) -> Value {
+    pub(crate) async fn ask(&mut self, operation: &str, body: &Value) -> Value {
         let id = self.begin(operation, body).await;
         self.answer(id).await.0
     }
 
+    /// Reads to the end.
+    pub(crate) async fn ended(&mut self) {
+        while self.next().await != Came::Gone {}
+    }
+
     /// The next event of this name.
-    pub(super) async fn event(&mut self, name: &str) -> Value {
+    pub(crate) async fn event(&mut self, name: &str) -> Value {
         match self.next().await {
             Came::Event(found, data) if found == name => data,
             other => panic!("expected {name}, got {other:?}"),
