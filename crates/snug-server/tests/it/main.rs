@@ -3,8 +3,11 @@
 
 mod bridge;
 mod changes;
+mod compatibility;
 mod contract;
 mod delivery;
+mod dialect_ids;
+mod dialect_tokens;
 mod documents;
 mod ecb;
 mod embed;
