@@ -9,6 +9,7 @@ use snug_core::model::{
     CustomJson, Membership, Message, MessageKind, Role, Room, RoomKind, Time, User,
 };
 
+use super::presence::Status;
 use super::{DIALECT, ids};
 use crate::custom;
 use crate::people::People;

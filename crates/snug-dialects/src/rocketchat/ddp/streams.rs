@@ -12,7 +12,7 @@ use super::{Line, Step, WIRE, text};
 use crate::people;
 use crate::rocketchat::OPERATIONS;
 use crate::rocketchat::answer::Failure;
-use crate::rocketchat::door::Caller;
+use crate::rocketchat::door::{Caller, Door};
 use crate::rocketchat::presence::Watch;
 use crate::rocketchat::rooms::{self, Family, room_id};
 use crate::rocketchat::{ids, wire};
@@ -136,7 +136,7 @@ impl Line {
         let Some(present) = &self.present else { return Err(Failure::not_allowed()) };
         let (caller, ear) = (present.caller.clone(), present.ear.clone());
         if logged_status {
-            return self.admit_to_statuses(&caller).await;
+            return admit_to_statuses(&self.door, &caller).await;
         }
         let room = match stream {
             ROOM_MESSAGES if key == ALL_MINE => return Ok(()),
@@ -162,16 +162,6 @@ impl Line {
             ear.join(&room, &view.room.head);
         }
         Ok(())
-    }
-
-    /// Who may list an app's users may see who of them is there.
-    async fn admit_to_statuses(&self, caller: &Caller) -> Result<(), Failure> {
-        let caller = caller.clone().of_now(&self.door).await?;
-        let open = caller.client.app.policy == AppPolicy::Open;
-        if open || caller.admin(&self.door).await?.is_some() {
-            return Ok(());
-        }
-        Err(Failure::unauthorized())
     }
 
     /// Something happened; what cannot be told now is in the history.
@@ -439,4 +429,14 @@ fn frame(stream: &str, key: &str, args: &Value) -> Value {
         "id": "id",
         "fields": { "eventName": key, "args": args },
     })
+}
+
+/// Who may list an app's users may see who of them is there.
+async fn admit_to_statuses(door: &Door, caller: &Caller) -> Result<(), Failure> {
+    let caller = caller.clone().of_now(door).await?;
+    let open = caller.client.app.policy == AppPolicy::Open;
+    if open || caller.admin(door).await?.is_some() {
+        return Ok(());
+    }
+    Err(Failure::unauthorized())
 }

@@ -26,6 +26,24 @@ async fn rocketchat_says_what_it_does_not_carry() {
     assert!(server.stop().await);
 }
 
+async fn refuses_bad_addresses(rocket: &Rocket, ann: &Login) {
+    for (endpoint, code) in [
+        ("users.list?query={\"$where\":\"1\"}", "error-invalid-query"),
+        ("users.list?query={\"password\":\"1\"}", "error-invalid-query"),
+        ("users.list?fields={\"name\":{\"$slice\":1}}", "error-invalid-fields"),
+        ("channels.list?sort=x", "error-invalid-sort"),
+        ("channels.list?count=x", "error-invalid-params"),
+        ("channels.list?offset=10001", "error-invalid-params"),
+        ("rooms.get?updatedSince=soon", "error-invalid-params"),
+        ("channels.history?roomId=no", "error-room-not-found"),
+        ("users.info", "error-user-param-not-provided"),
+        ("users.info?userId=no", "error-invalid-user"),
+    ] {
+        let endpoint = endpoint.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
+        refused(rocket.get(ann, &endpoint).await, 400, code);
+    }
+}
+
 #[tokio::test]
 async fn rocketchat_refuses_bad_requests() {
     let server = TestServer::sqlite().await;
@@ -75,21 +93,7 @@ async fn rocketchat_refuses_bad_requests() {
         eprintln!("{endpoint} {}", body.to_string().chars().take(80).collect::<String>());
         refused(answer, status, code);
     }
-    for (endpoint, code) in [
-        ("users.list?query={\"$where\":\"1\"}", "error-invalid-query"),
-        ("users.list?query={\"password\":\"1\"}", "error-invalid-query"),
-        ("users.list?fields={\"name\":{\"$slice\":1}}", "error-invalid-fields"),
-        ("channels.list?sort=x", "error-invalid-sort"),
-        ("channels.list?count=x", "error-invalid-params"),
-        ("channels.list?offset=10001", "error-invalid-params"),
-        ("rooms.get?updatedSince=soon", "error-invalid-params"),
-        ("channels.history?roomId=no", "error-room-not-found"),
-        ("users.info", "error-user-param-not-provided"),
-        ("users.info?userId=no", "error-invalid-user"),
-    ] {
-        let endpoint = endpoint.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
-        refused(rocket.get(&ann, &endpoint).await, 400, code);
-    }
+    refuses_bad_addresses(&rocket, &ann).await;
     let answer = rocket.post(&rocket.admin, "users.createToken", json!({})).await.is(400);
     let said = "The required \"userId\" or \"username\" param was not provided";
     let whole = json!({
