@@ -150,6 +150,19 @@ describe('a site around Rocket.Chat’s frame', () => {
     assert.ok((await told(amy, 'unread-changed')).includes(1));
   });
 
+  it('tells of a link in a message that is clicked, and opens it', async () => {
+    await send(ming, 'general', 'look at https://shop.example/bike please');
+    await sees(amy, 'look at');
+    const opens = amy.page.context().waitForEvent('page');
+    await frameOf(amy)
+      .locator('snug-room')
+      .getByRole('link', { name: /shop\.example/ })
+      .click();
+    const [link] = await told(amy, 'click-message-link');
+    assert.equal(link.href, 'https://shop.example/bike');
+    await (await opens).close();
+  });
+
   it('goes where it is told, on the same socket', async () => {
     const before = amy.sockets;
     await command(amy, 'go', { path: '/group/crew?layout=embedded' });

@@ -5,6 +5,7 @@ import { type Happening, readCommand, type Theme, WrongCommand } from './message
 import { Parent } from './parent.js';
 import { Refused, takeCode } from './rest.js';
 import {
+  clicked,
   type ForeignCommand,
   inForeignWords,
   type Route,
@@ -79,6 +80,13 @@ function tell(happening: Happening): void {
   const me = session.client?.me.getSnapshot()?.id;
   const scene = { room: screen.room, me, focus: document.hasFocus() };
   for (const told of inForeignWords(happening, scene)) parent.tell(told);
+}
+
+if (rocketchat) {
+  main.addEventListener('click', (event) => {
+    const told = clicked(event.composedPath());
+    if (told) parent.tell(told);
+  });
 }
 
 function watchOpened(room: string): void {

@@ -114,6 +114,15 @@ export function inForeignWords(happening: Happening, scene: Scene): object[] {
   }
 }
 
+/** A link of a message's that was clicked, as that system tells it; it opens all the same. */
+export function clicked(path: readonly EventTarget[]): object | undefined {
+  const link = path.find((at) => at instanceof HTMLAnchorElement);
+  const inMessage = path.some((at) => at instanceof Element && at.localName === 'snug-room');
+  if (!link || !inMessage || !/^https?:/.test(link.href)) return undefined;
+  const data = { href: link.href, text: (link.textContent ?? '').slice(0, 4096) };
+  return { eventName: 'click-message-link', data };
+}
+
 function messageOf({ room, message }: Extract<Happening, { type: 'new-message' }>) {
   const { id, sender, sender_name, text, created_at } = message;
   return {
