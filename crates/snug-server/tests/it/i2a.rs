@@ -95,7 +95,9 @@ fn as_json(fields: &[(&str, &str)]) -> Value {
                 Some(list) => list.push(json!(text)),
                 None => body[*name] = json!([text]),
             },
-            "is_active" => body[*name] = json!(*text == "True"),
+            "is_active" if ["True", "False"].contains(text) => {
+                body[*name] = json!(*text == "True");
+            }
             "message_timestamp_identifier" | "report_type" | "type" => {
                 body[*name] = serde_json::from_str(text).unwrap_or(json!(text));
             }
