@@ -80,10 +80,10 @@ impl Node {
         Offer::Tell(told)
     }
 
-    pub(crate) fn reloaded(&mut self, room: &RoomId, members: &[UserId], members_rev: u64) {
+    pub(crate) fn reloaded(&mut self, room: &RoomId, members: &[(UserId, u64)], members_rev: u64) {
         if let Some(local) = self.rooms.get_mut(room) {
             local.members_rev = local.members_rev.max(members_rev);
-            local.listeners.retain(|_, user| members.contains(user));
+            local.listeners.retain(|_, user| members.iter().any(|(member, _)| member == user));
         }
     }
 }

@@ -78,7 +78,7 @@ const PAGE: &str = concat!(
       WHERE m.app = $1 AND m.room = $2 AND m.user_id > $3 AND m.state = 'active'
       ORDER BY m.user_id LIMIT $4"
 );
-const AMONG: &str = "SELECT user_id FROM members
+const AMONG: &str = "SELECT user_id, rev FROM members
     WHERE app = $1 AND room = $2 AND user_id = ANY($3) AND state = 'active' ORDER BY user_id";
 
 /// Makes memberships at the room's position and rev.
@@ -217,12 +217,16 @@ impl PostgresStore {
         app: &AppId,
         room: &RoomId,
         users: &[UserId],
-    ) -> Result<Vec<UserId>, Fail> {
+    ) -> Result<Vec<(UserId, u64)>, Fail> {
         let client = self.reads.get().await?;
         let among = client.prepare_cached(AMONG).await?;
         let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
         let found = client.query(&among, &[&app.as_str(), &room.as_str(), &ids]).await?;
-        found.iter().map(|row| Cells::of(row).user_id()).collect()
+        let member = |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.user_id()?, cells.number()?))
+        };
+        found.iter().map(member).collect()
     }
 }
 

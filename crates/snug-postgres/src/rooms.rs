@@ -406,7 +406,7 @@ impl RoomStore for PostgresStore {
         app: &AppId,
         room: &RoomId,
         users: &[UserId],
-    ) -> StoreResult<Vec<UserId>> {
+    ) -> StoreResult<Vec<(UserId, u64)>> {
         Ok(bounded(|| self.among_once(app, room, users)).await?)
     }
 

@@ -13,7 +13,8 @@ use crate::messages::{guard_holds, store_said};
 use crate::outbox::note;
 use crate::rooms::{living, room_of, save_head};
 use crate::rows::{
-    HeadRow, MemberRow, Sql, all, change, int, member, member_columns, one, size, user_columns,
+    HeadRow, MemberRow, Sql, all, change, int, member, member_columns, one, size, uint,
+    user_columns,
 };
 use crate::users;
 
@@ -251,8 +252,13 @@ pub(crate) fn any_is_full<'u>(
 }
 
 fn is_active(conn: &Connection, rk: i64, user: &UserId) -> Sql<bool> {
-    let sql = "SELECT 1 FROM members WHERE rk = ?1 AND user = ?2 AND state = 'active'";
-    Ok(one(conn, sql, (rk, user.as_str()), |_| Ok(()))?.is_some())
+    Ok(active_since(conn, rk, user)?.is_some())
+}
+
+/// The rev of an active membership's last change.
+fn active_since(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<u64>> {
+    let sql = "SELECT rev FROM members WHERE rk = ?1 AND user = ?2 AND state = 'active'";
+    one(conn, sql, (rk, user.as_str()), |row| uint(row, 0))
 }
 
 fn remove(
@@ -357,11 +363,11 @@ pub(crate) fn seen(conn: &Connection, app: &AppId, rk: i64, user: &UserId) -> Sq
     )
 }
 
-pub(crate) fn among(conn: &Connection, rk: i64, users: &[UserId]) -> Sql<Vec<UserId>> {
+pub(crate) fn among(conn: &Connection, rk: i64, users: &[UserId]) -> Sql<Vec<(UserId, u64)>> {
     let mut active = Vec::new();
     for user in users {
-        if is_active(conn, rk, user)? {
-            active.push(user.clone());
+        if let Some(rev) = active_since(conn, rk, user)? {
+            active.push((user.clone(), rev));
         }
     }
     Ok(active)

@@ -120,7 +120,7 @@ impl RoomStore for SqliteStore {
         app: &AppId,
         room: &RoomId,
         users: &[UserId],
-    ) -> StoreResult<Vec<UserId>> {
+    ) -> StoreResult<Vec<(UserId, u64)>> {
         let (app, room, users) = (app.clone(), room.clone(), users.to_vec());
         self.read(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
             Some(head) => members::among(conn, head.rk, &users),

@@ -226,7 +226,7 @@ impl RoomStore for SeamStore {
         app: &AppId,
         room: &RoomId,
         users: &[UserId],
-    ) -> StoreResult<Vec<UserId>> {
+    ) -> StoreResult<Vec<(UserId, u64)>> {
         self.inner.members_among(app, room, users).await
     }
 

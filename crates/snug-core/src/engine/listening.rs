@@ -42,8 +42,8 @@ impl Engine {
         Ok(living.into_iter().map(|session| session.id).collect())
     }
 
-    /// Which of these users are members now, and the rev of the last removal that the answer
-    /// certainly reflects.
+    /// Which of these users are members now, each with the rev of their last change, and the rev of
+    /// the last removal that the answer certainly reflects.
     ///
     /// # Errors
     /// The store's.
@@ -52,7 +52,7 @@ impl Engine {
         app: &AppId,
         room: &RoomId,
         users: &[UserId],
-    ) -> Result<(Vec<UserId>, u64)> {
+    ) -> Result<(Vec<(UserId, u64)>, u64)> {
         // The rev first: the list read after it can only be newer.
         let Some(facts) = self.store.room_facts(app, room, None).await? else {
             return Ok((Vec::new(), 0));

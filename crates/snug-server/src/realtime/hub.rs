@@ -407,7 +407,7 @@ impl Hub {
         &self,
         key: (AppId, RoomId),
         asked: &[UserId],
-        members: &[UserId],
+        members: &[(UserId, u64)],
         members_rev: u64,
     ) {
         let mut rooms = self.shard(&key).lock();

@@ -22,6 +22,8 @@ struct Listener {
     open: bool,
     /// The room's rev at which the user is known to have been a member.
     sure_at: u64,
+    /// What happened below this rev is not told: it was read, or the user was out then.
+    since: u64,
 }
 
 /// What the hub has to do after an event was offered.
@@ -65,7 +67,8 @@ impl LocalRoom {
             self.rev = rev;
             self.members_rev = members_rev;
         }
-        let fresh = || Listener { connection: connection.clone(), open: false, sure_at: rev };
+        let fresh =
+            || Listener { connection: connection.clone(), open: false, sure_at: rev, since: rev };
         let listener = self.listeners.entry(connection.id).or_insert_with(fresh);
         listener.sure_at = listener.sure_at.max(rev);
         let stale = listener.sure_at < self.members_rev;
@@ -169,13 +172,14 @@ impl LocalRoom {
         Next { look_later: self.unordered.begin_look(self.rev), reload: false }
     }
 
-    /// The members among `asked` were read again, after the last removal had been read as
-    /// `members_rev`; who is not among them hears no more of the room. Who is known to have
-    /// been a member later than that stays: if they are out now, their removal is still to come.
+    /// The members among `asked` were read again, each with the rev of their last change, after
+    /// the last removal had been read as `members_rev`; who is not among them hears no more of the
+    /// room. Who is known to have been a member later than that stays: if they are out now, their
+    /// removal is still to come.
     pub(super) fn reloaded(
         &mut self,
         asked: &[UserId],
-        members: &[UserId],
+        members: &[(UserId, u64)],
         members_rev: u64,
     ) -> Reloaded {
         // Nobody asked for a reload of a living room without a removal.
@@ -188,8 +192,10 @@ impl LocalRoom {
             if newer || !asked.contains(user) {
                 return true;
             }
-            if members.contains(user) {
+            if let Some((_, changed)) = members.iter().find(|(member, _)| member == user) {
                 listener.sure_at = members_rev;
+                // Perhaps out and in again meanwhile.
+                listener.since = listener.since.max(*changed);
                 return true;
             }
             out.push(listener.connection.clone());
@@ -265,7 +271,8 @@ impl LocalRoom {
     /// sync get what they missed, the one time that it comes.
     fn tell_late(&mut self, happened: &Arc<RoomEvent>) {
         if self.unordered.makes_good(happened.head.rev) {
-            for listener in self.listeners.values() {
+            let rev = happened.head.rev;
+            for listener in self.listeners.values().filter(|listener| listener.since <= rev) {
                 listener.connection.mail(|mailbox| mailbox.room(happened));
             }
         }
@@ -279,7 +286,12 @@ impl LocalRoom {
             // Known as a member of a later moment: this is late news of an earlier removal.
             let newer = listener.sure_at >= rev;
             let connection = &listener.connection;
-            if newer || !out.contains(&&connection.user) {
+            let named = out.contains(&&connection.user);
+            if newer && named {
+                // Out from here on, and in again by then: nothing between is theirs to hear.
+                listener.since = listener.since.max(listener.sure_at);
+            }
+            if newer || !named {
                 listener.sure_at = listener.sure_at.max(rev);
                 return true;
             }
@@ -298,7 +310,11 @@ impl LocalRoom {
 
     /// One encoding per event and form, shared by all who get it.
     fn fan_out(&self, happened: &Arc<RoomEvent>) {
-        let head_too = happened.body.is_durable() || matches!(happened.body, RoomEventBody::Beacon);
+        let is_beacon = matches!(happened.body, RoomEventBody::Beacon);
+        if is_beacon && happened.head.rev < self.rev {
+            return; // Everybody here was told of a later rev.
+        }
+        let head_too = happened.body.is_durable() || is_beacon;
         // Those who were added or changed are told themselves, whatever they have open.
         let named: HashSet<&UserId> = match &happened.body {
             RoomEventBody::MembersChanged { members, .. } => {
@@ -310,6 +326,9 @@ impl LocalRoom {
         let mut light: Option<Bytes> = None;
         for listener in self.listeners.values() {
             let connection = &listener.connection;
+            if head_too && happened.head.rev < listener.since {
+                continue;
+            }
             if connection.mail(|mailbox| mailbox.room(happened)) {
                 continue;
             }

@@ -161,13 +161,14 @@ pub trait RoomStore: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<Member>>;
 
-    /// Which of these users are active members, for a node that reloads its member list.
+    /// Which of these users are active members, each with the rev of the last change of their
+    /// membership, for a node that reloads its member list.
     async fn members_among(
         &self,
         app: &AppId,
         room: &RoomId,
         users: &[UserId],
-    ) -> StoreResult<Vec<UserId>>;
+    ) -> StoreResult<Vec<(UserId, u64)>>;
 
     /// Living rooms of a kind by id, above `after`; for a list of channels, never on a hot path.
     async fn rooms_of_kind(

@@ -27,6 +27,11 @@ fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
 }
 
+/// A member as a reload finds it, with the rev of its last change.
+fn member(name: &str, rev: u64) -> (UserId, u64) {
+    (user(name), rev)
+}
+
 fn connection(name: &str) -> Arc<Connection> {
     listener(name, None)
 }
@@ -291,7 +296,7 @@ fn nobody_hears_an_event_behind_a_removal_that_was_missed() {
     assert_eq!(room.offer(&message(13, 11)), Next::default());
     assert_eq!((heard(&c[0]), heard(&c[1])), (vec![], vec![]));
     let asked = room.users();
-    let reloaded = room.reloaded(&asked, &[user("anna")], 11);
+    let reloaded = room.reloaded(&asked, &[member("anna", 5)], 11);
     assert_eq!(reloaded.out.iter().map(|c| c.user.as_str()).collect::<Vec<_>>(), ["bert"]);
     assert!(!reloaded.again && !reloaded.deleted);
     waited(&mut room);
@@ -305,7 +310,7 @@ fn a_removal_does_not_hide_one_that_was_missed() {
     assert_eq!(room.offer(&removal(12, "cleo")), LATER);
     assert_eq!(room.overdue(), RELOAD);
     let asked = room.users();
-    let reloaded = room.reloaded(&asked, &[user("anna")], 12);
+    let reloaded = room.reloaded(&asked, &[member("anna", 5)], 12);
     assert_eq!(reloaded.out.len(), 2);
     waited(&mut room);
     room.offer(&message(13, 12));
@@ -323,13 +328,13 @@ fn who_came_while_members_were_read_again_stays_and_is_asked_about() {
     let (late, early) = (connection("late"), connection("early"));
     assert!(!room.add(&late, 12, 11));
     assert!(!room.add(&early, 10, 3));
-    let reloaded = room.reloaded(&asked, &[user("anna")], 11);
+    let reloaded = room.reloaded(&asked, &[member("anna", 5)], 11);
     assert!(reloaded.out.is_empty() && reloaded.again);
     assert_eq!(room.offer(&message(13, 11)), Next::default());
     waited(&mut room);
     assert_eq!((heard(&c[0]), heard(&late), heard(&early)), (vec![], vec![], vec![]));
     let asked = room.users();
-    let reloaded = room.reloaded(&asked, &[user("anna"), user("late")], 11);
+    let reloaded = room.reloaded(&asked, &[member("anna", 5), member("late", 5)], 11);
     assert_eq!(reloaded.out.len(), 1);
     assert!(!reloaded.again);
     waited(&mut room);
@@ -347,7 +352,7 @@ fn an_older_membership_is_asked_about_before_the_room_is_heard() {
     room.offer(&message(12, 11));
     assert_eq!(heard(&again), []);
     let asked = room.users();
-    assert_eq!(room.reloaded(&asked, &[user("anna")], 11).out.len(), 1);
+    assert_eq!(room.reloaded(&asked, &[member("anna", 5)], 11).out.len(), 1);
     waited(&mut room);
     assert_eq!((heard(&again), heard(&c[0])), (vec![], heads(&[11, 12])));
 }
@@ -364,6 +369,40 @@ fn late_news_of_a_removal_does_not_remove_who_is_back() {
     // And once more, long after.
     room.offer(&removal(11, "bert"));
     assert!(room.has(c[1].id));
+}
+
+#[test]
+fn who_is_back_hears_nothing_of_the_time_outside() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    // Removed at 11, added at 13, and that was heard of first.
+    assert!(!room.add(&c[1], 13, 11));
+    room.offer(&removal(11, "bert"));
+    room.offer(&message(12, 11));
+    room.offer(&members(13, 11, "bert", MemberState::Active));
+    room.offer(&message(14, 11));
+    assert_eq!(heard(&c[1]), [("members.changed".into(), 13), ("room.head".into(), 14)]);
+    assert_eq!(heard(&c[0]), heads(&[11, 12, 13, 14]));
+    // A new connection, and the position of another node's last event.
+    let again = connection("bert");
+    assert!(!room.add(&again, 14, 11));
+    room.offer(&event(12, 11, RoomEventBody::Beacon));
+    room.offer(&event(14, 11, RoomEventBody::Beacon));
+    assert_eq!([heard(&again), heard(&c[0])], [heads(&[14]), heads(&[14])]);
+}
+
+#[test]
+fn who_was_out_and_in_again_hears_nothing_between_where_the_removal_was_missed() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    // The event of bert's removal at 11 was lost; he was added at 13.
+    room.offer(&message(12, 11));
+    assert_eq!(room.overdue(), RELOAD);
+    let asked = room.users();
+    let found = [member("anna", 5), member("bert", 13)];
+    assert!(room.reloaded(&asked, &found, 11).out.is_empty());
+    waited(&mut room);
+    room.offer(&members(13, 11, "bert", MemberState::Active));
+    assert_eq!(heard(&c[0]), heads(&[12, 13]));
+    assert_eq!(heard(&c[1]), [("members.changed".into(), 13)]);
 }
 
 #[test]
