@@ -360,6 +360,8 @@ pub const WEBHOOK_FAILING_MAX: u32 = 5;
 pub const WEBHOOK_AGE_SECONDS_MAX: u64 = 3 * 24 * 3_600;
 /// What is kept of why a delivery failed, in characters.
 pub const WEBHOOK_ERROR_CHARS_MAX: usize = 200;
+/// Secrets that an endpoint's deliveries are signed with at one time, in secrets.
+pub const WEBHOOK_SECRETS_MAX: usize = 4;
 /// How long the secret before signs too after a rotation, in seconds.
 pub const WEBHOOK_ROTATION_SECONDS_DEFAULT: u64 = 24 * 3_600;
 /// The longest such time, in seconds.

@@ -134,9 +134,10 @@ const REPLAY: &str = "WITH again AS (SELECT position FROM outbox
     UPDATE outbox o SET state = 'waiting', attempts = 0, next_at = NULL, status = NULL,
       error = NULL, done_at = NULL
     FROM again a WHERE o.app = $1 AND o.position = a.position RETURNING o.position";
-const PARK_OLD: &str = "WITH old AS (SELECT position FROM outbox
-      WHERE app = $1 AND state = 'waiting' AND position IS NOT NULL AND at < $2
-      ORDER BY position LIMIT $3)
+const PARK_OLD: &str = "WITH oldest AS (SELECT position, at FROM outbox
+      WHERE app = $1 AND state = 'waiting' AND position IS NOT NULL
+      ORDER BY position LIMIT $3),
+    old AS (SELECT position FROM oldest WHERE at < $2)
     UPDATE outbox o SET state = 'parked', done_at = $2, error = coalesce(o.error, 'too old')
     FROM old WHERE o.app = $1 AND o.position = old.position";
 const OLDEST: &str = "SELECT position, at, state FROM outbox
@@ -581,6 +582,8 @@ impl OutboxStore for PostgresStore {
         kept_since: Time,
         limit: usize,
     ) -> StoreResult<u64> {
+        // What nobody has read yet grows old, too.
+        self.place(app).await?;
         Ok(bounded(|| self.clear_once(app, (waiting_since, kept_since), limit)).await?)
     }
 }

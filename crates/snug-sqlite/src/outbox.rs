@@ -433,8 +433,9 @@ fn clear(
     change(
         conn,
         "UPDATE outbox SET state = 'parked', done_at = ?2, error = coalesce(error, 'too old') \
-         WHERE app = ?1 AND position IN (SELECT position FROM outbox INDEXED BY outbox_open \
-           WHERE app = ?1 AND state = 'waiting' AND at < ?2 ORDER BY position LIMIT ?3)",
+         WHERE app = ?1 AND position IN (SELECT position FROM (SELECT position, at \
+           FROM outbox INDEXED BY outbox_open WHERE app = ?1 AND state = 'waiting' \
+           ORDER BY position LIMIT ?3) WHERE at < ?2)",
         (app.as_str(), waiting_since.0, size(limit)),
     )?;
     // From the oldest on, and not past one that is kept: what is left has no holes.

@@ -404,6 +404,9 @@ pub async fn clearing_keeps_what_waits_and_the_positions(store: &dyn Store) {
     assert!(all(&f).await.is_empty());
     f.send(&room, "anna", "new").await;
     assert_eq!(all(&f).await[0].position, 5, "no position is given twice");
+    // Of what nobody has read since it was written.
+    f.send(&room, "anna", "unread").await;
+    assert_eq!(clear(later, later).await, 2);
 }
 
 /// No app's rows, positions or replays touch another's.

@@ -66,6 +66,8 @@ pub struct WebhookTarget {
     pub url: String,
     /// What deliveries are signed with, the newest first: bytes, not their text form.
     pub secrets: Vec<Vec<u8>>,
+    /// Which setting this is.
+    pub rev: u64,
 }
 
 impl std::fmt::Debug for WebhookTarget {
@@ -148,7 +150,8 @@ impl Engine {
         Ok(IssuedWebhook { view: view(&endpoint, self.now()), secret: issued })
     }
 
-    /// Makes another secret. For a while, deliveries are signed with both.
+    /// Makes another secret. For a while, deliveries are signed with those before, too; without an
+    /// overlap, with none of them.
     ///
     /// # Errors
     /// [`Error::NotSetUp`]; too long an overlap; the store's.
@@ -168,9 +171,12 @@ impl Engine {
         let edited = self
             .edit_consumers(&by.app.id, |_, endpoint| {
                 let Some(endpoint) = endpoint else { return };
-                endpoint.secrets.truncate(1);
+                endpoint.secrets.retain(|old| old.until.is_none_or(|end| now.0 < end));
+                endpoint.secrets.truncate(limits::WEBHOOK_SECRETS_MAX - 1);
                 for old in &mut endpoint.secrets {
-                    old.until = Some(until.0);
+                    // What was promised of an earlier one holds.
+                    let promised = old.until.filter(|_| overlap > 0);
+                    old.until = Some(promised.unwrap_or(until.0));
                 }
                 endpoint.secrets.insert(0, Secret { sealed: sealed.clone(), until: None });
             })
@@ -292,24 +298,23 @@ impl Engine {
             self.vault.open(&context(app), &secret.sealed).map_err(|_| Error::Internal)
         };
         let secrets = live.map(open).collect::<Result<Vec<_>>>()?;
-        Ok(Some(WebhookTarget { url: endpoint.url, secrets }))
+        Ok(Some(WebhookTarget { url: endpoint.url, secrets, rev: consumers.rev }))
     }
 
-    /// Calls the endpoint at this URL no more, since it said that it is gone. Rows still wait.
+    /// Calls the endpoint no more, since it said that it is gone. Rows still wait. `false` when it
+    /// was set anew since it was read as `rev`: what is set now has said nothing.
     ///
     /// # Errors
     /// The store's.
-    pub async fn disable_webhook(&self, app: &AppId, url: &str, why: &str) -> Result<()> {
-        let at = self.now().0;
-        self.edit_consumers(app, |consumers, endpoint| {
-            // Another one may have been set meanwhile.
-            if let Some(endpoint) = endpoint.as_mut().filter(|known| known.url == url) {
-                endpoint.disabled = Some(Disabled { at, why: why.to_owned() });
-                consumers.paused = true;
-            }
-        })
-        .await
-        .map(drop)
+    pub async fn disable_webhook(&self, app: &AppId, rev: u64, why: &str) -> Result<bool> {
+        let (mut consumers, endpoint) = self.stored_consumers(app).await?;
+        let Some(mut endpoint) = endpoint.filter(|_| consumers.rev == rev) else {
+            return Ok(false);
+        };
+        endpoint.disabled = Some(Disabled { at: self.now().0, why: why.to_owned() });
+        consumers.endpoint = Some(serde_json::to_string(&endpoint).map_err(|_| Error::Internal)?);
+        consumers.paused = true;
+        Ok(self.store.put_consumers(app, &consumers, rev).await?.is_some())
     }
 
     fn mint_webhook_secret(&self, app: &AppId) -> (String, Vec<u8>) {

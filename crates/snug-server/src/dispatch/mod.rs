@@ -183,8 +183,18 @@ async fn clear(parts: &Parts, heard: &Heard) {
     let kept_since = now.plus_millis(-limits::OUTBOX_KEPT_SECONDS * 1_000);
     let most = limits::OUTBOX_CLEAR_MAX;
     for app in heard.all() {
-        if let Err(error) = parts.store.clear_outbox(&app, waiting_since, kept_since, most).await {
-            tracing::warn!(%app, %error, "old events cannot be cleared away");
+        // Small commits, so that the store's other work goes on between; as many as it takes, for
+        // what is written in a minute may be more than one of them.
+        loop {
+            let cleared = parts.store.clear_outbox(&app, waiting_since, kept_since, most).await;
+            match cleared {
+                Ok(cleared) if cleared >= most as u64 => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%app, %error, "old events cannot be cleared away");
+                    break;
+                }
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ struct Room {
     above: u64,
     /// A row was seen while the room was running.
     more: bool,
+    /// It waited, and was woken before its time.
+    woken: bool,
 }
 
 /// What came of a room's turn.
@@ -57,7 +59,7 @@ impl Rooms {
             known.more = true;
             return;
         }
-        let new = Room { stage: Stage::Ready, above: below, more: false };
+        let new = Room { stage: Stage::Ready, above: below, more: false, woken: false };
         self.rooms.insert(room.clone(), new);
         self.ready.push_back(room.clone());
     }
@@ -114,10 +116,15 @@ impl Rooms {
     pub(super) fn wake_all(&mut self) {
         for (_, id) in std::mem::take(&mut self.waiting) {
             if let Some(room) = self.rooms.get_mut(&id) {
-                room.stage = Stage::Ready;
+                (room.stage, room.woken) = (Stage::Ready, true);
                 self.ready.push_back(id);
             }
         }
+    }
+
+    /// Whether the turn that was just taken comes before its time; once.
+    pub(super) fn was_woken(&mut self, id: &RoomId) -> bool {
+        self.rooms.get_mut(id).is_some_and(|room| std::mem::take(&mut room.woken))
     }
 
     /// When the next waiting room is due.
@@ -168,7 +175,8 @@ mod tests {
         assert_eq!(rooms.take(Time(50)), Some((first.clone(), 0)), "with the row that failed");
         rooms.done(&first, Turn::Wait { until: Time(90), above: 0 });
         rooms.wake_all();
-        assert_eq!(rooms.take(Time(50)), Some((first, 0)));
+        assert_eq!(rooms.take(Time(50)), Some((first.clone(), 0)));
+        assert!(rooms.was_woken(&first) && !rooms.was_woken(&first));
     }
 
     #[test]

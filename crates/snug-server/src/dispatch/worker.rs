@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use snug_core::engine::WebhookTarget;
 use snug_core::error::Error;
 use snug_core::ids::{AppId, RoomId};
 use snug_core::limits;
@@ -39,6 +38,8 @@ enum Stop {
     Lost,
     /// There is nowhere to deliver to.
     NoTarget,
+    /// The server ends: another node is to go on.
+    Ending,
     Failed(Error),
 }
 
@@ -81,12 +82,11 @@ pub(super) async fn work(parts: &Arc<Parts>, app: &AppId, heard: &Arc<AppHeard>)
         look: true,
         failing: 0,
         quiet_until: None,
-        target: None,
         running: FuturesUnordered::new(),
     };
     match worker.run().await {
         Ok(()) | Err(Stop::Lost) => return,
-        Err(Stop::NoTarget) => {}
+        Err(Stop::NoTarget | Stop::Ending) => {}
         Err(Stop::Failed(error)) => {
             let cause = error.cause().unwrap_or("");
             tracing::warn!(%app, %error, cause, "deliveries stop for a while");
@@ -109,7 +109,6 @@ struct Worker {
     /// Failures since the last delivery.
     failing: u32,
     quiet_until: Option<Time>,
-    target: Option<(Arc<WebhookTarget>, Instant)>,
     running: FuturesUnordered<BoxFuture<'static, Ended>>,
 }
 
@@ -120,18 +119,15 @@ impl Worker {
         let stopping = self.parts.tasks.stopping();
         loop {
             self.discover().await?;
-            self.begin_turns().await?;
+            self.begin_turns();
             let idle = self.running.is_empty() && self.rooms.len() == 0;
             let linger = Duration::from_millis(limits::OUTBOX_LINGER_MS);
             let due = self.until_due();
             tokio::select! {
-                () = stopping.cancelled() => {
-                    self.parts.store.release_job(&self.lease).await?;
-                    return Err(Stop::Lost);
-                }
+                () = stopping.cancelled() => return Err(Stop::Ending),
                 Some(ended) = self.running.next() => self.end_turn(ended)?,
                 () = self.heard.work.notified() => {
-                    (self.look, self.target) = (true, None);
+                    self.look = true;
                     if self.heard.replayed.swap(false, std::sync::atomic::Ordering::AcqRel) {
                         self.scanned = 0;
                     }
@@ -145,6 +141,9 @@ impl Worker {
                     // Other nodes' commits, while this one has not come to its end.
                     self.look = true;
                 }
+                // The next page, once the others here had their turn: a lease is renewed on time
+                // also while a long backlog is gone through.
+                () = std::future::ready(()), if self.looks_on() => {}
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
                 () = tokio::time::sleep(linger), if idle => {
                     match self.parts.store.release_job(&self.lease).await? {
@@ -156,9 +155,14 @@ impl Worker {
         }
     }
 
-    /// Which rooms have rows that wait.
+    /// Whether there may be more rooms with rows that wait than are known, and room for them.
+    fn looks_on(&self) -> bool {
+        self.look && self.rooms.len() < limits::WEBHOOK_ROOMS_MAX
+    }
+
+    /// Which rooms have rows that wait: a page.
     async fn discover(&mut self) -> Result<(), Stop> {
-        while self.look && self.rooms.len() < limits::WEBHOOK_ROOMS_MAX {
+        if self.looks_on() {
             let (app, page) = (&self.app, limits::OUTBOX_PAGE);
             let found = self.parts.store.outbox_rooms(app, self.scanned, page).await?;
             self.look = found.len() >= page;
@@ -195,34 +199,15 @@ impl Worker {
         Some(Duration::from_millis(millis.min(limits::OUTBOX_SWEEP_MS)))
     }
 
-    async fn begin_turns(&mut self) -> Result<(), Stop> {
+    fn begin_turns(&mut self) {
         let now = self.parts.engine.now();
         while self.running.len() < self.places() && !self.is_quiet(now) {
             let Some((room, above)) = self.rooms.take(now) else { break };
-            let target = self.target().await?;
-            let turn = RoomTurn {
-                parts: self.parts.clone(),
-                app: self.app.clone(),
-                lease: self.lease.clone(),
-                target,
-            };
+            let woken = self.rooms.was_woken(&room);
+            let (parts, app, lease) = (self.parts.clone(), self.app.clone(), self.lease.clone());
+            let turn = RoomTurn { parts, app, lease, woken };
             self.running.push(Box::pin(turn.take(room, above)));
         }
-        Ok(())
-    }
-
-    /// Read anew now and then, and after each change that this node knows of.
-    async fn target(&mut self) -> Result<Arc<WebhookTarget>, Stop> {
-        let fresh = Duration::from_millis(limits::APP_CACHE_MS.unsigned_abs());
-        if let Some((target, read)) = &self.target
-            && read.elapsed() < fresh
-        {
-            return Ok(target.clone());
-        }
-        let read = self.parts.engine.webhook_target(&self.app).await?;
-        let target = Arc::new(read.ok_or(Stop::NoTarget)?);
-        self.target = Some((target.clone(), Instant::now()));
-        Ok(target)
     }
 
     fn end_turn(&mut self, ended: Ended) -> Result<(), Stop> {
@@ -247,7 +232,8 @@ struct RoomTurn {
     parts: Arc<Parts>,
     app: AppId,
     lease: Lease,
-    target: Arc<WebhookTarget>,
+    /// The endpoint is back: nothing waits for what was said while it was away.
+    woken: bool,
 }
 
 impl RoomTurn {
@@ -259,13 +245,16 @@ impl RoomTurn {
     }
 
     async fn deliver(&self, mut above: u64, ended: &mut Ended) -> Result<Turn, Stop> {
-        let store = &self.parts.store;
-        let rows = store.outbox_of_room(&self.app, &ended.room, above, ROWS_PER_TURN).await?;
-        let full = rows.len() >= ROWS_PER_TURN;
-        for row in rows {
+        for _ in 0..ROWS_PER_TURN {
+            let _place = self.parts.places.acquire().await.map_err(|_| Stop::Lost)?;
+            // Each right before it goes out: words that were unsent meanwhile are not told.
+            let (store, room) = (&self.parts.store, &ended.room);
+            let row = store.outbox_of_room(&self.app, room, above, 1).await?.pop();
+            let Some(row) = row else { return Ok(Turn::Empty) };
             let now = self.parts.engine.now();
-            if let Some(until) = row.delivery.next_at.filter(|until| now < *until) {
-                // Another node failed, or this one did before it was woken.
+            let waits = row.delivery.next_at.filter(|until| now < *until && !self.woken);
+            if let Some(until) = waits {
+                // Another node failed.
                 return Ok(Turn::Wait { until, above });
             }
             let rev = row.rev;
@@ -274,17 +263,17 @@ impl RoomTurn {
             }
             above = rev;
         }
-        Ok(if full { Turn::Next(above) } else { Turn::Empty })
+        Ok(Turn::Next(above))
     }
 
     /// One attempt; when to try again, if it is to be.
     async fn deliver_row(&self, row: OutboxRow, ended: &mut Ended) -> Result<Option<Time>, Stop> {
         let Parts { engine, store, outbound, metrics, .. } = self.parts.as_ref();
         let (position, at, tries) = (row.position, row.at, row.delivery.attempts + 1);
-        let tried = {
-            let _place = self.parts.places.acquire().await.map_err(|_| Stop::Lost)?;
-            attempt(outbound.as_ref(), &self.app, &self.target, row, engine.now()).await?
-        };
+        // As it is set now: from the answer on, a deletion ends deliveries, and another URL gets
+        // them.
+        let target = engine.webhook_target(&self.app).await?.ok_or(Stop::NoTarget)?;
+        let tried = attempt(outbound.as_ref(), &self.app, &target, row, engine.now()).await?;
         let now = engine.now();
         let mut again = None;
         let became = match tried {
@@ -294,11 +283,12 @@ impl RoomTurn {
                 Attempted::Delivered { status }
             }
             Tried::Gone { error } => {
-                engine.disable_webhook(&self.app, &self.target.url, &error).await?;
+                let disabled = engine.disable_webhook(&self.app, target.rev, &error).await?;
                 let status = Some(410);
                 let failed = Attempted::Failed { status, error, next_at: now };
                 store.settle_outbox(&self.lease, position, &failed, now).await?;
-                return Err(Stop::NoTarget);
+                // Set anew meanwhile: what is set now is asked.
+                return if disabled { Err(Stop::NoTarget) } else { Ok(Some(now)) };
             }
             Tried::Failed { status, error, retry_after_ms } => {
                 ended.failed = true;

@@ -279,6 +279,88 @@ async fn gone_ends_deliveries_until_the_endpoint_is_set_again() {
     .await;
 }
 
+/// An endpoint that is gone, and what waits for the next one: the room, and two messages.
+async fn three_wait(app: &TestApp) -> String {
+    let gone = Receiver::start(|_| Reply::status(410)).await;
+    hook(app, &gone).await;
+    let room = app.group(&["anna"]).await;
+    let look = async {
+        while !app.backend_ok("GET", "webhook", Value::Null).await["disabled_at"].is_string() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the endpoint to be disabled", look).await;
+    for id in ["m-1", "m-2"] {
+        say(app, &room, id).await;
+    }
+    room
+}
+
+/// Holds the first at the door until it is opened, and takes all else.
+async fn doorkeeper(first: u16) -> Receiver {
+    let begun = std::sync::atomic::AtomicBool::new(false);
+    Receiver::start(move |_| match begun.swap(true, std::sync::atomic::Ordering::SeqCst) {
+        false => Reply::status(first).held(),
+        true => Reply::status(204),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_deletion_ends_deliveries_with_the_one_under_way() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = three_wait(&app).await;
+        let old = doorkeeper(204).await;
+        app.backend_ok("PUT", "webhook", json!({"url": old.url()})).await;
+        old.stands(&room).await;
+        app.backend("DELETE", "webhook", Value::Null).await.is(204);
+        old.open();
+        old.taken(1).await;
+        let new = Receiver::willing().await;
+        hook(&app, &new).await;
+        assert_eq!(revs(&new.taken(2).await)[&room], [2, 3]);
+        assert_eq!(old.came().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn words_that_are_unsent_while_they_wait_are_not_told() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = three_wait(&app).await;
+        let receiver = doorkeeper(204).await;
+        app.backend_ok("PUT", "webhook", json!({"url": receiver.url()})).await;
+        receiver.stands(&room).await;
+        app.backend("DELETE", &format!("rooms/{room}/messages/m-2"), Value::Null).await.ok();
+        receiver.open();
+        let came = receiver.taken(3).await;
+        let told = |n: usize| came[n].body["data"]["message"]["text"].clone();
+        assert!(told(1).is_string(), "{:?}", came[1].body);
+        assert_eq!(told(2), Value::Null, "{:?}", came[2].body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_late_410_of_before_a_repair_ends_nothing() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = three_wait(&app).await;
+        let repaired = doorkeeper(410).await;
+        app.backend_ok("PUT", "webhook", json!({"url": repaired.url()})).await;
+        repaired.stands(&room).await;
+        let set = app.backend_ok("PUT", "webhook", json!({"url": repaired.url()})).await;
+        assert_eq!(set["disabled_at"], Value::Null);
+        repaired.open();
+        assert_eq!(revs(&repaired.taken(3).await)[&room], [1, 2, 3]);
+        let known = app.backend_ok("GET", "webhook", Value::Null).await;
+        assert_eq!(known["disabled_at"], Value::Null);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_rotation_signs_with_both_secrets_for_a_while() {
     let clock = Arc::new(TestClock::default());
@@ -295,11 +377,21 @@ async fn a_rotation_signs_with_both_secrets_for_a_while() {
     let both = receiver.taken(1).await.remove(0);
     assert!(both.is_signed_by(&new) && both.is_signed_by(&old));
     assert_eq!(both.signature.split(' ').count(), 2);
-    clock.pass(601);
-    // A change that the worker hears of makes it read the secrets anew.
-    app.backend_ok("PUT", "webhook", json!({"url": receiver.url()})).await;
+    // Another rotation takes back no promise.
+    let rotate = json!({"overlap_seconds": 60});
+    let newest = app.backend_ok("POST", "webhook/rotate", rotate).await;
+    let newest = text(&newest["secret"]);
+    say(&app, &room, "meanwhile").await;
+    let all = receiver.taken(2).await.remove(1);
+    assert!([&newest, &new, &old].iter().all(|secret| all.is_signed_by(secret)));
+    clock.pass(61);
+    say(&app, &room, "after-a-minute").await;
+    let two = receiver.taken(3).await.remove(2);
+    assert!(two.is_signed_by(&newest) && !two.is_signed_by(&new) && two.is_signed_by(&old));
+    let new = newest;
+    clock.pass(541);
     say(&app, &room, "later").await;
-    let one = receiver.taken(2).await.remove(1);
+    let one = receiver.taken(4).await.remove(3);
     assert!(one.is_signed_by(&new) && !one.is_signed_by(&old));
     assert!(server.stop().await);
 }
