@@ -47,8 +47,22 @@ impl Poll {
         watch: bool,
     ) -> io::Result<()> {
         let out = if watch { EventFlags::OUT } else { EventFlags::empty() };
-        let data = EventData::new_u64(token);
-        Ok(epoll::modify(&self.epoll, source, data, EventFlags::IN | out)?)
+        self.watch(source, token, EventFlags::IN | out)
+    }
+
+    /// For who does not read: what waits to be read wakes nobody. An end still does, as readable.
+    pub(crate) fn watch_only_writes(
+        &self,
+        source: impl AsFd,
+        token: u64,
+        watch: bool,
+    ) -> io::Result<()> {
+        let flags = if watch { EventFlags::OUT } else { EventFlags::empty() };
+        self.watch(source, token, flags)
+    }
+
+    fn watch(&self, source: impl AsFd, token: u64, flags: EventFlags) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, source, EventData::new_u64(token), flags)?)
     }
 
     /// Waits for readiness, at most `timeout`, and puts it into `ready`.

@@ -166,10 +166,13 @@ impl Crowd {
     /// `Err` with the close code, or 0: the connection is over.
     fn serve(&mut self, place: usize, one: &mut One, event: Ready) -> Result<(), u16> {
         if event.writable && one.link.flush().map_err(|_| 0_u16)? {
-            drop(self.poll.watch_writes(one.link.stream(), place as u64, false));
+            self.watch(place, one, false);
         }
-        if !event.readable || (one.upgraded && self.plan.kind == Kind::Deaf) {
+        if !event.readable {
             return Ok(());
+        }
+        if one.upgraded && self.plan.kind == Kind::Deaf {
+            return Err(0); // Nothing but an end is watched for.
         }
         let bytes = one.link.read(&mut self.scratch).ok_or(0_u16)?;
         let mut at = 0;
@@ -184,6 +187,10 @@ impl Crowd {
             at = end;
             one.upgraded = true;
             self.open += 1;
+            if self.plan.kind == Kind::Deaf {
+                self.watch(place, one, false);
+                return Ok(());
+            }
         }
         while let Ok(Some(found)) = wire::find(&bytes[at..]) {
             let payload = &bytes[at + found.payload.start..at + found.payload.end];
@@ -203,17 +210,31 @@ impl Crowd {
             return;
         }
         let frames = if self.plan.kind == Kind::Flood { FLOOD } else { 1 };
+        let mut stuck = false;
         for _ in 0..frames {
             let which = if self.plan.kind == Kind::Deaf { place } else { one.sent };
             let frame = &self.frames[which % self.frames.len()];
             // One that is gone shows itself to the next read.
-            if let Ok(true) = one.link.send(frame) {
-                drop(self.poll.watch_writes(one.link.stream(), place as u64, true));
-            }
+            stuck |= matches!(one.link.send(frame), Ok(true));
             one.sent += 1;
             self.report.frames += 1;
         }
         one.next_at = if self.plan.kind == Kind::Flood { now } else { now + SEND_EVERY_NANOS };
+        if stuck && let Some(Some(one)) = self.all.get(place) {
+            self.watch(place, one, true);
+        }
+    }
+
+    /// Who is deaf would otherwise be woken without end by what it does not read, and keep a core
+    /// busy that is no part of what it does to the server.
+    fn watch(&self, place: usize, one: &One, writes: bool) {
+        let (stream, token) = (one.link.stream(), place as u64);
+        // One that is gone shows itself to the next read.
+        drop(if one.upgraded && self.plan.kind == Kind::Deaf {
+            self.poll.watch_only_writes(stream, token, writes)
+        } else {
+            self.poll.watch_writes(stream, token, writes)
+        });
     }
 }
 
