@@ -118,6 +118,9 @@ pub const ROCKETCHAT_LEAVING_MS: u64 = 5_000;
 /// Users who may be leaving at once, as one Rocket.Chat connection counts them; more are told at
 /// once.
 pub const ROCKETCHAT_LEAVING_MAX: usize = 1_000;
+/// Users of Rocket.Chat whose own status one server keeps, in users; those who are not here go
+/// first.
+pub const ROCKETCHAT_STATUSES_MAX: usize = 100_000;
 /// Users or messages that one Rocket.Chat list reads before a page is cut from them, in rows.
 pub const ROCKETCHAT_ROWS_READ_MAX: usize = 20_000;
 /// A REST body, in bytes.
@@ -143,9 +146,9 @@ pub const REFUSED_FRAMES_MAX: u32 = 20;
 /// Requests of one connection answered at the same time, in requests.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
 /// Answers on one connection, in bytes per second: the next request begins when they are paid for.
-pub const ANSWER_BYTES_PER_SECOND: u64 = 512 * 1_024;
+pub const ANSWER_BYTES_PER_SECOND: u64 = 256 * 1_024;
 /// Burst above the rate, in bytes.
-pub const ANSWER_BYTES_BURST: u64 = 1_024 * 1_024;
+pub const ANSWER_BYTES_BURST: u64 = 512 * 1_024;
 /// The longest that a request waits for the answers before it, in milliseconds: less than a client
 /// waits for its ping.
 pub const ANSWER_WAIT_MS_MAX: u64 = 4_000;
@@ -221,6 +224,12 @@ pub const GROUP_COMMIT_MAX: usize = 256;
 pub const POOL_WAITING_MAX: usize = 4_096;
 /// The longest wait for a connection to PostgreSQL, in milliseconds; then `overloaded`.
 pub const POOL_WAIT_MS_MAX: u64 = 5_000;
+/// The shortest time between two looks at PostgreSQL's young tables, in milliseconds.
+pub const STATISTICS_LOOK_MS_MIN: u64 = 1_000;
+/// The longest such time, in milliseconds.
+pub const STATISTICS_LOOK_MS_MAX: u64 = 60_000;
+/// Tables of more rows are left to the database's own look, in rows.
+pub const STATISTICS_ROWS_MAX: i64 = 100_000;
 /// The embedded store's write-ahead log is checkpointed at, in bytes.
 pub const WAL_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// What an `overloaded` answer tells the caller to wait, in milliseconds.

@@ -60,7 +60,7 @@ const AT: &str = concat!(
     "SELECT ",
     message_columns!(),
     " FROM messages g JOIN rooms r ON r.app = g.app AND r.id = g.room
-      WHERE g.app = $1 AND g.created_at = $2 AND r.deleted_at IS NULL AND g.seq >= r.min_seq"
+      WHERE g.app = $1 AND g.created_at = $2 AND g.created_at >= 0 AND r.deleted_at IS NULL AND g.seq >= r.min_seq"
 );
 /// Times rise with seq, so half of what is left is ruled out with each step.
 macro_rules! seq_at {

@@ -16,6 +16,8 @@ mod members;
 mod messages;
 mod operators;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod records;
 mod room_bound;
@@ -25,6 +27,7 @@ mod schema;
 mod sessions;
 mod sync;
 mod users;
+mod young;
 
 use std::sync::Arc;
 
@@ -32,6 +35,7 @@ use async_trait::async_trait;
 use snug_core::limits::ROOMS_PER_USER_MAX;
 use snug_core::model::Time;
 use snug_core::ports::{Position, Store, StoreError, StoreResult};
+use tokio::task::JoinSet;
 
 use crate::gather::Gather;
 use crate::pool::{Connections, Fail, bounded};
@@ -83,6 +87,7 @@ pub struct PostgresStore {
     reads: Connections,
     gather: Gather,
     room_bound: RoomBound,
+    _young: JoinSet<()>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -106,10 +111,12 @@ impl PostgresStore {
         schema::migrate(&reads, config.epoch_seed).await?;
         let writes = pool::pool(&config.url, gatherers + waiters)?;
         let gather = Gather::start(&writes, gatherers, waiters);
+        let young = young::watch(&reads);
         Ok(Arc::new(Self {
             reads: Connections::new(reads),
             gather,
             room_bound: RoomBound::new(config.rooms_per_user_max),
+            _young: young,
         }))
     }
 

@@ -80,7 +80,7 @@ macro_rules! lock_members {
 /// The newest time of each app's messages, one entry of an index, and who hears of them.
 const FLOORS: &str = concat!(
     "SELECT i.n, coalesce((SELECT g.created_at FROM messages g
-       WHERE g.app = i.app ORDER BY g.created_at DESC LIMIT 1), 0), ",
+       WHERE g.app = i.app AND g.created_at >= 0 ORDER BY g.created_at DESC LIMIT 1), 0), ",
     heard_by!("i.app"),
     " FROM unnest($1::text[]) WITH ORDINALITY AS i(app, n)"
 );

@@ -55,7 +55,7 @@ const PUT: &str = "INSERT INTO consumers AS c
     WHERE c.rev = $5 RETURNING rev";
 const DUE: &str = concat!(
     "SELECT c.app FROM consumers c WHERE c.webhook AND NOT c.paused
-       AND EXISTS (SELECT FROM outbox o WHERE o.app = c.app AND o.state = 'waiting')
+       AND (SELECT true FROM outbox o WHERE o.app = c.app AND o.state = 'waiting' LIMIT 1)
        AND NOT EXISTS (SELECT FROM jobs j WHERE j.app = c.app AND j.kind = 'webhook'
          AND j.key = '' AND j.owner IS NOT NULL AND j.until > ",
     db_time!(),

@@ -33,7 +33,7 @@ const CLOSE_USER: &str = "UPDATE sessions SET closed_at = $3, close_reason = $4
     WHERE app = $1 AND user_id = $2 AND closed_at IS NULL
     RETURNING id, user_id, device, expires_at";
 const CLOSE_ONE: &str = "UPDATE sessions SET closed_at = $3, close_reason = $4
-    WHERE app = $1 AND id = $2 AND closed_at IS NULL
+    WHERE app = $1 AND id = $2 AND coalesce(closed_at, 0) = 0
     RETURNING id, user_id, device, expires_at";
 const INSERT: &str = "INSERT INTO sessions
     (app, id, user_id, device, token_hash, created_at, ttl_seconds, expires_at)
@@ -42,7 +42,7 @@ const INSERT: &str = "INSERT INTO sessions
 const REFRESH: &str = concat!(
     "WITH renewed AS (
        UPDATE sessions s SET token_hash = $3, expires_at = $4
-       WHERE s.app = $1 AND s.token_hash = $2 AND s.closed_at IS NULL AND s.expires_at > $5
+       WHERE s.app = $1 AND s.token_hash = $2 AND coalesce(s.closed_at, 0) = 0 AND s.expires_at > $5
        RETURNING s.*),
      spent AS (
        INSERT INTO spent_tokens (app, token_hash, expires_at)

@@ -29,8 +29,8 @@ macro_rules! listed_columns {
 macro_rules! listed_from {
     () => {
         " FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
-          LEFT JOIN left_rooms l ON m.state = 'left'
-            AND l.app = m.app AND l.room = m.room AND l.user_id = m.user_id "
+          LEFT JOIN LATERAL (SELECT x.* FROM left_rooms x WHERE m.state = 'left'
+            AND x.app = m.app AND x.room = m.room AND x.user_id = m.user_id LIMIT 1) l ON true "
     };
 }
 const LIST: &str = concat!(
@@ -106,12 +106,12 @@ macro_rules! members_where {
             " FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
               WHERE m.app = $1 AND m.room = $2 AND m.rev ",
             $which,
-            " $3 AND m.state <> 'creator' ORDER BY m.rev, m.user_id LIMIT $4"
+            " $3 AND m.rev >= 0 AND m.state <> 'creator' ORDER BY m.rev, m.user_id LIMIT $4"
         )
     };
 }
 const READS: &str = "SELECT user_id, read_seq FROM members
-    WHERE app = $1 AND room = $2 AND read_rev >= $3 AND state = 'active'
+    WHERE app = $1 AND room = $2 AND read_rev >= $3 AND read_rev >= 0 AND state = 'active'
     ORDER BY read_rev DESC, user_id LIMIT $4";
 
 /// The room as its reader may see it, and the reader's membership.
