@@ -174,6 +174,17 @@ describe('a site around Rocket.Chat’s frame', () => {
     assert.equal(new URL(inside(amy).url()).pathname, '/group/crew');
   });
 
+  it('says how the user is', async () => {
+    for (const [name, status] of [
+      ['set-user-status', 'away'],
+      ['userSetStatus', 'online'],
+    ]) {
+      await command(amy, name, { status });
+      const shown = () => call(ming, 'GET', 'users.getStatus?userId=amy');
+      while ((await shown()).status !== status);
+    }
+  });
+
   it('a new address in the same tab needs no second sign-in', async () => {
     await setAddress(amy, `${snug.url}/channel/general?layout=embedded`);
     const opened = await told(amy, 'room-opened', 3);

@@ -63,6 +63,8 @@ fn user_routes() -> Routes {
         ("users.info", get(users::info)),
         ("users.list", get(users::list)),
         ("users.getPresence", get(users::get_presence)),
+        ("users.getStatus", get(users::get_status)),
+        ("users.setStatus", post(users::set_status)),
         ("users.logout", post(users::users_logout)),
         ("users.logoutOtherClients", post(users::logout_others)),
         ("subscriptions.get", get(subscriptions::get)),

@@ -29,8 +29,11 @@ pub const OPERATIONS: &[OperationRow] = &[
     row("POST users.logoutOtherClients", Yes),
     row("POST users.update", No),
     row("POST users.delete", No),
-    row("POST users.setStatus", No),
-    row("GET users.getStatus", No),
+    row(
+        "POST users.setStatus",
+        Partly("one's own; kept by this server while it runs, without its text"),
+    ),
+    row("GET users.getStatus", Partly("by the connections of this server, without a text")),
     row("GET users.presence", No),
     row("POST users.register", No),
     row("POST users.setAvatar", No),

@@ -51,7 +51,8 @@ impl Status {
 
 type Key = (AppId, UserId);
 
-/// What users' clients said of them: the last word of a connection that is still there.
+/// What users said of themselves, the last word each: by a connection, while that is there, or
+/// for good.
 #[derive(Debug, Default)]
 pub(super) struct Statuses {
     said: Mutex<HashMap<Key, (u64, Status)>>,
@@ -93,6 +94,25 @@ impl Door {
         self.statuses.said.lock().insert(key.clone(), (number, status));
         self.look_again(&key);
         Word { door: self.clone(), key, number }
+    }
+
+    /// Takes a user's own word, which stands until there is another one. `false` when too many
+    /// users who are here have said something.
+    pub(super) fn keep_status(&self, app: &AppId, user: &UserId, status: Status) -> bool {
+        let key = (app.clone(), user.clone());
+        let number = self.statuses.numbers.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut said = self.statuses.said.lock();
+            if said.len() >= limits::ROCKETCHAT_STATUSES_MAX {
+                said.retain(|(app, user), _| self.host.is_online(app, user));
+            }
+            if said.len() >= limits::ROCKETCHAT_STATUSES_MAX && !said.contains_key(&key) {
+                return false;
+            }
+            said.insert(key.clone(), (number, status));
+        }
+        self.look_again(&key);
+        true
     }
 
     fn look_again(&self, (app, user): &Key) {

@@ -399,6 +399,39 @@ async fn first_users(engine: &Engine, backend: &Backend) -> Result<Vec<User>, Fa
     Ok(all)
 }
 
+/// The caller's own status; the text beside it is taken and not kept.
+pub(super) async fn set_status(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
+    let wrong = "Valid status types include online, away, offline, and busy.";
+    let wrong = || Failure::bad("error-invalid-status", wrong);
+    let client = &asked.caller.client;
+    if let Some(named) = asked.fields.any(&["userId", "username"])?
+        && named != client.user().as_str()
+    {
+        return Err(Failure::unauthorized());
+    }
+    let status = asked.fields.text("status")?;
+    if status.is_none() && asked.fields.text("message")?.is_none() {
+        return Err(Failure::param("The bodyParam \"status\" or \"message\" is required"));
+    }
+    if let Some(status) = status {
+        let status = Status::of_name(&status).ok_or_else(wrong)?;
+        if !door.keep_status(&client.app.id, client.user(), status) {
+            return Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS }.into());
+        }
+    }
+    ok(json!({}))
+}
+
+pub(super) async fn get_status(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
+    let client = &asked.caller.client;
+    let user = match asked.fields.any(&["userId", "username"])? {
+        Some(text) => show(&door, &asked.caller, user_id(&text)?).await?.id,
+        None => client.user().clone(),
+    };
+    let shown = door.status(&client.app.id, &user).name();
+    ok(json!({ "message": "", "connectionStatus": shown, "status": shown, "_id": user }))
+}
+
 pub(super) async fn get_presence(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
     let client = &asked.caller.client;
     let user = match asked.fields.any(&["userId", "username"])? {

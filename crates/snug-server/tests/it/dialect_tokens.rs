@@ -14,6 +14,8 @@ use crate::rocketchat::{Login, Rocket};
 /// Longer than any dialect's token lives: IMKit's have a year and are cut to 366 days at most.
 const FOR_GOOD: i64 = 367 * 24 * 3_600;
 
+const DAY: i64 = 24 * 3_600;
+
 /// One person at the doors of three dialects of one app.
 struct Doors<'s> {
     app: TestApp,
@@ -113,6 +115,49 @@ async fn an_expired_token_ends_at_each_dialect() {
     clock.pass(FOR_GOOD);
     doors.refused(&server, &tokens).await;
     assert!(server.stop().await);
+}
+
+/// Soon enough to be waited for, late enough to come in on a slow machine.
+const LEFT: i64 = 8;
+
+/// Nobody asks for anything: the server itself ends what is open when its time is over.
+#[tokio::test]
+async fn what_is_open_ends_with_its_token_at_i2a_and_rocketchat() {
+    let clock = Arc::new(TestClock::default());
+    let server = TestServer::start_at(Backend::Sqlite, clock.clone()).await;
+    let doors = Doors::of(&server).await;
+    let tokens = doors.tokens().await;
+    clock.pass(90 * DAY - LEFT);
+    let path = format!("/socket?token={}", segment(&tokens.i2a));
+    let wire = doors.vendor.upgrade(&path, None).await;
+    let mut ddp = Ddp::enter(&server, &tokens.rocket).await;
+    wire.closed().await;
+    ddp.closed_because().await;
+    doors.rocket.get(&tokens.rocket, "me").await.is(401);
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn what_is_open_ends_with_its_token_at_imkit() {
+    let clock = Arc::new(TestClock::default());
+    let server = TestServer::start_at(Backend::Sqlite, clock.clone()).await;
+    let imkit = Imkit::beside(&server, server.app().await).await;
+    let token = imkit.token("ann").await;
+    clock.pass(365 * DAY - LEFT);
+    let mut line = Line::enter(&imkit, &token).await;
+    line.ended().await;
+    imkit.user(&token, "GET", "/me", Value::Null).await.is(401);
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn what_is_open_ends_with_its_user_token_at_ecb() {
+    let ecb = crate::ecb::Ecb::start().await;
+    let mut claims = crate::bridge::site::person("ann");
+    claims["exp"] = json!(crate::bridge::now() + 12);
+    let token = ecb.site.signer.sign(&claims);
+    let mut line = crate::ecb::socket::Line::enter(ecb.server.address(), &token).await;
+    line.ended().await;
 }
 
 /// A customer's own token of ECB's, at its REST and at its socket.

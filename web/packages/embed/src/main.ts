@@ -11,6 +11,7 @@ import {
   type Route,
   readForeign,
   roomOf,
+  setStatus,
 } from './rocketchat.js';
 import { Screen } from './screen.js';
 import { Session } from './session.js';
@@ -137,8 +138,19 @@ function carryOut(command: ForeignCommand): void {
       void goTo(command.route);
       break;
     case 'status':
-      // The server keeps no status of users yet.
+      void say(command.status);
       break;
+  }
+}
+
+/** That system has no word for a refusal: it is left to who looks into the console. */
+async function say(status: string): Promise<void> {
+  const { client, token } = session;
+  if (!client?.me.getSnapshot() || token === undefined) return;
+  try {
+    await setStatus(status, client, token);
+  } catch (error) {
+    console.warn(`Snug: the status "${status}" was not taken`, error);
   }
 }
 

@@ -134,14 +134,30 @@ function messageOf({ room, message }: Extract<Happening, { type: 'new-message' }
   };
 }
 
-/** The id of the room that an address names, asked of that system's own calls. */
-export async function roomOf({ kind, name }: Route, client: Client, token: string) {
-  const field = kind === 'direct' ? 'roomId' : 'roomName';
-  const answer = await fetch(`/api/v1/rooms.info?${field}=${encodeURIComponent(name)}`, {
-    headers: { 'X-Auth-Token': token, 'X-User-Id': named(client.me.getSnapshot()?.id ?? '') },
+function call(path: string, client: Client, token: string, more: RequestInit = {}) {
+  return fetch(`/api/v1/${path}`, {
+    ...more,
+    headers: {
+      'Content-Type': 'application/json',
+      'X-Auth-Token': token,
+      'X-User-Id': named(client.me.getSnapshot()?.id ?? ''),
+    },
     credentials: 'omit',
     signal: AbortSignal.timeout(15_000),
   });
+}
+
+/** Says how the user is, by that system's own call. */
+export async function setStatus(status: string, client: Client, token: string): Promise<void> {
+  const body = JSON.stringify({ status });
+  const answer = await call('users.setStatus', client, token, { method: 'POST', body });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+}
+
+/** The id of the room that an address names, asked of that system's own calls. */
+export async function roomOf({ kind, name }: Route, client: Client, token: string) {
+  const field = kind === 'direct' ? 'roomId' : 'roomName';
+  const answer = await call(`rooms.info?${field}=${encodeURIComponent(name)}`, client, token);
   const { room, error } = (await answer.json().catch(() => ({}))) as Answer;
   if (room) return room._id;
   if (kind === 'direct' && (await client.users([name])).length > 0) {

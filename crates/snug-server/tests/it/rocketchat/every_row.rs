@@ -60,6 +60,9 @@ impl Calls {
         assert_eq!(self.get("users.info?username=bob").await["user"]["name"], "BOB");
         assert_eq!(self.get("users.list").await["total"], 4);
         assert_eq!(self.get("users.getPresence?userId=bob").await["presence"], "offline");
+        self.post("users.setStatus", json!({"status": "busy", "message": "at lunch"})).await;
+        // Kept, and shown once she has a connection.
+        assert_eq!(self.get("users.getStatus?userId=ann").await["status"], "offline");
     }
 
     async fn family(&mut self, family: &str, one: &str) {

@@ -44,6 +44,19 @@ async fn rocketchat_tells_who_comes_and_goes() {
     assert_eq!(refused["error"], "error-invalid-status");
     first.call("UserPresence:online", json!([])).await;
     assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 1));
+    // By REST, for good; not of others.
+    let busy = json!({"status": "busy", "message": "at lunch"});
+    success(rocket.post(&bob, "users.setStatus", busy).await);
+    assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 3));
+    let shown = success(rocket.get(&ann, "users.getStatus?userId=bob").await);
+    assert_eq!((&shown["status"], &shown["_id"]), (&json!("busy"), &json!("bob")));
+    let other_s = json!({"status": "away", "userId": "bob"});
+    rocket.post(&ann, "users.setStatus", other_s).await.is(403);
+    for wrong in [json!({"status": "asleep"}), json!({})] {
+        rocket.post(&bob, "users.setStatus", wrong).await.is(400);
+    }
+    success(rocket.post(&bob, "users.setStatus", json!({"status": "online"})).await);
+    assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 1));
     // A reconnect is not told as an end: what is heard of Bob next is that he is there.
     drop(first);
     while presence(&rocket, &ann).await != "offline" {
