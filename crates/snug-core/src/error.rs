@@ -58,6 +58,8 @@ pub enum Error {
     BridgeUnsupported { what: &'static str },
     #[error("the app has not set up {what}")]
     NotSetUp { what: String },
+    #[error("events after {after} are not there; kept are {oldest} to {newest}")]
+    EventsGone { after: u64, oldest: u64, newest: u64 },
     #[error("pages of {origin} may not call this app; add the origin to the app's list")]
     OriginRefused { origin: String },
     #[error("the user is deactivated")]

@@ -60,6 +60,7 @@ codes! {
     BridgeBroken "bridge_broken" 502 true "The site's backend breaks a promise";
     BridgeUnsupported "bridge_unsupported" 409 false "A bridged app has no such operation";
     NotSetUp "not_set_up" 409 false "The app has not set this up";
+    EventsGone "events_gone" 410 false "Events behind this position are not there";
     ServerKeyInBrowser "server_key_in_browser" 403 false "Server keys are for backends";
     OriginRefused "origin_refused" 403 false "Pages of this origin may not call the app";
     UserDeactivated "user_deactivated" 403 false "The user is deactivated";

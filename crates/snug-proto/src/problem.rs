@@ -98,6 +98,10 @@ impl From<Error> for Problem {
             Error::BridgeBroken { .. } => new(ErrorCode::BridgeBroken).retry_after(5_000),
             Error::BridgeUnsupported { .. } => new(ErrorCode::BridgeUnsupported),
             Error::NotSetUp { .. } => new(ErrorCode::NotSetUp),
+            Error::EventsGone { oldest, newest, .. } => {
+                let expected = format!("0, or {} to {newest}", oldest - 1);
+                new(ErrorCode::EventsGone).at("after", expected)
+            }
             Error::ServerKeyInBrowser => new(ErrorCode::ServerKeyInBrowser),
             Error::OriginRefused { .. } => new(ErrorCode::OriginRefused),
             Error::UserDeactivated => new(ErrorCode::UserDeactivated),

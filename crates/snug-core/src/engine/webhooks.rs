@@ -216,10 +216,12 @@ impl Engine {
         self.edit_consumers(&by.app.id, |consumers, _| consumers.pull = on).await.map(drop)
     }
 
-    /// What happened above a position, oldest first.
+    /// What happened above a position, oldest first; above 0 is whatever is kept.
     ///
     /// # Errors
-    /// [`Error::NotSetUp`] when nothing is kept; the store's.
+    /// [`Error::NotSetUp`] when nothing is kept; [`Error::EventsGone`] when something above the
+    /// position was cleared away, or the position was never given (a restored backup): never a
+    /// silent hole; the store's.
     pub async fn events(
         &self,
         by: &Backend,
@@ -232,7 +234,28 @@ impl Engine {
             return Err(Error::NotSetUp { what: "events to be pulled".to_owned() });
         }
         let query = OutboxQuery { after: Some(after), limit: limit + 1, ..OutboxQuery::default() };
-        self.outbox_page(&by.app.id, &query).await
+        let page = self.outbox_page(&by.app.id, &query).await?;
+        let follows = page.rows.first().is_some_and(|first| first.position == after + 1);
+        if after > 0 && !follows {
+            self.check_position(&by.app.id, after).await?;
+        }
+        Ok(page)
+    }
+
+    /// That nothing above a position is missing. Positions have no holes, and rows are cleared away
+    /// from the oldest on.
+    async fn check_position(&self, app: &AppId, after: u64) -> Result<()> {
+        let one = OutboxQuery { limit: 1, ..OutboxQuery::default() };
+        let oldest = OutboxQuery { after: Some(0), ..one.clone() };
+        let newest = OutboxQuery { before: Some(u64::MAX), ..one };
+        let oldest = self.store.outbox(app, &oldest).await?.pop().map(|row| row.position);
+        let newest = self.store.outbox(app, &newest).await?.pop().map(|row| row.position);
+        match oldest.zip(newest) {
+            Some((oldest, newest)) if after + 1 < oldest || after > newest => {
+                Err(Error::EventsGone { after, oldest, newest })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Deliveries, newest first.

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   bridge_broken: { status: 502, retryable: true },
   bridge_unsupported: { status: 409, retryable: false },
   not_set_up: { status: 409, retryable: false },
+  events_gone: { status: 410, retryable: false },
   server_key_in_browser: { status: 403, retryable: false },
   origin_refused: { status: 403, retryable: false },
   user_deactivated: { status: 403, retryable: false },

@@ -1,11 +1,13 @@
 //! Events that a backend pulls.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use snug_core::limits;
 
 use super::{on_both, say};
-use crate::harness::{TestApp, within};
+use crate::harness::{Backend, TestApp, TestClock, TestServer, within};
 
 async fn pull(app: &TestApp, query: &str) -> Value {
     app.backend_ok("GET", &format!("events?{query}"), Value::Null).await
@@ -78,4 +80,52 @@ async fn who_waits_is_told_at_once_and_not_for_ever() {
         app.backend("GET", "events?after=0", Value::Null).await.refused(409, "not_set_up");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_position_that_was_never_given_is_told() {
+    on_both(async |server| {
+        let app = server.app().await;
+        app.backend_ok("PUT", "events/settings", json!({"enabled": true})).await;
+        let room = app.group(&["anna"]).await;
+        say(&app, &room, "one").await;
+        // As after a restore from a backup.
+        let ahead = app.backend("GET", "events?after=3", Value::Null).await;
+        let problem = ahead.refused_at(410, "events_gone", "after");
+        assert_eq!(problem["expected"], "0, or 0 to 2");
+        assert_eq!(pull(&app, "after=2").await["events"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_away_too_long_is_told() {
+    let clock = Arc::new(TestClock::default());
+    let week = limits::OUTBOX_KEPT_SECONDS + 3_600;
+    clock.pass(-week);
+    let server = TestServer::start_at(Backend::Sqlite, clock.clone()).await;
+    let app = server.app().await;
+    app.backend_ok("PUT", "events/settings", json!({"enabled": true})).await;
+    let room = app.group(&["anna"]).await;
+    say(&app, &room, "old-1").await;
+    say(&app, &room, "old-2").await;
+    clock.pass(week);
+    say(&app, &room, "new-1").await;
+    say(&app, &room, "new-2").await;
+    // What is old is cleared away at the start.
+    let server = TestServer::start_on(server.stop_and_keep().await).await;
+    let app = TestApp { address: server.address(), ..app };
+    let cleared = async {
+        while pull(&app, "after=0").await["events"][0]["data"]["position"] != 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("old events to be cleared away", cleared).await;
+    for gone in [1, 2] {
+        let gone = app.backend("GET", &format!("events?after={gone}"), Value::Null).await;
+        let problem = gone.refused_at(410, "events_gone", "after");
+        assert_eq!(problem["expected"], "0, or 3 to 5");
+    }
+    assert_eq!(pull(&app, "after=3").await["events"][0]["data"]["position"], 4);
+    assert!(server.stop().await);
 }
