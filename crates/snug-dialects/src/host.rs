@@ -83,6 +83,9 @@ pub trait Host: Send + Sync {
     /// Who comes and goes on this node, as it happens; who listens slowly misses some.
     fn presence(&self) -> &Sender<Presence>;
 
+    /// Whether a page that this server serves sends the request.
+    fn is_own_page(&self, headers: &http::HeaderMap) -> bool;
+
     /// Refuses pages whose origin is not the app's.
     ///
     /// # Errors

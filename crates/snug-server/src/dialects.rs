@@ -14,6 +14,7 @@ use snug_dialects::{Host, Listening, Place, Presence, Socket, Work};
 use tokio::sync::broadcast::Sender;
 
 use crate::realtime;
+use crate::rest::is_own_page;
 use crate::wiring::App;
 
 struct Carrier(Arc<App>);
@@ -66,6 +67,10 @@ impl Host for Carrier {
 
     fn presence(&self) -> &Sender<Presence> {
         self.0.hub.presence()
+    }
+
+    fn is_own_page(&self, headers: &http::HeaderMap) -> bool {
+        is_own_page(headers)
     }
 
     fn check_origin(&self, app: &snug_core::model::App, origin: &str) -> Result<()> {

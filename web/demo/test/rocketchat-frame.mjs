@@ -179,9 +179,11 @@ describe('a site around Rocket.Chat’s frame', () => {
       ['set-user-status', 'away'],
       ['userSetStatus', 'online'],
     ]) {
+      const taken = amy.page.waitForResponse(/users\.setStatus$/);
       await command(amy, name, { status });
-      const shown = () => call(ming, 'GET', 'users.getStatus?userId=amy');
-      while ((await shown()).status !== status);
+      assert.equal((await taken).status(), 200);
+      const shown = await call(ming, 'GET', 'users.getStatus?userId=amy');
+      assert.equal(shown.status, status);
     }
   });
 

@@ -138,14 +138,16 @@ impl FromRequest<Arc<Door>> for Asked {
         let (Some(token), Some(user)) = (text(headers, "x-auth-token"), user) else {
             return Err(Failure::logged_out());
         };
-        let origin = origin(headers);
-        let client = door.client(door.app_of(headers).as_ref(), token, origin.as_deref()).await?;
+        // The frame is a page of this server's: it stands in no app's list, and its token decides.
+        let foreign = origin(headers).filter(|_| !door.host.is_own_page(headers));
+        let client = door.client(door.app_of(headers).as_ref(), token, foreign.as_deref()).await?;
         if !is_named(&client, user) {
             return Err(Error::TokenInvalid.into());
         }
         door.host.check_rate(&client)?;
+        let from_page = headers.contains_key(header::ORIGIN);
         let fields = Fields::read(&parts, body).await?;
-        let caller = Caller { client, from_page: origin.is_some() };
+        let caller = Caller { client, from_page };
         Ok(Self { caller, token: token.to_owned(), fields })
     }
 }
