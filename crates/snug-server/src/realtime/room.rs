@@ -189,13 +189,13 @@ impl LocalRoom {
         self.listeners.retain(|_, listener| {
             let user = &listener.connection.user;
             let newer = !deleted && listener.sure_at >= members_rev;
-            if newer || !asked.contains(user) {
-                return true;
-            }
-            if let Some((_, changed)) = members.iter().find(|(member, _)| member == user) {
-                listener.sure_at = members_rev;
+            let found = members.iter().find(|(member, _)| member == user);
+            if let Some((_, changed)) = found {
                 // Perhaps out and in again meanwhile.
                 listener.since = listener.since.max(*changed);
+                listener.sure_at = listener.sure_at.max(members_rev);
+            }
+            if newer || found.is_some() || !asked.contains(user) {
                 return true;
             }
             out.push(listener.connection.clone());

@@ -392,17 +392,23 @@ fn who_is_back_hears_nothing_of_the_time_outside() {
 
 #[test]
 fn who_was_out_and_in_again_hears_nothing_between_where_the_removal_was_missed() {
-    let (mut room, c) = room(&["anna", "bert"]);
-    // The event of bert's removal at 11 was lost; he was added at 13.
-    room.offer(&message(12, 11));
-    assert_eq!(room.overdue(), RELOAD);
-    let asked = room.users();
-    let found = [member("anna", 5), member("bert", 13)];
-    assert!(room.reloaded(&asked, &found, 11).out.is_empty());
-    waited(&mut room);
-    room.offer(&members(13, 11, "bert", MemberState::Active));
-    assert_eq!(heard(&c[0]), heads(&[12, 13]));
-    assert_eq!(heard(&c[1]), [("members.changed".into(), 13)]);
+    // Whether the news that he is back came to himself before that or not at all.
+    for was_told in [true, false] {
+        let (mut room, c) = room(&["anna", "bert"]);
+        // The event of bert's removal at 11 was lost; he was added at 13.
+        room.offer(&message(12, 11));
+        if was_told {
+            room.add(&c[1], 13, 11);
+        }
+        assert_eq!(room.overdue(), RELOAD);
+        let asked = room.users();
+        let found = [member("anna", 5), member("bert", 13)];
+        assert!(room.reloaded(&asked, &found, 11).out.is_empty());
+        waited(&mut room);
+        room.offer(&members(13, 11, "bert", MemberState::Active));
+        assert_eq!(heard(&c[0]), heads(&[12, 13]));
+        assert_eq!(heard(&c[1]), [("members.changed".into(), 13)]);
+    }
 }
 
 #[test]
