@@ -118,8 +118,8 @@ pub const ROCKETCHAT_LEAVING_MS: u64 = 5_000;
 /// Users who may be leaving at once, as one Rocket.Chat connection counts them; more are told at
 /// once.
 pub const ROCKETCHAT_LEAVING_MAX: usize = 1_000;
-/// Users of Rocket.Chat whose own status one server keeps, in users; those who are not here go
-/// first.
+/// Users of Rocket.Chat whose own status one server keeps, in users; beyond it somebody's is
+/// forgotten.
 pub const ROCKETCHAT_STATUSES_MAX: usize = 100_000;
 /// Users or messages that one Rocket.Chat list reads before a page is cut from them, in rows.
 pub const ROCKETCHAT_ROWS_READ_MAX: usize = 20_000;
@@ -369,6 +369,9 @@ pub const WEBHOOK_FAILING_MAX: u32 = 5;
 pub const WEBHOOK_AGE_SECONDS_MAX: u64 = 3 * 24 * 3_600;
 /// What is kept of why a delivery failed, in characters.
 pub const WEBHOOK_ERROR_CHARS_MAX: usize = 200;
+/// Batches of old events that are cleared away of one app before others have their turn, in
+/// batches.
+pub const OUTBOX_CLEAR_ROUNDS_MAX: usize = 50;
 /// Secrets that an endpoint's deliveries are signed with at one time, in secrets.
 pub const WEBHOOK_SECRETS_MAX: usize = 4;
 /// How long the secret before signs too after a rotation, in seconds.

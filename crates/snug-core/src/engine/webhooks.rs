@@ -220,8 +220,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NotSetUp`] when nothing is kept; [`Error::EventsGone`] when something above the
-    /// position was cleared away, or the position was never given (a restored backup): never a
-    /// silent hole; the store's.
+    /// position was cleared away, or the position was never given (a restored backup); where
+    /// nothing at all is kept, that is told with the next event; the store's.
     pub async fn events(
         &self,
         by: &Backend,

@@ -183,9 +183,9 @@ async fn clear(parts: &Parts, heard: &Heard) {
     let kept_since = now.plus_millis(-limits::OUTBOX_KEPT_SECONDS * 1_000);
     let most = limits::OUTBOX_CLEAR_MAX;
     for app in heard.all() {
-        // Small commits, so that the store's other work goes on between; as many as it takes, for
-        // what is written in a minute may be more than one of them.
-        loop {
+        // Small commits, so that the store's other work goes on between, and several: what is
+        // written in a minute may be more than one of them.
+        for _ in 0..limits::OUTBOX_CLEAR_ROUNDS_MAX {
             let cleared = parts.store.clear_outbox(&app, waiting_since, kept_since, most).await;
             match cleared {
                 Ok(cleared) if cleared >= most as u64 => {}

@@ -1,16 +1,15 @@
 //! One app's deliveries, on the node that has the lease: rooms side by side, each in its order.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use snug_core::error::Error;
 use snug_core::ids::{AppId, RoomId};
 use snug_core::limits;
 use snug_core::model::{OutboxRow, Time};
 use snug_core::ports::{Attempted, JobPlace, Lease, Released};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Parts;
@@ -82,9 +81,12 @@ pub(super) async fn work(parts: &Arc<Parts>, app: &AppId, heard: &Arc<AppHeard>)
         look: true,
         failing: 0,
         quiet_until: None,
-        running: FuturesUnordered::new(),
+        running: JoinSet::new(),
     };
-    match worker.run().await {
+    let stop = worker.run().await;
+    // What is under way ends before another node may begin.
+    worker.running.shutdown().await;
+    match stop {
         Ok(()) | Err(Stop::Lost) => return,
         Err(Stop::NoTarget | Stop::Ending) => {}
         Err(Stop::Failed(error)) => {
@@ -109,7 +111,9 @@ struct Worker {
     /// Failures since the last delivery.
     failing: u32,
     quiet_until: Option<Time>,
-    running: FuturesUnordered<BoxFuture<'static, Ended>>,
+    /// On their own: a turn that holds a connection or a lock is not left standing while this one
+    /// asks the store for another.
+    running: JoinSet<Ended>,
 }
 
 impl Worker {
@@ -125,7 +129,11 @@ impl Worker {
             let due = self.until_due();
             tokio::select! {
                 () = stopping.cancelled() => return Err(Stop::Ending),
-                Some(ended) = self.running.next() => self.end_turn(ended)?,
+                Some(ended) = self.running.join_next() => match ended {
+                    Ok(ended) => self.end_turn(ended)?,
+                    Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                    Err(_) => return Err(Stop::Lost),
+                },
                 () = self.heard.work.notified() => {
                     self.look = true;
                     if self.heard.replayed.swap(false, std::sync::atomic::Ordering::AcqRel) {
@@ -206,7 +214,7 @@ impl Worker {
             let woken = self.rooms.was_woken(&room);
             let (parts, app, lease) = (self.parts.clone(), self.app.clone(), self.lease.clone());
             let turn = RoomTurn { parts, app, lease, woken };
-            self.running.push(Box::pin(turn.take(room, above)));
+            self.running.spawn(turn.take(room, above));
         }
     }
 
@@ -286,7 +294,9 @@ impl RoomTurn {
                 let disabled = engine.disable_webhook(&self.app, target.rev, &error).await?;
                 let status = Some(410);
                 let failed = Attempted::Failed { status, error, next_at: now };
-                store.settle_outbox(&self.lease, position, &failed, now).await?;
+                if !store.settle_outbox(&self.lease, position, &failed, now).await? {
+                    return Err(Stop::Lost);
+                }
                 // Set anew meanwhile: what is set now is asked.
                 return if disabled { Err(Stop::NoTarget) } else { Ok(Some(now)) };
             }
