@@ -3,6 +3,9 @@
 -- walked its app's, and what looked for one member walked the room's. So an index beside a key
 -- begins with a column that only its own statements name, or says a condition that they repeat.
 
+-- All at once, so that no append stands between: it would hold one and wait for another.
+LOCK TABLE rooms, messages, members, sessions IN ACCESS EXCLUSIVE MODE;
+
 DROP INDEX messages_by_key;
 CREATE UNIQUE INDEX messages_by_key ON messages (id, app, room);
 DROP INDEX messages_by_time;

@@ -36,7 +36,7 @@ pub(crate) fn watch(pool: &Pool) -> JoinSet<()> {
                 Ok(0) => (pause * 2).min(LAST),
                 Ok(_) => FIRST,
                 Err(error) => {
-                    tracing::debug!(error = ?error, "young tables could not be looked at");
+                    tracing::warn!(error = ?error, "young tables could not be looked at");
                     LAST
                 }
             };
@@ -48,10 +48,15 @@ pub(crate) fn watch(pool: &Pool) -> JoinSet<()> {
 /// How many tables were analyzed.
 async fn analyze(pool: &Pool) -> Result<usize, Fail> {
     let client = pool.get().await?;
+    let mut done = 0;
     let tables = client.query(DOUBLED, &[&limits::STATISTICS_ROWS_MAX]).await?;
     for table in &tables {
-        let name: String = table.try_get(0)?;
-        client.batch_execute(&format!("ANALYZE {name}")).await?;
+        let table: String = table.try_get(0)?;
+        // One that takes too long (it was restored from a dump) keeps no other waiting.
+        match client.batch_execute(&format!("ANALYZE {table}")).await {
+            Ok(()) => done += 1,
+            Err(error) => tracing::warn!(%table, %error, "a table could not be analyzed"),
+        }
     }
-    Ok(tables.len())
+    Ok(done)
 }
