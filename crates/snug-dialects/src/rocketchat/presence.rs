@@ -51,11 +51,13 @@ impl Status {
 
 type Key = (AppId, UserId);
 
-/// What users said of themselves, the last word each: by a connection, while that is there, or
-/// for good.
+/// What users' clients said of them.
 #[derive(Debug, Default)]
 pub(super) struct Statuses {
+    /// The last word of a connection that is still there.
     said: Mutex<HashMap<Key, (u64, Status)>>,
+    /// What users said of themselves until they say otherwise, but for that they are online.
+    kept: Mutex<HashMap<Key, Status>>,
     numbers: AtomicU64,
 }
 
@@ -83,8 +85,11 @@ impl Door {
         if !self.host.is_online(app, user) {
             return Status::Offline;
         }
-        let said = self.statuses.said.lock();
-        said.get(&(app.clone(), user.clone())).map_or(Status::Online, |(_, status)| *status)
+        let key = (app.clone(), user.clone());
+        if let Some(status) = self.statuses.kept.lock().get(&key) {
+            return *status;
+        }
+        self.statuses.said.lock().get(&key).map_or(Status::Online, |(_, status)| *status)
     }
 
     /// Takes a client's word on its user.
@@ -96,23 +101,26 @@ impl Door {
         Word { door: self.clone(), key, number }
     }
 
-    /// Takes a user's own word, which stands until there is another one. `false` when too many
-    /// users who are here have said something.
-    pub(super) fn keep_status(&self, app: &AppId, user: &UserId, status: Status) -> bool {
+    /// Takes a user's own word, which stands until there is another one, whatever connections say
+    /// meanwhile. Of too many the one of somebody is forgotten.
+    pub(super) fn keep_status(&self, app: &AppId, user: &UserId, status: Status) {
         let key = (app.clone(), user.clone());
-        let number = self.statuses.numbers.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut said = self.statuses.said.lock();
-            if said.len() >= limits::ROCKETCHAT_STATUSES_MAX {
-                said.retain(|(app, user), _| self.host.is_online(app, user));
+        let before = {
+            let mut kept = self.statuses.kept.lock();
+            let before = kept.remove(&key);
+            if kept.len() >= limits::ROCKETCHAT_STATUSES_MAX
+                && let Some(somebody) = kept.keys().next().cloned()
+            {
+                kept.remove(&somebody);
             }
-            if said.len() >= limits::ROCKETCHAT_STATUSES_MAX && !said.contains_key(&key) {
-                return false;
+            if status != Status::Online {
+                kept.insert(key.clone(), status);
             }
-            said.insert(key.clone(), (number, status));
+            before.unwrap_or(Status::Online)
+        };
+        if before != status {
+            self.look_again(&key);
         }
-        self.look_again(&key);
-        true
     }
 
     fn look_again(&self, (app, user): &Key) {

@@ -415,9 +415,7 @@ pub(super) async fn set_status(State(door): State<Arc<Door>>, asked: Asked) -> A
     }
     if let Some(status) = status {
         let status = Status::of_name(&status).ok_or_else(wrong)?;
-        if !door.keep_status(&client.app.id, client.user(), status) {
-            return Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS }.into());
-        }
+        door.keep_status(&client.app.id, client.user(), status);
     }
     ok(json!({}))
 }

@@ -140,6 +140,9 @@ function carryOut(command: ForeignCommand): void {
     case 'status':
       void say(command.status);
       break;
+    case 'not-carried':
+      console.warn(`Snug: the command "${command.command}" is not carried`);
+      break;
   }
 }
 

@@ -12,7 +12,8 @@ export interface Route {
 export type ForeignCommand =
   | Command
   | { type: 'go'; route: Route | undefined; path: string }
-  | { type: 'status'; status: string };
+  | { type: 'status'; status: string }
+  | { type: 'not-carried'; command: string };
 
 const LETTERS: Record<RoomKind, string> = { direct: 'd', group: 'p', channel: 'c' };
 
@@ -42,8 +43,10 @@ export function readForeign(heard: unknown): ForeignCommand | undefined {
     }
     case 'logout':
       return { type: 'logout' };
-    default:
-      return undefined;
+    default: {
+      const command = text('externalCommand');
+      return command === undefined ? undefined : { type: 'not-carried', command };
+    }
   }
 }
 

@@ -81,7 +81,9 @@ test('Rocket.Chat’s commands', () => {
     assert.deepEqual(said(command, { status: 'away' }), { type: 'status', status: 'away' });
   }
   assert.deepEqual(said('logout'), { type: 'logout' });
-  for (const none of [null, 'x', {}, { externalCommand: 'fly' }, { externalCommand: 'go' }]) {
+  const service = 'call-custom-oauth-login';
+  assert.deepEqual(said(service, { service: 'x' }), { type: 'not-carried', command: service });
+  for (const none of [null, 'x', {}, { externalCommand: 'go' }]) {
     assert.equal(readForeign(none), undefined);
   }
   for (const none of [

@@ -302,6 +302,8 @@ impl Line {
                     "UserPresence:away" => Ok(self.say_status(&caller, Status::Away)),
                     "UserPresence:setDefaultStatus" => {
                         let status = methods::status(params)?;
+                        let client = &caller.client;
+                        self.door.keep_status(&client.app.id, client.user(), Status::Online);
                         Ok(self.say_status(&caller, status))
                     }
                     _ => methods::call(&self.door, &caller, name, params).await,

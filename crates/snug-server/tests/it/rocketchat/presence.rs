@@ -50,6 +50,9 @@ async fn rocketchat_tells_who_comes_and_goes() {
     assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 3));
     let shown = success(rocket.get(&ann, "users.getStatus?userId=bob").await);
     assert_eq!((&shown["status"], &shown["_id"]), (&json!("busy"), &json!("bob")));
+    // Clients say by themselves that they are there: that does not undo it.
+    first.call("UserPresence:online", json!([])).await;
+    assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 3));
     let other_s = json!({"status": "away", "userId": "bob"});
     rocket.post(&ann, "users.setStatus", other_s).await.is(403);
     for wrong in [json!({"status": "asleep"}), json!({})] {
