@@ -18,7 +18,6 @@ const PATIENCE_MS: u64 = 90_000;
 const ROOMS_EACH: u32 = 20;
 const GROUP: u32 = 100;
 
-/// One store is enough: sessions hold nothing of it.
 pub(super) fn run(suite: &Suite) -> Vec<Table> {
     let (few, many) = suite.size((5_000, 19_000), (500, 2_000));
     let in_groups = table(suite, "20 rooms of 100", (few, many), |users| {
@@ -54,7 +53,7 @@ fn table(
         Ok((stage, ()))
     };
     let settle = Duration::from_secs(suite.size(20, 4));
-    let contenders = [Contender::Floor, Contender::Sqlite];
+    let contenders = suite.contenders(&[Contender::Floor]);
     suite.measure(outline, &contenders, prepare, |stage, ()| sample(stage, (few, many), settle))
 }
 
