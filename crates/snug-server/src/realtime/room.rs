@@ -186,11 +186,15 @@ impl LocalRoom {
         let deleted = members.is_empty() && members_rev == 0;
         self.members_rev = self.members_rev.max(members_rev);
         let mut out = Vec::new();
+        // A big room is not gone through once for each who listens.
+        let members: HashMap<&UserId, u64> =
+            members.iter().map(|(user, rev)| (user, *rev)).collect();
+        let asked: HashSet<&UserId> = asked.iter().collect();
         self.listeners.retain(|_, listener| {
             let user = &listener.connection.user;
             let newer = !deleted && listener.sure_at >= members_rev;
-            let found = members.iter().find(|(member, _)| member == user);
-            if let Some((_, changed)) = found {
+            let found = members.get(user);
+            if let Some(changed) = found {
                 // Perhaps out and in again meanwhile.
                 listener.since = listener.since.max(*changed);
                 listener.sure_at = listener.sure_at.max(members_rev);
