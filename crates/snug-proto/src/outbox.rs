@@ -204,7 +204,7 @@ pub struct WebhookAnswer {
     /// `whsec_…`: shown when it is made, and not again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Deliveries carry two signatures until then.
+    /// Deliveries carry more than one signature until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub rotating_until: Option<WireTime>,

@@ -420,22 +420,23 @@ pub(super) async fn set_status(State(door): State<Arc<Door>>, asked: Asked) -> A
     ok(json!({}))
 }
 
-pub(super) async fn get_status(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
+/// The user that is asked about, or the caller, and how they are.
+async fn status_asked(door: &Door, asked: &Asked) -> Result<(UserId, &'static str), Failure> {
     let client = &asked.caller.client;
     let user = match asked.fields.any(&["userId", "username"])? {
-        Some(text) => show(&door, &asked.caller, user_id(&text)?).await?.id,
+        Some(text) => show(door, &asked.caller, user_id(&text)?).await?.id,
         None => client.user().clone(),
     };
     let shown = door.status(&client.app.id, &user).name();
+    Ok((user, shown))
+}
+
+pub(super) async fn get_status(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
+    let (user, shown) = status_asked(&door, &asked).await?;
     ok(json!({ "message": "", "connectionStatus": shown, "status": shown, "_id": user }))
 }
 
 pub(super) async fn get_presence(State(door): State<Arc<Door>>, asked: Asked) -> Answer {
-    let client = &asked.caller.client;
-    let user = match asked.fields.any(&["userId", "username"])? {
-        Some(text) => show(&door, &asked.caller, user_id(&text)?).await?.id,
-        None => client.user().clone(),
-    };
-    let shown = door.status(&client.app.id, &user).name();
+    let (user, shown) = status_asked(&door, &asked).await?;
     ok(json!({ "presence": shown, "connectionStatus": shown, "status": shown, "_id": user }))
 }
