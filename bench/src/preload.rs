@@ -163,6 +163,7 @@ impl Preload<'_> {
             kind: MessageKind::Text,
             text: Some("m".repeat(TEXT_BYTES)),
             custom: None,
+            extras: None,
             silent: false,
             // Nobody sends these again, so nothing is ever compared with it.
             hash: PayloadHash([0; 32]),

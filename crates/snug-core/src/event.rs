@@ -54,6 +54,8 @@ pub enum RoomEventBody {
     Typing {
         user: UserId,
         on: bool,
+        /// What is being written, where the typist's client shows it.
+        text: Option<String>,
     },
     /// The room's position once more, for those who missed an event.
     Beacon,

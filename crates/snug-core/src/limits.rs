@@ -28,6 +28,19 @@ pub const JSON_DEPTH_MAX: usize = 32;
 /// The preview text of a room list row, in characters.
 pub const PREVIEW_CHARS_MAX: usize = 160;
 
+/// Users whom one message mentions, in users.
+pub const MENTIONED_USERS_MAX: usize = 50;
+/// Members of a room in which everybody may mention all of them or a role, in members; in a larger
+/// one admins may.
+pub const MENTION_WIDE_MEMBERS_MAX: u32 = 100;
+/// Buttons of a card, in actions.
+pub const CARD_ACTIONS_MAX: usize = 10;
+/// The id of a card's button, in bytes.
+pub const CARD_ACTION_ID_BYTES_MAX: usize = 64;
+/// The name or address of a place, in bytes.
+pub const PLACE_BYTES_MAX: usize = 1_024;
+/// What a typist's client shows of what is being written, in bytes.
+pub const TYPING_TEXT_BYTES_MAX: usize = 1_024;
 /// What a reaction says, in bytes.
 pub const REACTION_KEY_BYTES_MAX: usize = 64;
 /// Different reactions on one message, in keys.
@@ -148,7 +161,7 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 32;
 /// Answers on one connection, in bytes per second: the next request begins when they are paid for.
 pub const ANSWER_BYTES_PER_SECOND: u64 = 256 * 1_024;
 /// Burst above the rate, in bytes.
-pub const ANSWER_BYTES_BURST: u64 = 512 * 1_024;
+pub const ANSWER_BYTES_BURST: u64 = 64 * 1_024;
 /// The longest that a request waits for the answers before it, in milliseconds: less than a client
 /// waits for its ping.
 pub const ANSWER_WAIT_MS_MAX: u64 = 4_000;

@@ -3,7 +3,8 @@
 
 use crate::error::{Error, Result};
 use crate::ids::UserId;
-use crate::model::{AppPolicy, MemberState, Membership, Role, Room, RoomKind};
+use crate::limits;
+use crate::model::{AppPolicy, MemberState, Membership, Mentions, Role, Room, RoomKind};
 use crate::ports::{Guard, RoomFacts};
 
 /// What a page may ask for.
@@ -138,6 +139,18 @@ pub fn check_message(
         _ => true,
     };
     if ok { Ok(()) } else { Err(Error::RoleTooLow) }
+}
+
+/// In a large room only admins mention everybody, or a role.
+///
+/// # Errors
+/// [`Error::RoleTooLow`].
+pub fn check_mentions(facts: &RoomFacts, mentions: &Mentions) -> Result<()> {
+    let large = facts.room.member_count > limits::MENTION_WIDE_MEMBERS_MAX;
+    if mentions.is_wide() && large && active(facts)?.role < Role::Admin {
+        return Err(Error::RoleTooLow);
+    }
+    Ok(())
 }
 
 /// Only an owner removes an owner or an admin; an admin removes members.

@@ -4,10 +4,12 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{CustomJson, Message, MessageKind, Preview, Room, Time};
+use snug_core::model::{CustomJson, Extras, Message, MessageKind, Preview, Room, Time};
 use snug_core::ports::{
     ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
+
+use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;
 use crate::outbox::note;
@@ -23,12 +25,14 @@ const ONE: &str = concat!(
 const GIVEN: &str = "SELECT 1 FROM reactions
     WHERE app = $1 AND room = $2 AND seq = $3 AND key = $4 AND user_id = $5";
 const KEEP_VERSION: &str =
-    "INSERT INTO message_versions (app, room, seq, rev, text, custom, by, at)
-     SELECT app, room, seq, rev, text, custom, $4, $5
+    "INSERT INTO message_versions (app, room, seq, rev, text, custom, by, at, extras)
+     SELECT app, room, seq, rev, text, custom, $4, $5, extras
      FROM messages WHERE app = $1 AND room = $2 AND seq = $3";
 const EDIT: &str = "UPDATE messages SET text = coalesce($4, text), custom = coalesce($5, custom),
-      edited_at = $6 WHERE app = $1 AND room = $2 AND seq = $3";
-const DELETE: &str = "UPDATE messages SET text = NULL, custom = NULL, reacted = false,
+      edited_at = $6, extras = CASE WHEN $7::boolean THEN $8::text ELSE extras END
+    WHERE app = $1 AND room = $2 AND seq = $3";
+const DELETE: &str =
+    "UPDATE messages SET text = NULL, custom = NULL, extras = NULL, reacted = false,
       deleted_at = $4 WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_REACTIONS: &str = "DELETE FROM reactions WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_VERSIONS: &str = "DELETE FROM message_versions WHERE app = $1 AND room = $2 AND seq = $3";
@@ -120,8 +124,10 @@ impl Place<'_> {
 
     async fn todo(&self, old: &Message, change: &MessageChange) -> Result<Todo, Fail> {
         let (user, key, on) = match change {
-            MessageChange::Edit { text, custom } => {
+            MessageChange::Edit { text, custom, extras } => {
+                let stored = || old.extras.as_deref().and_then(Extras::stored);
                 let same = text.as_ref().is_none_or(|text| old.text.as_ref() == Some(text))
+                    && extras.as_deref().is_none_or(|extras| extras.stored() == stored())
                     && custom.as_ref().is_none_or(|custom| old.custom.as_ref() == Some(custom));
                 return Ok(if same { Todo::Nothing } else { Todo::It });
             }
@@ -145,13 +151,16 @@ impl Place<'_> {
     async fn apply(&self, wanted: &ChangeMessage, rev: i64, at: i64) -> Result<(), Fail> {
         let Self { tx, app, room, seq } = self;
         match &wanted.change {
-            MessageChange::Edit { text, custom } => {
+            MessageChange::Edit { text, custom, extras } => {
                 let by = wanted.by.as_ref().map(UserId::as_str);
                 let keep = tx.prepare_cached(KEEP_VERSION).await?;
                 tx.execute(&keep, &[app, room, seq, &by, &at]).await?;
                 let edit = tx.prepare_cached(EDIT).await?;
                 let custom = custom.as_ref().map(CustomJson::as_str);
-                tx.execute(&edit, &[app, room, seq, text, &custom, &at]).await?;
+                let extras = (extras.is_some(), extras.as_deref().and_then(Extras::stored));
+                let values: [&(dyn ToSql + Sync); 8] =
+                    [app, room, seq, text, &custom, &at, &extras.0, &extras.1];
+                tx.execute(&edit, &values).await?;
             }
             MessageChange::Delete => {
                 self.run(NO_REACTIONS).await?;

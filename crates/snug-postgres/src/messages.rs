@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, Head, Membership, Message, Time};
+use snug_core::model::{CustomJson, Extras, Head, Membership, Message, Time};
 use snug_core::ports::{
     Append, AppendOutcome, HistoryQuery, KeyHit, MessageStore, StoreError, StoreResult,
 };
@@ -90,14 +90,14 @@ const FREE_IDS: &str = "DELETE FROM messages g
     USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(app, room, id, min_seq)
     WHERE g.app = i.app AND g.room = i.room AND g.id = i.id AND g.seq < i.min_seq";
 const INSERT: &str = "INSERT INTO messages (app, room, seq, id, rev, first_rev, sender, kind, text,
-      custom, silent, counted, own_no, behind, hash, created_at, external)
+      custom, silent, counted, own_no, behind, hash, created_at, external, extras)
     SELECT app, room, seq, id, rev, rev, sender, kind, text, custom, silent, counted, own_no,
-      behind, hash, created_at, external
+      behind, hash, created_at, external, extras
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
       $7::text[], $8::text[], $9::text[], $10::boolean[], $11::bigint[], $12::bigint[],
-      $13::boolean[], $14::bytea[], $15::bigint[], $16::text[])
+      $13::boolean[], $14::bytea[], $15::bigint[], $16::text[], $17::text[])
     AS i(app, room, seq, id, rev, sender, kind, text, custom, silent, counted, own_no, behind,
-      hash, created_at, external)";
+      hash, created_at, external, extras)";
 const HEADS: &str = "UPDATE rooms r SET seq = i.seq, rev = i.rev, counted = i.counted,
       activity_at = i.at, last_time = i.at, changed_at = $10, preview_seq = i.seq,
       preview_sender = i.sender, preview_kind = i.kind, preview_text = i.text, preview_at = i.at
@@ -350,11 +350,12 @@ async fn insert_messages(tx: &Tx, insert: &Statement, loaded: &Loaded) -> Result
     let hashes: Vec<&[u8]> = stored.iter().map(|(_, s)| s.hash.0.as_slice()).collect();
     let times = column(&stored, |m| m.created_at.0);
     let externals = column(&stored, |m| m.external.as_deref());
+    let extras = column(&stored, |m| m.extras.as_deref().and_then(Extras::stored));
     tx.execute(
         insert,
         &[
             &apps, &rooms, &seqs, &ids, &revs, &senders, &kinds, &texts, &customs, &silents,
-            &counts, &own_nos, &behinds, &hashes, &times, &externals,
+            &counts, &own_nos, &behinds, &hashes, &times, &externals, &extras,
         ],
     )
     .await?;

@@ -116,12 +116,12 @@ const OF_ROOM: &str = concat!(
 );
 /// Messages with the words that they had at a rev, and whether their room was deleted since.
 const SAID: &str = concat!(
-    "SELECT i.n, g.seq < r.min_seq, r.changed_at, v.rev IS NOT NULL, v.text, v.custom, ",
+    "SELECT i.n, g.seq < r.min_seq, r.changed_at, v.rev IS NOT NULL, v.text, v.custom, v.extras, ",
     message_columns!(),
     " FROM unnest($2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY AS i(room, seq, rev, n)
       JOIN messages g ON g.app = $1 AND g.room = i.room AND g.seq = i.seq
       JOIN rooms r ON r.app = $1 AND r.id = i.room
-      LEFT JOIN LATERAL (SELECT v.rev, v.text, v.custom FROM message_versions v
+      LEFT JOIN LATERAL (SELECT v.rev, v.text, v.custom, v.extras FROM message_versions v
         WHERE v.app = $1 AND v.room = i.room AND v.seq = i.seq AND v.rev >= i.rev
         ORDER BY v.rev LIMIT 1) v ON true"
 );
@@ -239,9 +239,11 @@ fn said(row: &Row) -> Result<(usize, Message), Fail> {
     let changed_at = cells.time()?;
     let changed: bool = cells.next()?;
     let (text, custom): (Option<String>, Option<String>) = (cells.next()?, cells.next()?);
+    let extras = cells.extras()?;
     let mut message = cells.message()?;
     if changed {
         message.text = text;
+        message.extras = extras;
         message.custom = custom
             .map(CustomJson::from_stored)
             .transpose()

@@ -3,7 +3,7 @@
 
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
-    CloseReason, CustomJson, DirectKey, Head, Member, MemberState, Membership, Message,
+    CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Message,
     MessageKind, Operator, OperatorRole, Patch, Preview, Reaction, Role, Room, RoomKind, Session,
     Time, User,
 };
@@ -94,7 +94,7 @@ macro_rules! message_columns {
              ORDER BY x.first) FROM (SELECT k.key, count(*) AS n, min(k.rev) AS first, \
                (array_agg(k.user_id ORDER BY k.rev))[1:100] AS users FROM reactions k \
              WHERE k.app = g.app AND k.room = g.room AND k.seq = g.seq GROUP BY k.key) x)::text \
-         END, g.external"
+         END, g.external, g.extras"
     };
 }
 macro_rules! session_columns {
@@ -331,6 +331,7 @@ impl<'a> Cells<'a> {
             kind: self.word(MessageKind::parse)?,
             text: self.next()?,
             custom: self.custom()?,
+            extras: None,
             silent: self.next()?,
             count: self.number()?,
             created_at: self.time()?,
@@ -339,7 +340,13 @@ impl<'a> Cells<'a> {
             hidden_at: self.time_or_none()?,
             reactions: self.reactions()?,
         };
-        Ok(Message { external: self.next()?, ..message })
+        Ok(Message { external: self.next()?, extras: self.extras()?, ..message })
+    }
+
+    pub(crate) fn extras(&mut self) -> Read<Option<Box<Extras>>> {
+        let text: Option<&str> = self.next()?;
+        let read = |text| Extras::from_stored(text).map_err(Fail::Broken);
+        text.map(read).transpose()
     }
 
     fn reactions(&mut self) -> Read<Vec<Reaction>> {

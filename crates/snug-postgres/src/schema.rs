@@ -6,12 +6,13 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
     include_str!("../migrations/0004_outbox.sql"),
     include_str!("../migrations/0005_plans.sql"),
+    include_str!("../migrations/0006_extras.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

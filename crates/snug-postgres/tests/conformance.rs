@@ -78,6 +78,11 @@ async fn changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn extras() {
+    run("extras").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records() {
     run("records").await;
 }

@@ -60,6 +60,7 @@ async fn send(
             kind: MessageKind::Text,
             text: Some("hi".to_owned()),
             custom: None,
+            extras: None,
             silent: false,
             hash: PayloadHash([7; 32]),
             read_up_to: None,

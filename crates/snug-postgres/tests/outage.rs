@@ -58,6 +58,7 @@ async fn append(store: &PostgresStore, id: &str) -> StoreResult<AppendOutcome> {
             kind: MessageKind::Text,
             text: Some(id.to_owned()),
             custom: None,
+            extras: None,
             silent: false,
             hash: PayloadHash([7; 32]),
             read_up_to: None,

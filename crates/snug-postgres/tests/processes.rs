@@ -112,6 +112,7 @@ fn send(guard: &Guard, name: &str, id: &str) -> Append {
             kind: MessageKind::Text,
             text: Some("hi".to_owned()),
             custom: None,
+            extras: None,
             silent: false,
             hash: PayloadHash(hash),
             read_up_to: None,

@@ -1,27 +1,38 @@
 //! What may be done to a stored message, and channels, as every door takes and answers them.
 
 use serde::{Deserialize, Serialize};
-use snug_core::engine::ChannelsPage;
+use snug_core::engine::{ChannelsPage, EditMessage};
 use snug_core::ids::{MessageId, RoomId};
-use snug_core::model::CustomJson;
+use snug_core::model::Patch;
 use utoipa::ToSchema;
 
+use crate::extras::{Card, Mentions};
 use crate::object::{Message, Room};
-use crate::value::{CustomIn, Id, custom};
+use crate::value::{CustomIn, Id, custom, patch};
 
-/// New words of a message; at least one of the two, and what is absent stays.
-#[derive(Debug, Deserialize, ToSchema)]
+/// New words of a message; at least one field, and what is absent stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct EditBody {
     pub text: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
+    /// All of them; `null` takes them away.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Mentions>)]
+    pub mentions: Patch<Mentions>,
+    /// The whole card of a card.
+    pub card: Option<Card>,
 }
 
-impl EditBody {
-    /// Text and custom as the core takes them.
-    #[must_use]
-    pub fn into_parts(self) -> (Option<String>, Option<CustomJson>) {
-        (self.text, custom(self.custom))
+impl From<EditBody> for EditMessage {
+    fn from(body: EditBody) -> Self {
+        let EditBody { text, custom: json, mentions, card } = body;
+        let mentions = match mentions {
+            Patch::Keep => Patch::Keep,
+            Patch::Clear => Patch::Clear,
+            Patch::Set(mentions) => Patch::Set(mentions.into()),
+        };
+        Self { text, custom: custom(json), mentions, card: card.map(Into::into) }
     }
 }
 
@@ -38,14 +49,17 @@ pub struct EditData {
     pub id: Id<MessageId>,
     pub text: Option<String>,
     pub custom: Option<CustomIn>,
+    #[serde(default, deserialize_with = "patch")]
+    pub mentions: Patch<Mentions>,
+    pub card: Option<Card>,
 }
 
 impl EditData {
     /// Where, and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, MessageId, EditBody) {
-        let Self { room, id, text, custom } = self;
-        (room.0, id.0, EditBody { text, custom })
+        let Self { room, id, text, custom, mentions, card } = self;
+        (room.0, id.0, EditBody { text, custom, mentions, card })
     }
 }
 

@@ -199,7 +199,7 @@ fn encode(happened: &RoomEvent) -> Option<Vec<u8>> {
         RoomEventBody::Read { user, seq } => {
             event("read", &ReadEvent { room, user: user.to_string(), seq: *seq, rev })
         }
-        RoomEventBody::Typing { user, on } => {
+        RoomEventBody::Typing { user, on, .. } => {
             let data = TypingEvent { room, user: user.to_string(), on: *on, name: None };
             event("typing", &data)
         }

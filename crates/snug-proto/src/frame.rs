@@ -9,6 +9,7 @@ use snug_core::model::Patch;
 use crate::body::parse_body;
 use crate::changes::{ChannelsListData, EditData, MessageData, ReactData};
 use crate::codes::ErrorCode;
+use crate::extras::{Card, Location, Mentions};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, UpdateRoomBody};
@@ -192,6 +193,10 @@ pub struct SendData {
     pub kind: Option<String>,
     pub text: Option<String>,
     pub custom: Option<CustomIn>,
+    pub mentions: Option<Mentions>,
+    pub reply_to: Option<Id<MessageId>>,
+    pub card: Option<Card>,
+    pub location: Option<Location>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
@@ -201,8 +206,33 @@ impl SendData {
     /// The room and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, SendBody) {
-        let Self { room, id, kind, text, custom, silent, read_up_to } = self;
-        (room.0, SendBody { id, sender: None, kind, text, custom, silent, read_up_to })
+        let Self {
+            room,
+            id,
+            kind,
+            text,
+            custom,
+            mentions,
+            reply_to,
+            card,
+            location,
+            silent,
+            read_up_to,
+        } = self;
+        let body = SendBody {
+            id,
+            sender: None,
+            kind,
+            text,
+            custom,
+            mentions,
+            reply_to,
+            card,
+            location,
+            silent,
+            read_up_to,
+        };
+        (room.0, body)
     }
 }
 

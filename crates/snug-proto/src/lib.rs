@@ -8,6 +8,7 @@ pub mod changes;
 pub mod codes;
 pub mod contacts;
 pub mod event;
+pub mod extras;
 pub mod frame;
 pub mod object;
 pub mod outbox;

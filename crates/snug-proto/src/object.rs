@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use snug_core::model;
 use utoipa::ToSchema;
 
+use crate::extras::{Card, Location, Mentions, ReplyTo};
 use crate::value::{WireTime, raw};
 
 /// A person of the customer's.
@@ -71,13 +72,21 @@ pub struct Message {
     pub rev: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// `text`, `custom` or `system`.
+    /// `text`, `custom`, `card`, `location` or `system`.
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Mentions>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<ReplyTo>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub silent: bool,
     /// The room's counting number after this message.
@@ -127,6 +136,7 @@ impl From<model::Message> for Message {
             kind,
             text,
             custom,
+            extras,
             silent,
             count,
             created_at,
@@ -135,6 +145,8 @@ impl From<model::Message> for Message {
             hidden_at,
             reactions,
         } = message;
+        let model::Extras { mentions, reply_to, card, location } =
+            extras.map(|extras| *extras).unwrap_or_default();
         Self {
             id: id.into(),
             room: room.into(),
@@ -144,6 +156,10 @@ impl From<model::Message> for Message {
             kind: kind.as_str().to_owned(),
             text,
             custom: raw(custom),
+            mentions: Some(mentions).filter(|all| !all.is_empty()).map(Into::into),
+            reply_to: reply_to.map(Into::into),
+            card: card.map(Into::into),
+            location: location.map(Into::into),
             silent,
             count,
             created_at: WireTime(created_at),

@@ -11,6 +11,7 @@ use snug_core::ids::{DeviceId, MessageId, ROCKETCHAT_PREFIX, RoomId, SessionId, 
 use snug_core::model::{self, MessageKind, Patch, Role, SessionSelector, UserPatch};
 use utoipa::ToSchema;
 
+use crate::extras::{Card, Location, Mentions, send_extras};
 use crate::object::{Head, Member, Message, Room, User, list};
 use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, or_default, patch};
 
@@ -224,11 +225,17 @@ pub struct SendBody {
     /// Backends only.
     #[schema(value_type = Option<String>)]
     pub sender: Option<Id<UserId>>,
-    /// `text`, `custom`, and for backends `system`.
+    /// `text`, `custom`, `card`, `location`, and for backends `system`.
     pub kind: Option<String>,
     pub text: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
+    pub mentions: Option<Mentions>,
+    /// The id of the message that is answered.
+    #[schema(value_type = Option<String>)]
+    pub reply_to: Option<Id<MessageId>>,
+    pub card: Option<Card>,
+    pub location: Option<Location>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
@@ -241,7 +248,7 @@ impl TryFrom<SendBody> for SendMessage {
             None => None,
             Some(kind) => Some(
                 MessageKind::parse(kind)
-                    .ok_or_else(|| Error::invalid("kind", "text, custom or system"))?,
+                    .ok_or_else(|| Error::invalid("kind", one_of_the_kinds()))?,
             ),
         };
         let id = body.id.map(|id| id.0);
@@ -254,10 +261,15 @@ impl TryFrom<SendBody> for SendMessage {
             kind,
             text: body.text,
             custom: custom(body.custom),
+            extras: send_extras(body.mentions, body.reply_to, body.card, body.location)?,
             silent: body.silent,
             read_up_to: body.read_up_to,
         })
     }
+}
+
+fn one_of_the_kinds() -> String {
+    MessageKind::ALL.map(MessageKind::as_str).join(", ")
 }
 
 /// Users to add or remove.

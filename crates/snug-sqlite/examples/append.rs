@@ -84,6 +84,7 @@ fn append(sender: usize, number: usize) -> Append {
             kind: MessageKind::Text,
             text: Some(WORDS.to_owned()),
             custom: None,
+            extras: None,
             silent: false,
             hash: PayloadHash([7; 32]),
             read_up_to: None,

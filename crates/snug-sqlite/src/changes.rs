@@ -11,7 +11,7 @@ use snug_core::ports::{
 
 use crate::SqliteStore;
 use crate::members::erase_left;
-use crate::messages::{by_key, guard_holds};
+use crate::messages::{by_key, guard_holds, stored_extras};
 use crate::outbox::note;
 use crate::rooms::{living, save_head};
 use crate::rows::{
@@ -111,8 +111,11 @@ fn what_to_do(
     change: &MessageChange,
 ) -> Sql<Todo> {
     let (user, key, on) = match change {
-        MessageChange::Edit { text, custom } => {
+        MessageChange::Edit { text, custom, extras } => {
             let same = text.as_ref().is_none_or(|text| old.text.as_ref() == Some(text))
+                && extras
+                    .as_deref()
+                    .is_none_or(|extras| extras.stored() == stored_extras(old.extras.as_deref()))
                 && custom.as_ref().is_none_or(|custom| old.custom.as_ref() == Some(custom));
             return Ok(if same { Todo::Nothing } else { Todo::It });
         }
@@ -142,12 +145,12 @@ fn apply(
     (rev, at): (u64, Time),
 ) -> Sql<()> {
     match &wanted.change {
-        MessageChange::Edit { text, custom } => {
+        MessageChange::Edit { text, custom, extras } => {
             let json = |custom: &Option<CustomJson>| custom.as_ref().map(|c| c.as_str().to_owned());
             change(
                 conn,
-                "INSERT INTO message_versions (rk, seq, rev, text, custom, by, at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO message_versions (rk, seq, rev, text, custom, by, at, extras) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 (
                     rk,
                     seq,
@@ -156,13 +159,23 @@ fn apply(
                     json(&old.custom),
                     wanted.by.as_ref().map(UserId::as_str),
                     at.0,
+                    stored_extras(old.extras.as_deref()),
                 ),
             )?;
             change(
                 conn,
                 "UPDATE messages SET text = coalesce(?3, text), custom = coalesce(?4, custom), \
-                 edited_at = ?5 WHERE rk = ?1 AND seq = ?2",
-                (rk, seq, text.as_deref(), json(custom), at.0),
+                 edited_at = ?5, extras = CASE WHEN ?6 THEN ?7 ELSE extras END \
+                 WHERE rk = ?1 AND seq = ?2",
+                (
+                    rk,
+                    seq,
+                    text.as_deref(),
+                    json(custom),
+                    at.0,
+                    extras.is_some(),
+                    stored_extras(extras.as_deref()),
+                ),
             )
         }
         MessageChange::Delete => {
@@ -171,8 +184,8 @@ fn apply(
             erase_left(conn, rk, seq)?;
             change(
                 conn,
-                "UPDATE messages SET text = NULL, custom = NULL, reacted = 0, deleted_at = ?3 \
-                 WHERE rk = ?1 AND seq = ?2",
+                "UPDATE messages SET text = NULL, custom = NULL, extras = NULL, reacted = 0, \
+                 deleted_at = ?3 WHERE rk = ?1 AND seq = ?2",
                 (rk, seq, at.0),
             )
         }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, Head, Membership, Message, MessageKind, Preview, Time};
+use snug_core::model::{CustomJson, Extras, Head, Membership, Message, MessageKind, Preview, Time};
 use snug_core::ports::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     OutboxEntry, PayloadHash, StoreResult,
@@ -200,6 +200,7 @@ pub(crate) fn store(
         kind: new.kind,
         text: new.text.clone(),
         custom: new.custom.clone(),
+        extras: new.extras.clone(),
         silent: new.silent,
         count: head.count,
         created_at: head.activity_at,
@@ -278,9 +279,9 @@ fn insert(
 ) -> Sql<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO messages (rk, seq, rev, first_rev, id, sender, kind, text, custom, silent, \
-         count, own_no, own_before, created_at, hash, external) \
+         count, own_no, own_before, created_at, hash, external, extras) \
          VALUES (:rk, :seq, :rev, :rev, :id, :sender, :kind, :text, :custom, :silent, \
-         :count, :own_no, :own_before, :created_at, :hash, :external)",
+         :count, :own_no, :own_before, :created_at, :hash, :external, :extras)",
     )?;
     insert
         .execute(named_params! {
@@ -299,8 +300,14 @@ fn insert(
             ":created_at": message.created_at.0,
             ":hash": hash.0,
             ":external": message.external,
+            ":extras": stored_extras(message.extras.as_deref()),
         })
         .map(drop)
+}
+
+/// The document as it is stored; most messages have none.
+pub(crate) fn stored_extras(extras: Option<&Extras>) -> Option<String> {
+    extras.and_then(Extras::stored)
 }
 
 /// Takes an id from a message of before a deletion: nobody can see that one any more. Only a

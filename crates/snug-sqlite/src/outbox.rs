@@ -10,7 +10,7 @@ use snug_core::ports::{
 };
 
 use crate::rows::{
-    HeadRow, MESSAGE_WIDTH, Sql, all, change, int, maybe_json, maybe_time, message,
+    HeadRow, MESSAGE_WIDTH, Sql, all, change, int, maybe_extras, maybe_json, maybe_time, message,
     message_columns, one, size, time, uint, word,
 };
 use crate::{SqliteStore, jobs};
@@ -364,13 +364,16 @@ fn message_at_rev(conn: &Connection, rk: i64, seq: u64, row: &OutboxRow) -> Sql<
     if said.edited_at.is_some() {
         let old = one(
             conn,
-            "SELECT text, custom FROM message_versions WHERE rk = ?1 AND seq = ?2 AND rev >= ?3 \
-             ORDER BY rev LIMIT 1",
+            "SELECT text, custom, extras FROM message_versions \
+             WHERE rk = ?1 AND seq = ?2 AND rev >= ?3 ORDER BY rev LIMIT 1",
             (rk, int(seq), int(row.rev)),
-            |old| Ok((old.get::<_, Option<String>>(0)?, maybe_json(old, 1)?)),
+            |old| {
+                let text: Option<String> = old.get(0)?;
+                Ok((text, maybe_json(old, 1)?, maybe_extras(old, 2)?))
+            },
         )?;
-        if let Some((text, custom)) = old {
-            (said.text, said.custom) = (text, custom);
+        if let Some(old) = old {
+            (said.text, said.custom, said.extras) = old;
         }
     }
     if seq < min_seq {

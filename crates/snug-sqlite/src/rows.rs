@@ -5,8 +5,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
-    CustomJson, DirectKey, Head, Member, MemberState, Membership, Message, MessageKind, Preview,
-    Role, Room, RoomKind, Time, User,
+    CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Message, MessageKind,
+    Preview, Role, Room, RoomKind, Time, User,
 };
 
 pub(crate) type Sql<T> = rusqlite::Result<T>;
@@ -68,6 +68,13 @@ pub(crate) fn maybe_json(row: &Row<'_>, at: usize) -> Sql<Option<CustomJson>> {
         return Ok(None);
     };
     CustomJson::from_stored(text).map(Some).map_err(|_| damaged(at, "custom JSON that is none"))
+}
+
+pub(crate) fn maybe_extras(row: &Row<'_>, at: usize) -> Sql<Option<Box<Extras>>> {
+    let Some(text) = row.get_ref(at)?.as_str_or_null()? else {
+        return Ok(None);
+    };
+    Extras::from_stored(text).map(Some).map_err(|_| damaged(at, "extras that are none"))
 }
 
 /// A stored word of the domain.
@@ -135,7 +142,7 @@ macro_rules! message_columns {
     () => {
         "m.id, m.seq, m.rev, m.first_rev, m.sender, m.kind, m.text, m.custom, m.silent, m.count, \
          m.created_at, m.deleted_at, m.edited_at, m.hidden_at, m.reacted, \
-         m.external"
+         m.external, m.extras"
     };
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
@@ -143,7 +150,7 @@ pub(crate) use {head_columns, member_columns, message_columns, room_columns, use
 pub(crate) const HEAD_WIDTH: usize = 13;
 pub(crate) const ROOM_WIDTH: usize = 13;
 pub(crate) const USER_WIDTH: usize = 9;
-pub(crate) const MESSAGE_WIDTH: usize = 16;
+pub(crate) const MESSAGE_WIDTH: usize = 17;
 
 impl HeadRow {
     pub(crate) fn read(row: &Row<'_>) -> Sql<Self> {
@@ -325,6 +332,7 @@ pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
         kind: word(row, 5, MessageKind::parse)?,
         text: row.get(6)?,
         custom: maybe_json(row, 7)?,
+        extras: maybe_extras(row, 16)?,
         silent: row.get(8)?,
         count: uint(row, 9)?,
         created_at: time(row, 10)?,

@@ -231,6 +231,7 @@ fn append(room: &RoomId, id: &str) -> Append {
             kind: MessageKind::Text,
             text: Some("x".repeat(1_000)),
             custom: None,
+            extras: None,
             silent: false,
             hash: PayloadHash([0; 32]),
             read_up_to: None,
@@ -366,7 +367,7 @@ async fn pages_of_changes_since_a_time_lose_nothing() {
         let sent = Append { now: Time::from_seconds(10 + n), ..append(&room, &format!("m{n}")) };
         assert!(matches!(store.append_message(sent).await, Ok(AppendOutcome::Stored(_))));
     }
-    let edit = MessageChange::Edit { text: Some("new".to_owned()), custom: None };
+    let edit = MessageChange::Edit { text: Some("new".to_owned()), custom: None, extras: None };
     change(&store, &room, "m0", edit, 100).await;
     change(&store, &room, "m4", MessageChange::Delete, 101).await;
     change(&store, &room, "m3", MessageChange::Hide(true), 102).await;

@@ -84,6 +84,11 @@ async fn changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn extras() {
+    section("extras").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records() {
     section("records").await;
 }
@@ -130,7 +135,7 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "records", "bridge", "outbox", "jobs", "races",
+        "catch_up", "changes", "extras", "records", "bridge", "outbox", "jobs", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

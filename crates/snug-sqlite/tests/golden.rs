@@ -86,6 +86,7 @@ async fn check_append(store: &SqliteStore) {
         kind: MessageKind::Text,
         text: Some("yes".to_owned()),
         custom: None,
+        extras: None,
         silent: false,
         hash: PayloadHash([1; 32]),
         read_up_to: None,

@@ -45,6 +45,7 @@ fn append(id: &str) -> Append {
             kind: MessageKind::Text,
             text: Some("hello".to_owned()),
             custom: None,
+            extras: None,
             silent: false,
             hash: PayloadHash([0; 32]),
             read_up_to: None,

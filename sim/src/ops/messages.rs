@@ -1,9 +1,9 @@
 //! Sending, repeating and reading.
 
-use snug_core::engine::{Actor, Client, SendMessage};
+use snug_core::engine::{Actor, Client, SendExtras, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, MessageKind};
+use snug_core::model::{CustomJson, Mentions, MessageKind};
 
 use crate::client::Pending;
 use crate::sim::Sim;
@@ -29,12 +29,14 @@ impl Sim {
         let json = CustomJson::from_stored(format!("{{\"n\":{number}}}")).ok();
         let head = c.and_then(|c| self.clients[c].rooms.get(room)).map_or(0, |room| room.head_seq);
         let kind = if custom { MessageKind::Custom } else { MessageKind::Text };
+        let mentions = Mentions { everyone: self.dice.percent(10), ..Mentions::default() };
         SendMessage {
             id: Some(id),
             sender: None,
             kind: Some(kind),
             text,
             custom: json.filter(|_| custom),
+            extras: SendExtras { mentions, ..SendExtras::default() },
             silent: self.dice.percent(20),
             read_up_to: self.dice.percent(50).then(|| self.dice.roll(head + 2)),
         }
@@ -180,7 +182,7 @@ impl Sim {
         let Some(room) = self.some_room(c) else { return };
         let Some(caller) = self.caller(c).await else { return };
         let on = self.dice.percent(50);
-        let answer = self.engine.set_typing(&Actor::Client(caller), &room, on).await;
+        let answer = self.engine.set_typing(&Actor::Client(caller), &room, on, None).await;
         self.note("type", &answer);
     }
 }

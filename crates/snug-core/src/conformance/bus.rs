@@ -200,7 +200,7 @@ pub async fn carries_events_whole(make: &MakeNode) {
     for room in ["a.b.>", "*", "a b", "字/👩‍👩‍👧", "#"] {
         let mut event = beacon(&app, room, u64::MAX >> 1);
         if let Event::Room(event) = &mut event {
-            event.body = RoomEventBody::Typing { user: user("ünï.*.>"), on: true };
+            event.body = RoomEventBody::Typing { user: user("ünï.*.>"), on: true, text: None };
         }
         two.bus.subscribe(&Topic::of(&event));
         assert!(reaches(&one, &event, &[&two]).await, "{room}");

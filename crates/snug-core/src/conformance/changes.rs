@@ -43,7 +43,7 @@ async fn changed(f: &Fixture<'_>, room: &RoomId, id: &str, what: MessageChange) 
 }
 
 fn edit(text: &str) -> MessageChange {
-    MessageChange::Edit { text: Some(text.to_owned()), custom: None }
+    MessageChange::Edit { text: Some(text.to_owned()), custom: None, extras: None }
 }
 
 fn react(who: &str, key: &str, on: bool) -> MessageChange {

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{AppId, KeyId, MessageId, RoomId, UserId};
 use crate::model::{
-    App, AppPolicy, CustomJson, Head, Membership, Message, MessageKind, Role, RoomKind, ServerKey,
-    Time,
+    App, AppPolicy, CustomJson, Extras, Head, Membership, Message, MessageKind, Role, RoomKind,
+    ServerKey, Time,
 };
 use crate::ports::{
     Append, AppendOutcome, Appended, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome,
@@ -263,6 +263,7 @@ pub(super) fn text_message(id: MessageId, sender: Option<&str>, text: &str) -> N
         kind: MessageKind::Text,
         text: Some(text.to_owned()),
         custom: None,
+        extras: None,
         silent: false,
         hash: PayloadHash([0; 32]),
         read_up_to: None,
@@ -278,6 +279,7 @@ pub(super) fn system_message(id: MessageId, custom: &str) -> NewMessage {
         kind: MessageKind::System,
         text: None,
         custom: Some(json(custom)),
+        extras: None,
         silent: false,
         hash: PayloadHash([0; 32]),
         read_up_to: None,
@@ -293,6 +295,7 @@ pub(super) fn hashed(mut message: NewMessage) -> NewMessage {
             message.kind,
             &message.text,
             message.custom.as_ref().map(CustomJson::as_str),
+            message.extras.as_deref().and_then(Extras::stored),
             message.silent,
         )
     );

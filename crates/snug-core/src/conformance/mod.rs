@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, records, outbox, jobs, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, records, outbox, jobs, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -43,6 +43,7 @@ pub mod bus;
 pub mod catch_up;
 pub mod changes;
 pub mod cursors;
+pub mod extras;
 mod fixtures;
 pub mod jobs;
 pub mod lists;
@@ -101,7 +102,7 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "records", "bridge", "outbox", "jobs", "races",
+    "catch_up", "changes", "extras", "records", "bridge", "outbox", "jobs", "races",
 ];
 
 /// Cases that share a database.
@@ -205,6 +206,8 @@ pub const CASES: &[Case] = &[
     case!(catch_up::from_sync_to_sync_nothing_is_missed),
     case!(catch_up::apps_never_meet),
     case!(changes::an_edit_takes_a_rev_and_keeps_the_place),
+    case!(extras::extras_are_part_of_a_message),
+    case!(extras::an_edit_gives_extras_whole),
     case!(changes::a_deletion_leaves_a_tombstone),
     case!(changes::a_hidden_message_comes_back_whole),
     case!(changes::reactions_are_counted),
@@ -341,6 +344,7 @@ mod tests {
         ("sync", include_str!("sync.rs")),
         ("catch_up", include_str!("catch_up.rs")),
         ("changes", include_str!("changes.rs")),
+        ("extras", include_str!("extras.rs")),
         ("records", include_str!("records.rs")),
         ("bridge", include_str!("bridge.rs")),
         ("outbox", include_str!("outbox.rs")),

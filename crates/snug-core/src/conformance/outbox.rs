@@ -74,7 +74,7 @@ async fn change(f: &Fixture<'_>, room: &RoomId, id: &str, change: MessageChange)
 }
 
 fn edit(text: &str) -> MessageChange {
-    MessageChange::Edit { text: Some(text.to_owned()), custom: None }
+    MessageChange::Edit { text: Some(text.to_owned()), custom: None, extras: None }
 }
 
 fn detail(row: &OutboxRow) -> OutboxDetail {
@@ -221,7 +221,8 @@ pub async fn a_row_tells_the_words_of_its_rev(store: &dyn Store) {
     change(&f, &room, "m", edit("two")).await;
     let react = MessageChange::React { user: user("ben"), key: "+1".to_owned(), on: true };
     change(&f, &room, "m", react).await;
-    let both = MessageChange::Edit { text: Some("three".into()), custom: Some(json("{}")) };
+    let both =
+        MessageChange::Edit { text: Some("three".into()), custom: Some(json("{}")), extras: None };
     change(&f, &room, "m", both).await;
     let told = |row: &OutboxRow| {
         let message = row.message.clone().expect("the message");

@@ -1,6 +1,7 @@
 //! What becomes of a message after it was sent: edit, delete, hide, react; and messages by time,
 //! as other systems' wires name them.
 
+use super::extras::{EditMessage, edited};
 use super::history::above;
 use super::messages::{check_body, decide};
 use super::{Actor, Backend, Engine, check};
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::RoomEventBody;
 use crate::ids::{AppId, MessageId, RoomId};
 use crate::limits;
-use crate::model::{CustomJson, Head, Message, RoomKind, Time};
+use crate::model::{Head, Message, Patch, RoomKind, Time};
 use crate::policy::{self, Operation};
 use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts};
 
@@ -22,15 +23,15 @@ impl Engine {
         actor: &Actor,
         room: &RoomId,
         id: &MessageId,
-        text: Option<String>,
-        custom: Option<CustomJson>,
+        edit: EditMessage,
     ) -> Result<Message> {
-        if text.is_none() && custom.is_none() {
+        let EditMessage { text, custom, mentions, card } = &edit;
+        let no_mentions = matches!(mentions, Patch::Keep);
+        if text.is_none() && custom.is_none() && card.is_none() && no_mentions {
             return Err(Error::missing("text"));
         }
         self.unless_bridged(actor, "edit a message").await?;
-        let change = MessageChange::Edit { text, custom };
-        self.change_message(actor, room, id, Operation::EditMessage, change).await
+        self.change_message(actor, room, id, Operation::EditMessage, Wanted::Edit(edit)).await
     }
 
     /// Takes a message back for everybody: its sender's, an admin's or the backend's to do.
@@ -45,8 +46,8 @@ impl Engine {
         id: &MessageId,
     ) -> Result<Message> {
         self.told_by_backend(actor, "unsend a message").await?;
-        let operation = Operation::DeleteMessage;
-        self.change_message(actor, room, id, operation, MessageChange::Delete).await
+        let wanted = Wanted::Change(MessageChange::Delete);
+        self.change_message(actor, room, id, Operation::DeleteMessage, wanted).await
     }
 
     /// Takes a message out of everybody's sight, or shows it again.
@@ -61,8 +62,8 @@ impl Engine {
         hidden: bool,
     ) -> Result<Message> {
         let actor = Actor::Backend(backend.clone());
-        let change = MessageChange::Hide(hidden);
-        self.change_message(&actor, room, id, Operation::EditMessage, change).await
+        let wanted = Wanted::Change(MessageChange::Hide(hidden));
+        self.change_message(&actor, room, id, Operation::EditMessage, wanted).await
     }
 
     /// Gives or takes back a reaction of the caller's.
@@ -85,7 +86,7 @@ impl Engine {
         }
         check::label("key", key, limits::REACTION_KEY_BYTES_MAX)?;
         let change = MessageChange::React { user, key: key.to_owned(), on };
-        self.change_message(actor, room, id, Operation::React, change).await
+        self.change_message(actor, room, id, Operation::React, Wanted::Change(change)).await
     }
 
     /// One message by its id.
@@ -155,7 +156,7 @@ impl Engine {
         room: &RoomId,
         id: &MessageId,
         operation: Operation,
-        change: MessageChange,
+        wanted: Wanted,
     ) -> Result<Message> {
         let app = &actor.app().id;
         for _ in 0..limits::GUARD_TRIES_MAX {
@@ -172,18 +173,13 @@ impl Engine {
                     return Err(Error::MessageNotFound(id.clone()));
                 }
             }
-            if let MessageChange::Edit { text, custom } = &change {
-                let (text, custom) = (text.as_deref(), custom.as_ref());
-                let (text, custom) =
-                    (text.or(found.text.as_deref()), custom.or(found.custom.as_ref()));
-                check_body(found.kind, text, custom)?;
-            }
+            let change = wanted.on(actor, &facts, &found)?;
             let request = ChangeMessage {
                 app: app.clone(),
                 room: room.clone(),
                 id: id.clone(),
                 guard,
-                change: change.clone(),
+                change,
                 by: actor.user().cloned(),
                 now: self.now(),
             };
@@ -223,6 +219,31 @@ impl Engine {
             false => RoomEventBody::Beacon,
         };
         self.publish_room(app, room, head, body);
+    }
+}
+
+/// What is asked for; what an edit comes to depends on the message as it is.
+enum Wanted {
+    Edit(EditMessage),
+    Change(MessageChange),
+}
+
+impl Wanted {
+    fn on(&self, actor: &Actor, facts: &RoomFacts, found: &Message) -> Result<MessageChange> {
+        let mut edit = match self {
+            Self::Edit(edit) => edit.clone(),
+            Self::Change(change) => return Ok(change.clone()),
+        };
+        let extras = edited(found, &mut edit)?;
+        if let Some(extras) = &extras
+            && matches!(actor, Actor::Client(_))
+        {
+            policy::check_mentions(facts, &extras.mentions)?;
+        }
+        let EditMessage { text, custom, .. } = edit;
+        let now_text = text.as_deref().or(found.text.as_deref());
+        check_body(found.kind, now_text, custom.as_ref().or(found.custom.as_ref()))?;
+        Ok(MessageChange::Edit { text, custom, extras })
     }
 }
 

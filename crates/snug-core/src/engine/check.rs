@@ -21,11 +21,33 @@ pub(super) fn label(field: &str, text: &str, max: usize) -> Result<()> {
     Ok(())
 }
 
+/// Words of any length within their bytes; lines are fine.
+pub(super) fn text(field: &str, text: &str, max: usize) -> Result<()> {
+    bytes(field, text, max)?;
+    if text.contains('\0') {
+        return Err(Error::invalid(field, "text without NUL"));
+    }
+    Ok(())
+}
+
+/// An address that a page will offer or load: http(s) only, so that no script rides in.
+pub(super) fn address(field: &str, text: &str) -> Result<()> {
+    label(field, text, limits::AVATAR_BYTES_MAX)?;
+    if is_http(text) {
+        return Ok(());
+    }
+    Err(Error::invalid(field, "an http or https address"))
+}
+
+fn is_http(text: &str) -> bool {
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    lower.starts_with("https://") || lower.starts_with("http://")
+}
+
 /// An address that a page will load: nothing but http(s) and paths, so that no script rides in.
 pub(super) fn avatar(field: &str, text: &str) -> Result<()> {
     label(field, text, limits::AVATAR_BYTES_MAX)?;
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    if lower.starts_with("https://") || lower.starts_with("http://") || text.starts_with('/') {
+    if is_http(text) || text.starts_with('/') {
         return Ok(());
     }
     Err(Error::invalid(field, "an http or https address, or a path"))

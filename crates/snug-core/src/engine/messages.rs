@@ -2,12 +2,13 @@
 
 use super::bridge::boxed;
 use super::changes::reads_as_guest;
+use super::extras::{SendExtras, words_of};
 use super::{Actor, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::{RoomEventBody, UserEventBody};
 use crate::ids::{AppId, MessageId, RoomId, UserId};
 use crate::limits;
-use crate::model::{CustomJson, Membership, Message, MessageKind};
+use crate::model::{CustomJson, Extras, Membership, Message, MessageKind};
 use crate::policy::{self, Operation};
 use crate::ports::{Append, AppendOutcome, Appended, Guard, NewMessage, PayloadHash, RoomFacts};
 
@@ -22,6 +23,7 @@ pub struct SendMessage {
     pub kind: Option<MessageKind>,
     pub text: Option<String>,
     pub custom: Option<CustomJson>,
+    pub extras: SendExtras,
     pub silent: bool,
     pub read_up_to: Option<u64>,
 }
@@ -45,15 +47,20 @@ impl Engine {
         &self,
         actor: &Actor,
         room: &RoomId,
-        send: SendMessage,
+        mut send: SendMessage,
     ) -> Result<Sent> {
         let client_minted = send.id.is_some();
-        let message = self.new_message(actor, send)?;
         let app = &actor.app().id;
+        let bridge = self.bridge(app).await?;
+        if bridge.is_some() {
+            send.extras = send.extras.for_bridge()?;
+        }
+        let answers = send.extras.reply_to.clone();
+        let mut message = self.new_message(actor, send)?;
         if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {
             return Ok(sent);
         }
-        if let Some(bridge) = self.bridge(app).await? {
+        if let Some(bridge) = bridge {
             return match actor {
                 Actor::Client(_) => boxed(self.send_bridged(actor, &bridge, room, message)).await,
                 Actor::Backend(_) => {
@@ -64,10 +71,19 @@ impl Engine {
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
             let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            let guard = decide(actor, Operation::Send, &facts)?;
+            if let Some(extras) = &message.extras
+                && matches!(actor, Actor::Client(_))
+            {
+                policy::check_mentions(&facts, &extras.mentions)?;
+            }
+            if let Some(id) = &answers {
+                self.find_answered(actor, room, &facts, &mut message, id).await?;
+            }
             let append = Append {
                 app: app.clone(),
                 room: room.clone(),
-                guard: decide(actor, Operation::Send, &facts)?,
+                guard,
                 message: message.clone(),
                 now: self.now(),
             };
@@ -93,11 +109,21 @@ impl Engine {
         Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
     }
 
-    /// Tells the room that a member types. Ephemeral: nothing is stored.
+    /// Tells the room that a member types, and what, if the client says so. Ephemeral: nothing is
+    /// stored.
     ///
     /// # Errors
-    /// Policy's refusals; the store's.
-    pub async fn set_typing(&self, actor: &Actor, room: &RoomId, on: bool) -> Result<()> {
+    /// A text of more than `TYPING_TEXT_BYTES_MAX`; policy's refusals; the store's.
+    pub async fn set_typing(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        on: bool,
+        text: Option<String>,
+    ) -> Result<()> {
+        if let Some(text) = &text {
+            check::bytes("text", text, limits::TYPING_TEXT_BYTES_MAX)?;
+        }
         let Some(user) = actor.user() else {
             return Err(Error::invalid("sender", "a user's session"));
         };
@@ -105,7 +131,7 @@ impl Engine {
         let facts = self.store.room_facts(app, room, Some(user)).await?;
         let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
         decide(actor, Operation::Type, &facts)?;
-        let body = RoomEventBody::Typing { user: user.clone(), on };
+        let body = RoomEventBody::Typing { user: user.clone(), on, text };
         self.publish_room(app, room, facts.room.head, body);
         Ok(())
     }
@@ -123,23 +149,30 @@ impl Engine {
     }
 
     /// A message ready to be stored, checked and hashed as received.
-    pub(super) fn new_message(&self, actor: &Actor, send: SendMessage) -> Result<NewMessage> {
-        let sender = sender(actor, send.sender)?;
-        let kind = kind(actor, send.kind, sender.is_some(), send.text.is_some())?;
+    pub(super) fn new_message(&self, actor: &Actor, mut send: SendMessage) -> Result<NewMessage> {
+        let sender = sender(actor, send.sender.take())?;
+        let kind = kind(actor, &send, sender.is_some())?;
         check_body(kind, send.text.as_deref(), send.custom.as_ref())?;
         let id = match send.id {
             Some(id) => id,
             None => MessageId::from_stored(&self.ulid()),
         };
         let (text, custom) = (send.text.as_deref(), send.custom.as_ref());
-        let hash = payload_hash(sender.as_ref(), kind, text, custom, send.silent);
+        let mut hash = payload_hash(sender.as_ref(), kind, text, custom, send.silent);
+        if let Some(more) = send.extras.hashed() {
+            hash = with_extras(hash, &more);
+        }
+        let extras = send.extras.checked(kind)?;
+        let text = send.text.or_else(|| words_of(&extras));
+        let extras = (extras != Extras::default()).then(|| Box::new(extras));
         Ok(NewMessage {
             external: None,
             id,
             sender,
             kind,
-            text: send.text,
+            text,
             custom: send.custom,
+            extras,
             silent: send.silent,
             hash,
             read_up_to: send.read_up_to,
@@ -156,6 +189,7 @@ impl Engine {
             kind: MessageKind::System,
             text: None,
             custom: Some(custom),
+            extras: None,
             silent: false,
             hash,
             read_up_to: None,
@@ -233,20 +267,17 @@ fn sender(actor: &Actor, named: Option<UserId>) -> Result<Option<UserId>> {
     }
 }
 
-fn kind(
-    actor: &Actor,
-    asked: Option<MessageKind>,
-    has_sender: bool,
-    has_text: bool,
-) -> Result<MessageKind> {
-    let kind = match asked {
+fn kind(actor: &Actor, send: &SendMessage, has_sender: bool) -> Result<MessageKind> {
+    let kind = match send.kind {
         Some(kind) => kind,
         None if !has_sender => MessageKind::System,
-        None if has_text => MessageKind::Text,
+        None if send.extras.card.is_some() => MessageKind::Card,
+        None if send.extras.location.is_some() => MessageKind::Location,
+        None if send.text.is_some() => MessageKind::Text,
         None => MessageKind::Custom,
     };
     if kind == MessageKind::System && matches!(actor, Actor::Client(_)) {
-        return Err(Error::invalid("kind", "text or custom"));
+        return Err(Error::invalid("kind", "text, custom, card or location"));
     }
     if kind != MessageKind::System && !has_sender {
         return Err(Error::missing("sender"));
@@ -260,12 +291,9 @@ pub(super) fn check_body(
     custom: Option<&CustomJson>,
 ) -> Result<()> {
     if let Some(text) = text {
-        check::bytes("text", text, limits::TEXT_BYTES_MAX)?;
+        check::text("text", text, limits::TEXT_BYTES_MAX)?;
         if text.is_empty() {
             return Err(Error::invalid("text", "at least one character"));
-        }
-        if text.contains('\0') {
-            return Err(Error::invalid("text", "text without NUL"));
         }
     }
     if let Some(custom) = custom {
@@ -277,6 +305,13 @@ pub(super) fn check_body(
         MessageKind::System if text.is_none() && custom.is_none() => Err(Error::missing("text")),
         _ => Ok(()),
     }
+}
+
+/// The hash of a payload that carries more than words. A plain one keeps the hash that it had
+/// before there were such.
+fn with_extras(plain: PayloadHash, extras: &str) -> PayloadHash {
+    use sha2::{Digest, Sha256};
+    PayloadHash(Sha256::new().chain_update(plain.0).chain_update(extras).finalize().into())
 }
 
 /// SHA-256 of the payload as received. `read_up_to` is not part of it: a retry may know more.

@@ -197,6 +197,10 @@ impl Engine {
             Actor::Backend(_) => create.creator.clone(),
         };
         let message = match create.message {
+            Some(send) if send.extras.reply_to.is_some() => {
+                let expected = "absent; a new room has nothing to answer";
+                return Err(Error::invalid("message.reply_to", expected));
+            }
             Some(send) => Some(self.new_message(actor, send)?),
             None => None,
         };

@@ -4,7 +4,10 @@ use super::{Time, User};
 use crate::ids::UserId;
 
 /// What a member may do; see `policy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     Member,
     Admin,

@@ -1,6 +1,6 @@
 //! A message and its preview.
 
-use super::{CustomJson, Time};
+use super::{CustomJson, Extras, Time};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
 
@@ -10,28 +10,32 @@ pub enum MessageKind {
     Text,
     /// The customer's own JSON.
     Custom,
+    /// A picture, words and buttons; its text says the same in words.
+    Card,
+    /// A place; its text says where in words.
+    Location,
     /// Said by the room, not by a person; never counts as unread.
     System,
 }
 
 impl MessageKind {
+    /// Every kind, for documents and errors.
+    pub const ALL: [Self; 5] = [Self::Text, Self::Custom, Self::Card, Self::Location, Self::System];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Custom => "custom",
+            Self::Card => "card",
+            Self::Location => "location",
             Self::System => "system",
         }
     }
 
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "text" => Some(Self::Text),
-            "custom" => Some(Self::Custom),
-            "system" => Some(Self::System),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -52,6 +56,8 @@ pub struct Message {
     pub kind: MessageKind,
     pub text: Option<String>,
     pub custom: Option<CustomJson>,
+    /// Boxed: most messages have none.
+    pub extras: Option<Box<Extras>>,
     /// Wakes nobody and never counts as unread.
     pub silent: bool,
     /// The room's counting number after this message.
@@ -60,7 +66,7 @@ pub struct Message {
     pub created_at: Time,
     /// When text or custom was last changed.
     pub edited_at: Option<Time>,
-    /// A tombstone keeps id, seq and hash; text, custom and reactions are gone.
+    /// A tombstone keeps id, seq and hash; text, custom, extras and reactions are gone.
     pub deleted_at: Option<Time>,
     /// Taken out of sight by the backend; unlike a tombstone it can be shown again. What the
     /// store returns still has its text: the engine blanks it for everybody but the backend.
@@ -82,6 +88,7 @@ impl Message {
         if self.hidden_at.is_some() {
             self.text = None;
             self.custom = None;
+            self.extras = None;
             self.reactions = Vec::new();
         }
         self

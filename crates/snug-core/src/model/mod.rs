@@ -3,6 +3,7 @@
 
 mod app;
 mod contact;
+mod extras;
 mod json;
 mod member;
 mod message;
@@ -16,6 +17,7 @@ mod user;
 
 pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
 pub use contact::{Contact, ContactKind};
+pub use extras::{Card, CardAction, CardImage, Degrees, Extras, Location, Mentions, ReplyTo};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Role};
 pub use message::{Message, MessageKind, Preview, Reaction};

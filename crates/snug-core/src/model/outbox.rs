@@ -255,6 +255,7 @@ impl OutboxRow {
         if message.deleted_at.is_some() {
             message.text = None;
             message.custom = None;
+            message.extras = None;
         }
         message.edited_at = match self.kind {
             OutboxKind::MessageNew => None,

@@ -157,7 +157,7 @@ async fn request_in_room(
         }
         Request::Typing(data) => {
             if !connection.typing_is_known(&data.room.0, data.on) {
-                engine.set_typing(&actor, &data.room.0, data.on).await?;
+                engine.set_typing(&actor, &data.room.0, data.on, None).await?;
             }
             frame::answer(id, &Nothing {})
         }
@@ -194,8 +194,7 @@ async fn change(app: &Arc<App>, actor: &Actor, request: Request) -> Result<Messa
     match request {
         Request::MessageEdit(data) => {
             let (room, message, body) = data.into_body();
-            let (text, custom) = body.into_parts();
-            engine.edit_message(actor, &room, &message, text, custom).await
+            engine.edit_message(actor, &room, &message, body.into()).await
         }
         Request::MessageUnsend(data) => {
             engine.delete_message(actor, &data.room.0, &data.id.0).await

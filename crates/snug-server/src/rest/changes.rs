@@ -1,4 +1,4 @@
-//! What becomes of a message after it was sent: edit, unsend, hide, react.
+//! One message: read, edit, unsend, hide, react.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use crate::wiring::App;
 type Place = (RoomId, MessageId);
 
 pub(super) fn server_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(edit_any, unsend_any)).routes(routes!(hide))
+    OpenApiRouter::new().routes(routes!(one_of_any, edit_any, unsend_any)).routes(routes!(hide))
 }
 
 pub(super) fn client_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(edit, unsend)).routes(routes!(react, unreact))
+    OpenApiRouter::new().routes(routes!(one, edit, unsend)).routes(routes!(react, unreact))
 }
 
 async fn edited(
@@ -32,8 +32,20 @@ async fn edited(
     (room, message): &Place,
     body: EditBody,
 ) -> ApiResult<Json<Message>> {
-    let (text, custom) = body.into_parts();
-    Ok(Json(app.engine.edit_message(actor, room, message, text, custom).await?.into()))
+    Ok(Json(app.engine.edit_message(actor, room, message, body.into()).await?.into()))
+}
+
+/// One message, such as the one that another answers
+#[utoipa::path(get, path = "/v1/rooms/{room}/messages/{message}", tag = "client",
+    security(("session_token" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = Problem)))]
+async fn one(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<Message>> {
+    Ok(Json(app.engine.message(&by.actor(), &room, &message).await?.into()))
 }
 
 /// Change the words of an own message; the same words again change nothing
@@ -87,6 +99,19 @@ async fn unreact(
     At((room, message, key)): At<(RoomId, MessageId, String)>,
 ) -> ApiResult<Json<Message>> {
     Ok(Json(app.engine.react(&by.actor(), &room, &message, &key, false).await?.into()))
+}
+
+/// One message; a hidden one with its words
+#[utoipa::path(get, path = "/v1/server/rooms/{room}/messages/{message}", tag = "server",
+    security(("server_key" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = Problem)))]
+async fn one_of_any(
+    State(app): State<Arc<App>>,
+    by: ByBackend,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<Message>> {
+    Ok(Json(app.engine.message(&by.actor(), &room, &message).await?.into()))
 }
 
 /// Change the words of any message

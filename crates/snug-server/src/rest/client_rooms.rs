@@ -244,7 +244,7 @@ async fn typing(
     At(room): At<RoomId>,
     Body(body): Body<TypingBody>,
 ) -> ApiResult<StatusCode> {
-    app.engine.set_typing(&by.actor(), &room, body.on).await?;
+    app.engine.set_typing(&by.actor(), &room, body.on, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

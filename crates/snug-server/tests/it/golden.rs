@@ -317,8 +317,8 @@ fn rest_request(name: &str, call: &str, text: &str) {
             Ok(())
         }
         "edit-message" => {
-            let (text, custom) = parsed::<EditBody>(name, text).into_parts();
-            assert!(text.is_some() || custom.is_some(), "{name}");
+            let edit = snug_core::engine::EditMessage::from(parsed::<EditBody>(name, text));
+            assert!(edit.text.is_some() || edit.custom.is_some(), "{name}");
             Ok(())
         }
         "hide-message" => {

@@ -5,14 +5,16 @@ use async_trait::async_trait;
 
 use super::{Guard, StoreResult};
 use crate::ids::{AppId, MessageId, RoomId, UserId};
-use crate::model::{CustomJson, Head, Message, Time};
+use crate::model::{CustomJson, Extras, Head, Message, Time};
 
 /// What is done to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageChange {
-    /// New words; at least one is given. The old ones are kept as a version.
-    Edit { text: Option<String>, custom: Option<CustomJson> },
-    /// A tombstone: text, custom, reactions and versions are removed. There is no way back.
+    /// New words; at least one is given, and what is not given stays. The old ones are kept as a
+    /// version. Extras are given whole.
+    Edit { text: Option<String>, custom: Option<CustomJson>, extras: Option<Box<Extras>> },
+    /// A tombstone: text, custom, extras, reactions and versions are removed. There is no way
+    /// back.
     Delete,
     /// Out of sight, or shown again; everything is kept.
     Hide(bool),

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::ids::{AppId, MessageId, RoomId, UserId};
-use crate::model::{CustomJson, Head, Membership, Message, MessageKind, Time};
+use crate::model::{CustomJson, Extras, Head, Membership, Message, MessageKind, Time};
 
-/// SHA-256 over a send's payload as received: sender, kind, text, custom, silent.
+/// SHA-256 over a send's payload as received: sender, kind, text, custom, silent, extras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadHash(pub [u8; 32]);
 
@@ -29,6 +29,7 @@ pub struct NewMessage {
     pub kind: MessageKind,
     pub text: Option<String>,
     pub custom: Option<CustomJson>,
+    pub extras: Option<Box<Extras>>,
     pub silent: bool,
     pub hash: PayloadHash,
     /// How far the sender had read when sending.

@@ -78,6 +78,7 @@ fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
         kind: MessageKind::Text,
         text: Some("hi".to_owned()),
         custom: None,
+        extras: None,
         silent: false,
         count: rev,
         created_at: Time(0),
@@ -254,7 +255,7 @@ fn open_rooms_hear_events_and_the_others_heads() {
     assert!(room.set_open(c[0].id, true));
     c[1].set_all(true);
     room.offer(&message(11, 3));
-    let typing = RoomEventBody::Typing { user: user("anna"), on: true };
+    let typing = RoomEventBody::Typing { user: user("anna"), on: true, text: None };
     room.offer(&event(11, 3, typing));
     room.offer(&event(11, 3, RoomEventBody::Read { user: user("anna"), seq: 1 }));
     room.offer(&event(11, 3, RoomEventBody::Beacon));

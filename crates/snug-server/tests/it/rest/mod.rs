@@ -5,6 +5,7 @@ mod changes;
 mod client;
 mod contacts;
 mod cors;
+mod extras;
 mod limits;
 mod refused;
 
@@ -27,6 +28,8 @@ async fn every_route(server: &TestServer) {
     changes::by_pages(&app).await;
     changes::by_backend(&app).await;
     changes::channels(&app).await;
+    extras::by_pages(&app).await;
+    extras::by_backend(&app).await;
     contacts::set_by_the_backend(&app).await;
     contacts::a_room_with_a_contact(&app).await;
     crate::sessions::verified::a_page_comes_in(server, &app).await;

@@ -1,0 +1,200 @@
+//! What a message carries beside its words: checked, and put into the form that is stored.
+
+use super::history::above;
+use super::{Actor, Engine, check};
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, RoomId};
+use crate::limits;
+use crate::model::{
+    Card, CustomJson, Extras, Location, Mentions, Message, MessageKind, Patch, ReplyTo,
+};
+use crate::ports::{NewMessage, RoomFacts};
+
+/// Beside the words of a send, as a door hands it over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SendExtras {
+    pub mentions: Mentions,
+    /// The id of the message that is answered.
+    pub reply_to: Option<MessageId>,
+    pub card: Option<Card>,
+    pub location: Option<Location>,
+}
+
+/// New words of a message, as a door hands them over: at least one, and what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct EditMessage {
+    pub text: Option<String>,
+    pub custom: Option<CustomJson>,
+    pub mentions: Patch<Mentions>,
+    /// Of a card only.
+    pub card: Option<Card>,
+}
+
+impl SendExtras {
+    /// What a send's hash takes of it, after the rest; nothing for a plain message.
+    pub(super) fn hashed(&self) -> Option<String> {
+        if *self == Self::default() {
+            return None;
+        }
+        let Self { mentions, reply_to, card, location } = self;
+        serde_json::to_string(&(mentions, reply_to, card, location)).ok()
+    }
+
+    /// Checked, and without what only the store knows: see `Engine::find_answered`.
+    pub(super) fn checked(self, kind: MessageKind) -> Result<Extras> {
+        let Self { mentions, reply_to: _, card, location } = self;
+        match kind {
+            MessageKind::Card if card.is_none() => return Err(Error::missing("card")),
+            MessageKind::Location if location.is_none() => return Err(Error::missing("location")),
+            _ => {}
+        }
+        if card.is_some() && kind != MessageKind::Card {
+            return Err(Error::invalid("card", "absent unless the kind is card"));
+        }
+        if location.is_some() && kind != MessageKind::Location {
+            return Err(Error::invalid("location", "absent unless the kind is location"));
+        }
+        let mentions = check_mentions(mentions)?;
+        if let Some(card) = &card {
+            check_card(card)?;
+        }
+        if let Some(place) = &location {
+            check_place(place)?;
+        }
+        Ok(Extras { mentions, reply_to: None, card, location })
+    }
+
+    /// An app whose backend keeps the words: its protocol has no place for mentions and answers,
+    /// so that these go without, and a card or a place would come out as nothing.
+    pub(super) fn for_bridge(&self) -> Result<Self> {
+        if self.card.is_some() || self.location.is_some() {
+            return Err(Error::BridgeUnsupported { what: "keep a card or a location" });
+        }
+        Ok(Self::default())
+    }
+}
+
+/// A card or a place without words of its own gets them, so that whoever cannot show it shows
+/// these: lists, notices, older pages, other systems' clients.
+pub(super) fn words_of(extras: &Extras) -> Option<String> {
+    let place = extras.location.as_ref();
+    let numbers = || place.map(|place| format!("{}, {}", place.lat.get(), place.lng.get()));
+    extras.words().map(str::to_owned).or_else(numbers)
+}
+
+fn check_mentions(mut mentions: Mentions) -> Result<Mentions> {
+    mentions.users = check::distinct(mentions.users);
+    let most = limits::MENTIONED_USERS_MAX;
+    if mentions.users.len() > most {
+        return Err(Error::too_large("mentions.users", format!("at most {most} users")));
+    }
+    mentions.roles.sort_unstable();
+    mentions.roles.dedup();
+    Ok(mentions)
+}
+
+fn check_card(card: &Card) -> Result<()> {
+    let Card { title, text, image, url, actions } = card;
+    let words = [title, text].into_iter().flatten();
+    if words.clone().all(String::is_empty) {
+        return Err(Error::missing("card.title"));
+    }
+    if words.clone().any(String::is_empty) {
+        return Err(Error::invalid("card", "a title and a text that are absent or not empty"));
+    }
+    if let Some(title) = title {
+        check::label("card.title", title, limits::NAME_BYTES_MAX)?;
+    }
+    if let Some(text) = text {
+        check::text("card.text", text, limits::DESCRIPTION_BYTES_MAX)?;
+    }
+    if let Some(image) = image {
+        check::address("card.image.url", &image.url)?;
+        if let Some(alt) = &image.alt {
+            check::label("card.image.alt", alt, limits::NAME_BYTES_MAX)?;
+        }
+    }
+    if let Some(url) = url {
+        check::address("card.url", url)?;
+    }
+    let most = limits::CARD_ACTIONS_MAX;
+    if actions.len() > most {
+        return Err(Error::too_large("card.actions", format!("at most {most} actions")));
+    }
+    for (n, action) in actions.iter().enumerate() {
+        let field = |name: &str| format!("card.actions[{n}].{name}");
+        if action.id.is_empty() || actions[..n].iter().any(|before| before.id == action.id) {
+            return Err(Error::invalid(&field("id"), "an id that no other action of the card has"));
+        }
+        check::label(&field("id"), &action.id, limits::CARD_ACTION_ID_BYTES_MAX)?;
+        if action.label.is_empty() {
+            return Err(Error::missing(&field("label")));
+        }
+        check::label(&field("label"), &action.label, limits::NAME_BYTES_MAX)?;
+        if let Some(url) = &action.url {
+            check::address(&field("url"), url)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_place(place: &Location) -> Result<()> {
+    if place.lat.get().abs() > 90.0 {
+        return Err(Error::invalid("location.lat", "degrees from -90 to 90"));
+    }
+    let words = [("location.name", &place.name), ("location.address", &place.address)];
+    for (field, words) in words {
+        if let Some(words) = words {
+            check::label(field, words, limits::PLACE_BYTES_MAX)?;
+            if words.is_empty() {
+                return Err(Error::invalid(field, "absent or not empty"));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Puts to a send the place of the message that it answers: one that the sender sees. Where
+    /// a message stands never changes, so looking before the commit is safe.
+    pub(super) async fn find_answered(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        facts: &RoomFacts,
+        message: &mut NewMessage,
+        id: &MessageId,
+    ) -> Result<()> {
+        let hit = self.store.message_by_key(&actor.app().id, room, id).await?;
+        let seen = |found: &Message| found.seq > above(facts) && !found.is_gone();
+        let Some(found) = hit.map(|hit| hit.message).filter(seen) else {
+            return Err(Error::invalid("reply_to", "the id of a message that is in the room"));
+        };
+        let answered = ReplyTo { id: found.id, seq: found.seq };
+        message.extras.get_or_insert_default().reply_to = Some(answered);
+        Ok(())
+    }
+}
+
+/// The extras of a message after an edit, when they change.
+pub(super) fn edited(found: &Message, edit: &mut EditMessage) -> Result<Option<Box<Extras>>> {
+    let mentions = std::mem::take(&mut edit.mentions);
+    if matches!(mentions, Patch::Keep) && edit.card.is_none() {
+        return Ok(None);
+    }
+    let mut extras = found.extras.clone().unwrap_or_default();
+    match mentions {
+        Patch::Keep => {}
+        Patch::Clear => extras.mentions = Mentions::default(),
+        Patch::Set(mentions) => extras.mentions = check_mentions(mentions)?,
+    }
+    if let Some(card) = edit.card.take() {
+        if found.kind != MessageKind::Card {
+            return Err(Error::invalid("card", "absent unless the message is a card"));
+        }
+        check_card(&card)?;
+        extras.card = Some(card);
+        edit.text = edit.text.take().or_else(|| words_of(&extras));
+    }
+    Ok(Some(extras))
+}

@@ -1,0 +1,4 @@
+-- What messages carry beside their words: mentions, answers, cards, places. One document.
+
+ALTER TABLE messages ADD COLUMN extras text;
+ALTER TABLE message_versions ADD COLUMN extras text;
