@@ -75,7 +75,7 @@ impl Caller<'_> {
         let said = Said::read(body)?;
         if let Some(on) = said.typing() {
             let actor = Actor::Client(self.client.clone());
-            self.engine.set_typing(&actor, &room, on).await?;
+            self.engine.set_typing(&actor, &room, on, None).await?;
             let message = self.engine.bridged_typing(self.client.user(), on);
             return Ok(Sent { room, rev: None, answer: json!({ "threadMessage": message }) });
         }

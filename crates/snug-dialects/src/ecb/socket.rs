@@ -208,7 +208,7 @@ impl Line {
         let engine = self.door.engine();
         let message = match &event.body {
             RoomEventBody::MessageAppended { message } => engine.bridged_message(message),
-            RoomEventBody::Typing { user, on } if *user != self.user => {
+            RoomEventBody::Typing { user, on, .. } if *user != self.user => {
                 engine.bridged_typing(user, *on)
             }
             RoomEventBody::RoomDeleted => {

@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use snug_core::engine::{Actor, Engine, SendMessage};
+use snug_core::engine::{Actor, EditMessage, Engine, SendExtras, SendMessage};
 use snug_core::error::{Error, Result};
 use snug_core::ids::UserId;
 use snug_core::limits;
-use snug_core::model::{CustomJson, Message, MessageKind};
+use snug_core::model::{
+    CustomJson, Degrees, Extras, Location, Mentions, Message, MessageKind, Patch,
+};
 
 use super::DIALECT;
 use super::answer::Failure;
@@ -43,6 +45,8 @@ pub(super) struct Body {
     pub(super) text: Option<String>,
     pub(super) custom: Option<CustomJson>,
     kind: MessageKind,
+    mentions: Mentions,
+    place: Option<Location>,
 }
 
 /// Takes what a client put in.
@@ -62,26 +66,59 @@ pub(super) fn body(value: &Value) -> std::result::Result<Body, Failure> {
         Some(Value::String(text)) => Some(text.clone()),
         Some(_) => return Err(Failure::body("message: expected text")),
     };
+    let mentions = take_mentions(&mut extras);
     if kind == "text" {
         let text = message.filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| Failure::missing("message"))?;
         extras.remove("message");
         extras.remove("messageType");
         let custom = if extras.is_empty() { None } else { Some(wrapped(extras)?) };
-        return Ok(Body { text: Some(text), custom, kind: MessageKind::Text });
+        let kind = MessageKind::Text;
+        return Ok(Body { text: Some(text), custom, kind, mentions, place: None });
     }
     let said = message.filter(|text| !text.is_empty());
     let readable = said.or_else(|| alternative(fields)).unwrap_or_else(|| format!("[{kind}]"));
     // An encrypted or very long body stays whole in the custom JSON.
     let text = if kind == "encrypted" { "[encrypted]".to_owned() } else { cut(readable) };
+    let place = if kind == "location" { place(&extras) } else { None };
+    let kind = if place.is_some() { MessageKind::Location } else { MessageKind::Custom };
     let custom = Some(wrapped(extras)?);
-    Ok(Body { text: Some(text), custom, kind: MessageKind::Custom })
+    Ok(Body { text: Some(text), custom, kind, mentions, place })
+}
+
+/// A list of users becomes the engine's; anything else stays as it was put in.
+fn take_mentions(extras: &mut Map<String, Value>) -> Mentions {
+    let all = extras.get("mentions").and_then(Value::as_array);
+    let users = all.filter(|all| all.len() <= limits::MENTIONED_USERS_MAX).and_then(|all| {
+        all.iter().map(|one| UserId::new(one.as_str()?).ok()).collect::<Option<Vec<_>>>()
+    });
+    let Some(users) = users.filter(|users| !users.is_empty()) else {
+        return Mentions::default();
+    };
+    extras.remove("mentions");
+    Mentions { users, ..Mentions::default() }
+}
+
+fn place(fields: &Map<String, Value>) -> Option<Location> {
+    let degrees = |name: &str, most: f64| {
+        let number = fields.get(name).and_then(Value::as_f64)?;
+        Degrees::new(number).filter(|_| number.abs() <= most)
+    };
+    let (lat, lng) = (degrees("latitude", 90.0)?, degrees("longitude", 180.0)?);
+    Some(Location { lat, lng, name: None, address: None })
 }
 
 impl Body {
     pub(super) fn send(self, sender: Option<UserId>) -> SendMessage {
-        let Self { text, custom, kind } = self;
-        SendMessage { sender, kind: Some(kind), text, custom, ..SendMessage::default() }
+        let Self { text, custom, kind, mentions, place } = self;
+        let extras = SendExtras { mentions, location: place, ..SendExtras::default() };
+        SendMessage { sender, kind: Some(kind), text, custom, extras, ..SendMessage::default() }
+    }
+
+    /// The whole of what a message says after an edit; a place stays where it is.
+    pub(super) fn edit(self) -> EditMessage {
+        let mentions = Patch::Set(self.mentions);
+        EditMessage { text: self.text, custom: self.custom, mentions, card: None }
     }
 }
 
@@ -138,8 +175,16 @@ impl Showing<'_> {
         people: &mut People,
     ) -> Result<Vec<Value>> {
         let mut quoted = HashMap::new();
+        let mut answers = HashMap::new();
         for message in messages {
-            let Some(id) = reply_of(message) else { continue };
+            let Some(id) = reply_of(message) else {
+                if let Some(found) = self.answered_natively(message).await? {
+                    let id = wire::message_id(&found);
+                    answers.insert(message.seq, id.clone());
+                    quoted.insert(id, found);
+                }
+                continue;
+            };
             let Some(at) = wire::time_of(&id) else { continue };
             let found = self.engine.message_at(self.actor, at).await?;
             if let Some(found) = found.filter(|found| found.room == message.room) {
@@ -151,6 +196,9 @@ impl Showing<'_> {
         people::load(self.engine, self.actor, ids, people).await?;
         let show = |message: &Message| {
             let mut shown = shown(self.app(), message, people);
+            if let Some(id) = answers.get(&message.seq) {
+                shown["reply"] = json!(id);
+            }
             if let Some(id) = shown["reply"].as_str()
                 && let Some(original) = quoted.get(id)
             {
@@ -163,6 +211,17 @@ impl Showing<'_> {
             shown
         };
         Ok(messages.iter().map(show).collect())
+    }
+
+    /// What a message answers that did not come through this wire, if the caller sees it.
+    async fn answered_natively(&self, message: &Message) -> Result<Option<Message>> {
+        let reply = message.extras.as_ref().and_then(|extras| extras.reply_to.as_ref());
+        let Some(reply) = reply.filter(|_| !message.is_gone()) else { return Ok(None) };
+        match self.engine.message(self.actor, &message.room, &reply.id).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::MessageNotFound(_) | Error::NotAMember | Error::RoomNotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -211,6 +270,9 @@ fn shown(app: &str, message: &Message, people: &People) -> Value {
         fields.insert("message".into(), json!(""));
         fields.insert("isDeleted".into(), json!(true));
     }
+    if let Some(extras) = message.extras.as_deref().filter(|_| !message.is_gone()) {
+        put_extras(&mut fields, extras);
+    }
     fields.entry("messageType").or_insert_with(|| json!("text"));
     let text = message.text.as_deref().unwrap_or("");
     fields.entry("message").or_insert_with(|| json!(text));
@@ -257,6 +319,18 @@ fn shown(app: &str, message: &Message, people: &People) -> Value {
     Value::Object(fields)
 }
 
+/// Whom it mentions, and a place. A card has words, which this wire shows.
+fn put_extras(fields: &mut Map<String, Value>, extras: &Extras) {
+    if !extras.mentions.users.is_empty() {
+        fields.insert("mentions".into(), json!(extras.mentions.users));
+    }
+    if let Some(place) = &extras.location {
+        fields.entry("messageType").or_insert_with(|| json!("location"));
+        fields.entry("latitude").or_insert_with(|| json!(place.lat.get()));
+        fields.entry("longitude").or_insert_with(|| json!(place.lng.get()));
+    }
+}
+
 /// What the room itself says.
 fn system(app: &str, message: &Message, people: &People) -> Map<String, Value> {
     let note = note(message);
@@ -294,7 +368,8 @@ mod tests {
     use super::*;
 
     fn stored(value: &Value) -> Message {
-        let Body { text, custom, kind } = body(value).unwrap();
+        let Body { text, custom, kind, mentions, place } = body(value).unwrap();
+        let extras = Extras { mentions, location: place, ..Extras::default() };
         Message {
             id: MessageId::new("m").unwrap(),
             external: None,
@@ -306,6 +381,7 @@ mod tests {
             kind,
             text,
             custom,
+            extras: Some(Box::new(extras)),
             silent: false,
             count: 3,
             created_at: Time::from_millis(1_795_219_200_123),

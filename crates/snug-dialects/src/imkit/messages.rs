@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use snug_core::engine::{Actor, Client, Engine, HistoryRequest};
-use snug_core::ids::RoomId;
+use snug_core::ids::{MessageId, RoomId};
 use snug_core::limits;
 use snug_core::model::{Message, MessageKind};
 
@@ -30,7 +30,8 @@ pub(super) async fn put(
 ) -> Result<Value, Failure> {
     let showing = Showing { engine, actor };
     let Some(id) = wire::id_in(&value["_id"]).filter(|id| !id.is_empty()) else {
-        let send = message::body(value)?.send(None);
+        let mut send = message::body(value)?.send(None);
+        send.extras.reply_to = answered(engine, actor, room, value).await?;
         let sent = engine.send_message(actor, room, send).await?;
         return Ok(showing.one(&sent.message).await?);
     };
@@ -42,9 +43,25 @@ pub(super) async fn put(
         engine.delete_message(actor, room, &found.id).await?
     } else {
         let body = message::body(&merged(&found, value)?)?;
-        engine.edit_message(actor, room, &found.id, body.text, body.custom).await?
+        engine.edit_message(actor, room, &found.id, body.edit()).await?
     };
     Ok(showing.one(&changed).await?)
+}
+
+/// The message that a send replies to, by the engine's own id; one that is not there stays what
+/// the client said, and no more.
+async fn answered(
+    engine: &Engine,
+    actor: &Actor,
+    room: &RoomId,
+    value: &Value,
+) -> Result<Option<MessageId>, Failure> {
+    let Some(at) = wire::id_in(&value["reply"]).as_deref().and_then(wire::time_of) else {
+        return Ok(None);
+    };
+    let found = engine.message_at(actor, at).await?;
+    let found = found.filter(|found| found.room == *room && !found.is_gone());
+    Ok(found.map(|found| found.id))
 }
 
 /// An edit names what changes; the rest of the message stays.
@@ -53,6 +70,9 @@ fn merged(found: &Message, value: &Value) -> Result<Value, Failure> {
     let mut all: Map<String, Value> = wire::ours(found.custom.as_ref());
     if found.kind == MessageKind::Text {
         all.insert("message".into(), json!(found.text));
+    }
+    if let Some(extras) = found.extras.as_ref().filter(|all| !all.mentions.users.is_empty()) {
+        all.insert("mentions".into(), json!(extras.mentions.users));
     }
     all.extend(fields.clone());
     Ok(Value::Object(all))
@@ -91,7 +111,9 @@ pub(super) async fn send_as(
     let mut send = message::body(&value)?.send(Some(sender.clone()));
     send.silent = value["push"] == false || value["skipTotalBadge"] == true;
     let actor = Actor::Backend(backend);
-    let sent = engine.send_message(&actor, &room_id(&room)?, send).await?;
+    let room = room_id(&room)?;
+    send.extras.reply_to = answered(engine, &actor, &room, &value).await?;
+    let sent = engine.send_message(&actor, &room, send).await?;
     let mut shown = Showing { engine, actor: &actor }.one(&sent.message).await?;
     shown["sender"] = json!(sender.as_str());
     ok(shown)
@@ -224,13 +246,20 @@ pub(super) async fn last_read(
     ok(read(door.engine(), &client, &room_id(&room)?, id.as_deref()).await?)
 }
 
+/// What is being written; a value that is no text says nothing.
+pub(super) fn typed(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
 pub(super) async fn typing(
     State(door): State<Arc<Door>>,
     User(client): User,
     Path(room): Path<String>,
+    bytes: Bytes,
 ) -> Answer {
     let actor = Actor::Client(client);
-    door.engine().set_typing(&actor, &room_id(&room)?, true).await?;
+    let text = typed(&body(&bytes)?["message"]);
+    door.engine().set_typing(&actor, &room_id(&room)?, true, text).await?;
     ok(json!({}))
 }
 

@@ -211,7 +211,9 @@ impl Line {
             "chat message" => messages::put(engine, &actor, &room(&first["room"])?, first).await,
             "typing" => {
                 let named = if first.is_object() { &first["room"] } else { first };
-                engine.set_typing(&actor, &room(named)?, true).await?;
+                let said = if first.is_object() { Some(&first["message"]) } else { second };
+                let text = said.and_then(messages::typed);
+                engine.set_typing(&actor, &room(named)?, true, text).await?;
                 Ok(json!({}))
             }
             "lastRead" => {
@@ -301,7 +303,7 @@ impl Line {
                 });
                 self.emit("lastRead", &told);
             }
-            RoomEventBody::Typing { user, on: true } if user != client.user() => {
+            RoomEventBody::Typing { user, on: true, text } if user != client.user() => {
                 let mut people = self.people.fresh();
                 people::load(engine, &actor, vec![user.clone()], &mut people).await?;
                 let app = client.app.id.as_str();
@@ -311,7 +313,7 @@ impl Line {
                 };
                 self.people.remember(people);
                 let told = json!({
-                    "message": "",
+                    "message": text.as_deref().unwrap_or(""),
                     "room": event.room.as_str(),
                     "sender": user.as_str(),
                     "senderInfo": info,

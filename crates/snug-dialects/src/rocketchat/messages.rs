@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde_json::{Map, Value, json};
-use snug_core::engine::{Actor, HistoryRequest, SendMessage};
+use snug_core::engine::{Actor, EditMessage, HistoryRequest, SendExtras, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId};
 use snug_core::limits;
@@ -16,7 +16,7 @@ use super::door::{Asked, Caller, Door};
 use super::fields::{Fields, Page};
 use super::rooms::{self, Family, room_id};
 use super::wire::{self, Wire};
-use super::{DIALECT, ids};
+use super::{DIALECT, ids, mentions};
 use crate::custom;
 use crate::people::{self, People};
 use crate::query::Query;
@@ -74,11 +74,13 @@ pub(super) async fn send(
         None if faced => Some(minted(door, caller, &room, &ids::random(engine)).await?),
         None => None,
     };
+    let mentions = mentions::of(engine, &caller.client, text.as_deref().unwrap_or("")).await?;
     let send = SendMessage {
         id,
         kind: bare.then_some(MessageKind::Custom),
         text,
         custom,
+        extras: SendExtras { mentions, ..SendExtras::default() },
         ..SendMessage::default()
     };
     let user = caller.as_user();
@@ -244,7 +246,9 @@ pub(super) async fn update(
         None => None,
     };
     let engine = door.engine();
-    let edited = engine.edit_message(&actor, &known.room, &known.id, Some(text), custom).await;
+    let mentions = Patch::Set(mentions::of(engine, &caller.client, &text).await?);
+    let edit = EditMessage { text: Some(text), custom, mentions, card: None };
+    let edited = engine.edit_message(&actor, &known.room, &known.id, edit).await;
     let edited = edited.map_err(|error| match error {
         Error::RoleTooLow => {
             Failure::bad("error-action-not-allowed", "Message editing not allowed")

@@ -9,6 +9,7 @@ mod door;
 mod fields;
 mod ids;
 mod members;
+mod mentions;
 mod messages;
 mod operations;
 mod presence;

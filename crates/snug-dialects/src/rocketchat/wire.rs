@@ -10,7 +10,7 @@ use snug_core::model::{
 };
 
 use super::presence::Status;
-use super::{DIALECT, ids};
+use super::{DIALECT, ids, mentions};
 use crate::custom;
 use crate::people::People;
 use crate::times::iso;
@@ -67,6 +67,7 @@ impl Wire {
         if message.kind == MessageKind::System {
             system(&mut shown, message, people);
         }
+        shown["mentions"] = mentions::shown(message, people).into();
         if let Some(all) = shown.as_object_mut() {
             all.extend(extras(message));
         }
@@ -221,7 +222,7 @@ fn name_of(room: &Room) -> &str {
     room.name.as_deref().filter(|_| made_here).unwrap_or_else(|| room.id.as_str())
 }
 
-fn full_name(user: &UserId, people: &People) -> String {
+pub(super) fn full_name(user: &UserId, people: &People) -> String {
     let known = people.get(user).and_then(|known| known.name.clone());
     known.unwrap_or_else(|| user.to_string())
 }
@@ -259,6 +260,7 @@ fn reactions(message: &Message) -> Value {
 /// Whom showing a message needs.
 pub(super) fn named(message: &Message) -> Vec<UserId> {
     let mut all: Vec<UserId> = message.sender.iter().cloned().collect();
+    all.extend(message.extras.iter().flat_map(|extras| extras.mentions.users.clone()));
     if message.kind == MessageKind::System {
         let note = note(message);
         let users = note["users"].as_array().into_iter().flatten().chain(note.get("by"));
@@ -328,6 +330,7 @@ mod tests {
             kind: MessageKind::Text,
             text: Some("hi".to_owned()),
             custom: custom.map(|value| CustomJson::from_stored(value.to_string()).unwrap()),
+            extras: None,
             silent: false,
             count: 3,
             created_at: Time::from_millis(1_795_219_200_123),

@@ -325,7 +325,7 @@ impl Line {
             Some(typed) if !on => typed.told_at,
             _ => now,
         };
-        self.door.engine().set_typing(&caller.as_user(), &room, on).await?;
+        self.door.engine().set_typing(&caller.as_user(), &room, on, None).await?;
         self.typed = Some(Typed { room, told_at, on });
         Ok(Value::Null)
     }

@@ -242,7 +242,7 @@ impl Line {
                 };
                 Ok(self.frame_if(NOTIFY_ROOM, &key, &json!([{ "until": WIRE.date(until) }])))
             }
-            RoomEventBody::Typing { user, on } if user != caller.client.user() => {
+            RoomEventBody::Typing { user, on, .. } if user != caller.client.user() => {
                 let mut frames =
                     self.frame_if(NOTIFY_ROOM, &format!("{room}/typing"), &json!([user, on]));
                 let what: &[&str] = if *on { &["user-typing"] } else { &[] };
