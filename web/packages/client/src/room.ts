@@ -208,7 +208,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   messageNew({ rev, members_rev, message }: Events['message.new'], changed = false): void {
     this.#receive(rev, () => {
-      this.#meet(message.sender);
+      for (const id of [message.sender, ...(message.mentions?.users ?? [])]) this.#meet(id);
       if (message.sender && !changed) this.#typingOthers.set(message.sender, false);
       this.#take([message], members_rev);
     });

@@ -101,6 +101,17 @@ test('an edit names others, or nobody', async () => {
   assert.deepEqual(asked, [undefined, null]);
 });
 
+test('who is called and not known is asked about, since the text says a name', async () => {
+  const { room, server } = await inRoom();
+  server.say('r', 'bob', '@carol', { more: { mentions: { users: ['carol', 'bob'] } } });
+  await settle();
+  assert.equal(last(room).text, '@carol');
+  assert.deepEqual(
+    server.asked('users.get').map(({ data }) => data.ids),
+    [['carol']],
+  );
+});
+
 test('a loaded message is quoted as it is now, without a question', async () => {
   const { room, server } = await inRoom(3);
   answer(server, 2);

@@ -334,6 +334,10 @@ export const scenes: Record<string, () => FakeClient> = {
     ),
     'group',
   ),
+  'rich-rtl': () => {
+    document.documentElement.dir = 'rtl';
+    return chatWith(rich(), 'group')();
+  },
   'user-card': () => {
     const client = chatWith(rich(), 'group')();
     then((root) => [...root.querySelectorAll<HTMLElement>('button.sender')].at(-1)?.click());

@@ -19,6 +19,7 @@ const STATES = {
     ['Reserve it', 'Taipei 101', '無法顯示這則訊息', '@Ana Ruiz'],
   ],
   'rich-own': ['Reserve it', 'Reserve it'],
+  'rich-rtl': ['Reserve it', 'Reserve it'],
   'user-card': [
     ['Message', 'Ana Ruiz'],
     ['傳訊息', 'Ana Ruiz'],

@@ -400,7 +400,7 @@ test('what a card, a place, a quote or a mention says stays text, and leads nowh
 });
 
 for (const scheme of ['light', 'dark'] as const) {
-  for (const scene of ['rich', 'rich-own', 'user-card', 'suggestions', 'replying']) {
+  for (const scene of ['rich', 'rich-own', 'rich-rtl', 'user-card', 'suggestions', 'replying']) {
     test(`${scene} has no barriers (axe, ${scheme})`, async () => {
       const query = `theme=${scheme}`;
       const page = await open(scene, { query, reducedMotion: 'reduce' });

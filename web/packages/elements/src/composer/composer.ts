@@ -115,7 +115,7 @@ export class SnugComposer extends SnugElement {
     if (!about) return nothing;
     const name = about.own ? words('you') : nameOf(about.sender, words);
     const title = editing ? words('editing') : words('replyTo', { name });
-    return html`<div class="edit" part="edit">${icon(editing ? 'edit' : 'reply')}<div><b dir="auto">${title}</b><span dir="auto">${saidIn(about)}</span></div>
+    return html`<div class="edit" part="edit">${editing ? icon('edit') : icon('reply', 'flip')}<div><b dir="auto">${title}</b><span dir="auto">${saidIn(about)}</span></div>
       <button type="button" class="icon" aria-label=${words('cancel')} @mousedown=${this.keepFocus}
         @click=${this.cancel}>${icon('close')}</button></div>`;
   }

@@ -166,22 +166,10 @@ export const extrasStyles = css`
     color: inherit;
   }
   .user-card {
-    position: absolute;
-    z-index: 3;
-    display: flex;
-    flex-direction: column;
     align-items: center;
     gap: 10px;
     inline-size: 200px;
-    max-inline-size: calc(100% - 16px);
     padding: 20px 16px 16px;
-    border-radius: 16px;
-    color: var(--snug-text);
-    background: var(--snug-bg);
-    box-shadow:
-      inset 0 0 0 1px var(--snug-line),
-      var(--snug-shadow);
-    animation: rise 120ms ease-out both;
   }
   .user-card b {
     max-inline-size: 100%;
