@@ -8,12 +8,12 @@ import { gzipSync } from 'node:zlib';
 
 const web = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const BUDGETS = [
-  { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 12 },
+  // Why: docs/adr/0009-size-of-the-chat-page.md.
+  { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 12.6 },
   // The script of the two-line embed: it holds the client as well.
-  // Why 48: docs/adr/0009-size-of-the-chat-page.md.
-  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 48 },
+  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 53.3 },
   // What a page in a frame loads besides.
-  { name: 'frame', files: ['packages/embed/dist/embed.js'], kilobytes: 6 },
+  { name: 'frame', files: ['packages/embed/dist/embed.js'], kilobytes: 6.5 },
 ];
 
 const only = process.argv[process.argv.indexOf('--only') + 1];

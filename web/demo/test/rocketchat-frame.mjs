@@ -16,6 +16,7 @@ import {
   getsNothing,
   kept,
   post,
+  READY_MS,
   say,
   sees,
   setAddress,
@@ -80,6 +81,17 @@ async function call(by, method, endpoint, body) {
 async function logIn(username) {
   const { data } = await call(admin, 'POST', 'users.createToken', { username });
   return { user: data.userId, token: data.authToken };
+}
+
+/** A message as only our own wire has them: with mentions, a card. */
+async function place(name, message) {
+  const answer = await fetch(`${snug.url}/v1/server/rooms/${rooms[name]}/messages`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ sender: 'ming', ...message }),
+  });
+  assert.ok(answer.ok, `${answer.status} ${await answer.clone().text()}`);
+  return answer.json();
 }
 
 async function send(by, name, msg) {
@@ -162,6 +174,43 @@ describe('a site around Rocket.Chat’s frame', () => {
     const [link] = await told(amy, 'click-message-link');
     assert.equal(link.href, 'https://shop.example/bike');
     await (await opens).close();
+  });
+
+  it('tells of presses on people, and leaves the rest to the page around', async () => {
+    await place('general', { text: 'ask @ming about it', mentions: { users: ['ming'] } });
+    await sees(amy, 'ask');
+    const room = frameOf(amy).locator('snug-room');
+    await room.getByRole('button', { name: '@ming' }).press('Enter');
+    assert.deepEqual(await told(amy, 'click-mention-link'), [{ username: 'ming' }]);
+    await room.getByRole('button', { name: 'ming', exact: true }).last().press('Enter');
+    assert.deepEqual(await told(amy, 'click-user-card-message'), [{ username: 'ming' }]);
+    assert.equal(await room.getByRole('dialog').count(), 0);
+    assert.equal((await told(amy, 'room-opened')).length, 1);
+  });
+
+  it('tells of a card’s button', async () => {
+    const actions = [{ id: 'join', label: 'Join the call' }];
+    const { id } = await place('general', { kind: 'card', card: { title: 'A call', actions } });
+    await sees(amy, 'Join the call');
+    const room = frameOf(amy).locator('snug-room');
+    await room.getByRole('button', { name: 'Join the call' }).press('Enter');
+    const [pressed] = await told(amy, 'click-action-link');
+    const { message } = pressed;
+    assert.deepEqual(
+      [pressed.actionlink, pressed.value, message._id, message.rid, message.u.username],
+      ['join', id, id, rooms.general, 'ming'],
+    );
+    assert.deepEqual(message.actionLinks, [{ method_id: 'join', label: 'Join the call' }]);
+  });
+
+  it('says why a log-in by OAuth does nothing', async () => {
+    const before = amy.complaints.length;
+    await command(amy, 'call-custom-oauth-login', { service: 'shop' });
+    const deadline = Date.now() + READY_MS;
+    while (!amy.complaints.slice(before).some((line) => /no OAuth service/.test(line))) {
+      assert.ok(Date.now() < deadline, 'nothing was said');
+      await amy.page.waitForTimeout(50);
+    }
   });
 
   it('goes where it is told, on the same socket', async () => {

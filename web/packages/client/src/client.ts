@@ -18,6 +18,7 @@ import type { Context } from './context.js';
 import { deviceId } from './device.js';
 import type { RoomEntry } from './entry.js';
 import { Cell, Emitter } from './observable.js';
+import { draftOf } from './outbox.js';
 import { asSnugError, SnugError } from './problem.js';
 import { addresses, closeSession } from './rest.js';
 import { RoomStore } from './room.js';
@@ -194,7 +195,7 @@ export class SnugClient implements Client {
     options: CreateDirectOptions | CreateGroupOptions | CreateWithContactOptions,
   ): Promise<RoomHandle> {
     // Minted once: what is asked again after a lost answer is the same message.
-    const message = options.message && { id: this.#context.mint(), ...options.message };
+    const message = options.message && { id: this.#context.mint(), ...draftOf(options.message) };
     const payload = { kind, ...options, message } as RequestOf<'room.create'>;
     return this.#entered(await this.#call('room.create', payload));
   }

@@ -1,9 +1,10 @@
 // Messages as a page shows them. A view keeps its identity while nothing it
 // shows has changed, so that a list renders only what is new.
-import type { Custom, Message, User } from '@snug/protocol';
+import type { Custom, Message, ReplyTo, User } from '@snug/protocol';
 import type { Context } from './context.js';
 import type { OutboxItem } from './outbox.js';
-import type { MessageView } from './types.js';
+import type { Quote } from './quotes.js';
+import type { MessageView, QuoteView } from './types.js';
 
 interface Cached {
   of: Message | OutboxItem;
@@ -24,6 +25,7 @@ export class MessageViews {
     messages: readonly Message[],
     outbox: readonly OutboxItem[],
     readByOthers: number,
+    quoted: (to: Partial<ReplyTo>) => Quote,
   ): MessageView[] {
     const me = this.#context.me();
     const next = new Map<string, Cached>();
@@ -32,9 +34,22 @@ export class MessageViews {
       const same = old?.of === of && shows.every((value, at) => value === old.shows[at]);
       next.set(of.id, same ? old : { of, shows, view: make() });
     };
+    /** What is answered: seen whether it has changed, and shown. */
+    const answered = (to: Partial<ReplyTo> | null | undefined) => {
+      if (!to) return { seen: [] };
+      const quote = quoted(to);
+      const sender = this.#user(quote?.sender);
+      const show = (): QuoteView => ({
+        id: to.id!,
+        message: quote && sentView(quote, me, sender, false),
+      });
+      return { seen: [quote, sender], show };
+    };
     for (const item of outbox) {
       const sender = this.#user(me);
-      add(item, [sender, item.status], () => localView(item, sender));
+      const { replyTo } = item.message;
+      const { seen, show } = answered(replyTo ? { id: replyTo } : undefined);
+      add(item, [sender, item.status, ...seen], () => localView(item, sender, show?.()));
     }
     const waiting = [...next];
     next.clear();
@@ -42,7 +57,8 @@ export class MessageViews {
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);
       const read = own && message.seq <= readByOthers;
-      add(message, [sender, read], () => sentView(message, me, sender, read));
+      const { seen, show } = answered(message.reply_to);
+      add(message, [sender, read, ...seen], () => sentView(message, me, sender, read, show?.()));
     }
     for (const [id, cached] of waiting) if (!next.has(id)) next.set(id, cached);
     this.#cache = next;
@@ -63,6 +79,7 @@ function sentView(
   me: string | undefined,
   sender: User | undefined,
   readByOthers: boolean,
+  replyTo?: QuoteView,
 ): MessageView {
   const { id, seq, kind, text, custom, created_at, edited_at, deleted, hidden } = message;
   const author = message.sender;
@@ -74,6 +91,10 @@ function sentView(
     kind,
     text: text ?? undefined,
     custom: custom ?? undefined,
+    card: message.card ?? undefined,
+    location: message.location ?? undefined,
+    mentions: message.mentions ?? undefined,
+    replyTo,
     createdAt: Date.parse(created_at),
     status: 'sent',
     readByOthers,
@@ -85,11 +106,15 @@ function sentView(
   };
 }
 
-function localView(item: OutboxItem, sender: User | undefined): MessageView {
-  const { id, message, createdAt, status, problem } = item;
-  const { text, custom, kind = text === undefined ? 'custom' : 'text' } = message;
-  const readByOthers = false;
-  return { id, own: true, sender, kind, text, custom, createdAt, status, problem, readByOthers };
+function localView(
+  { id, message, createdAt, status, problem }: OutboxItem,
+  sender: User | undefined,
+  replyTo: QuoteView | undefined,
+): MessageView {
+  const { card, location, text } = message;
+  const kind = card ? 'card' : location ? 'location' : text === undefined ? 'custom' : 'text';
+  const own = { own: true, sender, createdAt, status, problem, readByOthers: false };
+  return { kind, ...message, id, replyTo, ...own };
 }
 
 function systemOf(custom: Custom | undefined): MessageView['system'] {

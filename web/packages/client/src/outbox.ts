@@ -1,7 +1,7 @@
 // What the user sends in one room: first in, first out, one at a time, so that
 // the order survives a bad network. An id is minted once and kept through every
 // repeat; the server's copy takes the place of the local one.
-import type { Message, RequestOf } from '@snug/protocol';
+import type { Draft, Message, RequestOf } from '@snug/protocol';
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
 import type { Context } from './context.js';
 import { asSnugError, LOST, SnugError } from './problem.js';
@@ -18,6 +18,11 @@ export interface OutboxItem {
   readonly request: RequestOf<'message.send'>;
   status: 'pending' | 'failed';
   problem?: ProblemView;
+}
+
+/** As it goes over the wire. */
+export function draftOf({ replyTo, ...message }: Outgoing): Draft {
+  return { ...message, reply_to: replyTo };
 }
 
 interface Entry extends OutboxItem {
@@ -51,8 +56,9 @@ export class Outbox {
   }
 
   send(message: Outgoing, readUpTo?: number): Promise<Message> {
-    if (!message.text?.trim() && message.custom === undefined) {
-      const detail = 'Give text or custom.';
+    const { text, custom, card, location } = message;
+    if (!text?.trim() && custom === undefined && !card && !location) {
+      const detail = 'Give text, custom, card or location.';
       return Promise.reject(new SnugError({ code: 'missing_field', detail, retryable: false }));
     }
     const id = this.#context.mint();
@@ -62,7 +68,7 @@ export class Outbox {
         createdAt: this.#context.now(),
         message,
         // Fixed here: a repeat must be the same payload, byte for byte.
-        request: { room: this.#room, id, ...message, read_up_to: readUpTo },
+        request: { room: this.#room, id, ...draftOf(message), read_up_to: readUpTo },
         status: 'pending',
         tries: 0,
         resolve,

@@ -16,6 +16,7 @@ import { MessageViews } from './message-views.js';
 import { Derived } from './observable.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, LOST, type SnugError } from './problem.js';
+import { Quotes } from './quotes.js';
 import { type Reading, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
 import { Timeline } from './timeline.js';
@@ -47,6 +48,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   readonly #timeline = new Timeline();
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
+  readonly #quotes: Quotes;
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
@@ -80,6 +82,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     this.#entry = entry;
     this.#context = context;
     this.#views = new MessageViews(context);
+    this.#quotes = new Quotes(context, this.id, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
     this.#reading = reading(context, this.id, (mine) => entry.applyMine(mine));
     this.#outbox = new Outbox(this.id, context, {
@@ -205,7 +208,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   messageNew({ rev, members_rev, message }: Events['message.new'], changed = false): void {
     this.#receive(rev, () => {
-      this.#meet(message.sender);
+      for (const id of [message.sender, ...(message.mentions?.users ?? [])]) this.#meet(id);
       if (message.sender && !changed) this.#typingOthers.set(message.sender, false);
       this.#take([message], members_rev);
     });
@@ -384,16 +387,21 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   /** Ahead of its event, which the entry waits for: its revs go up one by one. */
   #answered(message: Message): void {
     if (this.#status !== 'ready') return;
-    this.#timeline.merge([message]);
+    this.#merged([message]);
     this.#stream.note(message.rev);
     this.touch();
   }
 
   /** Messages in a newer state, from an event or a sync: each by its rev. */
   #take(messages: readonly Message[], membersRev?: number): void {
-    this.#timeline.merge(messages);
+    this.#merged(messages);
     for (const message of messages) this.#entry.applyMessage(message, membersRev);
     this.#outbox.confirm(messages);
+  }
+
+  #merged(messages: readonly Message[]): void {
+    this.#timeline.merge(messages);
+    this.#quotes.merge(messages);
   }
 
   #receive(rev: number, apply: () => void): void {
@@ -468,6 +476,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     this.#members = new Map();
     this.#reads = new Map();
     this.#views.clear();
+    this.#quotes.clear();
     this.#early = undefined;
     this.#epoch = '';
     if (!this.wanted) {
@@ -495,12 +504,15 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
       if (user) users.set(user.id, user);
     };
     for (const id of this.#members.keys()) know(id);
-    for (const { sender } of this.#timeline.messages) know(sender);
+    const loaded = this.#timeline.messages;
+    for (const { sender } of loaded) know(sender);
     return {
       status: this.#status,
       room: this.#entry.room,
       title: this.#entry.title(),
-      messages: this.#views.build(this.#timeline.messages, this.#outbox.items, readByOthers),
+      messages: this.#views.build(loaded, this.#outbox.items, readByOthers, (to) =>
+        this.#quotes.find(to, loaded),
+      ),
       hasBefore: this.#timeline.hasBefore,
       hasAfter: this.#timeline.hasAfter,
       loadingBefore: !!this.#loading.before,

@@ -1,12 +1,15 @@
 // The public surface of the client: what a page, an element or a React hook
 // builds on. Types only. Every observable has the `useSyncExternalStore` shape.
 import type {
+  Card,
   ChannelPage,
   Custom,
   Edit,
   Member,
+  Mentions,
   Message,
   MessageKind,
+  Place,
   Policy,
   Preview,
   ProfilePatch,
@@ -15,12 +18,16 @@ import type {
 } from '@snug/protocol';
 
 export type {
+  Card,
+  CardAction,
   ChannelPage,
   Custom,
   Edit,
   Member,
+  Mentions,
   Message,
   Mine,
+  Place,
   Preview,
   Problem,
   Room,
@@ -80,8 +87,15 @@ export type TokenFunction = (request: {
 
 export interface Outgoing {
   text?: string;
-  kind?: 'text' | 'custom';
+  /** Said by what is given, where it is left out. */
+  kind?: Exclude<MessageKind, 'system'>;
   custom?: Custom;
+  card?: Card;
+  location?: Place;
+  /** Who is called; the text names them, `@` and the name or id. */
+  mentions?: Mentions;
+  /** The id of the message that is answered. */
+  replyTo?: string;
 }
 
 export interface MessageView {
@@ -94,6 +108,10 @@ export interface MessageView {
   kind: MessageKind;
   text?: string;
   custom?: Custom;
+  card?: Card;
+  location?: Place;
+  mentions?: Mentions;
+  replyTo?: QuoteView;
   /** Milliseconds since 1970. */
   createdAt: number;
   status: 'pending' | 'sent' | 'failed';
@@ -110,6 +128,13 @@ export interface MessageView {
   /** When its words were last changed, in milliseconds since 1970. */
   editedAt?: number;
   reactions?: readonly ReactionView[];
+}
+
+/** The message that is answered, as it is now. */
+export interface QuoteView {
+  id: string;
+  /** Absent while it is asked for, `null` where it is gone or not for this user. */
+  message?: MessageView | null;
 }
 
 /** Who reacted with one emoji or word. */

@@ -166,7 +166,7 @@ export class FakeServer {
     id: string,
     sender: string,
     text: string,
-    { push = true, messageId = '' } = {},
+    { push = true, messageId = '', more = {} as Partial<Message> } = {},
   ): Events['message.new'] {
     const stored = this.rooms.get(id)!;
     const { room } = stored;
@@ -184,6 +184,7 @@ export class FakeServer {
       text,
       count: room.count,
       created_at: room.activity_at,
+      ...more,
     };
     stored.messages.push(message);
     room.preview = { seq: room.seq, sender, kind: 'text', text, created_at: message.created_at };
@@ -242,8 +243,9 @@ export class FakeServer {
       return set({ text: undefined, deleted: true, reactions: undefined });
     if (message.deleted) throw refusal('message_not_found');
     if (op === 'message.edit') {
-      if (data.text === message.text) return message;
-      return set({ text: data.text as string, edited_at: this.#time() });
+      const { mentions = message.mentions } = data as Partial<Message>;
+      if (data.text === message.text && mentions === message.mentions) return message;
+      return set({ text: data.text as string, mentions, edited_at: this.#time() });
     }
     const others = (message.reactions ?? []).filter(({ key }) => key !== data.key);
     const known = message.reactions?.find(({ key }) => key === data.key)?.users ?? [];
@@ -384,6 +386,7 @@ export class FakeServer {
         if (known) return { message: known, duplicate: true };
         const { message } = this.say(id, user, data.text as string, {
           messageId: data.id as string,
+          more: this.#carried(stored!, data),
         });
         return { message, duplicate: false };
       }
@@ -413,6 +416,16 @@ export class FakeServer {
       default:
         return {};
     }
+  }
+
+  /** What a send brings beside its words. */
+  #carried({ messages }: StoredRoom, data: Frame['data']): Partial<Message> {
+    const { card, location, mentions } = data as Partial<Message>;
+    const kind = card ? 'card' : location ? 'location' : 'text';
+    const answered = messages.find(({ id }) => id === data.reply_to);
+    if (data.reply_to !== undefined && !answered) throw refusal('invalid_field');
+    const reply_to = answered && { id: answered.id, seq: answered.seq };
+    return { kind, card, location, mentions, reply_to };
   }
 
   #channels(): Room[] {

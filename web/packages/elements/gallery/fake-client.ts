@@ -99,6 +99,8 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   readonly marked: number[] = [];
   readonly typed: boolean[] = [];
   readonly sent: string[] = [];
+  /** The same, whole. */
+  readonly outgoing: Outgoing[] = [];
 
   constructor(
     readonly id: string,
@@ -136,9 +138,13 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   async send(message: Outgoing): Promise<Message> {
     const id = freshId();
-    const text = message.text ?? '';
+    const { text = '', replyTo, ...more } = message;
     this.sent.push(text);
+    this.outgoing.push(message);
+    const answered = this.getSnapshot().messages.find((one) => one.id === replyTo);
     this.append({
+      ...more,
+      ...(replyTo === undefined ? {} : { replyTo: { id: replyTo, message: answered ?? null } }),
       id,
       own: true,
       kind: 'text',
@@ -187,8 +193,9 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   }
 
   edit(id: string, words: Edit): Promise<Message> {
-    const { text = '' } = words;
-    return this.asked(id, `edit ${id} ${text}`, { text, editedAt: Date.now() });
+    const { text = '', mentions } = words;
+    const called = mentions === undefined ? '' : ` ${JSON.stringify(mentions)}`;
+    return this.asked(id, `edit ${id} ${text}${called}`, { text, editedAt: Date.now() });
   }
 
   unsend(id: string): Promise<Message> {

@@ -226,6 +226,73 @@ function changedTalk(): MessageView[] {
   });
 }
 
+/** Mentions, answers, a card and a place, from others and from oneself. */
+function richTalk(): MessageView[] {
+  nextSeq = 0;
+  const { wang, jun, ana } = people;
+  const ride = say({ by: ana, text: 'Morning ride on Sunday? @everyone bring a light.', ago: 60 });
+  ride.mentions = { everyone: true };
+  const who = say({ by: jun, text: '@王小明 and @Ana Ruiz: yes! @Lin, are you in?', ago: 52 });
+  who.mentions = { users: [wang.id, ana.id, 'me'] };
+  const answers = (to: MessageView | null) => ({
+    replyTo: { id: to?.id ?? 'm0', message: to },
+  });
+  const place = {
+    lat: 25.0339639,
+    lng: 121.5644722,
+    name: 'Taipei 101',
+    address: '台北市信義區信義路五段7號',
+  };
+  const card = {
+    title: 'Front light, 40 lux',
+    text: 'New in the box, with its holder.\nNT$ 350',
+    image: { url: 'https://pictures.example/light.svg', alt: 'A light' },
+    url: 'https://example.com/listing/7',
+    actions: [
+      { id: 'reserve', label: 'Reserve it' },
+      { id: 'more', label: 'All lights', url: 'https://example.com/lights' },
+    ],
+  };
+  return [
+    ride,
+    who,
+    say({
+      text: 'I am, @Jun Aoki.',
+      ago: 50,
+      more: { ...answers(who), mentions: { users: [jun.id] } },
+    }),
+    say({ by: wang, text: '好，我也去！', ago: 49, more: answers(ride) }),
+    say({ by: wang, text: '看這個', ago: 48, more: answers(null) }),
+    say({ by: wang, ago: 47, more: { kind: 'card', card, text: card.title } }),
+    say({ by: ana, ago: 44, more: { kind: 'location', location: place, text: place.name } }),
+    say({ text: 'See you there', ago: 40, more: { readByOthers: true } }),
+  ];
+}
+
+/** The group with it, and whoever is in it. */
+function rich(messages = richTalk) {
+  return ({ client }: { client: FakeClient }) => {
+    const all = [me, ...Object.values(people)];
+    client.room('group').patch({
+      messages: messages(),
+      members: new Map(all.map((user) => [user.id, memberOf(user)])),
+      users: new Map(all.map((user) => [user.id, user])),
+    });
+  };
+}
+
+/** Runs on the room's element once it is drawn and stands at its end. */
+function then(act: (root: ShadowRoot) => void) {
+  void customElements.whenDefined('snug-chat').then(async () => {
+    const chat = document.querySelector('snug-chat');
+    await chat?.updateComplete;
+    const room = chat?.shadowRoot?.querySelector('snug-room');
+    await room?.updateComplete;
+    const root = room?.shadowRoot;
+    if (root) setTimeout(() => act(root), 100);
+  });
+}
+
 function mount(tag: string, client: FakeClient | undefined, props: Record<string, unknown> = {}) {
   const element = document.createElement(tag);
   Object.assign(element, client ? { client } : {}, props);
@@ -260,6 +327,44 @@ function hostPage(): void {
 export const scenes: Record<string, () => FakeClient> = {
   chat: chatWith(() => {}),
   changed: chatWith(({ room }) => room.patch({ messages: changedTalk() })),
+  rich: chatWith(rich(), 'group'),
+  'rich-own': chatWith(
+    rich(() =>
+      richTalk().map((message) => ({ ...message, own: true, sender: me, readByOthers: true })),
+    ),
+    'group',
+  ),
+  'rich-rtl': () => {
+    document.documentElement.dir = 'rtl';
+    return chatWith(rich(), 'group')();
+  },
+  'user-card': () => {
+    const client = chatWith(rich(), 'group')();
+    then((root) => [...root.querySelectorAll<HTMLElement>('button.sender')].at(-1)?.click());
+    return client;
+  },
+  suggestions: () => {
+    const client = chatWith(rich(), 'group')();
+    then((root) => {
+      const composer = root.querySelector('snug-composer');
+      void composer?.updateComplete.then(() => {
+        const field = composer.shadowRoot?.querySelector('textarea');
+        if (!field) return;
+        field.focus();
+        field.value = 'Hello @';
+        field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+      });
+    });
+    return client;
+  },
+  replying: () => {
+    const client = chatWith(rich(), 'group')();
+    then((root) => {
+      [...root.querySelectorAll<HTMLElement>('.row.other .more')].at(-1)?.click();
+      setTimeout(() => root.querySelector<HTMLElement>('.menu > [role=menuitem]')?.click(), 50);
+    });
+    return client;
+  },
   list: chatWith(({ client }) => {
     const rooms = client.rooms.getSnapshot().rooms;
     client.list(rooms.map((r) => (r.id === 'bike' ? { ...r, unread: 2 } : r)));

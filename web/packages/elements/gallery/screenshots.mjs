@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launch } from './browser.mjs';
-import { serveGallery } from './server.mjs';
+import { PICTURE, serveGallery } from './server.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(root, 'screenshots', 'out');
@@ -14,6 +14,18 @@ const out = join(root, 'screenshots', 'out');
 /** State: what must be readable, in English and in Traditional Chinese. */
 const STATES = {
   chat: ['See you at the station', '太好了！星期六方便嗎？'],
+  rich: [
+    ['Reserve it', 'Taipei 101', 'Message not available', '@Ana Ruiz'],
+    ['Reserve it', 'Taipei 101', '無法顯示這則訊息', '@Ana Ruiz'],
+  ],
+  'rich-own': ['Reserve it', 'Reserve it'],
+  'rich-rtl': ['Reserve it', 'Reserve it'],
+  'user-card': [
+    ['Message', 'Ana Ruiz'],
+    ['傳訊息', 'Ana Ruiz'],
+  ],
+  suggestions: ['everyone', '所有人'],
+  replying: ['Reply to', '回覆'],
   list: [
     ['Messages', 'You: thank you'],
     ['訊息', '你：thank you'],
@@ -78,6 +90,9 @@ async function take(context, url, name, width, theme, lang) {
     if (m.type() === 'error' || m.type() === 'warning') problems.push(`${label}: ${m.text()}`);
   });
   page.on('pageerror', (e) => problems.push(`${label}: ${e.message}`));
+  await page.route('https://pictures.example/**', (route) =>
+    route.fulfill({ contentType: 'image/svg+xml', body: PICTURE }),
+  );
   await page.clock.setFixedTime('2026-11-20T02:43:00Z');
   const [hash, query = ''] = name.split('?');
   await page.goto(`${url}?theme=${theme}&lang=${lang}&${query}#${hash}`);

@@ -1,3 +1,4 @@
+export const PICTURE: string;
 export function bundleGallery(root: string): Promise<string>;
 export function serveGallery(
   root: string,

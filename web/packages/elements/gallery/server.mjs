@@ -8,7 +8,7 @@ const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "connect-src 'self'",
-  "img-src 'self'",
+  "img-src 'self' https://pictures.example",
   "style-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -19,7 +19,8 @@ const POLICY = [
 const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Snug gallery</title>
 <meta name="viewport" content="width=device-width,initial-scale=1,viewport-fit=cover">
 <link rel="icon" href="/picture.svg"></head><body><main></main><script type="module" src="/gallery.js"></script></body></html>`;
-const PICTURE = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="#f1b26b"/><stop offset="1" stop-color="#c96f4a"/></linearGradient></defs><path fill="url(#g)" d="M0 0h40v40H0z"/></svg>`;
+/** What `https://pictures.example` would answer, for who can stand in for it. */
+export const PICTURE = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="#f1b26b"/><stop offset="1" stop-color="#c96f4a"/></linearGradient></defs><path fill="url(#g)" d="M0 0h40v40H0z"/></svg>`;
 
 /** The elements over the fake client, as one module. */
 export async function bundleGallery(root) {

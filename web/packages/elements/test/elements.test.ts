@@ -1,12 +1,14 @@
 // What needs no browser: languages, grouping, text, dates.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MessageView } from '@snug/client';
+import type { Mentions, MessageView, RoomSnapshot } from '@snug/client';
+import { afterEdit, asked, Chosen, candidates } from '../src/composer/suggestions.js';
 import { en } from '../src/locale/en.js';
 import { wordsFor } from '../src/locale/index.js';
 import { zhHant } from '../src/locale/zh-hant.js';
 import { GROUP_MS, layTimeline } from '../src/room/timeline.js';
 import { emojiCount, hueOf, initials, runsOf, safeAddress } from '../src/text/inline.js';
+import { partsOf } from '../src/text/mentions.js';
 import { dayLabel, daysAgo, listTime } from '../src/text/time.js';
 
 const languages = { en, zhHant };
@@ -126,6 +128,80 @@ test('only http and https become links, without the sentence around them', () =>
   assert.equal(safeAddress('javascript:alert(1)'), undefined);
   assert.equal(safeAddress('data:image/svg+xml,x'), undefined);
   assert.equal(safeAddress('https://a.example/i.png'), 'https://a.example/i.png');
+});
+
+const NAMES: Record<string, string> = { 'u-1': 'Ana', 'u-2': 'Ana Ruiz', 'u-3': '小明', me: 'Lin' };
+const called = (id: string) => NAMES[id] ?? id;
+const reader = { me: 'me', role: 'admin', called };
+/** Mentions in square brackets, those of the reader with a mark. */
+const marked = (text: string, mentions: Mentions) =>
+  partsOf(text, mentions, reader)
+    .map((part) => (part.mention ? `[${part.text}${part.mention.own ? '!' : ''}]` : part.text))
+    .join('');
+
+test('who is meant is found in the text by name and by id, and nobody else', () => {
+  const users = ['u-1', 'u-2', 'u-3', 'me', 'a.b+c'];
+  assert.equal(marked('@Ana @ana ruiz, @u-3!', { users }), '[@Ana] [@ana ruiz], [@u-3]!');
+  assert.equal(marked('@Anabel x@ana.example @a.b+c', { users }), '@Anabel x@ana.example [@a.b+c]');
+  assert.equal(marked('你好@小明再見 @Lin', { users }), '你好[@小明]再見 [@Lin!]');
+  assert.equal(marked('@Ana @Bob', { users: ['u-2'] }), '@Ana @Bob');
+  assert.equal(marked('@all @everyone @here', {}), '@all @everyone @here');
+  assert.equal(marked('@all @所有人請', { everyone: true }), '[@all!] [@所有人!]請');
+  const roles = ['admin', 'owner'] as const;
+  assert.equal(
+    marked('@admins @owner @member', { roles: [...roles] }),
+    '[@admins!] [@owner] @member',
+  );
+  assert.equal(
+    marked('https://x.example/@Ana @Ana', { users }),
+    'https://x.example/@Ana [@Ana]',
+    'an address stays whole',
+  );
+});
+
+test('an `@` at a word’s start asks for members by name or id', () => {
+  assert.deepEqual(asked('Hi @an'), { from: 3, word: 'an' });
+  assert.deepEqual(asked('嗨@Ana R'), { from: 1, word: 'ana r' });
+  for (const none of ['Hi', 'a@b', '@a\n', 'x.@y']) assert.equal(asked(none), undefined, none);
+  const members = Object.entries(NAMES).map(([user, name]) => [
+    user,
+    { user, name, state: user === 'u-3' ? 'left' : 'active' },
+  ]);
+  const view = (room: object) =>
+    ({ room, members: new Map(members as never), users: new Map() }) as unknown as RoomSnapshot;
+  const offered = (word: string, room: object) =>
+    candidates(word, view(room), 'me', wordsFor(['en'])).map(({ id, name }) => id ?? `${name}*`);
+  assert.deepEqual(offered('', { kind: 'direct', member_count: 2 }), ['u-1', 'u-2']);
+  assert.deepEqual(offered('', { kind: 'group', member_count: 3 }), ['u-1', 'u-2', 'everyone*']);
+  assert.deepEqual(offered('ana r', { kind: 'group', member_count: 3 }), ['u-2']);
+  assert.deepEqual(offered('al', { kind: 'group', member_count: 3 }), ['everyone*']);
+  assert.deepEqual(offered('e', { kind: 'group', member_count: 101 }), []);
+  const admin = { kind: 'group', member_count: 101, mine: { role: 'admin' } };
+  assert.deepEqual(offered('e', admin), ['everyone*']);
+});
+
+test('who was chosen is called while the words name them', () => {
+  const chosen = new Chosen();
+  for (const id of ['u-1', 'u-2']) chosen.add({ id, name: called(id) });
+  chosen.add({ name: 'everyone' });
+  assert.deepEqual(chosen.in('@Ana Ruiz and @everyone'), {
+    users: ['u-1', 'u-2'],
+    everyone: true,
+  });
+  assert.deepEqual(chosen.in('@Ana, hi'), { users: ['u-1'] });
+  assert.equal(chosen.in('Ana @Anabel'), undefined);
+});
+
+test('an edit keeps those whom it does not touch', () => {
+  const of = (text: string, mentions?: Mentions) => message(noon, { text, mentions });
+  const old = of('@Ana @all', { users: ['u-1', 'u-3'], everyone: true });
+  assert.deepEqual(afterEdit(old, '@Ana hi', undefined, called), { users: ['u-1', 'u-3'] });
+  assert.deepEqual(afterEdit(old, '@all', { users: ['u-2'] }, called), {
+    users: ['u-3', 'u-2'],
+    everyone: true,
+  });
+  assert.equal(afterEdit(of('@Ana', { users: ['u-1'] }), 'x', undefined, called), null);
+  assert.equal(afterEdit(of('x'), 'y', undefined, called), undefined);
 });
 
 test('a message of a few emoji and nothing else is set larger', () => {

@@ -8,7 +8,7 @@ import { after, afterEach, before } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { launch } from '../gallery/browser.mjs';
 import type { FakeClient } from '../gallery/fake-client.js';
-import { serveGallery } from '../gallery/server.mjs';
+import { PICTURE, serveGallery } from '../gallery/server.mjs';
 
 export const root = join(process.env.SNUG_WEB ?? process.cwd(), 'packages', 'elements');
 
@@ -66,6 +66,9 @@ export function stage(extra?: () => Promise<Extra>): Stage {
     });
     page.on('pageerror', (error) => complaints.push(error.message));
     pages.push({ page, complaints });
+    await page.route('https://pictures.example/**', (route) =>
+      route.fulfill({ contentType: 'image/svg+xml', body: PICTURE }),
+    );
     if (noon) await page.clock.setFixedTime('2026-11-20T12:00:00Z');
     await page.goto(`${server.url}${path}`);
     return page;

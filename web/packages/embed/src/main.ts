@@ -5,9 +5,13 @@ import { type Happening, readCommand, type Theme, WrongCommand } from './message
 import { Parent } from './parent.js';
 import { Refused, takeCode } from './rest.js';
 import {
+  ACTION,
   clicked,
   type ForeignCommand,
   inForeignWords,
+  notCarried,
+  PRESSED,
+  type Pressed,
   type Route,
   readForeign,
   roomOf,
@@ -90,6 +94,20 @@ if (rocketchat) {
   });
 }
 
+for (const [name, told] of Object.entries(PRESSED)) {
+  // People have a card of ours where the page around did not ask for the room alone.
+  if (name !== ACTION && !rocketchat?.embedded) continue;
+  main.addEventListener(name, (event) => {
+    event.preventDefault();
+    const pressed = (event as CustomEvent<Pressed>).detail;
+    const { message, action } = pressed;
+    if (rocketchat) parent.tell(told(pressed, screen.room));
+    else if (message && action && screen.room) {
+      tell({ type: 'card-action', room: screen.room, message: message.id, action: action.id });
+    }
+  });
+}
+
 function watchOpened(room: string): void {
   stopRoom();
   if (session.client) stopRoom = watchRoom(session.client, room, tell);
@@ -141,7 +159,7 @@ function carryOut(command: ForeignCommand): void {
       void say(command.status);
       break;
     case 'not-carried':
-      console.warn(`Snug: the command "${command.command}" is not carried`);
+      console.warn(notCarried(command.command));
       break;
   }
 }

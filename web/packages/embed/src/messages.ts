@@ -17,6 +17,8 @@ export type Happening =
   | { type: 'signed-in'; user: { id: string; name?: string | undefined } }
   | { type: 'room-opened'; room: string; title: string; kind: RoomKind }
   | { type: 'new-message'; room: string; own: boolean; message: Said }
+  /** A button of a card that has no address of its own. */
+  | { type: 'card-action'; room: string; message: string; action: string }
   /** The sum over the user's rooms, and the rooms whose number has changed. */
   | { type: 'unread-changed'; unread: number; rooms: RoomUnread[] }
   /** The token has run out or will within a minute: answer with `login`. */

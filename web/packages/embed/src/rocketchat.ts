@@ -1,6 +1,6 @@
 // Rocket.Chat's words for what happens in a frame: `externalCommand` in,
 // `eventName` and `data` out. Only words: what is done is the same as ever.
-import type { Client } from '@snug/client';
+import type { CardAction, Client, MessageView, User } from '@snug/client';
 import type { Command, Happening, RoomKind } from './messages.js';
 
 /** A room as that system's addresses name it. */
@@ -48,6 +48,14 @@ export function readForeign(heard: unknown): ForeignCommand | undefined {
       return command === undefined ? undefined : { type: 'not-carried', command };
     }
   }
+}
+
+const OAUTH = 'call-custom-oauth-login';
+
+/** What is said of a command that is not carried out. */
+export function notCarried(command: string): string {
+  if (command !== OAUTH) return `Snug: the command "${command}" is not carried`;
+  return `Snug: "${OAUTH}" does nothing, since no OAuth service is configured: applications have none. Sign in with "login-with-token".`;
 }
 
 /** `/channel/general?layout=embedded`; nothing for an address that is no room's. */
@@ -117,6 +125,44 @@ export function inForeignWords(happening: Happening, scene: Scene): object[] {
   }
 }
 
+/** What an element of ours says of a press on a person or an action. */
+export interface Pressed {
+  user?: User;
+  message?: MessageView;
+  action?: CardAction;
+}
+
+export const ACTION = 'snug-card-action';
+
+/** Presses that the page around answers in that system, instead of the frame. */
+export const PRESSED: Record<string, (pressed: Pressed, room?: string) => object> = {
+  'snug-mention-click': ({ user }) => onPerson('click-mention-link', user),
+  'snug-user-click': ({ user }) => onPerson('click-user-card-message', user),
+  'snug-user-message': ({ user }) => onPerson('click-user-card-message', user),
+  [ACTION]: ({ message, action }, room) => {
+    const { id, text = '', sender, createdAt = 0, card } = message ?? {};
+    const told = {
+      _id: id,
+      rid: room,
+      msg: text,
+      ts: new Date(createdAt).toISOString(),
+      u: personOf(sender?.id, sender?.name),
+      actionLinks: card?.actions?.map((each) => ({ method_id: each.id, label: each.label })),
+    };
+    const data = { actionlink: action?.id, value: id, message: told };
+    return { eventName: 'click-action-link', data };
+  },
+};
+
+/** Ids here are usernames there. */
+function onPerson(eventName: string, user: User | undefined): object {
+  return { eventName, data: { username: user?.id } };
+}
+
+function personOf(id: string | undefined, name: string | null | undefined) {
+  return { _id: id, username: id, name: name ?? id };
+}
+
 /** A link of a message's that was clicked, as that system tells it; it opens all the same. */
 export function clicked(path: readonly EventTarget[]): object | undefined {
   const link = path.find((at) => at instanceof HTMLAnchorElement);
@@ -133,7 +179,7 @@ function messageOf({ room, message }: Extract<Happening, { type: 'new-message' }
     rid: room,
     msg: text ?? '',
     ts: created_at,
-    u: { _id: sender, username: sender, name: sender_name ?? sender },
+    u: personOf(sender, sender_name),
   };
 }
 

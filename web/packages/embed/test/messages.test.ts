@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { takeFromAddress } from '../src/config.js';
 import { type Happening, readCommand, WrongCommand } from '../src/messages.js';
 import { isLocalhost } from '../src/parent.js';
-import { inForeignWords, readForeign, routeOf } from '../src/rocketchat.js';
+import { inForeignWords, notCarried, PRESSED, readForeign, routeOf } from '../src/rocketchat.js';
 
 test('commands carry what they need, and other scripts’ messages are left alone', () => {
   const command = (fields: object) => readCommand({ snug: 1, ...fields });
@@ -83,6 +83,8 @@ test('Rocket.Chat’s commands', () => {
   assert.deepEqual(said('logout'), { type: 'logout' });
   const service = 'call-custom-oauth-login';
   assert.deepEqual(said(service, { service: 'x' }), { type: 'not-carried', command: service });
+  assert.match(notCarried(service), /no OAuth service is configured/);
+  assert.match(notCarried('other'), /"other" is not carried/);
   for (const none of [null, 'x', {}, { externalCommand: 'go' }]) {
     assert.equal(readForeign(none), undefined);
   }
@@ -116,4 +118,49 @@ test('Rocket.Chat’s events', () => {
   assert.equal(unread.at(-1)?.data, 2);
   assert.equal((unread[0]?.data as { rid?: string } | undefined)?.rid, 'r');
   assert.deepEqual(told({ type: 'signed-out', reason: 'x' }), []);
+});
+
+test('presses on people and on a card’s buttons, as Rocket.Chat’s frame tells them', () => {
+  const user = { id: 'ann', name: 'Ann' };
+  const action = { id: 'reserve', label: 'Reserve it' };
+  const message = {
+    id: 'm',
+    own: false,
+    sender: user,
+    kind: 'card' as const,
+    text: 'A light',
+    card: { title: 'A light', actions: [action, { ...action, id: 'more' }] },
+    createdAt: Date.UTC(2026, 10, 20),
+    status: 'sent' as const,
+    readByOthers: false,
+  };
+  const told = (name: string) => PRESSED[name]?.({ user, message, action }, 'r');
+  assert.deepEqual(told('snug-mention-click'), {
+    eventName: 'click-mention-link',
+    data: { username: 'ann' },
+  });
+  for (const name of ['snug-user-click', 'snug-user-message']) {
+    assert.deepEqual(told(name), {
+      eventName: 'click-user-card-message',
+      data: { username: 'ann' },
+    });
+  }
+  assert.deepEqual(told('snug-card-action'), {
+    eventName: 'click-action-link',
+    data: {
+      actionlink: 'reserve',
+      value: 'm',
+      message: {
+        _id: 'm',
+        rid: 'r',
+        msg: 'A light',
+        ts: '2026-11-20T00:00:00.000Z',
+        u: { _id: 'ann', username: 'ann', name: 'Ann' },
+        actionLinks: [
+          { method_id: 'reserve', label: 'Reserve it' },
+          { method_id: 'more', label: 'Reserve it' },
+        ],
+      },
+    },
+  });
 });

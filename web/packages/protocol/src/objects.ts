@@ -18,7 +18,45 @@ export interface User {
   deactivated?: boolean | null;
 }
 
-export type MessageKind = 'text' | 'custom' | 'system';
+export type MessageKind = 'text' | 'custom' | 'system' | 'card' | 'location';
+
+/** Who is called in a message. Its words name them, `@` and the name or id. */
+export interface Mentions {
+  users?: string[];
+  roles?: Role[];
+  everyone?: true;
+}
+
+/** The message that is answered; its words are not repeated. */
+export interface ReplyTo {
+  id: string;
+  seq: number;
+}
+
+/** Title or text is there. */
+export interface Card {
+  title?: string;
+  text?: string;
+  image?: { url: string; alt?: string };
+  url?: string;
+  /** At most ten. */
+  actions?: CardAction[];
+}
+
+/** With an address a link, else a button that the page answers. */
+export interface CardAction {
+  id: string;
+  label: string;
+  url?: string;
+}
+
+/** A point on the map, in degrees. */
+export interface Place {
+  lat: number;
+  lng: number;
+  name?: string;
+  address?: string;
+}
 
 export interface Message {
   id: string;
@@ -29,6 +67,10 @@ export interface Message {
   kind: MessageKind;
   text?: string | null;
   custom?: Custom;
+  card?: Card | null;
+  location?: Place | null;
+  mentions?: Mentions | null;
+  reply_to?: ReplyTo | null;
   silent?: boolean | null;
   /** The room's counting number after this message. */
   count: number;

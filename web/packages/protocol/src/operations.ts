@@ -1,6 +1,7 @@
 // Socket operations and events, and the REST bodies that differ from them.
 // One map from name to shapes, so that a caller cannot pair the wrong two.
 import type {
+  Card,
   ChannelPage,
   Custom,
   Head,
@@ -8,8 +9,11 @@ import type {
   History,
   Member,
   MemberPage,
+  Mentions,
   Message,
+  MessageKind,
   Mine,
+  Place,
   Policy,
   Problem,
   Role,
@@ -27,9 +31,14 @@ type Nothing = Record<string, never>;
 /** A message as its sender writes it. */
 export interface Draft {
   id?: string;
-  kind?: 'text' | 'custom';
+  kind?: Exclude<MessageKind, 'system'>;
   text?: string;
   custom?: Custom;
+  card?: Card;
+  location?: Place;
+  mentions?: Mentions;
+  /** The id of the message that is answered. */
+  reply_to?: string;
   silent?: boolean;
 }
 
@@ -37,6 +46,10 @@ export interface Draft {
 export interface Edit {
   text?: string;
   custom?: Custom;
+  /** Who is called from now on; `null`: nobody. */
+  mentions?: Mentions | null;
+  /** Of a card only. */
+  card?: Card;
 }
 
 export interface CreateDirect {

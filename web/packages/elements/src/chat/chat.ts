@@ -1,4 +1,4 @@
-import type { Client } from '@snug/client';
+import type { Client, User } from '@snug/client';
 import {
   html,
   nothing,
@@ -129,8 +129,8 @@ export class SnugChat extends SnugElement {
   }
 
   private openedRoom(): TemplateResult {
-    return html`<snug-room nested exportparts="timeline, bubble, header: room-header" .client=${this.activeClient} .locale=${this.locale}
-      .room=${this.room} .start=${this.start} .back=${this.narrow} .closable=${this.closable}
+    return html`<snug-room nested exportparts="timeline, bubble, quote, card, user-card, header: room-header" .client=${this.activeClient} .locale=${this.locale}
+      .room=${this.room} .start=${this.start} .back=${this.narrow} .closable=${this.closable} .direct=${this.writeTo}
       @snug-back=${this.onBack} @snug-room-created=${this.onCreated}></snug-room>`;
   }
 
@@ -150,6 +150,11 @@ export class SnugChat extends SnugElement {
   private onCreated(event: CustomEvent<{ room: string }>): void {
     this.room = event.detail.room;
   }
+
+  private readonly writeTo = ({ id, name, avatar }: User): void => {
+    this.openStart({ user: id, name: name ?? undefined, avatar: avatar ?? undefined });
+    this.focusNext = 'room';
+  };
 
   private onBack(event: Event): void {
     event.stopPropagation();

@@ -5,6 +5,7 @@ export const composerStyles = css`
     background: var(--snug-bg);
   }
   .composer {
+    position: relative;
     display: flex;
     align-items: flex-end;
     gap: 8px;
@@ -38,6 +39,43 @@ export const composerStyles = css`
   .edit b {
     font-weight: 640;
     color: var(--snug-accent);
+  }
+  /* Over the field, and over what is above it. */
+  .people {
+    position: absolute;
+    inset-inline: 16px;
+    inset-block-end: calc(100% - 4px);
+    z-index: 4;
+    max-inline-size: 320px;
+    max-block-size: 280px;
+    overflow-y: auto;
+    padding: 4px;
+    border-radius: 14px;
+    background: var(--snug-bg);
+    box-shadow:
+      inset 0 0 0 1px var(--snug-line),
+      var(--snug-shadow);
+  }
+  .people > div {
+    display: flex;
+    align-items: center;
+    gap: 10px;
+    min-block-size: 44px;
+    padding-inline: 8px;
+    border-radius: 10px;
+    cursor: pointer;
+  }
+  .people > div > :last-child {
+    min-inline-size: 0;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+  .people > :hover {
+    background: var(--snug-surface);
+  }
+  .people > [aria-selected='true'] {
+    background: var(--snug-selected);
   }
   .box {
     flex: 1;
@@ -121,6 +159,7 @@ export const composerStyles = css`
   }
   @media (forced-colors: active) {
     .box,
+    .people,
     .send {
       border: 1px solid;
     }

@@ -6,13 +6,25 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from 'lit';
+import { avatar, avatarStyles } from '../shared/avatar.js';
 import { SnugElement } from '../shared/base.js';
 import { icon } from '../shared/icons.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
+import { nameOf, saidIn } from '../text/names.js';
 import { composerStyles } from './composer.styles.js';
+import { afterEdit, asked, type Candidate, Chosen, candidates } from './suggestions.js';
 
 /** Browsers that end a composition before its keydown report this key code. */
 const COMPOSING_KEY = 229;
+
+/** Whom a room's draft calls, for as long as its draft is kept. */
+const chosenByRoom = new WeakMap<RoomHandle, Chosen>();
+
+function chosenIn(handle: RoomHandle, anew = false): Chosen {
+  const chosen = (!anew && chosenByRoom.get(handle)) || new Chosen();
+  chosenByRoom.set(handle, chosen);
+  return chosen;
+}
 
 /**
  * The field in which one writes. Enter sends, Shift+Enter breaks the line; a
@@ -20,18 +32,21 @@ const COMPOSING_KEY = 229;
  * while a message is edited it waits.
  *
  * @element snug-composer
- * @fires snug-submit - Before a message is sent; `detail.text`. Prevent it to send otherwise.
+ * @fires snug-submit - Before a message is sent; `detail.text`, and `detail.mentions`, `detail.replyTo` where there are such. Prevent it to send otherwise.
  * @fires snug-edited - An edit was saved or given up; with `detail.problem` it was refused.
- * @csspart edit - The line that says what is edited.
+ * @fires snug-reply-end - An answer was sent or given up.
+ * @csspart edit - The line that says what is edited or answered.
+ * @csspart suggestions - The people whom an `@` may mean.
  * @csspart box - The rounded field.
  * @csspart send - The send button.
  */
 export class SnugComposer extends SnugElement {
-  static override styles = [tokens, controls, composerStyles];
+  static override styles = [tokens, controls, avatarStyles, composerStyles];
   static override properties: PropertyDeclarations = {
     room: { type: String },
     placeholder: { type: String },
     editing: { attribute: false },
+    replying: { attribute: false },
   };
 
   /** The room written to. */
@@ -41,10 +56,16 @@ export class SnugComposer extends SnugElement {
 
   /** The message whose words are changed; absent while a new one is written. */
   declare editing: MessageView | undefined;
+  /** The message that is answered. */
+  declare replying: MessageView | undefined;
 
   private filled = false;
   private shownEdit: string | undefined;
   private saving = false;
+  /** Whom the `@` before the cursor may mean, and which of them a key takes. */
+  private offered: Candidate[] = [];
+  private at = 0;
+  private chosen = new Chosen();
   private shownRoom: string | undefined;
 
   private get handle(): RoomHandle | undefined {
@@ -72,25 +93,40 @@ export class SnugComposer extends SnugElement {
   }
 
   protected override render(): TemplateResult {
-    const { words } = this;
-    const { editing } = this;
-    return html`${editing ? this.editBar(editing) : nothing}<div class="composer">
+    const { words, editing } = this;
+    const lists = this.offered.length > 0;
+    return html`${this.bar()}<div class="composer">${lists ? this.suggestions() : nothing}
       <div class="box" part="box" @click=${() => this.focus()}>
         <textarea rows="1" dir="auto" enterkeyhint="send" autocomplete="off"
           aria-label=${words(editing ? 'editing' : 'messageLabel')} ?readonly=${this.saving}
+          aria-autocomplete="list" aria-controls=${lists ? 'people' : nothing} aria-activedescendant=${lists ? `p${this.at}` : nothing}
           placeholder=${this.placeholder ?? words('messagePlaceholder')}
-          @input=${this.onInput} @keydown=${this.onKey} @blur=${this.onBlur}></textarea>
+          @input=${this.onInput} @compositionend=${this.suggest} @click=${this.suggest} @keyup=${this.onKeyUp}
+          @keydown=${this.onKey} @blur=${this.onBlur}></textarea>
       </div>
       <button type="button" class="send" part="send" aria-label=${words(editing ? 'save' : 'send')} ?disabled=${!this.filled || this.saving}
         @pointerdown=${this.keepFocus} @click=${this.submit}>${icon('send')}</button>
     </div>`;
   }
 
-  private editBar(editing: MessageView): TemplateResult {
-    const { words } = this;
-    return html`<div class="edit" part="edit">${icon('edit')}<div><b>${words('editing')}</b><span dir="auto">${editing.text}</span></div>
+  private bar(): TemplateResult | typeof nothing {
+    const { words, editing, replying } = this;
+    const about = editing ?? replying;
+    if (!about) return nothing;
+    const name = about.own ? words('you') : nameOf(about.sender, words);
+    const title = editing ? words('editing') : words('replyTo', { name });
+    return html`<div class="edit" part="edit">${editing ? icon('edit') : icon('reply', 'flip')}<div><b dir="auto">${title}</b><span dir="auto">${saidIn(about)}</span></div>
       <button type="button" class="icon" aria-label=${words('cancel')} @mousedown=${this.keepFocus}
         @click=${this.cancel}>${icon('close')}</button></div>`;
+  }
+
+  private suggestions(): TemplateResult {
+    return html`<div class="people" part="suggestions" id="people" role="listbox" aria-label=${this.words('suggestions')}>${this.offered.map(
+      (one, at) =>
+        html`<div role="option" id="p${at}" aria-selected=${at === this.at} @mousedown=${this.keepFocus} @click=${() => this.pick(one)}>
+          ${one.id === undefined ? html`<span class="avatar s" aria-hidden="true" .style=${'--hue:260'}>@</span>` : avatar({ id: one.id, name: one.name, picture: one.avatar }, 's')}
+          <span dir="auto">${one.name}</span></div>`,
+    )}</div>`;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -98,6 +134,7 @@ export class SnugComposer extends SnugElement {
     if (this.editing?.id === this.shownEdit) return;
     this.shownEdit = this.editing?.id;
     this.saving = false;
+    this.chosen = this.editing || !this.handle ? new Chosen() : chosenIn(this.handle);
     // The draft is the room's, and comes back when the edit is over.
     const text = this.editing ? (this.editing.text ?? '') : (this.handle?.draft ?? '');
     this.filled = text.trim() !== '';
@@ -111,6 +148,8 @@ export class SnugComposer extends SnugElement {
     if (!this.handle || this.shownRoom === this.room) return;
     const carried = this.shownRoom === undefined ? this.value : '';
     this.shownRoom = this.room;
+    this.chosen = chosenIn(this.handle);
+    this.offer([]);
     const draft = this.handle.draft || carried;
     if (draft !== this.value) this.value = draft;
     else this.fit();
@@ -138,18 +177,75 @@ export class SnugComposer extends SnugElement {
     field.style.overflowY = high > 164 ? 'auto' : 'hidden';
   }
 
-  private onInput(): void {
+  private onInput(event: InputEvent): void {
     this.afterEdit();
+    // What an input method has not settled names nobody yet.
+    if (!event.isComposing) this.suggest();
     if (!this.editing) this.handle?.typing(this.filled);
   }
 
+  private onKeyUp(event: KeyboardEvent): void {
+    if (['ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(event.key)) this.suggest();
+  }
+
+  /** Looks what stands before the cursor. */
+  private suggest(): void {
+    const { field, handle } = this;
+    const before = field ? field.value.slice(0, field.selectionStart) : '';
+    const { word } = asked(before) ?? {};
+    if (word === undefined || !handle) return void this.offer([]);
+    const me = this.activeClient?.me.getSnapshot()?.id;
+    this.offer(candidates(word, handle.getSnapshot(), me, this.words));
+  }
+
+  private offer(offered: Candidate[]): void {
+    if (offered.length + this.offered.length === 0) return;
+    this.offered = offered;
+    this.at = 0;
+    this.requestUpdate();
+  }
+
+  /** Writes the name in place of what was typed of it. */
+  private pick(one: Candidate): void {
+    const { field } = this;
+    const cursor = field?.selectionStart ?? 0;
+    const word = field && asked(field.value.slice(0, cursor));
+    if (!word) return;
+    field.setRangeText(`@${one.name} `, word.from, cursor, 'end');
+    this.chosen.add(one);
+    this.afterEdit();
+    this.offer([]);
+    this.focus();
+  }
+
+  /** Whether the key was for the list. */
+  private onListKey(event: KeyboardEvent): boolean {
+    const { offered, at } = this;
+    const { key } = event;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+    const takes = key === 'Tab' || (key === 'Enter' && !event.shiftKey && !event.altKey);
+    if (offered.length === 0 || !(step || takes || key === 'Escape')) return false;
+    event.preventDefault();
+    // Not for a panel around it, which would close.
+    event.stopPropagation();
+    if (takes) this.pick(offered[at]!);
+    else if (!step) this.offer([]);
+    else {
+      this.at = (at + step + offered.length) % offered.length;
+      this.requestUpdate();
+    }
+    return true;
+  }
+
   private onBlur(): void {
+    this.offer([]);
     if (this.filled) this.handle?.typing(false);
   }
 
   private onKey(event: KeyboardEvent): void {
     if (event.isComposing || event.keyCode === COMPOSING_KEY) return;
-    if (event.key === 'Escape' && this.editing) {
+    if (this.onListKey(event)) return;
+    if (event.key === 'Escape' && (this.editing || this.replying)) {
       event.preventDefault();
       // Not for a panel around it, which would close.
       event.stopPropagation();
@@ -161,7 +257,7 @@ export class SnugComposer extends SnugElement {
   }
 
   private cancel(): void {
-    this.announce('snug-edited', {});
+    this.announce(this.editing ? 'snug-edited' : 'snug-reply-end', {});
   }
 
   /** Keeps the words in the field until the server has them. */
@@ -173,7 +269,10 @@ export class SnugComposer extends SnugElement {
     this.requestUpdate();
     let problem: unknown;
     try {
-      await handle.edit(editing.id, { text });
+      const { users } = handle.getSnapshot();
+      const called = (id: string) => users.get(id)?.name || id;
+      const mentions = afterEdit(editing, text, this.chosen.in(text), called);
+      await handle.edit(editing.id, mentions === undefined ? { text } : { text, mentions });
     } catch (error) {
       problem = error;
     }
@@ -191,12 +290,21 @@ export class SnugComposer extends SnugElement {
   private submit(): void {
     const text = this.value.trim();
     if (text === '') return;
-    const { handle, editing } = this;
+    const { handle, editing, replying } = this;
     if (editing) return void this.save(editing, text);
     handle?.typing(false);
-    const allowed = this.announce('snug-submit', { text }, true);
+    const mentions = this.chosen.in(text);
+    const message = {
+      text,
+      ...(mentions && { mentions }),
+      ...(replying && { replyTo: replying.id }),
+    };
+    const allowed = this.announce('snug-submit', message, true);
     this.value = '';
+    this.offer([]);
     // A refusal is shown at the message itself.
-    if (allowed) handle?.send({ text }).catch(() => {});
+    if (allowed) handle?.send(message).catch(() => {});
+    if (handle) this.chosen = chosenIn(handle, true);
+    if (replying) this.cancel();
   }
 }

@@ -4,6 +4,7 @@
 import type { MessageView, RoomHandle, RoomSnapshot } from '@snug/client';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { StringKey, Words } from '../locale/index.js';
+import { putBeside } from './beside.js';
 
 export const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const;
 const HOLD_MS = 450;
@@ -26,6 +27,7 @@ export interface MenuHost {
   readonly view: RoomSnapshot;
   changed(): void;
   edit(message: MessageView): void;
+  reply(message: MessageView): void;
 }
 
 /** What this user may do with a message; the server decides again. */
@@ -38,6 +40,7 @@ export function allowed(message: MessageView, view: RoomSnapshot) {
   const rules = mine?.role === 'owner' || mine?.role === 'admin';
   return {
     react: speaks,
+    reply: speaks,
     edit: speaks && message.own && message.kind === 'text',
     unsend: open && (message.own || rules),
     copy: stands && !!message.text,
@@ -136,8 +139,9 @@ export class MessageMenu {
       ? html`<p role="presentation">${words('unsendAsk')}</p>
         ${item(words('unsend'), () => this.unsend(id, words), 'danger')}${item(words('keep'), () => this.close())}`
       : html`${may.react ? this.quick(message, words) : nothing}
+        ${may.reply ? item(words('reply'), () => this.hand('reply', message)) : nothing}
         ${may.copy ? item(words('copy'), () => this.copy(message)) : nothing}
-        ${may.edit ? item(words('edit'), () => this.edit(message)) : nothing}
+        ${may.edit ? item(words('edit'), () => this.hand('edit', message)) : nothing}
         ${may.unsend ? item(words('unsend'), () => this.ask(), 'danger') : nothing}`;
     return html`<div class="menu" part="menu" role="menu" aria-label=${words(this.asks ? 'unsendAsk' : 'messageOptions')}
       @keydown=${this.onKey} @focusout=${this.onFocusOut} @mousedown=${keep}>${parts}</div>`;
@@ -161,9 +165,10 @@ export class MessageMenu {
     this.close();
   }
 
-  private edit(message: MessageView): void {
+  /** To the field, which takes the focus. */
+  private hand(to: 'edit' | 'reply', message: MessageView): void {
     this.close(false);
-    this.host.edit(message);
+    this.host[to](message);
   }
 
   private ask(): void {
@@ -181,22 +186,12 @@ export class MessageMenu {
   settle(): void {
     const menu = this.host.root.querySelector<HTMLElement>('.menu');
     const bubble = this.id && this.find(this.id)?.querySelector('.bubble');
-    const stage = menu?.parentElement;
-    if (!menu || !bubble || !stage) {
+    if (!menu || !bubble) {
       // Its message is gone: so is the menu.
       if (this.id !== undefined && !bubble) this.close(false);
       return;
     }
-    const [at, frame] = [bubble.getBoundingClientRect(), stage.getBoundingClientRect()];
-    const { offsetHeight: high, offsetWidth: wide } = menu;
-    const under = at.bottom - frame.top + 6;
-    const over = at.top - frame.top - high - 6;
-    const top = under + high <= frame.height - 8 ? under : over;
-    const rtl = getComputedStyle(menu).direction === 'rtl';
-    const right = this.message?.own !== rtl;
-    const left = right ? at.right - frame.left - wide : at.left - frame.left;
-    menu.style.top = `${Math.max(8, Math.min(top, frame.height - high - 8))}px`;
-    menu.style.left = `${Math.max(8, Math.min(left, frame.width - wide - 8))}px`;
+    putBeside(menu, bubble.getBoundingClientRect(), !!this.message?.own);
     if (this.focused) return;
     this.focused = true;
     menu.querySelector<HTMLElement>('button')?.focus({ preventScroll: true });

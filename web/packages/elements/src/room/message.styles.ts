@@ -121,7 +121,8 @@ export const messageStyles = css`
     text-overflow: ellipsis;
     white-space: nowrap;
   }
-  .menu {
+  .menu,
+  .user-card {
     position: absolute;
     z-index: 3;
     display: flex;

@@ -1,30 +1,30 @@
 // One message as it stands in the timeline. Text stays text: the only nodes
-// made of it are links that `runsOf` has let through.
+// made of it are links and mentions that `content.ts` has let through.
 import type { MessageView } from '@snug/client';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { StringKey, Words } from '../locale/index.js';
 import { avatar } from '../shared/avatar.js';
 import { icon, ticks } from '../shared/icons.js';
-import { emojiCount, runsOf } from '../text/inline.js';
-import { nameOf } from '../text/names.js';
+import { emojiCount } from '../text/inline.js';
+import { nameOf, saidIn } from '../text/names.js';
 import { clockTime, fullTime } from '../text/time.js';
+import { type ContentContext, card, hold, inlineText, place, quote } from './content.js';
 
-export interface MessageContext {
-  words: Words;
+export interface MessageContext extends ContentContext {
   /** Names and avatars are shown in a group only. */
   group: boolean;
   first: boolean;
   last: boolean;
   /** Came while the room was open: it moves in. */
   fresh: boolean;
+  /** Was just jumped to. */
+  lit: boolean;
   retry(id: string): void;
   discard(id: string): void;
   /** Its menu, where there is anything to be done: whether it is open, and on Tab's way. */
   menu?: { open: boolean; tab: boolean; toggle(): void };
   /** Absent where this user may not react. */
   react?: (key: string) => void;
-  /** Names of users by id. */
-  called(id: string): string;
 }
 
 const WHY: Record<string, StringKey> = {
@@ -33,14 +33,6 @@ const WHY: Record<string, StringKey> = {
   not_a_member: 'whyNotMember',
   rate_limited: 'whyRate',
 };
-
-export function inlineText(text: string): unknown {
-  return runsOf(text).map((run) =>
-    run.href === undefined
-      ? run.text
-      : html`<a href=${run.href} target="_blank" rel="noopener noreferrer nofollow">${run.text}</a>`,
-  );
-}
 
 function state(message: MessageView, words: Words): TemplateResult | typeof nothing {
   if (!message.own) return nothing;
@@ -78,11 +70,12 @@ function failure(message: MessageView, context: MessageContext): TemplateResult 
 function goneAs(message: MessageView): StringKey {
   if (message.hidden) return 'hiddenMessage';
   if (message.deleted) return message.own ? 'unsentOwn' : 'unsentMessage';
-  return message.kind === 'custom' ? 'unsupported' : 'goneMessage';
+  return message.kind === 'text' ? 'goneMessage' : 'unsupported';
 }
 
 function reactions(message: MessageView, context: MessageContext): TemplateResult {
-  const { words, react, called } = context;
+  const { words, react } = context;
+  const { called } = context.reader;
   return html`<div class="reactions" part="reactions" role="group" aria-label=${words('reactions')}>${message.reactions?.map(
     ({ key, count, own, users }) => {
       const who = users.slice(0, 20).map(called).join(', ');
@@ -96,54 +89,78 @@ function reactions(message: MessageView, context: MessageContext): TemplateResul
 function more(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {
   const { words, menu } = context;
   if (!menu) return nothing;
-  const said = (message.text ?? '').slice(0, 40);
+  const said = saidIn(message).slice(0, 40);
   return html`<button type="button" class="more" aria-haspopup="menu" aria-expanded=${menu.open}
     tabindex=${menu.tab ? 0 : -1} aria-label=${`${words('messageOptions')}${said && `: ${said}`}`}
-    @mousedown=${(event: Event) => event.preventDefault()} @click=${menu.toggle}>${icon('dots')}</button>`;
+    @mousedown=${hold} @click=${menu.toggle}>${icon('dots')}</button>`;
 }
 
 function bubble(message: MessageView, context: MessageContext): TemplateResult {
   const { words } = context;
-  const text = message.text ?? '';
+  const { text = '', replyTo } = message;
+  const rich = richPart(message, context);
   // Hidden ones keep their kind, and no words.
-  if (message.deleted || message.hidden || text === '') {
+  if (message.deleted || message.hidden || (text === '' && !rich)) {
     const said = words(goneAs(message));
     return html`<div class="bubble quiet" part="bubble"><span class="text">${said}${meta(message, context)}</span></div>`;
   }
-  const emoji = emojiCount(text);
+  const answered = replyTo ? quote(replyTo, context) : nothing;
+  if (rich) {
+    return html`<div class="bubble rich" part="bubble">${answered}${rich}<div class="text">${meta(message, context)}</div></div>`;
+  }
+  const emoji = replyTo ? 0 : emojiCount(text);
   const kind = emoji > 0 ? `emoji n${Math.min(emoji, 4)}` : '';
-  return html`<div class="bubble ${kind}" part="bubble"><div class="text" dir="auto">${inlineText(text)}${meta(message, context)}</div></div>`;
+  return html`<div class="bubble ${kind}" part="bubble">${answered}<div class="text" dir="auto">${inlineText(message, context)}${meta(message, context)}</div></div>`;
+}
+
+/** In place of the text, which says the same to whom cannot show it. */
+function richPart(message: MessageView, context: MessageContext): TemplateResult | undefined {
+  if (message.card) return card(message.card, context);
+  return message.location && place(message.location, context);
+}
+
+/** The face of a group's member; by keyboard one takes the name. */
+function face(message: MessageView, name: string, { person }: MessageContext): TemplateResult {
+  const { sender } = message;
+  const shown = avatar({ id: sender?.id ?? '', name, picture: sender?.avatar ?? null }, 's');
+  if (!sender) return shown;
+  return html`<span class="face" tabindex="-1" aria-hidden="true" @mousedown=${hold}
+    @click=${(event: Event) => person(event, sender.id)}>${shown}</span>`;
+}
+
+function senderLine(
+  message: MessageView,
+  name: string,
+  { words, group, person }: MessageContext,
+): TemplateResult {
+  const { sender } = message;
+  if (message.own || !group) {
+    return html`<span class="sr" dir="auto">${message.own ? words('you') : name}</span>`;
+  }
+  if (!sender) return html`<span class="sender" dir="auto">${name}</span>`;
+  return html`<button type="button" class="sender" dir="auto" @mousedown=${hold}
+    @click=${(event: Event) => person(event, sender.id)}>${name}</button>`;
 }
 
 export function messageRow(message: MessageView, context: MessageContext): TemplateResult {
   const { words, group, first, last } = context;
   const name = nameOf(message.sender, words);
-  const face = group && !message.own;
+  const faced = group && !message.own;
   const classes = [
     'row',
     message.own ? 'own' : 'other',
     message.status,
     first ? 'first' : '',
     last ? 'last' : '',
-    face ? 'faced' : '',
+    faced ? 'faced' : '',
     context.fresh ? 'fresh' : '',
+    context.lit ? 'lit' : '',
     context.menu?.open ? 'chosen' : '',
   ];
   return html`<div class=${classes.filter(Boolean).join(' ')} data-key=${message.id} part="message">
-    ${
-      face && last
-        ? avatar(
-            { id: message.sender?.id ?? '', name, picture: message.sender?.avatar ?? null },
-            's',
-          )
-        : nothing
-    }
+    ${faced && last ? face(message, name, context) : nothing}
     <div class="stack">
-      ${
-        first
-          ? html`<span class=${face ? 'sender' : 'sr'} dir="auto">${message.own ? words('you') : name}</span>`
-          : nothing
-      }
+      ${first ? senderLine(message, name, context) : nothing}
       <div class="line">${bubble(message, context)}${more(message, context)}</div>
       ${message.reactions?.length ? reactions(message, context) : nothing}
       ${message.status === 'failed' ? failure(message, context) : nothing}

@@ -1,4 +1,5 @@
 import { css } from 'lit';
+import { extrasStyles } from './extras.styles.js';
 import { messageStyles } from './message.styles.js';
 
 const frame = css`
@@ -350,4 +351,4 @@ const timeline = css`
   }
 `;
 
-export const roomStyles = [frame, timeline, messageStyles];
+export const roomStyles = [frame, timeline, messageStyles, extrasStyles];

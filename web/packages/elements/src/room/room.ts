@@ -1,4 +1,4 @@
-import type { MessageView } from '@snug/client';
+import type { MessageView, User } from '@snug/client';
 import {
   html,
   nothing,
@@ -16,7 +16,7 @@ import { icon } from '../shared/icons.js';
 import { KeyboardInset } from '../shared/keyboard.js';
 import { stateCard, stateStyles } from '../shared/states.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
-import { happening, nameOf, typingText } from '../text/names.js';
+import { happening, nameOf, saidIn, typingText } from '../text/names.js';
 import { dayLabel } from '../text/time.js';
 import { messageRow } from './message.js';
 import { allowed, MessageMenu } from './message-menu.js';
@@ -26,8 +26,12 @@ import { roomStyles } from './room.styles.js';
 import { ScrollKeeper } from './scroll-keeper.js';
 import { Beginning, type StartTarget } from './start-target.js';
 import { layTimeline, type TimelineItem } from './timeline.js';
+import { UserCard } from './user-card.js';
 
 export type { StartTarget };
+
+/** How long a message that was jumped to stands out. */
+const LIT_MS = 1_600;
 
 /**
  * One conversation: what was said, and the field in which one answers.
@@ -35,12 +39,19 @@ export type { StartTarget };
  * @element snug-room
  * @fires snug-back - The back button was pressed (or a swipe from the edge).
  * @fires snug-room-created - A conversation began with its first message; `detail.room`.
+ * @fires snug-mention-click - A mention of somebody was pressed; `detail.user`, `detail.message`. Prevent it to show no card.
+ * @fires snug-user-click - A sender's name or face was pressed; `detail.user`, `detail.message`. Prevent it to show no card.
+ * @fires snug-user-message - "Message" in a user's card was pressed; `detail.user`. Prevent it to answer by yourself.
+ * @fires snug-card-action - A card's button was pressed; `detail.message`, `detail.action`.
  * @csspart header - The line with the name.
  * @csspart timeline - The scrolling part.
  * @csspart message - One message with its avatar.
  * @csspart bubble - The coloured part of a message.
  * @csspart reactions - The line with what was reacted to a message.
  * @csspart menu - What may be done to a message.
+ * @csspart quote - The message that one answers, in the answer.
+ * @csspart card - A card in a message.
+ * @csspart user-card - Who somebody is.
  */
 export class SnugRoom extends SnugElement {
   static override styles = [tokens, controls, avatarStyles, stateStyles, gateStyles, roomStyles];
@@ -49,6 +60,7 @@ export class SnugRoom extends SnugElement {
     start: { attribute: false },
     back: { type: Boolean },
     closable: { type: Boolean },
+    direct: { attribute: false },
   };
 
   /** The room's id. */
@@ -59,13 +71,20 @@ export class SnugRoom extends SnugElement {
   declare back: boolean;
   /** Inside a panel: shows a close button. */
   declare closable: boolean;
+  /** Opens a conversation with somebody; without it the card of a user has no button. */
+  declare direct: ((user: User) => void) | undefined;
 
   private readonly opened = new OpenedRoom(() => this.roomChanged());
   private readonly beginning = new Beginning(() => this.requestUpdate());
   private readonly keeper = new ScrollKeeper(() => this.moved());
   private readonly menu = this.makeMenu();
+  private readonly card = this.makeCard();
   /** The message whose words the field holds. */
   private editing: MessageView | undefined;
+  /** The message that is answered. */
+  private replying: MessageView | undefined;
+  private lit: string | undefined;
+  private litTimer: ReturnType<typeof setTimeout> | undefined;
   private items: TimelineItem[] = [];
   /** The view stands where it should stand at first. */
   private placed = false;
@@ -98,6 +117,7 @@ export class SnugRoom extends SnugElement {
     super.disconnectedCallback();
     document.removeEventListener('visibilitychange', this.seen);
     this.screenWatch?.disconnect();
+    clearTimeout(this.litTimer);
     this.keeper.unwatch();
     this.opened.leave();
   }
@@ -115,12 +135,43 @@ export class SnugRoom extends SnugElement {
         return room.opened.view;
       },
       changed: () => this.requestUpdate(),
-      edit: (message) => this.edit(message),
+      edit: (message) => this.take(message, undefined),
+      reply: (message) => this.take(undefined, message),
     });
   }
 
-  private edit(message: MessageView | undefined): void {
-    this.editing = message;
+  private makeCard(): UserCard {
+    const room = this;
+    return new UserCard({
+      get root() {
+        return room.renderRoot;
+      },
+      get me() {
+        return room.me;
+      },
+      get write() {
+        return room.direct;
+      },
+      user: (id) => room.userOf(id),
+      announce: (name, detail) => this.announce(name, detail, true),
+      changed: () => this.requestUpdate(),
+    });
+  }
+
+  private get me(): string | undefined {
+    return this.activeClient?.me.getSnapshot()?.id;
+  }
+
+  private userOf(id: string): User {
+    const { users, members } = this.opened.view;
+    const { name, avatar } = members.get(id) ?? {};
+    return users.get(id) ?? { id, name, avatar };
+  }
+
+  /** What the field is for: an edit, an answer, or neither. */
+  private take(editing: MessageView | undefined, replying: MessageView | undefined): void {
+    this.editing = editing;
+    this.replying = replying;
     this.requestUpdate();
     void this.updateComplete.then(() => this.composer?.focus());
   }
@@ -143,10 +194,16 @@ export class SnugRoom extends SnugElement {
     if (!this.keeper.pinned) this.keeper.capture();
     this.items = layTimeline(this.messages, this.opened.view.unreadLineSeq);
     this.tabStop = this.findTabStop();
-    const edited = this.opened.view.messages.find(({ id }) => id === this.editing?.id);
-    if (this.editing && !allowed(edited ?? this.editing, this.opened.view).edit) {
-      this.editing = undefined;
-    }
+    this.editing = this.still('edit', this.editing);
+    this.replying = this.still('reply', this.replying);
+  }
+
+  /** The message, as long as one may do that to it. */
+  private still(what: 'edit' | 'reply', message: MessageView | undefined): MessageView | undefined {
+    if (!message) return undefined;
+    const { view } = this.opened;
+    const now = view.messages.find(({ id }) => id === message.id) ?? message;
+    return allowed(now, view)[what] ? message : undefined;
   }
 
   /** One button of all messages is on Tab's way: the last one used, else the newest. */
@@ -174,7 +231,10 @@ export class SnugRoom extends SnugElement {
     this.newestOwn = undefined;
     this.spoken = [];
     this.editing = undefined;
+    this.replying = undefined;
+    this.lit = undefined;
     this.menu.forget();
+    this.card.close(false);
   }
 
   private roomChanged(): void {
@@ -195,7 +255,7 @@ export class SnugRoom extends SnugElement {
     const fresh = messages.filter((m) => !m.own && this.isFresh(m) && !heard.has(m.id));
     for (const m of fresh.slice(-3)) {
       const name = nameOf(m.sender, this.words);
-      const text = m.kind === 'system' ? this.happened(m) : `${name}: ${m.text ?? ''}`;
+      const text = m.kind === 'system' ? this.happened(m) : `${name}: ${saidIn(m)}`;
       this.spoken = [...this.spoken, { id: m.id, text }].slice(-3);
     }
   }
@@ -223,7 +283,7 @@ export class SnugRoom extends SnugElement {
         title,
         view,
         face: this.beginning.target,
-        me: this.activeClient?.me.getSnapshot()?.id,
+        me: this.me,
         words,
         back: this.back ? () => this.announce('snug-back', {}) : undefined,
         close: this.closable ? () => this.announce('snug-close', {}) : undefined,
@@ -261,6 +321,7 @@ export class SnugRoom extends SnugElement {
         ${this.timeline(name)}
         ${this.jump()}
         ${this.menu.render(words)}
+        ${this.card.render(words)}
         <div class="notice" role="alert">${this.menu.notice ?? nothing}</div>
       </div>
       ${this.typing()}
@@ -277,7 +338,7 @@ export class SnugRoom extends SnugElement {
     const waits = this.room !== undefined && view.status !== 'ready';
     if (this.items.length === 0) return waits ? skeleton(this.words) : this.empty(name);
     const group = view.room?.kind !== 'direct';
-    return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0" @scroll=${this.menu.onScroll}
+    return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0" @scroll=${this.onScroll}
       aria-label=${this.words('conversationWith', { name })}>
       <div class="rows" @pointerdown=${this.menu.onDown} @pointermove=${this.menu.onMove}
         @pointerup=${this.menu.letGo} @pointercancel=${this.menu.letGo} @keydown=${this.menu.onButtonKey}
@@ -311,16 +372,25 @@ export class SnugRoom extends SnugElement {
     const { message } = item;
     const { view } = this.opened;
     const may = allowed(message, view);
-    const any = may.react || may.edit || may.unsend || may.copy;
+    const any = Object.values(may).includes(true);
     return messageRow(message, {
       words,
       group,
       first: item.first,
       last: item.last,
       fresh: this.isFresh(message),
+      lit: this.lit === message.id,
       retry: (id) => this.retry(id),
       discard: (id) => this.discard(id),
-      called: (id) => nameOf(view.users.get(id) ?? { id }, words),
+      reader: {
+        me: this.me,
+        role: view.room?.mine?.role,
+        called: (id) => nameOf(this.userOf(id), words),
+      },
+      shower: (id) =>
+        view.messages.some((one) => one.id === id) ? () => this.show(id) : undefined,
+      person: (event, user, mention) => this.card.pressed(event, user, message, mention),
+      act: (action) => void this.announce('snug-card-action', { message, action }, true),
       ...(any && {
         menu: {
           open: menu.id === message.id,
@@ -330,6 +400,25 @@ export class SnugRoom extends SnugElement {
       }),
       ...(may.react && { react: (key: string) => menu.react(message.id, key, words) }),
     });
+  }
+
+  private readonly onScroll = (): void => {
+    this.menu.onScroll();
+    this.card.settle();
+  };
+
+  /** Brings a loaded message into view, and marks it for a moment. */
+  private show(id: string): void {
+    const row = this.renderRoot.querySelector<HTMLElement>(`[data-key="${CSS.escape(id)}"]`);
+    if (!row) return;
+    this.keeper.show(row);
+    this.lit = id;
+    clearTimeout(this.litTimer);
+    this.litTimer = setTimeout(() => {
+      this.lit = undefined;
+      this.requestUpdate();
+    }, LIT_MS);
+    this.requestUpdate();
   }
 
   private empty(name: string): TemplateResult {
@@ -381,7 +470,8 @@ export class SnugRoom extends SnugElement {
       return html`<p class="foot" role="note">${icon('lock')}<span>${this.words(left ? 'roomLeft' : 'roomFrozen')}</span></p>`;
     }
     return html`<snug-composer nested .client=${this.activeClient} .locale=${this.locale} .room=${this.room}
-      .editing=${this.editing} @snug-submit=${this.submit} @snug-edited=${this.edited}></snug-composer>`;
+      .editing=${this.editing} .replying=${this.replying} @snug-submit=${this.submit} @snug-edited=${this.edited}
+      @snug-reply-end=${this.replied}></snug-composer>`;
   }
 
   private submit(event: CustomEvent<{ text: string }>): void {
@@ -397,7 +487,12 @@ export class SnugRoom extends SnugElement {
     event.stopPropagation();
     const { problem } = event.detail;
     if (problem) this.menu.failed(problem, this.words);
-    else this.edit(undefined);
+    else this.take(undefined, undefined);
+  }
+
+  private replied(event: Event): void {
+    event.stopPropagation();
+    this.take(undefined, undefined);
   }
 
   private readonly menuClick = {
@@ -438,6 +533,7 @@ export class SnugRoom extends SnugElement {
     this.seen();
     this.fill();
     this.menu.settle();
+    this.card.settle();
   }
 
   /** The first look at a room: at the unread line, else at the end. */

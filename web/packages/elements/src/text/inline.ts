@@ -20,9 +20,10 @@ function trimmed(candidate: string): string {
   }
 }
 
-function safeHref(text: string): string | undefined {
+/** Http and https, whole unless there is a `base`. */
+export function safeHref(text: string, base?: string): string | undefined {
   try {
-    const url = new URL(text);
+    const url = new URL(text, base);
     return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : undefined;
   } catch {
     return undefined;
@@ -47,12 +48,7 @@ export function runsOf(text: string): Run[] {
 /** An address for a link or a picture that came from a customer's JSON. */
 export function safeAddress(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '') return undefined;
-  try {
-    const url = new URL(value, typeof location === 'undefined' ? undefined : location.href);
-    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : undefined;
-  } catch {
-    return undefined;
-  }
+  return safeHref(value, typeof location === 'undefined' ? undefined : location.href);
 }
 
 const PICTURE = '(?:\\p{Emoji_Presentation}|\\p{Extended_Pictographic}\\uFE0F)\\p{EMod}?';

@@ -13,6 +13,11 @@ export function typingText(names: readonly string[], words: Words): string {
   return names.length === 2 ? words('typingTwo', { a, b }) : words('typingMany');
 }
 
+/** What a message says in words, whatever it is; a quote and a screen reader have no more. */
+export function saidIn({ text, card, location }: MessageView): string {
+  return text || card?.title || card?.text || location?.name || location?.address || '';
+}
+
 type NameById = (id: string) => string;
 
 function listed(value: unknown, called: NameById): string {
