@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::extras::{Card, Mentions};
 use crate::object::{Message, Room};
-use crate::value::{CustomIn, Id, custom, patch};
+use crate::value::{CustomIn, Id, custom, object, patch_object};
 
 /// New words of a message; at least one field, and what is absent stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -17,10 +17,11 @@ pub struct EditBody {
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
     /// All of them; `null` takes them away.
-    #[serde(default, deserialize_with = "patch")]
+    #[serde(default, deserialize_with = "patch_object")]
     #[schema(value_type = Option<Mentions>)]
     pub mentions: Patch<Mentions>,
     /// The whole card of a card.
+    #[serde(default, deserialize_with = "object")]
     pub card: Option<Card>,
 }
 
@@ -49,8 +50,9 @@ pub struct EditData {
     pub id: Id<MessageId>,
     pub text: Option<String>,
     pub custom: Option<CustomIn>,
-    #[serde(default, deserialize_with = "patch")]
+    #[serde(default, deserialize_with = "patch_object")]
     pub mentions: Patch<Mentions>,
+    #[serde(default, deserialize_with = "object")]
     pub card: Option<Card>,
 }
 

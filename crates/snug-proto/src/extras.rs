@@ -1,5 +1,6 @@
 //! What a message carries beside its words, as every door takes and answers it.
 
+use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use snug_core::engine::SendExtras;
 use snug_core::error::Error;
@@ -7,7 +8,7 @@ use snug_core::ids::{MessageId, UserId};
 use snug_core::model::{self, Degrees, Role};
 use utoipa::ToSchema;
 
-use crate::value::{Id, ids, or_default};
+use crate::value::{Id, ids, object, or_default};
 
 /// Whom a message is meant for in particular; its text says so in words, `@` and a name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -16,12 +17,18 @@ pub struct Mentions {
     #[schema(value_type = Vec<String>)]
     pub users: Vec<Id<UserId>>,
     /// `owner`, `admin`, `member`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "roles")]
     #[schema(value_type = Vec<String>)]
     pub roles: Vec<Role>,
     /// All members.
     #[serde(default, skip_serializing_if = "std::ops::Not::not", deserialize_with = "or_default")]
     pub everyone: bool,
+}
+
+fn roles<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Role>, D::Error> {
+    let words: Vec<String> = or_default(from)?;
+    let role = |word: String| Role::parse(&word).ok_or("member, admin or owner");
+    words.into_iter().map(role).collect::<Result<_, _>>().map_err(de::Error::custom)
 }
 
 /// The message that is answered; its words are asked for by its id.
@@ -38,7 +45,7 @@ pub struct Card {
     pub title: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub image: Option<CardImage>,
     /// Where the card leads: http or https.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use crate::extras::{Card, Location, Mentions};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, UpdateRoomBody};
-use crate::value::{CustomIn, Id, or_default, patch};
+use crate::value::{CustomIn, Id, object, or_default, patch};
 
 /// A request's id, echoed as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,9 +193,12 @@ pub struct SendData {
     pub kind: Option<String>,
     pub text: Option<String>,
     pub custom: Option<CustomIn>,
+    #[serde(default, deserialize_with = "object")]
     pub mentions: Option<Mentions>,
     pub reply_to: Option<Id<MessageId>>,
+    #[serde(default, deserialize_with = "object")]
     pub card: Option<Card>,
+    #[serde(default, deserialize_with = "object")]
     pub location: Option<Location>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,

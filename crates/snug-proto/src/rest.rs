@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::extras::{Card, Location, Mentions, send_extras};
 use crate::object::{Head, Member, Message, Room, User, list};
-use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, or_default, patch};
+use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, object, or_default, patch};
 
 /// Changes to a profile; `null` clears, an absent field stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -230,11 +230,14 @@ pub struct SendBody {
     pub text: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
+    #[serde(default, deserialize_with = "object")]
     pub mentions: Option<Mentions>,
     /// The id of the message that is answered.
     #[schema(value_type = Option<String>)]
     pub reply_to: Option<Id<MessageId>>,
+    #[serde(default, deserialize_with = "object")]
     pub card: Option<Card>,
+    #[serde(default, deserialize_with = "object")]
     pub location: Option<Location>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,

@@ -95,6 +95,40 @@ pub fn patch<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     })
 }
 
+/// For `#[serde(default, deserialize_with = "object")]`: an object or `null`. A derived type would
+/// also take a list of its fields' values, which is nobody's intention.
+///
+/// # Errors
+/// The value's own, and what is no object.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            T::deserialize(de::value::MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+    from.deserialize_any(Object(PhantomData))
+}
+
+/// `patch` of an object.
+///
+/// # Errors
+/// As `object`.
+pub fn patch_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Patch<T>, D::Error> {
+    Ok(object(from)?.map_or(Patch::Clear, Patch::Set))
+}
+
 /// For `#[serde(default, deserialize_with = "or_default")]`: null is absent.
 ///
 /// # Errors

@@ -258,6 +258,10 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     ] {
         ann.call(method, &path, body).await.refused(409, "bridge_unsupported");
     }
+    // A card would come out as nothing; whom a text mentions and what it answers go unsaid.
+    let card = json!({"card": {"title": "x"}});
+    let refused = ann.post(&format!("rooms/{seg}/messages"), card).await;
+    refused.refused(409, "bridge_unsupported");
     // Nor does the backend put words into Snug's store.
     let first = json!({"id": "m", "sender": "bob", "text": "words"});
     let body = json!({"kind": "group", "id": "told", "members": ["bob"], "message": first});

@@ -34,13 +34,55 @@ async fn concept(server: &TestServer) {
     native.post(&format!("rooms/{id}/messages"), body).await.ok();
     let history = native.get(&format!("rooms/{id}/messages")).await.ok();
     assert_eq!(history["messages"][0]["text"], "哈囉");
+    assert_eq!(history["messages"][0]["mentions"], json!({"users": ["bob"]}));
+    assert_eq!(first["mentions"], json!(["bob"]));
     // Steps 6 and 7: the list.
     let list = result(imkit.user(&ann, "GET", "/rooms?skip=0&limit=30", Value::Null).await);
     assert_eq!((&list["totalCount"], &list["data"][0]["unread"]), (&json!(1), &json!(1)));
     assert_eq!(list["data"][0]["lastMessage"]["message"], "hi Ann");
     assert_eq!(list["data"][0]["lastMessage"]["sender"]["nickname"], "bob");
     pages(&imkit, &ann, &id).await;
+    answers(&imkit, &ann).await;
     read(&imkit, &ann, &bob, &id).await;
+}
+
+/// Mentions, answers and places are the same at this door and at the native one.
+async fn answers(imkit: &Imkit, ann: &str) {
+    let native = imkit.app.page("cat").await;
+    let room = imkit.app.group(&["ann", "cat"]).await;
+    let to = format!("/rooms/{room}/message");
+    let asked = json!({"id": "n1", "text": "@ann where?", "mentions": {"users": ["ann"]}});
+    native.post(&format!("rooms/{room}/messages"), asked).await.ok();
+    let newest = || async {
+        let page = format!("/rooms/{room}/messages/v3?limit=1");
+        result(imkit.user(ann, "GET", &page, Value::Null).await)["data"][0].clone()
+    };
+    let asked = newest().await;
+    assert_eq!(asked["mentions"], json!(["ann"]));
+    let here = json!({
+        "messageType": "location", "latitude": 25.0339639, "longitude": 121.5644722,
+        "message": "Taipei 101", "reply": asked["_id"],
+    });
+    let sent = result(imkit.user(ann, "POST", &to, here).await);
+    assert_eq!((&sent["messageType"], &sent["latitude"]), (&json!("location"), &json!(25.0339639)));
+    assert_eq!(sent["reply"]["message"], "@ann where?");
+    let history = native.get(&format!("rooms/{room}/messages")).await.ok();
+    let seen = &history["messages"][1];
+    assert_eq!((&seen["kind"], &seen["text"]), (&json!("location"), &json!("Taipei 101")));
+    assert_eq!(seen["location"], json!({"lat": 25.0339639, "lng": 121.5644722}));
+    assert_eq!(seen["reply_to"], json!({"id": "n1", "seq": 1}));
+    let (id, place) = (seen["id"].clone(), json!({"lat": 1.5, "lng": 2, "name": "Here"}));
+    let answer = json!({"reply_to": id, "location": place});
+    native.post(&format!("rooms/{room}/messages"), answer).await.ok();
+    let shown = newest().await;
+    assert_eq!((&shown["messageType"], &shown["message"]), (&json!("location"), &json!("Here")));
+    assert_eq!((&shown["latitude"], &shown["reply"]["_id"]), (&json!(1.5), &sent["_id"]));
+    // An edit keeps whom the message mentions, unless it says otherwise.
+    let made = json!({"message": "@cat ok", "mentions": ["cat"]});
+    let made = result(imkit.user(ann, "POST", &to, made).await);
+    let edit = json!({"_id": made["_id"], "message": "@cat okay"});
+    let edited = result(imkit.user(ann, "POST", &to, edit).await);
+    assert_eq!((&edited["message"], &edited["mentions"]), (&json!("@cat okay"), &json!(["cat"])));
 }
 
 /// Pages hold the message that they are named by in v3, not in v1.

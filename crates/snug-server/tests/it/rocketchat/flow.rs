@@ -20,6 +20,7 @@ async fn embedding(server: &TestServer) {
     let by_name = "rooms.info?roomName=general-%E8%AA%9E";
     assert_eq!(success(rocket.get(&bob, by_name).await)["room"]["_id"], made["_id"]);
     messages(&rocket, &ann, &bob, &id).await;
+    mentions(&rocket, &ann, &id).await;
     unread(&rocket, &ann, &bob, &id).await;
     members(&rocket, &ann, &bob, &id).await;
     direct(&rocket, &ann, &bob).await;
@@ -79,6 +80,27 @@ async fn messages(rocket: &Rocket, ann: &Login, bob: &Login, id: &str) {
     let said: Vec<_> =
         page.as_array().expect("a list").iter().map(|one| one["msg"].clone()).collect();
     assert_eq!(said, ["native", "哈囉"]);
+}
+
+/// The server reads them from the words, as the vendor's does; a native page's are shown alike.
+async fn mentions(rocket: &Rocket, ann: &Login, id: &str) {
+    let native = rocket.app.page("bob").await;
+    let body = json!({"message": {"rid": id, "msg": "@bob. see @nobody, me@bob @all"}});
+    let sent = success(rocket.post(ann, "chat.sendMessage", body).await)["message"].clone();
+    let bob = json!({"_id": "bob", "username": "bob", "name": "BOB", "type": "user"});
+    let all = json!({"_id": "all", "username": "all", "type": "user"});
+    assert_eq!(sent["mentions"], json!([bob, all]));
+    let history = native.get(&format!("rooms/{id}/messages?limit=1")).await.ok();
+    let seen = &history["messages"][0];
+    assert_eq!(seen["mentions"], json!({"users": ["bob"], "everyone": true}));
+    let edit = json!({"roomId": id, "msgId": sent["_id"], "text": "never mind"});
+    let edited = success(rocket.post(ann, "chat.update", edit).await)["message"].clone();
+    assert_eq!(edited["mentions"], json!([]));
+    let native_id = text(&seen["id"]);
+    let gone = native.get(&format!("rooms/{id}/messages/{native_id}")).await.ok();
+    assert!(gone.get("mentions").is_none(), "{gone}");
+    let body = json!({"roomId": id, "msgId": sent["_id"]});
+    success(rocket.post(ann, "chat.delete", body).await);
 }
 
 async fn unread(rocket: &Rocket, ann: &Login, bob: &Login, id: &str) {
