@@ -146,22 +146,7 @@ fn apply(
 ) -> Sql<()> {
     match &wanted.change {
         MessageChange::Edit { text, custom, extras } => {
-            let json = |custom: &Option<CustomJson>| custom.as_ref().map(|c| c.as_str().to_owned());
-            change(
-                conn,
-                "INSERT INTO message_versions (rk, seq, rev, text, custom, by, at, extras) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                (
-                    rk,
-                    seq,
-                    int(old.rev),
-                    old.text.as_deref(),
-                    json(&old.custom),
-                    wanted.by.as_ref().map(UserId::as_str),
-                    at.0,
-                    stored_extras(old.extras.as_deref()),
-                ),
-            )?;
+            keep_version(conn, (rk, seq), (old, wanted), at)?;
             change(
                 conn,
                 "UPDATE messages SET text = coalesce(?3, text), custom = coalesce(?4, custom), \
@@ -171,7 +156,7 @@ fn apply(
                     rk,
                     seq,
                     text.as_deref(),
-                    json(custom),
+                    custom.as_ref().map(CustomJson::as_str),
                     at.0,
                     extras.is_some(),
                     stored_extras(extras.as_deref()),
@@ -216,6 +201,30 @@ fn apply(
             )
         }
     }
+    .map(drop)
+}
+
+fn keep_version(
+    conn: &Connection,
+    (rk, seq): (i64, i64),
+    (old, wanted): (&Message, &ChangeMessage),
+    at: Time,
+) -> Sql<()> {
+    change(
+        conn,
+        "INSERT INTO message_versions (rk, seq, rev, text, custom, by, at, extras) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            rk,
+            seq,
+            int(old.rev),
+            old.text.as_deref(),
+            old.custom.as_ref().map(CustomJson::as_str),
+            wanted.by.as_ref().map(UserId::as_str),
+            at.0,
+            stored_extras(old.extras.as_deref()),
+        ),
+    )
     .map(drop)
 }
 

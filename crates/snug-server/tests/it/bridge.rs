@@ -238,6 +238,30 @@ async fn a_slow_backend_is_given_up_and_what_it_stored_is_found() {
 }
 
 #[tokio::test]
+async fn what_the_backend_cannot_keep_is_refused_or_goes_unsaid() {
+    let server = TestServer::sqlite().await;
+    let site = Site::start().await;
+    let app = site.app(&server).await;
+    let thread = site.thread(&["ann", "bob"]);
+    let ann = app.page("ann").await;
+    ann.get("rooms").await.is(200);
+    // A card would come out as nothing.
+    let card = json!({"card": {"title": "x"}});
+    ann.post(&messages(&thread), card).await.refused(409, "bridge_unsupported");
+    let place = json!({"location": {"lat": 1, "lng": 2}});
+    ann.post(&messages(&thread), place).await.refused(409, "bridge_unsupported");
+    say(&ann, &thread, "m1", "first").await.is(201);
+    // Whom a text mentions and what it answers: the words go through, and a repeat is one.
+    let answer = json!({
+        "id": "m2", "text": "@bob yes", "reply_to": "m1", "mentions": {"users": ["bob"]},
+    });
+    let sent = ann.post(&messages(&thread), answer.clone()).await.is(201);
+    assert!(sent.get("reply_to").is_none() && sent.get("mentions").is_none(), "{sent}");
+    assert_eq!(ann.post(&messages(&thread), answer).await.is(200), sent);
+    assert_eq!(site.texts(), ["first", "@bob yes"]);
+}
+
+#[tokio::test]
 async fn what_the_backend_tells_and_what_pages_cannot_do() {
     let server = TestServer::sqlite().await;
     let site = Site::start().await;
@@ -258,10 +282,6 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     ] {
         ann.call(method, &path, body).await.refused(409, "bridge_unsupported");
     }
-    // A card would come out as nothing; whom a text mentions and what it answers go unsaid.
-    let card = json!({"card": {"title": "x"}});
-    let refused = ann.post(&format!("rooms/{seg}/messages"), card).await;
-    refused.refused(409, "bridge_unsupported");
     // Nor does the backend put words into Snug's store.
     let first = json!({"id": "m", "sender": "bob", "text": "words"});
     let body = json!({"kind": "group", "id": "told", "members": ["bob"], "message": first});
