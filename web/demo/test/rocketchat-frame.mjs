@@ -180,7 +180,7 @@ describe('a site around Rocket.Chat’s frame', () => {
     await place('general', { text: 'ask @ming about it', mentions: { users: ['ming'] } });
     await sees(amy, 'ask');
     const room = frameOf(amy).locator('snug-room');
-    await room.getByRole('button', { name: '@ming' }).press('Enter');
+    await room.getByRole('button', { name: '@ming', exact: true }).press('Enter');
     assert.deepEqual(await told(amy, 'click-mention-link'), [{ username: 'ming' }]);
     await room.getByRole('button', { name: 'ming', exact: true }).last().press('Enter');
     assert.deepEqual(await told(amy, 'click-user-card-message'), [{ username: 'ming' }]);
