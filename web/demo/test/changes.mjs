@@ -95,8 +95,8 @@ describe('the examples of the page about messages', () => {
     const made = await server('POST', 'rooms', { kind: 'group', creator: 'm1', members: ['m1'] });
     const channel = await server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [page, backend] = blocks('sh');
-    for (const code of [page, backend]) {
+    const [carried, page, backend] = blocks('sh');
+    for (const code of [carried, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await server('POST', `rooms/${made.id}/messages`, said);
       const env = {
@@ -109,8 +109,16 @@ describe('the examples of the page about messages', () => {
         MESSAGE: id,
       };
       await promisify(execFile)('bash', ['-euc', code], { env });
-      const stored = (await snug.messages(made.id)).find((message) => message.id === id);
-      assert.equal(stored.deleted, true);
+      const all = await snug.messages(made.id);
+      const stored = all.find((message) => message.id === id);
+      assert.equal(stored.deleted, code === carried ? undefined : true);
+      if (code === carried) {
+        const [answer, card, place] = all.slice(-3);
+        assert.equal(answer.reply_to.id, id);
+        assert.deepEqual(answer.mentions, { users: ['ben'] });
+        assert.deepEqual([card.kind, card.card.actions[0].id], ['card', 'buy']);
+        assert.deepEqual(place.location, { lat: 25.034, lng: 121.5645, name: 'Taipei 101' });
+      }
     }
     const { members } = await server('GET', `rooms/${channel.id}/members`);
     assert.deepEqual(
