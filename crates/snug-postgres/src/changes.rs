@@ -219,7 +219,8 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(ChangeMessageOutcome::MessageNotFound);
         };
-        if !guard_holds(&tx, &wanted.app, &room, &wanted.guard).await? {
+        let moved = wanted.seen_rev.is_some_and(|rev| rev != old.rev);
+        if moved || !guard_holds(&tx, &wanted.app, &room, &wanted.guard).await? {
             tx.rollback().await?;
             return Ok(ChangeMessageOutcome::GuardMoved);
         }

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use snug_core::engine::{ChannelsPage, EditMessage};
+use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId};
 use snug_core::model::Patch;
 use utoipa::ToSchema;
 
-use crate::extras::{Card, Mentions};
+use crate::extras::{Card, Location, Mentions};
 use crate::object::{Message, Room};
 use crate::value::{CustomIn, Id, custom, object, patch_object};
 
@@ -23,17 +24,23 @@ pub struct EditBody {
     /// The whole card of a card.
     #[serde(default, deserialize_with = "object")]
     pub card: Option<Card>,
+    /// The whole place of a location.
+    #[serde(default, deserialize_with = "object")]
+    pub location: Option<Location>,
 }
 
-impl From<EditBody> for EditMessage {
-    fn from(body: EditBody) -> Self {
-        let EditBody { text, custom: json, mentions, card } = body;
+impl TryFrom<EditBody> for EditMessage {
+    type Error = Error;
+    fn try_from(body: EditBody) -> Result<Self, Error> {
+        let EditBody { text, custom: json, mentions, card, location } = body;
         let mentions = match mentions {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
             Patch::Set(mentions) => Patch::Set(mentions.into()),
         };
-        Self { text, custom: custom(json), mentions, card: card.map(Into::into) }
+        let location = location.map(TryInto::try_into).transpose()?;
+        let card = card.map(Into::into);
+        Ok(Self { text, custom: custom(json), mentions, card, location })
     }
 }
 
@@ -54,14 +61,16 @@ pub struct EditData {
     pub mentions: Patch<Mentions>,
     #[serde(default, deserialize_with = "object")]
     pub card: Option<Card>,
+    #[serde(default, deserialize_with = "object")]
+    pub location: Option<Location>,
 }
 
 impl EditData {
     /// Where, and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, MessageId, EditBody) {
-        let Self { room, id, text, custom, mentions, card } = self;
-        (room.0, id.0, EditBody { text, custom, mentions, card })
+        let Self { room, id, text, custom, mentions, card, location } = self;
+        (room.0, id.0, EditBody { text, custom, mentions, card, location })
     }
 }
 

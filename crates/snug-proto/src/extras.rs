@@ -155,6 +155,7 @@ pub fn send_extras(
 ) -> Result<SendExtras, Error> {
     Ok(SendExtras {
         mentions: mentions.unwrap_or_default().into(),
+        mentions_read: false,
         reply_to: reply_to.map(|id| id.0),
         card: card.map(Into::into),
         location: location.map(TryInto::try_into).transpose()?,

@@ -70,7 +70,8 @@ fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<Change
     let Some(old) = found.filter(|old| deletes || old.deleted_at.is_none()) else {
         return Ok(ChangeMessageOutcome::MessageNotFound);
     };
-    if !guard_holds(conn, &head, &wanted.guard, None)? {
+    let moved = wanted.seen_rev.is_some_and(|rev| rev != old.rev);
+    if moved || !guard_holds(conn, &head, &wanted.guard, None)? {
         return Ok(ChangeMessageOutcome::GuardMoved);
     }
     let place = (head.rk, int(old.seq));

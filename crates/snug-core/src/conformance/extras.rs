@@ -39,6 +39,7 @@ async fn change(f: &Fixture<'_>, room: &RoomId, change: MessageChange) -> Messag
         room: room.clone(),
         id: message_id("m"),
         guard: f.backend_guard(room).await,
+        seen_rev: None,
         change,
         by: None,
         now: f.now(),

@@ -25,9 +25,9 @@ impl Engine {
         id: &MessageId,
         edit: EditMessage,
     ) -> Result<Message> {
-        let EditMessage { text, custom, mentions, card } = &edit;
-        let no_mentions = matches!(mentions, Patch::Keep);
-        if text.is_none() && custom.is_none() && card.is_none() && no_mentions {
+        let EditMessage { text, custom, mentions, card, location } = &edit;
+        let none = text.is_none() && custom.is_none() && card.is_none() && location.is_none();
+        if none && matches!(mentions, Patch::Keep) {
             return Err(Error::missing("text"));
         }
         self.unless_bridged(actor, "edit a message").await?;
@@ -174,11 +174,15 @@ impl Engine {
                 }
             }
             let change = wanted.on(actor, &facts, &found)?;
+            // Extras are given whole, with what this edit leaves as it is: another change of them
+            // in between must not be undone.
+            let whole = matches!(change, MessageChange::Edit { extras: Some(_), .. });
             let request = ChangeMessage {
                 app: app.clone(),
                 room: room.clone(),
                 id: id.clone(),
                 guard,
+                seen_rev: whole.then_some(found.rev),
                 change,
                 by: actor.user().cloned(),
                 now: self.now(),
@@ -235,8 +239,10 @@ impl Wanted {
             Self::Change(change) => return Ok(change.clone()),
         };
         let extras = edited(found, &mut edit)?;
+        let was_wide = found.extras.as_ref().is_some_and(|extras| extras.mentions.is_wide());
         if let Some(extras) = &extras
             && matches!(actor, Actor::Client(_))
+            && !was_wide
         {
             policy::check_mentions(facts, &extras.mentions)?;
         }

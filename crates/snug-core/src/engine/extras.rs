@@ -1,6 +1,7 @@
 //! What a message carries beside its words: checked, and put into the form that is stored.
 
 use super::history::above;
+use super::messages::SendMessage;
 use super::{Actor, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId};
@@ -14,6 +15,9 @@ use crate::ports::{NewMessage, RoomFacts};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SendExtras {
     pub mentions: Mentions,
+    /// The door read the mentions from the words: they are no part of the payload, so that a
+    /// repeat is one whoever has become a user meanwhile.
+    pub mentions_read: bool,
     /// The id of the message that is answered.
     pub reply_to: Option<MessageId>,
     pub card: Option<Card>,
@@ -28,21 +32,25 @@ pub struct EditMessage {
     pub mentions: Patch<Mentions>,
     /// Of a card only.
     pub card: Option<Card>,
+    /// Of a place only.
+    pub location: Option<Location>,
 }
 
 impl SendExtras {
     /// What a send's hash takes of it, after the rest; nothing for a plain message.
     pub(super) fn hashed(&self) -> Option<String> {
-        if *self == Self::default() {
+        let Self { mentions, mentions_read, reply_to, card, location } = self;
+        let none = Mentions::default();
+        let mentions = if *mentions_read { &none } else { mentions };
+        if mentions.is_empty() && reply_to.is_none() && card.is_none() && location.is_none() {
             return None;
         }
-        let Self { mentions, reply_to, card, location } = self;
         serde_json::to_string(&(mentions, reply_to, card, location)).ok()
     }
 
     /// Checked, and without what only the store knows: see `Engine::find_answered`.
     pub(super) fn checked(self, kind: MessageKind) -> Result<Extras> {
-        let Self { mentions, reply_to: _, card, location } = self;
+        let Self { mentions, mentions_read: _, reply_to: _, card, location } = self;
         match kind {
             MessageKind::Card if card.is_none() => return Err(Error::missing("card")),
             MessageKind::Location if location.is_none() => return Err(Error::missing("location")),
@@ -63,15 +71,21 @@ impl SendExtras {
         }
         Ok(Extras { mentions, reply_to: None, card, location })
     }
+}
 
-    /// An app whose backend keeps the words: its protocol has no place for mentions and answers,
-    /// so that these go without, and a card or a place would come out as nothing.
-    pub(super) fn for_bridge(&self) -> Result<Self> {
-        if self.card.is_some() || self.location.is_some() {
-            return Err(Error::BridgeUnsupported { what: "keep a card or a location" });
-        }
-        Ok(Self::default())
+/// An app whose backend keeps the words: its protocol has no place for mentions and answers, so
+/// that these go without, and a card or a place would come out as nothing. A place that is also
+/// said in text and custom JSON, as by IMKit's clients, goes as these.
+pub(super) fn for_bridge(send: &mut SendMessage) -> Result<()> {
+    let extras = std::mem::take(&mut send.extras);
+    let said = send.text.is_some() && send.custom.is_some();
+    if extras.card.is_some() || (extras.location.is_some() && !said) {
+        return Err(Error::BridgeUnsupported { what: "keep a card or a location" });
     }
+    if extras.location.is_some() {
+        send.kind = Some(MessageKind::Custom);
+    }
+    Ok(())
 }
 
 /// A card or a place without words of its own gets them, so that whoever cannot show it shows
@@ -155,8 +169,9 @@ fn check_place(place: &Location) -> Result<()> {
 }
 
 impl Engine {
-    /// Puts to a send the place of the message that it answers: one that the sender sees. Where
-    /// a message stands never changes, so looking before the commit is safe.
+    /// Puts to a send the place of the message that it answers: one that is in the sender's sight.
+    /// A tombstone will do: who answers may have been away when it was unsent. Where a message
+    /// stands never changes, so looking before the commit is safe.
     pub(super) async fn find_answered(
         &self,
         actor: &Actor,
@@ -166,8 +181,8 @@ impl Engine {
         id: &MessageId,
     ) -> Result<()> {
         let hit = self.store.message_by_key(&actor.app().id, room, id).await?;
-        let seen = |found: &Message| found.seq > above(facts) && !found.is_gone();
-        let Some(found) = hit.map(|hit| hit.message).filter(seen) else {
+        let found = hit.map(|hit| hit.message).filter(|found| found.seq > above(facts));
+        let Some(found) = found else {
             return Err(Error::invalid("reply_to", "the id of a message that is in the room"));
         };
         let answered = ReplyTo { id: found.id, seq: found.seq };
@@ -179,10 +194,11 @@ impl Engine {
 /// The extras of a message after an edit, when they change.
 pub(super) fn edited(found: &Message, edit: &mut EditMessage) -> Result<Option<Box<Extras>>> {
     let mentions = std::mem::take(&mut edit.mentions);
-    if matches!(mentions, Patch::Keep) && edit.card.is_none() {
+    if matches!(mentions, Patch::Keep) && edit.card.is_none() && edit.location.is_none() {
         return Ok(None);
     }
     let mut extras = found.extras.clone().unwrap_or_default();
+    let derived = found.text == words_of(&extras);
     match mentions {
         Patch::Keep => {}
         Patch::Clear => extras.mentions = Mentions::default(),
@@ -194,7 +210,17 @@ pub(super) fn edited(found: &Message, edit: &mut EditMessage) -> Result<Option<B
         }
         check_card(&card)?;
         extras.card = Some(card);
-        edit.text = edit.text.take().or_else(|| words_of(&extras));
+    }
+    if let Some(place) = edit.location.take() {
+        if found.kind != MessageKind::Location {
+            return Err(Error::invalid("location", "absent unless the message is a location"));
+        }
+        check_place(&place)?;
+        extras.location = Some(place);
+    }
+    // Words of the sender's own stay; those that were made of the card or the place follow it.
+    if derived && edit.text.is_none() {
+        edit.text = words_of(&extras);
     }
     Ok(Some(extras))
 }

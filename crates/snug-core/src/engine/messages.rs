@@ -2,7 +2,7 @@
 
 use super::bridge::boxed;
 use super::changes::reads_as_guest;
-use super::extras::{SendExtras, words_of};
+use super::extras::{SendExtras, for_bridge, words_of};
 use super::{Actor, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::{RoomEventBody, UserEventBody};
@@ -53,7 +53,7 @@ impl Engine {
         let app = &actor.app().id;
         let bridge = self.bridge(app).await?;
         if bridge.is_some() {
-            send.extras = send.extras.for_bridge()?;
+            for_bridge(&mut send)?;
         }
         let answers = send.extras.reply_to.clone();
         let mut message = self.new_message(actor, send)?;

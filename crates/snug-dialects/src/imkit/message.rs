@@ -45,7 +45,8 @@ pub(super) struct Body {
     pub(super) text: Option<String>,
     pub(super) custom: Option<CustomJson>,
     kind: MessageKind,
-    mentions: Mentions,
+    /// When the client names them.
+    mentions: Option<Vec<UserId>>,
     place: Option<Location>,
 }
 
@@ -87,16 +88,15 @@ pub(super) fn body(value: &Value) -> std::result::Result<Body, Failure> {
 }
 
 /// A list of users becomes the engine's; anything else stays as it was put in.
-fn take_mentions(extras: &mut Map<String, Value>) -> Mentions {
+fn take_mentions(extras: &mut Map<String, Value>) -> Option<Vec<UserId>> {
     let all = extras.get("mentions").and_then(Value::as_array);
     let users = all.filter(|all| all.len() <= limits::MENTIONED_USERS_MAX).and_then(|all| {
         all.iter().map(|one| UserId::new(one.as_str()?).ok()).collect::<Option<Vec<_>>>()
     });
-    let Some(users) = users.filter(|users| !users.is_empty()) else {
-        return Mentions::default();
-    };
-    extras.remove("mentions");
-    Mentions { users, ..Mentions::default() }
+    if users.is_some() {
+        extras.remove("mentions");
+    }
+    users
 }
 
 fn place(fields: &Map<String, Value>) -> Option<Location> {
@@ -105,20 +105,33 @@ fn place(fields: &Map<String, Value>) -> Option<Location> {
         Degrees::new(number).filter(|_| number.abs() <= most)
     };
     let (lat, lng) = (degrees("latitude", 90.0)?, degrees("longitude", 180.0)?);
-    Some(Location { lat, lng, name: None, address: None })
+    let said = fields.get("message").and_then(Value::as_str);
+    let fits = |said: &&str| {
+        !said.is_empty()
+            && said.len() <= limits::PLACE_BYTES_MAX
+            && !said.contains(char::is_control)
+    };
+    Some(Location { lat, lng, name: None, address: said.filter(fits).map(str::to_owned) })
 }
 
 impl Body {
     pub(super) fn send(self, sender: Option<UserId>) -> SendMessage {
         let Self { text, custom, kind, mentions, place } = self;
+        let mentions = Mentions { users: mentions.unwrap_or_default(), ..Mentions::default() };
         let extras = SendExtras { mentions, location: place, ..SendExtras::default() };
         SendMessage { sender, kind: Some(kind), text, custom, extras, ..SendMessage::default() }
     }
 
-    /// The whole of what a message says after an edit; a place stays where it is.
-    pub(super) fn edit(self) -> EditMessage {
-        let mentions = Patch::Set(self.mentions);
-        EditMessage { text: self.text, custom: self.custom, mentions, card: None }
+    /// The whole of what a message says after an edit; this wire knows of mentioned users, and
+    /// leaves roles and everyone as they are.
+    pub(super) fn edit(self, found: &Message) -> EditMessage {
+        let had = found.extras.as_ref().map(|extras| extras.mentions.clone()).unwrap_or_default();
+        let mentions = match self.mentions {
+            Some(users) => Patch::Set(Mentions { users, ..had }),
+            None => Patch::Keep,
+        };
+        let location = self.place.filter(|_| found.kind == MessageKind::Location);
+        EditMessage { text: self.text, custom: self.custom, mentions, card: None, location }
     }
 }
 
@@ -369,6 +382,7 @@ mod tests {
 
     fn stored(value: &Value) -> Message {
         let Body { text, custom, kind, mentions, place } = body(value).unwrap();
+        let mentions = Mentions { users: mentions.unwrap_or_default(), ..Mentions::default() };
         let extras = Extras { mentions, location: place, ..Extras::default() };
         Message {
             id: MessageId::new("m").unwrap(),

@@ -43,7 +43,7 @@ pub(super) async fn put(
         engine.delete_message(actor, room, &found.id).await?
     } else {
         let body = message::body(&merged(&found, value)?)?;
-        engine.edit_message(actor, room, &found.id, body.edit()).await?
+        engine.edit_message(actor, room, &found.id, body.edit(&found)).await?
     };
     Ok(showing.one(&changed).await?)
 }
@@ -70,9 +70,6 @@ fn merged(found: &Message, value: &Value) -> Result<Value, Failure> {
     let mut all: Map<String, Value> = wire::ours(found.custom.as_ref());
     if found.kind == MessageKind::Text {
         all.insert("message".into(), json!(found.text));
-    }
-    if let Some(extras) = found.extras.as_ref().filter(|all| !all.mentions.users.is_empty()) {
-        all.insert("mentions".into(), json!(extras.mentions.users));
     }
     all.extend(fields.clone());
     Ok(Value::Object(all))
@@ -246,9 +243,14 @@ pub(super) async fn last_read(
     ok(read(door.engine(), &client, &room_id(&room)?, id.as_deref()).await?)
 }
 
-/// What is being written; a value that is no text says nothing.
+/// What is being written, as much as is told on; a value that is no text says nothing.
 pub(super) fn typed(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    let text = value.as_str().filter(|text| !text.is_empty())?;
+    let mut end = text.len().min(limits::TYPING_TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Some(text[..end].to_owned())
 }
 
 pub(super) async fn typing(

@@ -7,7 +7,7 @@ use snug_core::engine::{Client, Engine};
 use snug_core::error::Result;
 use snug_core::ids::UserId;
 use snug_core::limits;
-use snug_core::model::{Mentions, Message};
+use snug_core::model::{Mentions, Message, Patch};
 
 use super::wire::full_name;
 use crate::people::People;
@@ -25,6 +25,31 @@ pub(super) async fn of(engine: &Engine, client: &Client, text: &str) -> Result<M
     let known = if users.is_empty() { Vec::new() } else { engine.users(client, users).await? };
     let users = known.into_iter().map(|user| user.id).collect();
     Ok(Mentions { users, roles: Vec::new(), everyone })
+}
+
+/// Those of a message after an edit of its words. Whom the words named by their ids goes with
+/// these words; whom another door called by name, and roles, stay.
+pub(super) async fn edited(
+    engine: &Engine,
+    client: &Client,
+    old: &Message,
+    text: &str,
+) -> Result<Patch<Mentions>> {
+    let before = old.text.as_deref().unwrap_or("");
+    if before == text {
+        return Ok(Patch::Keep);
+    }
+    let had = old.extras.as_ref().map(|extras| extras.mentions.clone()).unwrap_or_default();
+    let named: BTreeSet<&str> = names(before).collect();
+    let now = of(engine, client, text).await?;
+    let mut users = now.users;
+    let other = had.users.into_iter().filter(|user| !named.contains(user.as_str()));
+    let kept: Vec<UserId> = other.filter(|user| !users.contains(user)).collect();
+    users.extend(kept);
+    users.truncate(limits::MENTIONED_USERS_MAX);
+    let said = EVERYBODY.iter().any(|word| named.contains(word));
+    let everyone = now.everyone || (had.everyone && !said);
+    Ok(Patch::Set(Mentions { users, roles: had.roles, everyone }))
 }
 
 /// What stands behind each `@` that begins a word, as the vendor's default pattern has it.

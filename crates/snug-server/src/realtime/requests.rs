@@ -194,7 +194,7 @@ async fn change(app: &Arc<App>, actor: &Actor, request: Request) -> Result<Messa
     match request {
         Request::MessageEdit(data) => {
             let (room, message, body) = data.into_body();
-            engine.edit_message(actor, &room, &message, body.into()).await
+            engine.edit_message(actor, &room, &message, body.try_into()?).await
         }
         Request::MessageUnsend(data) => {
             engine.delete_message(actor, &data.room.0, &data.id.0).await

@@ -32,7 +32,7 @@ async fn edited(
     (room, message): &Place,
     body: EditBody,
 ) -> ApiResult<Json<Message>> {
-    Ok(Json(app.engine.edit_message(actor, room, message, body.into()).await?.into()))
+    Ok(Json(app.engine.edit_message(actor, room, message, body.try_into()?).await?.into()))
 }
 
 /// One message, such as the one that another answers

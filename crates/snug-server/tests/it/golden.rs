@@ -317,7 +317,8 @@ fn rest_request(name: &str, call: &str, text: &str) {
             Ok(())
         }
         "edit-message" => {
-            let edit = snug_core::engine::EditMessage::from(parsed::<EditBody>(name, text));
+            let edit = snug_core::engine::EditMessage::try_from(parsed::<EditBody>(name, text));
+            let edit = edit.expect("an edit");
             assert!(edit.text.is_some() || edit.custom.is_some(), "{name}");
             Ok(())
         }

@@ -29,6 +29,9 @@ pub struct ChangeMessage {
     pub room: RoomId,
     pub id: MessageId,
     pub guard: Guard,
+    /// The message's rev that the change was worked out from, where that matters; another one
+    /// is answered `GuardMoved`.
+    pub seen_rev: Option<u64>,
     pub change: MessageChange,
     /// Who did it; `None` for the backend. Kept with an edit's old version.
     pub by: Option<UserId>,
@@ -56,7 +59,7 @@ pub enum ChangeMessageOutcome {
 #[async_trait]
 pub trait ChangeStore: Send + Sync {
     /// Changes a message in ONE transaction, in this order: the room lives (`RoomNotFound`), the
-    /// message is there (`MessageNotFound`), the guard (`GuardMoved`), nothing to do
+    /// message is there (`MessageNotFound`), the guard and `seen_rev` (`GuardMoved`), nothing to do
     /// (`Unchanged`); then rev = head.rev + 1 for the head and the message, `changed_at` of the
     /// message and of the room. `room_changes` returns it to whoever syncs from below that rev.
     async fn change_message(&self, change: ChangeMessage) -> StoreResult<ChangeMessageOutcome>;

@@ -69,7 +69,8 @@ async fn answers(imkit: &Imkit, ann: &str) {
     let history = native.get(&format!("rooms/{room}/messages")).await.ok();
     let seen = &history["messages"][1];
     assert_eq!((&seen["kind"], &seen["text"]), (&json!("location"), &json!("Taipei 101")));
-    assert_eq!(seen["location"], json!({"lat": 25.0339639, "lng": 121.5644722}));
+    let place = json!({"lat": 25.0339639, "lng": 121.5644722, "address": "Taipei 101"});
+    assert_eq!(seen["location"], place);
     assert_eq!(seen["reply_to"], json!({"id": "n1", "seq": 1}));
     let (id, place) = (seen["id"].clone(), json!({"lat": 1.5, "lng": 2, "name": "Here"}));
     let answer = json!({"reply_to": id, "location": place});
@@ -83,6 +84,29 @@ async fn answers(imkit: &Imkit, ann: &str) {
     let edit = json!({"_id": made["_id"], "message": "@cat okay"});
     let edited = result(imkit.user(ann, "POST", &to, edit).await);
     assert_eq!((&edited["message"], &edited["mentions"]), (&json!("@cat okay"), &json!(["cat"])));
+    let seen = || async {
+        let page = native.get(&format!("rooms/{room}/messages?limit=1")).await.ok();
+        page["messages"][0].clone()
+    };
+    let id = text(&seen().await["id"]);
+    let wide = json!({"mentions": {"users": ["cat"], "roles": ["owner"], "everyone": true}});
+    imkit.app.backend("PATCH", &format!("rooms/{room}/messages/{id}"), wide.clone()).await.ok();
+    for (edit, users) in
+        [(json!({"message": "@cat!"}), json!(["cat"])), (json!({"mentions": []}), json!(null))]
+    {
+        let mut edit = edit;
+        edit["_id"] = made["_id"].clone();
+        result(imkit.user(ann, "POST", &to, edit).await);
+        let mentions = seen().await["mentions"].clone();
+        assert_eq!((&mentions["roles"], &mentions["everyone"]), (&json!(["owner"]), &json!(true)));
+        assert_eq!(mentions["users"], users, "whom this wire does not know of stays");
+    }
+    // A place that moves has moved at every door.
+    let moved = json!({"_id": sent["_id"], "latitude": 24.5, "message": "Hsinchu"});
+    assert_eq!(result(imkit.user(ann, "POST", &to, moved).await)["latitude"], 24.5);
+    let moved = native.get(&format!("rooms/{room}/messages?before=3&limit=1")).await.ok();
+    let place = json!({"lat": 24.5, "lng": 121.5644722, "address": "Hsinchu"});
+    assert_eq!(moved["messages"][0]["location"], place);
 }
 
 /// Pages hold the message that they are named by in v3, not in v1.

@@ -44,9 +44,11 @@ pub(super) async fn by_pages(app: &TestApp) {
     let edited = ann.call("PATCH", &one, json!({"mentions": null})).await.is(200);
     assert!(edited.get("mentions").is_none(), "{edited}");
     ann.call("DELETE", &one, Value::Null).await.is(200);
-    let late = json!({"text": "yes", "reply_to": "x1"});
-    bob.call("POST", &path, late).await.refused_at(422, "invalid_field", "reply_to");
     assert_eq!(newest(&bob, &room).await, answer, "an answer stays one");
+    // Who answers may have been away when it was unsent.
+    let late = json!({"text": "yes", "reply_to": "x1"});
+    let late = bob.call("POST", &path, late).await.is(201);
+    assert_eq!(late["reply_to"], answer["reply_to"]);
     cards(&ann, &bob, &room).await;
     refused(&ann, &path).await;
     in_a_large_room(app).await;
@@ -76,6 +78,15 @@ async fn cards(ann: &Page, bob: &Page, room: &str) {
     let edited = ann.call("PATCH", &format!("{path}/c1"), sold).await.is(200);
     assert_eq!((&edited["card"], &edited["text"]), (&json!({"text": "sold"}), &json!("Sold!")));
 
+    // Words of the sender's own stay when the card changes; those made of it follow it.
+    let next = json!({"card": {"text": "sold out"}});
+    let edited = ann.call("PATCH", &format!("{path}/c1"), next.clone()).await.is(200);
+    assert_eq!(edited["text"], "Sold!");
+    ann.call("PATCH", &format!("{path}/c1"), json!({"text": "sold out"})).await.is(200);
+    let edited = ann.call("PATCH", &format!("{path}/c1"), json!({"card": {"text": "no"}})).await;
+    assert_eq!(edited.is(200)["text"], "no");
+    in_two_hands(ann, &path).await;
+
     let place = json!({"lat": 25.0339639, "lng": 121.5644722});
     let message = &ann.call("POST", &path, json!({"id": "p1", "location": place})).await.is(201);
     assert_eq!((&message["kind"], &message["location"]), (&json!("location"), &place));
@@ -86,6 +97,24 @@ async fn cards(ann: &Page, bob: &Page, room: &str) {
     bob.call("POST", &path, json!({"id": "t1", "text": "plain"})).await.is(201);
     let edit = bob.call("PATCH", &format!("{path}/t1"), not_a_card).await;
     edit.refused_at(422, "invalid_field", "card");
+}
+
+/// Two who change different things of one message at once: both hold.
+async fn in_two_hands(ann: &Page, path: &str) {
+    let card = json!({"id": "c2", "card": {"title": "0"}, "mentions": {"users": ["0"]}});
+    ann.call("POST", path, card).await.is(201);
+    let one = format!("{path}/c2");
+    for n in 1..=20 {
+        let title = json!({"card": {"title": n.to_string()}});
+        let called = json!({"mentions": {"users": [n.to_string()]}});
+        let (title, called) =
+            tokio::join!(ann.call("PATCH", &one, title), ann.call("PATCH", &one, called));
+        title.is(200);
+        called.is(200);
+        let now = ann.get(&one).await.is(200);
+        assert_eq!(now["card"]["title"], n.to_string());
+        assert_eq!(now["mentions"]["users"], json!([n.to_string()]), "{now}");
+    }
 }
 
 async fn refused(ann: &Page, path: &str) {

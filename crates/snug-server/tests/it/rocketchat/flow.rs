@@ -101,6 +101,28 @@ async fn mentions(rocket: &Rocket, ann: &Login, id: &str) {
     assert!(gone.get("mentions").is_none(), "{gone}");
     let body = json!({"roomId": id, "msgId": sent["_id"]});
     success(rocket.post(ann, "chat.delete", body).await);
+    // A repeat is one, also when somebody whom the words name has become a user meanwhile.
+    let again = json!({"message": {"_id": "to-dora", "rid": id, "msg": "hi @dora"}});
+    let first = success(rocket.post(ann, "chat.sendMessage", again.clone()).await);
+    assert_eq!(first["message"]["mentions"], json!([]));
+    rocket.user("dora").await;
+    let repeated = success(rocket.post(ann, "chat.sendMessage", again).await);
+    assert_eq!(repeated["message"]["ts"], first["message"]["ts"]);
+    // Whom a native page called by name stays called when other words change, and roles do.
+    let newest = || async {
+        let page = native.get(&format!("rooms/{id}/messages?limit=1")).await.ok();
+        page["messages"][0].clone()
+    };
+    let native_id = text(&newest().await["id"]);
+    let called = json!({"mentions": {"users": ["bob"], "roles": ["owner"], "everyone": true}});
+    let path = format!("rooms/{id}/messages/{native_id}");
+    rocket.app.backend("PATCH", &path, called).await.ok();
+    for (words, users) in [("hi @dora, Bob", json!(["dora", "bob"])), ("bye Bob", json!(["bob"]))] {
+        let edit = json!({"roomId": id, "msgId": "to-dora", "text": words});
+        success(rocket.post(ann, "chat.update", edit).await);
+        let mentions = newest().await["mentions"].clone();
+        assert_eq!(mentions, json!({"users": users, "roles": ["owner"], "everyone": true}));
+    }
 }
 
 async fn unread(rocket: &Rocket, ann: &Login, bob: &Login, id: &str) {
