@@ -7,6 +7,7 @@
 pub mod contract;
 pub mod generate;
 pub mod machine;
+pub mod mutate;
 pub mod repo;
 pub mod report;
 pub mod run;

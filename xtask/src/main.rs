@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use xtask::repo::Repo;
 use xtask::say::{say, warn};
 use xtask::suite::Choice;
-use xtask::{contract, generate, run, steps, suite};
+use xtask::{contract, generate, mutate, run, steps, suite};
 
 const USAGE: &str = "\
 cargo xtask <task>
@@ -18,6 +18,8 @@ cargo xtask <task>
   gen [--check]                write the derived files of api/ and web/, or say which are stale
   tidy                         the house rules
   contract                     run the tests of the delivery contract and write down the result
+  mutate [NAME]...             break promises in a copy of the source, and list what no test
+                               noticed; all of them take about half an hour
   bench [args]                 build and run the benchmarks
   sim [args]                   build and run the simulation
 ";
@@ -46,6 +48,7 @@ fn task(args: &[String]) -> Result<(), String> {
         },
         "tidy" => steps::tidy_all(&repo),
         "contract" => contract::contract(&repo),
+        "mutate" => mutate::mutate(&repo, rest),
         "bench" => run::release(&repo, "snug-bench", after_dashes(rest)),
         "sim" => run::release(&repo, "snug-sim", after_dashes(rest)),
         "help" | "--help" | "-h" => {
