@@ -232,6 +232,44 @@ test('an input method’s keys are its own, and its words are looked up when the
   assert.deepEqual(await outgoing(page), []);
 });
 
+test('a keyboard that composes every word narrows the list, and a press ends its word', async () => {
+  const page = await open('rich');
+  await write(page, 'Hi @');
+  await people(page).waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  const compose = (text: string) =>
+    devtools.send('Input.imeSetComposition', {
+      text,
+      selectionStart: text.length,
+      selectionEnd: text.length,
+    });
+  await compose('ana');
+  const options = people(page).getByRole('option');
+  await options.nth(1).waitFor({ state: 'detached' });
+  await options.getByText('Ana Ruiz').click();
+  assert.equal(await field(page).inputValue(), 'Hi @Ana Ruiz ');
+  await devtools.send('Input.insertText', { text: 'yes' });
+  assert.equal(await field(page).inputValue(), 'Hi @Ana Ruiz yes');
+  await field(page).press('Enter');
+  const mentions = { users: ['u-ana'] };
+  assert.deepEqual(await outgoing(page), [{ text: 'Hi @Ana Ruiz yes', mentions }]);
+});
+
+test('half a reading names nobody, and its list comes with the word', async () => {
+  const page = await open('rich');
+  await write(page, '@');
+  await people(page).waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Input.imeSetComposition', {
+    text: 'ㄨㄤ',
+    selectionStart: 2,
+    selectionEnd: 2,
+  });
+  await people(page).waitFor({ state: 'detached' });
+  await devtools.send('Input.insertText', { text: '王' });
+  await people(page).getByRole('option', { name: '王小明' }).waitFor();
+});
+
 test('in a conversation of two there is nobody but the other to be meant', async () => {
   const page = await open('chat');
   await write(page, '@');
