@@ -108,9 +108,24 @@ test('a sender’s name and face open it, too; of oneself there is no button', a
   assert.ok(box && room && box.y >= room.y && box.y + box.height <= room.y + room.height);
   await page.locator('snug-room h2').click();
   await card.waitFor({ state: 'detached' });
-  await page.locator('snug-room .face').last().click();
-  await card.waitFor();
-  await page.keyboard.press('Escape');
+  const focused = () =>
+    page.evaluate(() => {
+      let at = document.activeElement;
+      while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+      return at?.className;
+    });
+  const faces = page.locator('snug-room .row:not(.first) .face');
+  const named = page.locator('snug-room .row.first .face');
+  for (const [face, back] of [
+    [faces, 'timeline'],
+    [named, 'sender'],
+  ] as const) {
+    await face.last().click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(await focused(), back, 'not the face, which readers do not see');
+  }
   await press(bubble(page, 'are you in?').getByRole('button', { name: '@Lin' }));
   const own = page.getByRole('dialog', { name: 'Lin' });
   await own.waitFor();
