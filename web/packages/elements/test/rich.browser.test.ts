@@ -258,11 +258,17 @@ test('a keyboard that composes every word narrows the list, and a press ends its
       selectionStart: text.length,
       selectionEnd: text.length,
     });
+  await field(page).evaluate((element: HTMLTextAreaElement) => {
+    element.addEventListener('compositionend', () => {
+      document.title = element.value;
+    });
+  });
   await compose('ana');
   const options = people(page).getByRole('option');
   await options.nth(1).waitFor({ state: 'detached' });
   await options.getByText('Ana Ruiz').click();
   assert.equal(await field(page).inputValue(), 'Hi @Ana Ruiz ');
+  assert.equal(await page.title(), 'Hi @ana', 'the composition has ended before');
   await devtools.send('Input.insertText', { text: 'yes' });
   assert.equal(await field(page).inputValue(), 'Hi @Ana Ruiz yes');
   await field(page).press('Enter');
