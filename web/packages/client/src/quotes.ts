@@ -2,6 +2,7 @@
 // the timeline; an older one is asked for once, and follows edits and unsends.
 import type { Message, ReplyTo } from '@snug/protocol';
 import type { Context } from './context.js';
+import { asSnugError } from './problem.js';
 
 /** `undefined` while it is asked for, `null` where there is none to be shown. */
 export type Quote = Message | null | undefined;
@@ -32,8 +33,11 @@ export class Quotes {
   /** Newer states, from whatever way they came. */
   merge(messages: readonly Message[]): void {
     for (const message of messages) {
-      const known = this.#known.get(message.id);
-      if (known && message.rev >= known.rev) this.#known.set(message.id, message);
+      const { id, rev } = message;
+      // One that is still asked for, too: the answer may be older than this.
+      if (this.#known.has(id) && rev >= (this.#known.get(id)?.rev ?? 0)) {
+        this.#known.set(id, message);
+      }
     }
   }
 
@@ -47,16 +51,17 @@ export class Quotes {
     const known = this.#known.set(id, undefined);
     const { call, users } = this.#context;
     const ask = async () => {
-      let found: Message | undefined;
+      if (known !== this.#known) return;
       try {
         const page = await call('history', { room: this.#room, before: seq + 1, limit: 1 });
         if (known !== this.#known) return;
         users.put(page.users);
-        found = page.messages.find((message) => message.id === id);
-      } catch {
-        // Refused: nothing to be shown.
+        this.merge(page.messages);
+      } catch (error) {
+        // What may pass is asked again by a later look. Nobody is told: they would look at once.
+        if (asSnugError(error).retryable) return void (known.get(id) || known.delete(id));
       }
-      known.set(id, found ?? null);
+      if (!known.get(id)) known.set(id, null);
       this.#changed();
     };
     this.#asking = this.#asking.then(ask);

@@ -170,6 +170,57 @@ test('one that is refused, or not there, is not available, and nothing asks agai
   assert.equal(server.asked('history').length, 2);
 });
 
+test('what becomes of it while it is asked for is not lost to an older answer', async () => {
+  const { room, server } = await inRoom(120);
+  const [old] = server.rooms.get('r')!.messages.filter(({ seq }) => seq === 7);
+  const restore = server.on('history', () => undefined);
+  answer(server, 7);
+  await settle();
+  assert.equal(await looked(room), undefined);
+  server.change('r', 7, { text: undefined, deleted: true });
+  await settle();
+  assert.equal(quoted(room), null);
+  restore();
+  const data = { messages: [old], users: [], head: server.head('r') };
+  server.last.raw({ id: server.asked('history')[0]!.id, ok: true, data });
+  await settle();
+  assert.equal(quoted(room), null, 'withdrawn words stay away');
+});
+
+test('what may pass is asked again by a later look, and not before', async () => {
+  const { room, server } = await inRoom(120);
+  const restore = server.on('history', () => {
+    throw refusal('rate_limited', { retryable: true });
+  });
+  answer(server, 7);
+  await settle();
+  room.getSnapshot();
+  await pass(60_000);
+  assert.equal(await looked(room), undefined);
+  const asked = server.asked('history').length;
+  await pass(60_000);
+  assert.equal(await looked(room), undefined);
+  assert.equal(server.asked('history').length, asked);
+  restore();
+  server.change('r', 120, { text: 'another' });
+  await settle();
+  assert.equal(await looked(room), 'Bob: line 7');
+  assert.equal(server.asked('history').length, asked + 1);
+});
+
+test('what a visit still had to ask is not asked after it', async () => {
+  const { room, server } = await inRoom(120);
+  server.on('history', () => undefined);
+  answer(server, 7);
+  answer(server, 8);
+  await settle();
+  await looked(room);
+  room.close();
+  await pass(90_000);
+  const asked = new Set(server.asked('history').map(({ data }) => data.before));
+  assert.deepEqual([...asked], [8]);
+});
+
 test('while it is asked for the place is empty; leaving forgets it', async () => {
   const { room, server } = await inRoom(120);
   const restore = server.on('history', () => undefined);

@@ -1,5 +1,7 @@
 // What needs no browser: languages, grouping, text, dates.
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Mentions, MessageView, RoomSnapshot } from '@snug/client';
 import { afterEdit, asked, Chosen, candidates } from '../src/composer/suggestions.js';
@@ -144,6 +146,8 @@ test('who is meant is found in the text by name and by id, and nobody else', () 
   assert.equal(marked('@Ana @ana ruiz, @u-3!', { users }), '[@Ana] [@ana ruiz], [@u-3]!');
   assert.equal(marked('@Anabel x@ana.example @a.b+c', { users }), '@Anabel x@ana.example [@a.b+c]');
   assert.equal(marked('你好@小明再見 @Lin', { users }), '你好[@小明]再見 [@Lin!]');
+  assert.equal(marked('@小明@小明@Ana@Bob', { users }), '[@小明][@小明][@Ana]@Bob', 'side by side');
+  assert.equal(marked('𝒜@Ana 😀@Ana', { users }), '𝒜@Ana 😀[@Ana]', 'letters of two units');
   assert.equal(marked('@Ana @Bob', { users: ['u-2'] }), '@Ana @Bob');
   assert.equal(marked('@all @everyone @here', {}), '@all @everyone @here');
   assert.equal(marked('@all @所有人請', { everyone: true }), '[@all!] [@所有人!]請');
@@ -184,12 +188,15 @@ test('who was chosen is called while the words name them', () => {
   const chosen = new Chosen();
   for (const id of ['u-1', 'u-2']) chosen.add({ id, name: called(id) });
   chosen.add({ name: 'everyone' });
-  assert.deepEqual(chosen.in('@Ana Ruiz and @everyone'), {
+  assert.deepEqual(chosen.in('@Ana Ruiz, @Ana and @everyone'), {
     users: ['u-1', 'u-2'],
     everyone: true,
   });
+  assert.deepEqual(chosen.in('@Ana Ruiz'), { users: ['u-2'] }, 'of the two the one that is meant');
   assert.deepEqual(chosen.in('@Ana, hi'), { users: ['u-1'] });
   assert.equal(chosen.in('Ana @Anabel'), undefined);
+  chosen.add({ id: 'u-9', name: 'Ana' });
+  assert.deepEqual(chosen.in('@Ana, hi'), { users: ['u-9'] }, 'another of that name');
 });
 
 test('an edit keeps those whom it does not touch', () => {
@@ -230,6 +237,14 @@ test('days are counted by the calendar', () => {
   assert.match(dayLabel(new Date(2025, 0, 2).getTime(), now, zh), /2025年1月2日/);
   assert.equal(listTime(before, now, wordsFor(['en'])), 'Yesterday');
   assert.equal(listTime(new Date(2026, 10, 17, 9).getTime(), now, wordsFor(['en'])), 'Tue');
+});
+
+test('no pattern looks behind: older Safari could not read the script at all', async () => {
+  const src = join(process.env.SNUG_WEB!, 'packages/elements/src');
+  for (const name of await readdir(src, { recursive: true })) {
+    if (!name.endsWith('.ts')) continue;
+    assert.doesNotMatch(await readFile(join(src, name), 'utf8'), /\(\?<[=!]/, name);
+  }
 });
 
 test('importing the elements without a DOM defines nothing and does not throw', async () => {

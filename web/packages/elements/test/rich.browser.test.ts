@@ -108,9 +108,24 @@ test('a sender’s name and face open it, too; of oneself there is no button', a
   assert.ok(box && room && box.y >= room.y && box.y + box.height <= room.y + room.height);
   await page.locator('snug-room h2').click();
   await card.waitFor({ state: 'detached' });
-  await page.locator('snug-room .face').last().click();
-  await card.waitFor();
-  await page.keyboard.press('Escape');
+  const focused = () =>
+    page.evaluate(() => {
+      let at = document.activeElement;
+      while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+      return at?.className;
+    });
+  const faces = page.locator('snug-room .row:not(.first) .face');
+  const named = page.locator('snug-room .row.first .face');
+  for (const [face, back] of [
+    [faces, 'timeline'],
+    [named, 'sender'],
+  ] as const) {
+    await face.last().click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(await focused(), back, 'not the face, which readers do not see');
+  }
   await press(bubble(page, 'are you in?').getByRole('button', { name: '@Lin' }));
   const own = page.getByRole('dialog', { name: 'Lin' });
   await own.waitFor();
@@ -230,6 +245,50 @@ test('an input method’s keys are its own, and its words are looked up when the
   await field(page).press('Enter');
   assert.equal(await field(page).inputValue(), '嗨@王小明 ');
   assert.deepEqual(await outgoing(page), []);
+});
+
+test('a keyboard that composes every word narrows the list, and a press ends its word', async () => {
+  const page = await open('rich');
+  await write(page, 'Hi @');
+  await people(page).waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  const compose = (text: string) =>
+    devtools.send('Input.imeSetComposition', {
+      text,
+      selectionStart: text.length,
+      selectionEnd: text.length,
+    });
+  await field(page).evaluate((element: HTMLTextAreaElement) => {
+    element.addEventListener('compositionend', () => {
+      document.title = element.value;
+    });
+  });
+  await compose('ana');
+  const options = people(page).getByRole('option');
+  await options.nth(1).waitFor({ state: 'detached' });
+  await options.getByText('Ana Ruiz').click();
+  assert.equal(await field(page).inputValue(), 'Hi @Ana Ruiz ');
+  assert.equal(await page.title(), 'Hi @ana', 'the composition has ended before');
+  await devtools.send('Input.insertText', { text: 'yes' });
+  assert.equal(await field(page).inputValue(), 'Hi @Ana Ruiz yes');
+  await field(page).press('Enter');
+  const mentions = { users: ['u-ana'] };
+  assert.deepEqual(await outgoing(page), [{ text: 'Hi @Ana Ruiz yes', mentions }]);
+});
+
+test('half a reading names nobody, and its list comes with the word', async () => {
+  const page = await open('rich');
+  await write(page, '@');
+  await people(page).waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Input.imeSetComposition', {
+    text: 'ㄨㄤ',
+    selectionStart: 2,
+    selectionEnd: 2,
+  });
+  await people(page).waitFor({ state: 'detached' });
+  await devtools.send('Input.insertText', { text: '王' });
+  await people(page).getByRole('option', { name: '王小明' }).waitFor();
 });
 
 test('in a conversation of two there is nobody but the other to be meant', async () => {

@@ -165,6 +165,11 @@ test('a failed message says why, is sent again under its id, or is deleted', asy
   });
   await field.fill('hopeless');
   await field.press('Enter');
+  const hopeless = page.locator('.row.failed', { hasText: 'hopeless' });
+  await hopeless.hover();
+  await hopeless.locator('.more').click();
+  assert.deepEqual(await page.getByRole('menuitem').allTextContents(), ['Copy']);
+  await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.locator('.row', { hasText: 'hopeless' }).waitFor({ state: 'detached' });
 });

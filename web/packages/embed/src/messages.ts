@@ -17,7 +17,10 @@ export type Happening =
   | { type: 'signed-in'; user: { id: string; name?: string | undefined } }
   | { type: 'room-opened'; room: string; title: string; kind: RoomKind }
   | { type: 'new-message'; room: string; own: boolean; message: Said }
-  /** A button of a card that has no address of its own. */
+  /**
+   * A button of a card that has no address of its own. Any member may send a card, with whatever
+   * action: look who sent the message before you act on it.
+   */
   | { type: 'card-action'; room: string; message: string; action: string }
   /** The sum over the user's rooms, and the rooms whose number has changed. */
   | { type: 'unread-changed'; unread: number; rooms: RoomUnread[] }

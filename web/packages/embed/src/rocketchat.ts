@@ -139,6 +139,7 @@ export const PRESSED: Record<string, (pressed: Pressed, room?: string) => object
   'snug-mention-click': ({ user }) => onPerson('click-mention-link', user),
   'snug-user-click': ({ user }) => onPerson('click-user-card-message', user),
   'snug-user-message': ({ user }) => onPerson('click-user-card-message', user),
+  // Any member may send a card: the page looks at `message.u` before it acts.
   [ACTION]: ({ message, action }, room) => {
     const { id, text = '', sender, createdAt = 0, card } = message ?? {};
     const told = {

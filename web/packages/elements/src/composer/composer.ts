@@ -66,6 +66,8 @@ export class SnugComposer extends SnugElement {
   private offered: Candidate[] = [];
   private at = 0;
   private chosen = new Chosen();
+  /** An input method holds a part of the text. */
+  private composing = false;
   private shownRoom: string | undefined;
 
   private get handle(): RoomHandle | undefined {
@@ -101,7 +103,8 @@ export class SnugComposer extends SnugElement {
           aria-label=${words(editing ? 'editing' : 'messageLabel')} ?readonly=${this.saving}
           aria-autocomplete="list" aria-controls=${lists ? 'people' : nothing} aria-activedescendant=${lists ? `p${this.at}` : nothing}
           placeholder=${this.placeholder ?? words('messagePlaceholder')}
-          @input=${this.onInput} @compositionend=${this.suggest} @click=${this.suggest} @keyup=${this.onKeyUp}
+          @input=${this.onInput} @compositionstart=${this.onComposition} @compositionend=${this.onComposition}
+          @click=${this.suggest} @keyup=${this.onKeyUp}
           @keydown=${this.onKey} @blur=${this.onBlur}></textarea>
       </div>
       <button type="button" class="send" part="send" aria-label=${words(editing ? 'save' : 'send')} ?disabled=${!this.filled || this.saving}
@@ -177,11 +180,16 @@ export class SnugComposer extends SnugElement {
     field.style.overflowY = high > 164 ? 'auto' : 'hidden';
   }
 
-  private onInput(event: InputEvent): void {
+  private onInput(): void {
     this.afterEdit();
-    // What an input method has not settled names nobody yet.
-    if (!event.isComposing) this.suggest();
+    // Composed or not: a phone's keyboard composes every word, and half a reading names nobody.
+    this.suggest();
     if (!this.editing) this.handle?.typing(this.filled);
+  }
+
+  private onComposition({ type }: Event): void {
+    this.composing = type === 'compositionstart';
+    if (!this.composing) this.suggest();
   }
 
   private onKeyUp(event: KeyboardEvent): void {
@@ -208,6 +216,8 @@ export class SnugComposer extends SnugElement {
   /** Writes the name in place of what was typed of it. */
   private pick(one: Candidate): void {
     const { field } = this;
+    // Else the input method would write its word over the name.
+    if (this.composing) field?.blur();
     const cursor = field?.selectionStart ?? 0;
     const word = field && asked(field.value.slice(0, cursor));
     if (!word) return;

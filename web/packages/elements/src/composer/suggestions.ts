@@ -2,13 +2,13 @@
 // it, and after a choice, who is called by the text. No DOM but the field's text.
 import type { Mentions, MessageView, RoomSnapshot } from '@snug/client';
 import type { Words } from '../locale/index.js';
-import { calls, WIDE } from '../text/mentions.js';
+import { calledIn, calls, WIDE } from '../text/mentions.js';
 
 const MOST = 5;
 /** In a larger room only admins may call everybody. */
 const WIDE_MEMBERS = 100;
 /** An `@` at a word's start, and what follows it up to the cursor; names have spaces. */
-const AT = /(?<![\w.+-])@([^@\n]{0,64})$/;
+const AT = /(?:^|[^\w.+-])@([^@\n]{0,64})$/;
 
 /** Somebody who may be meant; `id` is absent for everybody. */
 export interface Candidate {
@@ -19,8 +19,9 @@ export interface Candidate {
 
 /** Where the word begins, and what it says so far. */
 export function asked(before: string): { from: number; word: string } | undefined {
-  const found = AT.exec(before);
-  return found ? { from: found.index, word: found[1]!.toLowerCase() } : undefined;
+  const word = AT.exec(before)?.[1];
+  if (word === undefined) return undefined;
+  return { from: before.length - word.length - 1, word: word.toLowerCase() };
 }
 
 export function candidates(
@@ -47,20 +48,21 @@ export function candidates(
   return found;
 }
 
-/** Who was chosen for one text: what was written for each. */
+/** Who was chosen for one text. */
 export class Chosen {
-  /** By id; by none for everybody. */
-  private readonly names = new Map<string | undefined, string>();
+  /** By what was written for each, in lower case, so that the last one of a name counts. */
+  private readonly ids = new Map<string, string | undefined>();
 
   add({ id, name }: Candidate): void {
-    this.names.set(id, name);
+    this.ids.set(name.toLowerCase(), id);
   }
 
   /** Those whom the text still names. */
   in(text: string): Mentions | undefined {
-    const said = [...this.names].filter(([, name]) => calls(text, [name])).map(([id]) => id);
-    const users = said.filter((id) => id !== undefined);
-    return mentionsOf({ users, everyone: said.length > users.length || undefined });
+    const said = calledIn(text, this.ids.keys());
+    const ids = new Set([...this.ids].filter(([name]) => said.has(name)).map(([, id]) => id));
+    const everyone = ids.delete(undefined) || undefined;
+    return mentionsOf({ users: [...ids] as string[], everyone });
   }
 }
 

@@ -35,6 +35,8 @@ export function allowed(message: MessageView, view: RoomSnapshot) {
   const { room } = view;
   const mine = room?.mine;
   const stands = message.status === 'sent' && !message.deleted && !message.hidden;
+  // What was refused is kept in a room; before there is one, its menu could not find it.
+  const kept = stands || (room && message.status === 'failed');
   const open = stands && message.kind !== 'system' && mine?.state !== 'left';
   const speaks = open && !room?.frozen;
   const rules = mine?.role === 'owner' || mine?.role === 'admin';
@@ -43,7 +45,7 @@ export function allowed(message: MessageView, view: RoomSnapshot) {
     reply: speaks,
     edit: speaks && message.own && message.kind === 'text',
     unsend: open && (message.own || rules),
-    copy: stands && !!message.text,
+    copy: !!kept && !!message.text,
   };
 }
 

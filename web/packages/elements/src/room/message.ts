@@ -124,7 +124,7 @@ function face(message: MessageView, name: string, { person }: MessageContext): T
   const { sender } = message;
   const shown = avatar({ id: sender?.id ?? '', name, picture: sender?.avatar ?? null }, 's');
   if (!sender) return shown;
-  return html`<span class="face" tabindex="-1" aria-hidden="true" @mousedown=${hold}
+  return html`<span class="face" aria-hidden="true" @mousedown=${hold}
     @click=${(event: Event) => person(event, sender.id)}>${shown}</span>`;
 }
 

@@ -42,7 +42,7 @@ const LIT_MS = 1_600;
  * @fires snug-mention-click - A mention of somebody was pressed; `detail.user`, `detail.message`. Prevent it to show no card.
  * @fires snug-user-click - A sender's name or face was pressed; `detail.user`, `detail.message`. Prevent it to show no card.
  * @fires snug-user-message - "Message" in a user's card was pressed; `detail.user`. Prevent it to answer by yourself.
- * @fires snug-card-action - A card's button was pressed; `detail.message`, `detail.action`.
+ * @fires snug-card-action - A card's button was pressed; `detail.message`, `detail.action`. Anybody may send a card: look at `message.sender` first.
  * @csspart header - The line with the name.
  * @csspart timeline - The scrolling part.
  * @csspart message - One message with its avatar.

@@ -41,7 +41,7 @@ export class UserCard {
   close(back = true): void {
     if (this.id === undefined) return;
     this.id = undefined;
-    if (back) this.opener?.focus({ preventScroll: true });
+    if (back) wayBack(this.opener)?.focus({ preventScroll: true });
     this.opener = undefined;
     this.host.changed();
   }
@@ -93,4 +93,11 @@ export class UserCard {
     const to = event.relatedTarget as Node | null;
     if (this.focused && !(event.currentTarget as Node).contains(to)) this.close(false);
   };
+}
+
+/** A face is hidden from readers and keyboards: its name instead, else where it stands. */
+function wayBack(opener: HTMLElement | undefined): HTMLElement | null | undefined {
+  if (!opener?.matches('.face')) return opener;
+  const name = opener.closest('.row')?.querySelector<HTMLElement>('button.sender');
+  return name ?? opener.closest<HTMLElement>('.timeline');
 }

@@ -33,9 +33,8 @@ export function partsOf(text: string, mentions: Mentions | undefined, reader: Re
   const runs: Part[] = runsOf(text);
   const meant = mentions && meantBy(mentions, reader);
   if (!meant?.size) return runs;
-  const labels = [...meant.keys()].sort((a, b) => b.length - a.length).map(pattern);
-  const found = calling(labels.join('|'), 'giu');
-  return runs.flatMap((run) => (run.href === undefined ? split(run.text, found, meant) : [run]));
+  const calls = calling(meant.keys());
+  return runs.flatMap((run) => (run.href === undefined ? split(run.text, calls, meant) : [run]));
 }
 
 /** By what is said, in lower case. */
@@ -58,11 +57,29 @@ function meantBy({ users, roles, everyone }: Mentions, { me, role, called }: Rea
 
 /** Whether a text calls by any of these. */
 export function calls(text: string, labels: readonly string[]): boolean {
-  return calling(labels.map(pattern).join('|'), 'iu').test(text);
+  return calledIn(text, labels).size > 0;
 }
 
-function calling(labels: string, flags: string): RegExp {
-  return new RegExp(`(?<!${LETTER})@(${labels})`, flags);
+/** By which of these a text calls, in lower case; by the longest where one begins with another. */
+export function calledIn(text: string, labels: Iterable<string>): Set<string> {
+  return new Set(found(text, calling(labels)).map((match) => match[1]!.toLowerCase()));
+}
+
+function calling(labels: Iterable<string>): RegExp {
+  const longest = [...labels].sort((a, b) => b.length - a.length);
+  return new RegExp(`@(${longest.map(pattern).join('|')})`, 'giu');
+}
+
+/** Not within a word. Safari before 16.4 cannot read a script that looks behind in a pattern. */
+function found(text: string, calls: RegExp): RegExpExecArray[] {
+  const all: RegExpExecArray[] = [];
+  for (let match = calls.exec(text); match; match = calls.exec(text)) {
+    const { index } = match;
+    // Two units hold the last letter, whatever it is.
+    if (!ENDS_IN_LETTER.test(text.slice(Math.max(0, index - 2), index))) all.push(match);
+    else calls.lastIndex = index + 1;
+  }
+  return all;
 }
 
 function pattern(label: string): string {
@@ -73,7 +90,7 @@ function pattern(label: string): string {
 function split(text: string, calls: RegExp, meant: ReturnType<typeof meantBy>): Part[] {
   const parts: Part[] = [];
   let end = 0;
-  for (const match of text.matchAll(calls)) {
+  for (const match of found(text, calls)) {
     const mention = meant.get(match[1]!.toLowerCase());
     if (!mention) continue;
     if (match.index > end) parts.push({ text: text.slice(end, match.index) });
