@@ -103,7 +103,14 @@ for (const [name, told] of Object.entries(PRESSED)) {
     const { message, action } = pressed;
     if (rocketchat) parent.tell(told(pressed, screen.room));
     else if (message && action && screen.room) {
-      tell({ type: 'card-action', room: screen.room, message: message.id, action: action.id });
+      const { id, sender } = message;
+      tell({
+        type: 'card-action',
+        room: screen.room,
+        message: id,
+        sender: sender?.id,
+        action: action.id,
+      });
     }
   });
 }

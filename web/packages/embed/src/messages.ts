@@ -21,7 +21,13 @@ export type Happening =
    * A button of a card that has no address of its own. Any member may send a card, with whatever
    * action: look who sent the message before you act on it.
    */
-  | { type: 'card-action'; room: string; message: string; action: string }
+  | {
+      type: 'card-action';
+      room: string;
+      message: string;
+      sender?: string | undefined;
+      action: string;
+    }
   /** The sum over the user's rooms, and the rooms whose number has changed. */
   | { type: 'unread-changed'; unread: number; rooms: RoomUnread[] }
   /** The token has run out or will within a minute: answer with `login`. */
