@@ -31,7 +31,8 @@ impl Engine {
             return Err(Error::missing("text"));
         }
         self.unless_bridged(actor, "edit a message").await?;
-        self.change_message(actor, room, id, Operation::EditMessage, Wanted::Edit(edit)).await
+        self.change_message(actor, room, id, Operation::EditMessage, Wanted::Edit(Box::new(edit)))
+            .await
     }
 
     /// Takes a message back for everybody: its sender's, an admin's or the backend's to do.
@@ -228,14 +229,14 @@ impl Engine {
 
 /// What is asked for; what an edit comes to depends on the message as it is.
 enum Wanted {
-    Edit(EditMessage),
+    Edit(Box<EditMessage>),
     Change(MessageChange),
 }
 
 impl Wanted {
     fn on(&self, actor: &Actor, facts: &RoomFacts, found: &Message) -> Result<MessageChange> {
         let mut edit = match self {
-            Self::Edit(edit) => edit.clone(),
+            Self::Edit(edit) => EditMessage::clone(edit),
             Self::Change(change) => return Ok(change.clone()),
         };
         let extras = edited(found, &mut edit)?;
