@@ -157,7 +157,9 @@ impl RoomState {
         let unread = self.unread();
         say("mine".into(), format!("{:?} {} {} {unread}", m.role, m.read_seq, m.own_count));
         for (seq, message) in &self.messages {
-            say(format!("message {seq}"), format!("{} {}", message.rev, Seen::of(message).body));
+            let (body, rev) = (Seen::of(message).body, message.rev);
+            let more = (&message.extras, &message.reactions, message.deleted_at.is_some());
+            say(format!("message {seq}"), format!("{rev} {body} {more:?}"));
         }
         for (user, seat) in &self.seats {
             if seat.state == MemberState::Active {

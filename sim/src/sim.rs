@@ -236,7 +236,10 @@ impl Sim {
                 self.checker.committed(room, rev);
                 self.checker.saw("the bus", room, &Seen::of(message));
             }
-            RoomEventBody::MessageChanged { .. } => self.checker.committed(room, rev),
+            RoomEventBody::MessageChanged { message } => {
+                self.checker.committed(room, rev);
+                self.checker.saw("the bus", room, &Seen::of(message));
+            }
             RoomEventBody::RoomUpdated { room: after } => {
                 self.checker.committed(room, rev);
                 self.checker.frozen(room, rev, after.frozen);

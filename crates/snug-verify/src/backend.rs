@@ -33,6 +33,7 @@ pub(crate) struct Counts {
     pub(crate) connects: AtomicU64,
     pub(crate) moves: AtomicU64,
     pub(crate) revokes: AtomicU64,
+    pub(crate) changes: AtomicU64,
     pub(crate) retries: AtomicU64,
 }
 

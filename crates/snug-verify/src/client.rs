@@ -30,6 +30,8 @@ pub(crate) struct Client<D: Door> {
     /// Where the next sync of the user begins.
     cursor: String,
     events: Vec<Value>,
+    /// Requests that were written, however often each.
+    tries: u64,
 }
 
 impl<D: Door> Client<D> {
@@ -50,6 +52,7 @@ impl<D: Door> Client<D> {
             rooms: BTreeMap::new(),
             cursor: String::new(),
             events: Vec::new(),
+            tries: 0,
         };
         for room in client.list().await? {
             client.load(&room.0).await;
@@ -133,6 +136,7 @@ impl<D: Door> Client<D> {
                 None => CONNECT_PAUSE,
                 Some(line) => {
                     line.send(frame).await;
+                    self.tries += 1;
                     match self.answer(&id).await {
                         Some(answer) if answer["ok"] == true => return Ok(answer["data"].clone()),
                         Some(answer) if answer["error"]["retryable"] != true => {
@@ -258,10 +262,11 @@ impl<D: Door> Client<D> {
         {
             checker.heard(&self.user, room, rev, event);
         }
-        if event == "message.new"
+        if ["message.new", "message.changed"].contains(&event)
             && let Some(seen) = seen(&data["message"])
         {
             checker.saw(self.user.as_str(), room, &seen);
+            checker.accounted(room, number(&data["message"]["rev"]));
         }
     }
 
@@ -312,6 +317,9 @@ impl<D: Door> Client<D> {
                 for seen in &messages {
                     checker.saw(&who, room, seen);
                 }
+                for message in all(&page["messages"]) {
+                    checker.accounted(room, number(&message["rev"]));
+                }
                 for member in all(&page["members"]) {
                     checker.accounted(room, number(&member["rev"]));
                 }
@@ -347,6 +355,33 @@ impl<D: Door> Client<D> {
                 self.acked(room, (id, began), &answer["message"], duplicate);
             }
             Err(refused) => self.refused("message.send", room, &refused),
+        }
+    }
+
+    /// A change of a message, until it is answered. That it is gone is an answer, too.
+    pub(crate) async fn change(&mut self, op: &str, room: &RoomId, mut data: Value) {
+        data["room"] = json!(room);
+        let before = self.tries;
+        let answer = self.ask(op, data).await;
+        let mut checker = self.shared.checker();
+        if self.tries > before + 1 {
+            checker.unsure(room);
+        }
+        match answer {
+            Ok(answer) => {
+                let message = &answer["message"];
+                checker.accounted(room, number(&message["rev"]));
+                match seen(message) {
+                    Some(seen) => checker.saw(self.user.as_str(), room, &seen),
+                    None => checker.odd(format!("the answer to {op} is no message: {message}")),
+                }
+                one_more(&self.shared.counts.changes);
+            }
+            Err(refused) if refused.code == "message_not_found" => {}
+            Err(refused) => {
+                drop(checker);
+                self.refused(op, room, &refused);
+            }
         }
     }
 

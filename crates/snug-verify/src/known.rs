@@ -102,8 +102,8 @@ impl Known {
     }
 }
 
-/// A message as the checker knows it. One that was changed later no longer shows at which rev it
-/// came; the crowd changes none.
+/// A message as the checker knows it. One that was changed no longer shows at which rev it came.
+/// The crowd takes no reaction back: that would leave no trace but the rev.
 pub(crate) fn seen(message: &Value) -> Option<Seen> {
     let kind = MessageKind::parse(message["kind"].as_str()?)?;
     let silent = message["silent"] == true;
@@ -111,6 +111,8 @@ pub(crate) fn seen(message: &Value) -> Option<Seen> {
     let custom = message["custom"].is_null().then_some(None);
     let custom = custom.unwrap_or_else(|| Some(message["custom"].to_string()));
     let seq = message["seq"].as_u64()?;
+    let gone = message["deleted"] == true || message["hidden"] == true;
+    let reacted = !all(&message["reactions"]).is_empty();
     let at = millis(message["created_at"].as_str()?)?;
     Some(Seen {
         id: MessageId::from_stored(message["id"].as_str()?),
@@ -118,6 +120,8 @@ pub(crate) fn seen(message: &Value) -> Option<Seen> {
         first_rev: message["rev"].as_u64()?,
         sender: sender.map(UserId::from_stored),
         counts: kind != MessageKind::System && !silent,
+        gone,
+        changed: gone || reacted || message["edited_at"].is_string(),
         // The wire has milliseconds, and two messages may share one: the place tells them apart,
         // so that only a clock that really went back is seen.
         at: Time(at.saturating_mul(1_000_000).saturating_add(i64::try_from(seq).unwrap_or(0))),

@@ -49,6 +49,8 @@ pub struct Report {
     pub connects: u64,
     pub moves: u64,
     pub revokes: u64,
+    /// Edits, reactions and messages taken back.
+    pub changes: u64,
     /// Tries that had no answer for good.
     pub retries: u64,
     /// Messages that the rooms hold at the end.
@@ -74,8 +76,14 @@ pub async fn verify<D: Door>(door: D, plan: Plan) -> Result<Report, String> {
     }
     let end = Instant::now() + plan.walk;
     let walks = clients.into_iter().zip(1_u64..).map(|(client, n)| {
-        let walker =
-            Walker { client, dice: Dice::of(plan.seed, n), users: users.clone(), end, number: 0 };
+        let walker = Walker {
+            client,
+            dice: Dice::of(plan.seed, n),
+            users: users.clone(),
+            end,
+            number: 0,
+            said: Vec::new(),
+        };
         walker.walk()
     });
     let moves = move_members(&shared, &rooms, &users, (Dice::of(plan.seed, 0), end));
@@ -144,6 +152,8 @@ struct Walker<D: Door> {
     users: Vec<UserId>,
     end: Instant,
     number: u64,
+    /// What it has said and not taken back.
+    said: Vec<(RoomId, String)>,
 }
 
 impl<D: Door> Walker<D> {
@@ -160,6 +170,8 @@ impl<D: Door> Walker<D> {
                 (85..88, _) => self.client.hang_up(),
                 (88..91, _) => self.direct().await,
                 (91..92, _) => self.revoke().await?,
+                (92..97, _) => self.change_own().await,
+                (97..100, Some(room)) => self.react(&room).await,
                 _ => {}
             }
             let moment = Duration::from_millis(5 + self.dice.below(60));
@@ -179,10 +191,42 @@ impl<D: Door> Walker<D> {
     async fn send(&mut self, room: &RoomId, break_off: bool) {
         let id = self.next_message();
         self.client.send(room, &id, break_off).await;
+        self.said.push((room.clone(), id.clone()));
         // Once more, as after a lost answer: the same answer.
         if self.dice.below(10) == 0 {
             self.client.send(room, &id, false).await;
         }
+    }
+
+    /// Other words, none, or the same send once more: the answer to that is the first one's.
+    async fn change_own(&mut self) {
+        if self.said.is_empty() {
+            return;
+        }
+        let at = usize::try_from(self.dice.below(self.said.len() as u64)).unwrap_or(0);
+        let (room, id) = self.said[at].clone();
+        match self.dice.below(4) {
+            0 => {
+                self.said.swap_remove(at);
+                self.client.change("message.unsend", &room, json!({"id": id})).await;
+            }
+            1 => self.client.send(&room, &id, false).await,
+            _ => {
+                self.number += 1;
+                let text = format!("{id}, now {}", self.number);
+                self.client.change("message.edit", &room, json!({"id": id, "text": text})).await;
+            }
+        }
+    }
+
+    async fn react(&mut self, room: &RoomId) {
+        let Some(known) = self.client.rooms.get(room) else { return };
+        let seqs: Vec<u64> = known.messages.keys().copied().collect();
+        let Some(message) = self.dice.pick(&seqs).and_then(|seq| known.messages.get(seq)) else {
+            return;
+        };
+        let data = json!({"id": message["id"], "key": "+1", "on": true});
+        self.client.change("message.react", room, data).await;
     }
 
     /// The same id at two nodes at once, by REST: one message.
@@ -324,6 +368,7 @@ async fn at_rest<D: Door>(
         connects: told(&counts.connects),
         moves: told(&counts.moves),
         revokes: told(&counts.revokes),
+        changes: told(&counts.changes),
         retries: told(&counts.retries),
         stored: stored.values().map(|history| history.len() as u64).sum(),
     })

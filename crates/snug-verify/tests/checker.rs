@@ -25,6 +25,8 @@ fn seen(id: &str, seq: u64) -> Seen {
         first_rev: seq + 1,
         sender: Some(user("ann")),
         counts: true,
+        gone: false,
+        changed: false,
         at: Time(i64::try_from(seq).expect("a small seq")),
         body: body(id),
     }
@@ -235,4 +237,79 @@ fn what_a_resumed_client_lacks_or_keeps_is_seen() {
     checker.resumed_rooms("ann", &[], &[&room()]);
     checker.resumed_rooms("ann", &[&room()], &[]);
     lines(&checker, &[5, 5, 6, 6]);
+}
+
+/// As after an edit: other words, and a rev that says when they came.
+fn edited(id: &str, seq: u64, rev: u64) -> Seen {
+    Seen { first_rev: rev, changed: true, body: "other words".to_owned(), ..seen(id, seq) }
+}
+
+#[test]
+fn a_change_is_no_contradiction_and_its_rev_is_explained() {
+    let mut checker = made();
+    ack(&mut checker, "a", 1);
+    checker.saw("bob", &room(), &edited("a", 1, 3));
+    checker.accounted(&room(), 3);
+    checker.saw("a late sync", &room(), &seen("a", 1));
+    // A repeat is answered with the message as it is, under the rev of then.
+    let (began, answer) = (checker.begin(), edited("a", 1, 2));
+    let (room, ann, asked) = (room(), user("ann"), body("a"));
+    let page_of = Some(&ann);
+    checker.acked(&Ack { room: &room, page_of, began, asked: &asked, duplicate: true, answer });
+    let history = [edited("a", 1, 3)];
+    let head_seq = 1;
+    let (min_seq, min_rev) = (1, 0);
+    checker.at_rest(&RoomAtRest {
+        room: &room,
+        min_seq,
+        min_rev,
+        head_seq,
+        head_rev: 3,
+        history: &history,
+    });
+    lines(&checker, &[]);
+}
+
+#[test]
+fn a_change_that_moves_a_message_is_seen() {
+    for moved in [
+        edited("a", 2, 3),
+        Seen { at: Time(9), ..edited("a", 1, 3) },
+        Seen { sender: Some(user("bob")), ..edited("a", 1, 3) },
+    ] {
+        let mut checker = made();
+        ack(&mut checker, "a", 1);
+        checker.saw("bob", &room(), &moved);
+        lines(&checker, &[3]);
+    }
+}
+
+#[test]
+fn one_rev_is_taken_on_trust_for_each_change_without_an_answer() {
+    for (unsure, expected) in [(0, &[4][..]), (1, &[4]), (2, &[])] {
+        let mut checker = made();
+        ack(&mut checker, "a", 1);
+        (0..unsure).for_each(|_| checker.unsure(&room()));
+        let (room, history) = (room(), [edited("a", 1, 4)]);
+        let (min_seq, min_rev, head_seq) = (1, 0, 1);
+        checker.at_rest(&RoomAtRest {
+            room: &room,
+            min_seq,
+            min_rev,
+            head_seq,
+            head_rev: 4,
+            history: &history,
+        });
+        lines(&checker, expected);
+    }
+}
+
+#[test]
+fn what_is_gone_is_not_unread() {
+    let mut checker = made();
+    let history = [Seen { gone: true, ..edited("a", 1, 4) }, seen("b", 2)];
+    checker.unread((&room(), &user("bob")), 0, 1, &history);
+    lines(&checker, &[]);
+    checker.unread((&room(), &user("bob")), 0, 2, &history);
+    lines(&checker, &[10]);
 }

@@ -1,9 +1,9 @@
 //! Sending, repeating and reading.
 
-use snug_core::engine::{Actor, Client, SendExtras, SendMessage};
+use snug_core::engine::{Actor, Client, EditMessage, SendExtras, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, Mentions, MessageKind};
+use snug_core::model::{CustomJson, Mentions, MessageKind, Patch};
 
 use crate::client::Pending;
 use crate::sim::Sim;
@@ -175,6 +175,38 @@ impl Sim {
             if let Some(state) = self.clients[c].rooms.get_mut(&room) {
                 state.take_mine(&mine);
             }
+        }
+    }
+
+    /// Other words or mentions of an own message, a reaction, or the message taken back.
+    pub(crate) async fn op_change(&mut self, c: usize) {
+        let from = if self.dice.percent(80) { c } else { self.dice.index(self.clients.len()) };
+        let Some(Pending { room, send }) = self.dice.pick(&self.clients[from].acked).cloned()
+        else {
+            return;
+        };
+        let (Some(id), Some(caller)) = (send.id, self.caller(c).await) else { return };
+        let (actor, engine) = (Actor::Client(caller), self.engine.clone());
+        let number = self.dice.roll(1_000);
+        let answer = match self.dice.roll(10) {
+            0..4 => {
+                let text = Some(format!("now {number}"));
+                let edit = EditMessage { text, ..EditMessage::default() };
+                engine.edit_message(&actor, &room, &id, edit).await
+            }
+            4..6 => {
+                let everyone = number % 2 == 0;
+                let mentions = Patch::Set(Mentions { everyone, ..Mentions::default() });
+                let edit = EditMessage { mentions, ..EditMessage::default() };
+                engine.edit_message(&actor, &room, &id, edit).await
+            }
+            6..9 => engine.react(&actor, &room, &id, "+1", number % 3 > 0).await,
+            _ => engine.delete_message(&actor, &room, &id).await,
+        };
+        self.say(format!("  {id} in {room}"));
+        self.note("change", &answer);
+        if let Ok(message) = answer {
+            self.checker.saw("who changed it", &room, &Seen::of(&message));
         }
     }
 

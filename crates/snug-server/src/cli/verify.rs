@@ -74,11 +74,13 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, String> {
 }
 
 fn told(report: &Report) -> String {
-    let Report { acked, repeats, refused, events, syncs, connects, moves, revokes, .. } = report;
+    let Report {
+        acked, repeats, refused, events, syncs, connects, moves, revokes, changes, ..
+    } = report;
     format!(
         "{acked} sends acknowledged ({repeats} as repeats), {refused} refused, {} messages \
          stored; {events} events, {syncs} syncs, {connects} connections, {moves} moves of \
-         members, {revokes} revokes, {} tries without an answer",
+         members, {revokes} revokes, {changes} changes of messages, {} tries without an answer",
         report.stored, report.retries
     )
 }

@@ -42,7 +42,10 @@ fn kept(report: &Report) {
     let shown: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
     assert!(shown.is_empty(), "{}", shown.join("\n"));
     println!("{report:?}");
-    assert!(report.acked > 100 && report.events > 100 && report.moves > 2, "{report:?}");
+    assert!(
+        report.acked > 100 && report.events > 100 && report.moves > 2 && report.changes > 5,
+        "{report:?}"
+    );
     assert!(report.repeats > 0 && report.connects > 8, "{report:?}");
 }
 

@@ -28,7 +28,9 @@ impl Checker {
         self.saw_page("a fresh reader", room, rest.history);
         let there: BTreeMap<_, _> = rest.history.iter().map(|seen| (&seen.id, seen)).collect();
         let log = self.room(room);
-        log.revs.extend(rest.history.iter().map(|seen| seen.first_rev));
+        let came = rest.history.iter().filter_map(|seen| log.came_at(&seen.id));
+        let came: Vec<u64> = came.collect();
+        log.revs.extend(came);
         let missing: Vec<String> = log
             .acked
             .iter()
@@ -36,7 +38,8 @@ impl Checker {
             .map(|(id, seq)| format!("{room}: {id} was acked with seq {seq} and is missing"))
             .collect();
         let first = rest.min_rev.max(1);
-        let unknown = (first..=rest.head_rev).find(|rev| !log.revs.contains(rev));
+        let mut unknown = (first..=rest.head_rev).filter(|rev| !log.revs.contains(rev));
+        let unknown = unknown.nth(log.unsure);
         for what in missing {
             self.broken(1, what);
         }
@@ -67,7 +70,7 @@ impl Checker {
         }
     }
 
-    /// Line 10: unread is the number of others' counting messages above the cursor.
+    /// Line 10: unread is the number of others' counting messages above the cursor that are there.
     pub fn unread(
         &mut self,
         (room, user): (&RoomId, &UserId),
@@ -75,7 +78,7 @@ impl Checker {
         reported: u64,
         history: &[Seen],
     ) {
-        let others = |seen: &&Seen| seen.counts && seen.sender.as_ref() != Some(user);
+        let others = |seen: &&Seen| seen.counts && !seen.gone && seen.sender.as_ref() != Some(user);
         let count = history.iter().filter(|seen| seen.seq > read_seq).filter(others).count() as u64;
         if count != reported {
             let what = format!("{user} at cursor {read_seq} has {count} unread, told {reported}");

@@ -12,11 +12,15 @@ pub(super) struct RoomLog {
     by_id: BTreeMap<MessageId, Seen>,
     /// Acked ids with their seq.
     pub(super) acked: BTreeMap<MessageId, u64>,
+    /// At which rev, by their acks.
+    pub(super) sent_at: BTreeMap<MessageId, u64>,
     /// For each user: from which rev on a member, or not.
     members: BTreeMap<UserId, BTreeMap<u64, bool>>,
     pub(super) frozen: BTreeMap<u64, bool>,
     pub(super) cursors: BTreeMap<UserId, u64>,
     pub(super) revs: BTreeSet<u64>,
+    /// Changes that may have taken a rev of which nobody knows.
+    pub(super) unsure: usize,
 }
 
 impl RoomLog {
@@ -29,13 +33,26 @@ impl RoomLog {
             broken.push(format!("seq {seq} was given to {at} and to {id}"));
         }
         let known = self.by_id.entry(id.clone()).or_insert_with(|| seen.clone());
-        if (known.seq, known.first_rev) != (*seq, *first_rev) {
+        // A change keeps the place, the time and the sender.
+        let as_sent = !known.changed && !seen.changed;
+        if known.seq != *seq || (as_sent && known.first_rev != *first_rev) {
             let (seq0, rev0) = (known.seq, known.first_rev);
             broken.push(format!("{id} stands at seq {seq0} rev {rev0} and {seq} {first_rev}"));
-        } else if known.body != seen.body || known.at != seen.at {
+        } else if (&known.sender, known.at) != (&seen.sender, seen.at)
+            || (as_sent && known.body != seen.body)
+        {
             broken.push(format!("{id} was shown with two contents"));
         }
+        if known.changed && !seen.changed {
+            *known = seen.clone();
+        }
         broken
+    }
+
+    /// The rev at which a message came, as far as somebody could tell.
+    pub(super) fn came_at(&self, id: &MessageId) -> Option<u64> {
+        let as_sent = self.by_id.get(id).filter(|seen| !seen.changed);
+        as_sent.map(|seen| seen.first_rev).or_else(|| self.sent_at.get(id).copied())
     }
 
     /// Where others have seen this id.
