@@ -195,12 +195,12 @@ impl Sim {
                 engine.edit_message(&actor, &room, &id, edit).await
             }
             4..6 => {
-                let everyone = number % 2 == 0;
+                let everyone = self.dice.percent(50);
                 let mentions = Patch::Set(Mentions { everyone, ..Mentions::default() });
                 let edit = EditMessage { mentions, ..EditMessage::default() };
                 engine.edit_message(&actor, &room, &id, edit).await
             }
-            6..9 => engine.react(&actor, &room, &id, "+1", number % 3 > 0).await,
+            6..9 => engine.react(&actor, &room, &id, "+1", self.dice.percent(70)).await,
             _ => engine.delete_message(&actor, &room, &id).await,
         };
         self.say(format!("  {id} in {room}"));
