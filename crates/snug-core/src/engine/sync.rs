@@ -187,6 +187,46 @@ pub(super) fn decode(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Head, RoomKind};
+
+    /// Line 5: whoever may have missed something that is not there any more begins anew.
+    #[test]
+    fn who_may_have_missed_something_is_reset() {
+        let at = Time(0);
+        let head =
+            Head { seq: 9, rev: 20, members_rev: 0, count: 9, activity_at: at, preview: None };
+        let room = Room {
+            id: RoomId::new("r").unwrap(),
+            kind: RoomKind::Group,
+            direct: None,
+            name: None,
+            avatar: None,
+            description: None,
+            custom: None,
+            creator: None,
+            frozen: false,
+            created_at: at,
+            changed_at: at,
+            deleted_at: None,
+            epoch: "e".to_owned(),
+            min_seq: 4,
+            min_rev: 10,
+            policy_rev: 1,
+            member_count: 0,
+            head,
+        };
+        for (rev, epoch, expected) in [
+            (10, "e", None),
+            (20, "e", None),
+            (9, "e", Some("compacted")),
+            (0, "e", Some("compacted")),
+            (21, "e", Some("rev_ahead")),
+            (15, "another", Some("epoch")),
+            (15, "", Some("epoch")),
+        ] {
+            assert_eq!(reset_reason(&room, rev, epoch), expected, "{rev} {epoch}");
+        }
+    }
 
     #[test]
     fn cursors_come_back_as_they_went() {
