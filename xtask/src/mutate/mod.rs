@@ -47,10 +47,11 @@ pub fn mutate(repo: &Repo, only: &[String]) -> Result<(), String> {
         };
         bad += usize::from(!matches!(fate, Fate::Caught));
         say(&format!("{}: {word} ({} s)", one.name, begun.elapsed().as_secs()));
-        lines.push(format!("| {} | {} | `{}` | {word} |", one.line, one.name, one.tests));
+        let tests = one.tests.replace('|', "\\|");
+        lines.push(format!("| {} | {} | `{tests}` | {word} |", one.line, one.name));
     }
     if only.is_empty() {
-        write_table(repo, &lines, bad)?;
+        write_table(repo, &copy, &lines, bad)?;
     }
     if bad > 0 {
         return Err(format!("{bad} of {} breaks were not caught", wanted.len()));
@@ -59,13 +60,13 @@ pub fn mutate(repo: &Repo, only: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-fn write_table(repo: &Repo, lines: &[String], bad: usize) -> Result<(), String> {
+fn write_table(repo: &Repo, copy: &Copy, lines: &[String], bad: usize) -> Result<(), String> {
     let mut table = format!(
         "# The mutation check: last result\n\nWritten by `cargo xtask mutate`, on {}. Each row \
          breaks one promise of the [delivery contract](delivery-contract.md) in a copy of the \
          source (`xtask/src/mutate/breaks.rs`) and runs the tests that should notice. {} breaks, \
          {bad} not caught.\n\n| line | break | tests | result |\n|---|---|---|---|\n",
-        head(&repo.root)?,
+        head(&copy.root)?,
         lines.len(),
     );
     for line in lines {
