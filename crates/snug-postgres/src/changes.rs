@@ -8,7 +8,6 @@ use snug_core::model::{CustomJson, Extras, Message, MessageKind, Preview, Room, 
 use snug_core::ports::{
     ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
-
 use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;
@@ -123,19 +122,11 @@ impl Place<'_> {
     }
 
     async fn todo(&self, old: &Message, change: &MessageChange) -> Result<Todo, Fail> {
-        let (user, key, on) = match change {
-            MessageChange::Edit { text, custom, extras } => {
-                let stored = || old.extras.as_deref().and_then(Extras::stored);
-                let same = text.as_ref().is_none_or(|text| old.text.as_ref() == Some(text))
-                    && extras.as_deref().is_none_or(|extras| extras.stored() == stored())
-                    && custom.as_ref().is_none_or(|custom| old.custom.as_ref() == Some(custom));
-                return Ok(if same { Todo::Nothing } else { Todo::It });
-            }
-            MessageChange::Delete if old.deleted_at.is_some() => return Ok(Todo::Nothing),
-            MessageChange::Hide(on) if old.hidden_at.is_some() == *on => return Ok(Todo::Nothing),
-            MessageChange::Delete | MessageChange::Hide(_) => return Ok(Todo::It),
-            MessageChange::React { user, key, on } => (user, key, *on),
+        let MessageChange::React { user, key, on } = change else {
+            let done = change.is_done(old) == Some(true);
+            return Ok(if done { Todo::Nothing } else { Todo::It });
         };
+        let on = *on;
         let given = self.tx.prepare_cached(GIVEN).await?;
         let (key, user) = (key.as_str(), user.as_str());
         let row =

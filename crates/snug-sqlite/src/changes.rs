@@ -111,20 +111,11 @@ fn what_to_do(
     old: &Message,
     change: &MessageChange,
 ) -> Sql<Todo> {
-    let (user, key, on) = match change {
-        MessageChange::Edit { text, custom, extras } => {
-            let same = text.as_ref().is_none_or(|text| old.text.as_ref() == Some(text))
-                && extras
-                    .as_deref()
-                    .is_none_or(|extras| extras.stored() == stored_extras(old.extras.as_deref()))
-                && custom.as_ref().is_none_or(|custom| old.custom.as_ref() == Some(custom));
-            return Ok(if same { Todo::Nothing } else { Todo::It });
-        }
-        MessageChange::Delete if old.deleted_at.is_some() => return Ok(Todo::Nothing),
-        MessageChange::Hide(on) if old.hidden_at.is_some() == *on => return Ok(Todo::Nothing),
-        MessageChange::Delete | MessageChange::Hide(_) => return Ok(Todo::It),
-        MessageChange::React { user, key, on } => (user, key, *on),
+    let MessageChange::React { user, key, on } = change else {
+        let done = change.is_done(old) == Some(true);
+        return Ok(if done { Todo::Nothing } else { Todo::It });
     };
+    let on = *on;
     let given = one(
         conn,
         "SELECT 1 FROM reactions WHERE rk = ?1 AND seq = ?2 AND key = ?3 AND user = ?4",

@@ -34,20 +34,29 @@ fn carrying(id: &str, extras: Extras) -> NewMessage {
 }
 
 async fn change(f: &Fixture<'_>, room: &RoomId, change: MessageChange) -> Message {
+    match changed_from(f, room, None, change).await {
+        ChangeMessageOutcome::Changed(changed) => changed.0,
+        other => panic!("a change that nothing forbids gave {other:?}"),
+    }
+}
+
+async fn changed_from(
+    f: &Fixture<'_>,
+    room: &RoomId,
+    seen_rev: Option<u64>,
+    change: MessageChange,
+) -> ChangeMessageOutcome {
     let change = ChangeMessage {
         app: f.app.clone(),
         room: room.clone(),
         id: message_id("m"),
         guard: f.backend_guard(room).await,
-        seen_rev: None,
+        seen_rev,
         change,
         by: None,
         now: f.now(),
     };
-    match f.store.change_message(change).await.expect("change_message") {
-        ChangeMessageOutcome::Changed(changed) => changed.0,
-        other => panic!("a change that nothing forbids gave {other:?}"),
-    }
+    f.store.change_message(change).await.expect("change_message")
 }
 
 /// They come back as they were put in, from every read; a repeat is told with them; a tombstone
@@ -110,4 +119,28 @@ pub async fn an_edit_gives_extras_whole(store: &dyn Store) {
     let told: Vec<_> = told.filter_map(|row| row.message.clone()).collect();
     let had: Vec<_> = told.iter().map(|message| message.extras.as_deref().cloned()).collect();
     assert_eq!(had, [Some(extras()), Some(extras()), Some(fewer), None]);
+}
+
+/// An edit that was worked out from another state of the message is not made: it would undo what
+/// came between. The state is looked at before whether there is anything to do.
+pub async fn an_edit_of_a_message_that_moved_is_told(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("r", &["anna", "ben"]).await;
+    let sent = f.append(&room, carrying("m", extras())).await.message;
+    let edit = |extras: Extras| MessageChange::Edit {
+        text: None,
+        custom: None,
+        extras: Some(Box::new(extras)),
+    };
+    let card = Extras { card: Some(Card::default()), ..extras() };
+    let seen = Some(sent.rev);
+    let first = changed_from(&f, &room, seen, edit(card)).await;
+    let ChangeMessageOutcome::Changed(first) = first else { panic!("{first:?}") };
+    for stale in [edit(Extras::default()), edit(extras())] {
+        let late = changed_from(&f, &room, seen, stale).await;
+        assert_eq!(late, ChangeMessageOutcome::GuardMoved);
+    }
+    assert_eq!(f.history(&room).await[0], first.0, "nothing was undone");
+    let again = changed_from(&f, &room, Some(first.0.rev), edit(extras())).await;
+    assert!(matches!(again, ChangeMessageOutcome::Changed(_)), "{again:?}");
 }

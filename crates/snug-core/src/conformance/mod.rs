@@ -208,6 +208,7 @@ pub const CASES: &[Case] = &[
     case!(changes::an_edit_takes_a_rev_and_keeps_the_place),
     case!(extras::extras_are_part_of_a_message),
     case!(extras::an_edit_gives_extras_whole),
+    case!(extras::an_edit_of_a_message_that_moved_is_told),
     case!(changes::a_deletion_leaves_a_tombstone),
     case!(changes::a_hidden_message_comes_back_whole),
     case!(changes::reactions_are_counted),

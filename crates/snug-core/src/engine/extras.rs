@@ -88,14 +88,6 @@ pub(super) fn for_bridge(send: &mut SendMessage) -> Result<()> {
     Ok(())
 }
 
-/// A card or a place without words of its own gets them, so that whoever cannot show it shows
-/// these: lists, notices, older pages, other systems' clients.
-pub(super) fn words_of(extras: &Extras) -> Option<String> {
-    let place = extras.location.as_ref();
-    let numbers = || place.map(|place| format!("{}, {}", place.lat.get(), place.lng.get()));
-    extras.words().map(str::to_owned).or_else(numbers)
-}
-
 fn check_mentions(mut mentions: Mentions) -> Result<Mentions> {
     mentions.users = check::distinct(mentions.users);
     let most = limits::MENTIONED_USERS_MAX;
@@ -198,7 +190,7 @@ pub(super) fn edited(found: &Message, edit: &mut EditMessage) -> Result<Option<B
         return Ok(None);
     }
     let mut extras = found.extras.clone().unwrap_or_default();
-    let derived = found.text == words_of(&extras);
+    let derived = found.text == extras.words();
     match mentions {
         Patch::Keep => {}
         Patch::Clear => extras.mentions = Mentions::default(),
@@ -220,7 +212,7 @@ pub(super) fn edited(found: &Message, edit: &mut EditMessage) -> Result<Option<B
     }
     // Words of the sender's own stay; those that were made of the card or the place follow it.
     if derived && edit.text.is_none() {
-        edit.text = words_of(&extras);
+        edit.text = extras.words();
     }
     Ok(Some(extras))
 }

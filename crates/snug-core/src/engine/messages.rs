@@ -2,7 +2,7 @@
 
 use super::bridge::boxed;
 use super::changes::reads_as_guest;
-use super::extras::{SendExtras, for_bridge, words_of};
+use super::extras::{SendExtras, for_bridge};
 use super::{Actor, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::{RoomEventBody, UserEventBody};
@@ -163,7 +163,8 @@ impl Engine {
             hash = with_extras(hash, &more);
         }
         let extras = send.extras.checked(kind)?;
-        let text = send.text.or_else(|| words_of(&extras));
+        // A card or a place says itself in words, too.
+        let text = send.text.or_else(|| extras.words());
         let extras = (extras != Extras::default()).then(|| Box::new(extras));
         Ok(NewMessage {
             external: None,

@@ -134,12 +134,6 @@ impl Mentions {
     pub fn is_wide(&self) -> bool {
         self.everyone || !self.roles.is_empty()
     }
-
-    /// Whether a member is meant.
-    #[must_use]
-    pub fn names(&self, user: &UserId, role: Role) -> bool {
-        self.everyone || self.users.contains(user) || self.roles.contains(&role)
-    }
 }
 
 impl Extras {
@@ -159,9 +153,10 @@ impl Extras {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// The words for whom cannot be shown more: a list's preview, a notice, other systems.
+    /// The words of a card or a place, for whoever cannot show it: lists, notices, older pages,
+    /// other systems' clients.
     #[must_use]
-    pub fn words(&self) -> Option<&str> {
+    pub fn words(&self) -> Option<String> {
         let card = self.card.as_ref();
         let place = self.location.as_ref();
         let words = [
@@ -170,7 +165,8 @@ impl Extras {
             place.and_then(|place| place.name.as_deref()),
             place.and_then(|place| place.address.as_deref()),
         ];
-        words.into_iter().flatten().next()
+        let numbers = || place.map(|place| format!("{}, {}", place.lat.get(), place.lng.get()));
+        words.into_iter().flatten().next().map(str::to_owned).or_else(numbers)
     }
 }
 
@@ -186,7 +182,6 @@ mod tests {
         let extras = Extras::from_stored(V1).unwrap();
         assert_eq!(extras.stored().as_deref(), Some(V1));
         assert_eq!(extras.location.unwrap().lat.get(), 25.033_963_9);
-        assert!(extras.mentions.names(&UserId::new("carl").unwrap(), Role::Member));
         let later = Extras::from_stored(r#"{"poll":{"of":"a later build"}}"#).unwrap();
         assert_eq!(*later, Extras::default());
         assert_eq!(later.stored(), None);

@@ -22,6 +22,29 @@ pub enum MessageChange {
     React { user: UserId, key: String, on: bool },
 }
 
+impl MessageChange {
+    /// Whether the message is so already; `None` for a reaction, of which only the store knows.
+    #[must_use]
+    pub fn is_done(&self, now: &Message) -> Option<bool> {
+        fn kept<T: PartialEq>(new: Option<&T>, now: Option<&T>) -> bool {
+            new.is_none() || new == now
+        }
+        match self {
+            Self::Edit { text, custom, extras } => {
+                let none = Extras::default();
+                let had = now.extras.as_deref().or(Some(&none));
+                let same = kept(text.as_ref(), now.text.as_ref())
+                    && kept(custom.as_ref(), now.custom.as_ref())
+                    && kept(extras.as_deref(), had);
+                Some(same)
+            }
+            Self::Delete => Some(now.deleted_at.is_some()),
+            Self::Hide(on) => Some(now.hidden_at.is_some() == *on),
+            Self::React { .. } => None,
+        }
+    }
+}
+
 /// A change of one message.
 #[derive(Debug, Clone)]
 pub struct ChangeMessage {

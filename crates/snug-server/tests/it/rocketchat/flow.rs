@@ -101,6 +101,15 @@ async fn mentions(rocket: &Rocket, ann: &Login, id: &str) {
     assert!(gone.get("mentions").is_none(), "{gone}");
     let body = json!({"roomId": id, "msgId": sent["_id"]});
     success(rocket.post(ann, "chat.delete", body).await);
+    // In a room of more than a hundred, everybody is called by who runs it.
+    let crowd: Vec<String> = (0..100).map(|n| format!("many-{n}")).collect();
+    let mut members: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    members.push("ann");
+    let large = rocket.app.group(&members).await;
+    let body = |msg: &str| json!({"message": {"rid": large, "msg": msg}});
+    success(rocket.post(ann, "chat.sendMessage", body("hear")).await);
+    let all = rocket.post(ann, "chat.sendMessage", body("@all hear")).await;
+    refused(all, 400, "error-action-not-allowed");
     // A repeat is one, also when somebody whom the words name has become a user meanwhile.
     let again = json!({"message": {"_id": "to-dora", "rid": id, "msg": "hi @dora"}});
     let first = success(rocket.post(ann, "chat.sendMessage", again.clone()).await);
