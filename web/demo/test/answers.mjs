@@ -4,48 +4,28 @@
 //   SNUG_BIN=/path/to/snug node --test test/answers.mjs
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { chromium } from 'playwright-core';
-import { SnugProcess, startDemo } from './processes.mjs';
-import { Watched } from './watched.mjs';
+import { Stage } from './stage.mjs';
 
-const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-answers-'));
+const stage = new Stage('answers');
 /** More than a page of history, so that the first message is not loaded after a reload. */
 const MANY = 60;
 
 let snug;
-let demo;
-let browser;
 let room;
 let amy;
 let ming;
 
 before(async () => {
-  snug = await SnugProcess.create(directory);
-  await snug.start();
-  demo = await startDemo({ directory, snug });
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
-  amy = await Watched.open(browser, demo.url, 'm1');
-  ming = await Watched.open(browser, demo.url, 'm2');
+  ({ snug, amy, ming } = await stage.open());
   const made = { kind: 'group', name: 'Ride', creator: 'm1', members: ['m1', 'm2'] };
-  room = (await server('POST', 'rooms', made)).id;
+  room = (await snug.server('POST', 'rooms', made)).id;
   for (const member of [amy, ming]) await member.goto(`/messages?room=${encodeURIComponent(room)}`);
   await amy.say('Is the bike there?');
   await row(ming, 'Is the bike there?').waitFor();
 });
 
-after(async () => {
-  await browser?.close();
-  if (demo) await demo.stop();
-  if (snug) await snug.stop();
-  fs.rmSync(directory, { recursive: true, force: true });
-});
+after(() => stage.close());
 
 /** By its own words, not by those that it quotes. */
 const row = ({ page }, text) =>
@@ -53,16 +33,6 @@ const row = ({ page }, text) =>
     .locator('snug-room .row', { has: page.locator('.bubble > .text', { hasText: text }) })
     .last();
 const quote = (member, text) => row(member, text).locator('.quote');
-
-async function server(method, route, body) {
-  const answer = await fetch(`${snug.url}/v1/server/${route}`, {
-    method,
-    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
-    body: body && JSON.stringify(body),
-  });
-  assert.ok(answer.ok, `${method} ${route}: ${answer.status} ${await answer.clone().text()}`);
-  return answer.json();
-}
 
 const last = async () => (await snug.messages(room)).at(-1);
 
@@ -97,9 +67,13 @@ describe('answers, mentions, cards and places', () => {
       { id: 'site', label: 'See it', url: 'https://shop.example/7' },
     ];
     const card = { title: 'Front light', text: 'New in the box', actions };
-    await server('POST', `rooms/${room}/messages`, { sender: 'm1', kind: 'card', card });
+    await snug.server('POST', `rooms/${room}/messages`, { sender: 'm1', kind: 'card', card });
     const location = { lat: 25.0339639, lng: 121.5644722, name: 'Taipei 101' };
-    await server('POST', `rooms/${room}/messages`, { sender: 'm1', kind: 'location', location });
+    await snug.server('POST', `rooms/${room}/messages`, {
+      sender: 'm1',
+      kind: 'location',
+      location,
+    });
     for (const { page } of [amy, ming]) {
       await page.locator('snug-room .card').getByText('New in the box').waitFor();
       const link = page.locator('snug-room .card').getByRole('link', { name: 'See it' });
@@ -121,18 +95,18 @@ describe('answers, mentions, cards and places', () => {
   it('a quote of what is not loaded is asked for, and follows its message', async () => {
     const [first] = (await snug.messages(room)).filter(({ kind }) => kind === 'text');
     for (let at = 1; at <= MANY; at++) {
-      await server('POST', `rooms/${room}/messages`, { sender: 'm1', text: `line ${at}` });
+      await snug.server('POST', `rooms/${room}/messages`, { sender: 'm1', text: `line ${at}` });
     }
     const late = { sender: 'm2', text: 'Still?', reply_to: first.id };
-    await server('POST', `rooms/${room}/messages`, late);
+    await snug.server('POST', `rooms/${room}/messages`, late);
     await amy.reload();
     await quote(amy, 'Still?').getByText('Is the bike there?').waitFor();
     const address = `rooms/${room}/messages/${first.id}`;
-    await server('PATCH', address, { text: 'Is the red bike there?' });
+    await snug.server('PATCH', address, { text: 'Is the red bike there?' });
     for (const member of [amy, ming]) {
       await quote(member, 'Still?').getByText('Is the red bike there?').waitFor();
     }
-    await server('DELETE', address);
+    await snug.server('DELETE', address);
     await quote(amy, 'Still?').getByText('Message not available').waitFor();
     await quote(ming, 'Still?').getByText('無法顯示這則訊息').waitFor();
   });

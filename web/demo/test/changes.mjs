@@ -6,50 +6,31 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
-import { SnugProcess, startDemo } from './processes.mjs';
-import { Watched } from './watched.mjs';
+import { Stage } from './stage.mjs';
 
-const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-changes-'));
+const stage = new Stage('changes');
 const BAD = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>';
 
 let snug;
-let demo;
-let browser;
 let room;
 let amy;
 let ming;
 
 before(async () => {
-  snug = await SnugProcess.create(directory);
-  await snug.start();
-  demo = await startDemo({ directory, snug });
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
-  amy = await Watched.open(browser, demo.url, 'm1');
-  ming = await Watched.open(browser, demo.url, 'm2');
-  await amy.page.goto(`${demo.url}/listings/101`);
+  ({ snug, amy, ming } = await stage.open());
+  await amy.page.goto(`${stage.demo.url}/listings/101`);
   await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
   const element = amy.page.locator('[data-chat-here] snug-room');
   await element.waitFor();
   room = await element.getAttribute('room');
   await amy.say('Is teh bike there?');
-  await ming.page.goto(`${demo.url}/messages?room=${encodeURIComponent(room)}`);
+  await ming.page.goto(`${stage.demo.url}/messages?room=${encodeURIComponent(room)}`);
   await row(ming, 'Is teh bike there?').waitFor();
 });
 
-after(async () => {
-  await browser?.close();
-  if (demo) assert.equal(await demo.stop(), 0, 'the demo ends in good order');
-  if (snug) await snug.stop();
-  fs.rmSync(directory, { recursive: true, force: true });
-});
+after(() => stage.close());
 
 /** Amy reads English, and Ming Traditional Chinese. */
 const WORDS = {
@@ -74,16 +55,6 @@ async function edit(member, text, better) {
   await member.page.locator('snug-composer .edit').waitFor({ state: 'detached' });
 }
 
-async function server(method, route, body) {
-  const answer = await fetch(`${snug.url}/v1/server/${route}`, {
-    method,
-    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
-    body: body && JSON.stringify(body),
-  });
-  assert.ok(answer.ok, `${method} ${route}: ${answer.status}`);
-  return answer.json();
-}
-
 describe('the examples of the page about messages', () => {
   const text = fs.readFileSync(new URL('../../../docs/messages.md', import.meta.url), 'utf8');
   const blocks = (kind) =>
@@ -92,13 +63,17 @@ describe('the examples of the page about messages', () => {
       .map(([, , code]) => code);
 
   it('run by curl, as page and as backend', async () => {
-    const made = await server('POST', 'rooms', { kind: 'group', creator: 'm1', members: ['m1'] });
-    const channel = await server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
-    const { token } = await server('POST', 'sessions', { user: 'm1', device: 'shell' });
+    const made = await snug.server('POST', 'rooms', {
+      kind: 'group',
+      creator: 'm1',
+      members: ['m1'],
+    });
+    const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
+    const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
     const [carried, page, backend] = blocks('sh');
     for (const code of [carried, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
-      const { id } = await server('POST', `rooms/${made.id}/messages`, said);
+      const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);
       const env = {
         PATH: process.env.PATH,
         SNUG: snug.url,
@@ -120,7 +95,7 @@ describe('the examples of the page about messages', () => {
         assert.deepEqual(place.location, { lat: 25.034, lng: 121.5645, name: 'Taipei 101' });
       }
     }
-    const { members } = await server('GET', `rooms/${channel.id}/members`);
+    const { members } = await snug.server('GET', `rooms/${channel.id}/members`);
     assert.deepEqual(
       members.map(({ user }) => user),
       ['m2'],

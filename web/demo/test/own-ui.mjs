@@ -12,7 +12,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import {
   around,
   awaits,
@@ -28,6 +27,7 @@ import {
   setAddress,
 } from './frames.mjs';
 import { freePort, SnugProcess } from './processes.mjs';
+import { launchBrowser } from './stage.mjs';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-own-ui-'));
 const PROGRAM = fileURLToPath(new URL('../own-ui/server.mjs', import.meta.url));
@@ -56,10 +56,7 @@ before(async () => {
   const flags = ['--port', String(port), '--snug-url', snug.url, '--server-key-file', snug.keyFile];
   site = spawn(process.execPath, [PROGRAM, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(site.stdout, 'data');
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
+  browser = await launchBrowser();
 });
 
 after(async () => {
@@ -76,17 +73,7 @@ after(async () => {
   fs.rmSync(directory, { recursive: true, force: true });
 });
 
-async function server(method, route, body) {
-  const answer = await fetch(`${snug.url}/v1/server/${route}`, {
-    method,
-    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
-    body: body && JSON.stringify(body),
-  });
-  assert.ok(answer.ok, `${method} ${route}: ${answer.status}`);
-  return answer.status === 204 ? {} : answer.json();
-}
-
-const openSession = (user, device) => server('POST', 'sessions', { user, device });
+const openSession = (user, device) => snug.server('POST', 'sessions', { user, device });
 const withToken = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
 
 const post = (seen, command) => postTo(seen, snug.url, { snug: 1, ...command });
@@ -131,7 +118,7 @@ describe('a site with its own list, and the room in a frame', () => {
     await awaits(amy, 'room-opened', 2);
     await amy.page.locator('[data-room=lamp][aria-current]').waitFor();
     assert.deepEqual([amy.sockets, amy.checks], [1, 1]);
-    const { sessions } = await server('GET', 'users/amy/sessions');
+    const { sessions } = await snug.server('GET', 'users/amy/sessions');
     assert.equal(sessions.length, 1);
     // What is said in the room that is not shown is counted and told.
     await say(ming, 'Are you there?');
@@ -146,7 +133,7 @@ describe('a site with its own list, and the room in a frame', () => {
   });
 
   it('a room of others is refused in words, and the one after it opens', async () => {
-    await server('POST', 'rooms', { kind: 'group', id: 'secret', members: ['eve'] });
+    await snug.server('POST', 'rooms', { kind: 'group', id: 'secret', members: ['eve'] });
     await post(amy, { type: 'open-room', room: 'secret' });
     await awaits(amy, 'error');
     assert.deepEqual(
@@ -183,7 +170,7 @@ describe('a site with its own list, and the room in a frame', () => {
     await ming.page.locator('#logout').click();
     await ming.page.getByText('Signed out (logged_out)').waitFor();
     await frameOf(ming).getByText('You are signed out.').waitFor();
-    assert.deepEqual((await server('GET', 'users/ming/sessions')).sessions, []);
+    assert.deepEqual((await snug.server('GET', 'users/ming/sessions')).sessions, []);
     // And somebody else may come in after him, in the same frame.
     const { token } = await openSession('ming', 'again');
     await post(ming, { type: 'login', token });
@@ -206,11 +193,11 @@ describe('a site with its own list, and the room in a frame', () => {
     await sees(ming, 'Amy, on his machine');
     const types = (await ming.page.evaluate(() => window.heard)).map(({ type }) => type);
     assert.ok(types.lastIndexOf('signed-in') > types.lastIndexOf('signed-out'), String(types));
-    assert.deepEqual((await server('GET', 'users/ming/sessions')).sessions, []);
+    assert.deepEqual((await snug.server('GET', 'users/ming/sessions')).sessions, []);
   });
 
   it('a revoked session is told of, and a new token goes on in place', async () => {
-    await server('POST', 'sessions/revoke', { user: 'amy' });
+    await snug.server('POST', 'sessions/revoke', { user: 'amy' });
     await awaits(amy, 'signed-out');
     assert.equal((await heard(amy, 'signed-out'))[0].reason, 'session_revoked');
     const { token } = await openSession('amy', 'own-ui');
@@ -255,7 +242,7 @@ describe('other ways in', () => {
     await awaits(page, 'room-opened');
     const inside = page.page.frames().find((frame) => frame.url().startsWith(snug.url));
     assert.equal(inside.url(), `${snug.url}/embed/rooms/bike`);
-    const { sessions } = await server('GET', 'users/amy/sessions');
+    const { sessions } = await snug.server('GET', 'users/amy/sessions');
     assert.equal(sessions.filter(({ device }) => device === 'code').length, 1);
     assert.ok(sessions.some(({ id }) => id === session));
     const again = await around(browser, siteUrl, address);
@@ -270,7 +257,7 @@ describe('other ways in', () => {
     await awaits(page, 'room-opened');
     await setAddress(page, address('lamp'));
     await awaits(page, 'room-opened', 2);
-    const { sessions } = await server('GET', 'users/amy/sessions');
+    const { sessions } = await snug.server('GET', 'users/amy/sessions');
     assert.equal(sessions.filter(({ device }) => device === 'again').length, 1);
   });
 
@@ -288,7 +275,7 @@ describe('other ways in', () => {
 
   it('a token that is over asks for another one, once', async () => {
     const { token, session } = await openSession('amy', 'over');
-    await server('POST', 'sessions/revoke', { session });
+    await snug.server('POST', 'sessions/revoke', { session });
     const page = await around(browser, siteUrl, `${snug.url}/embed/rooms/bike#token=${token}`);
     await awaits(page, 'token-needed');
     assert.equal((await heard(page, 'error'))[0].code, 'session_closed');
@@ -319,12 +306,12 @@ describe('other ways in', () => {
     await post(page, { type: 'logout' });
     assert.equal((await closed).status(), 204);
     go();
-    const { sessions } = await server('GET', 'users/amy/sessions');
+    const { sessions } = await snug.server('GET', 'users/amy/sessions');
     assert.equal(sessions.filter(({ device }) => device === 'looked').length, 0);
   });
 
   it('before its session ends the frame asks for a token, and takes it on the living socket', async () => {
-    const short = await server('POST', 'sessions', {
+    const short = await snug.server('POST', 'sessions', {
       user: 'amy',
       device: 'short',
       ttl_seconds: 61,

@@ -85,16 +85,23 @@ export class SnugProcess {
     await this.exited;
   }
 
+  /** A call of the application's backend. */
+  async server(method, route, body) {
+    const answer = await fetch(`${this.url}/v1/server/${route}`, {
+      method,
+      headers: { Authorization: `Bearer ${this.serverKey}`, 'Content-Type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${route}: ${answer.status} ${await answer.text()}`);
+    return answer.status === 204 ? {} : answer.json();
+  }
+
   /** Every message of a room, by the backend's own route. */
   async messages(room) {
     const all = [];
     for (let after = 0; ; after = all.at(-1).seq) {
-      const address = `${this.url}/v1/server/rooms/${encodeURIComponent(room)}/messages`;
-      const answer = await fetch(`${address}?after=${after}&limit=100`, {
-        headers: { authorization: `Bearer ${this.serverKey}` },
-      });
-      if (!answer.ok) throw new Error(`history: ${answer.status} ${await answer.text()}`);
-      const { messages, has_after } = await answer.json();
+      const route = `rooms/${encodeURIComponent(room)}/messages?after=${after}&limit=100`;
+      const { messages, has_after } = await this.server('GET', route);
       all.push(...messages);
       if (!has_after || messages.length === 0) return all;
     }

@@ -8,7 +8,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { chromium } from 'playwright-core';
 import {
   around,
   bareSite,
@@ -22,6 +21,7 @@ import {
   setAddress,
 } from './frames.mjs';
 import { SnugProcess } from './processes.mjs';
+import { launchBrowser } from './stage.mjs';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-rocketchat-frame-'));
 
@@ -48,10 +48,7 @@ before(async () => {
   ]);
   admin = { user: 'boss', token: /X-Auth-Token\s+(\S+)/.exec(said)[1] };
   await snug.start();
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
+  browser = await launchBrowser();
 });
 
 after(async () => {
@@ -84,14 +81,8 @@ async function logIn(username) {
 }
 
 /** A message as only our own wire has them: with mentions, a card. */
-async function place(name, message) {
-  const answer = await fetch(`${snug.url}/v1/server/rooms/${rooms[name]}/messages`, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${snug.serverKey}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ sender: 'ming', ...message }),
-  });
-  assert.ok(answer.ok, `${answer.status} ${await answer.clone().text()}`);
-  return answer.json();
+function place(name, message) {
+  return snug.server('POST', `rooms/${rooms[name]}/messages`, { sender: 'ming', ...message });
 }
 
 async function send(by, name, msg) {

@@ -8,15 +8,10 @@
 // same steps, though not at the same microsecond.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium } from 'playwright-core';
-import { SnugProcess, startDemo } from './processes.mjs';
 import { randomFrom } from './random.mjs';
-import { Watched } from './watched.mjs';
+import { Stage } from './stage.mjs';
 
 const ROUNDS = Number(process.env.SNUG_ROUNDS ?? 20);
 const SEED = Number(process.env.SNUG_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -24,11 +19,9 @@ const KILL_WITHIN_MS = 400;
 const SETTLE_MS = 20_000;
 
 const random = randomFrom(SEED);
-const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-two-browsers-'));
+const stage = new Stage('two-browsers');
 
 let snug;
-let demo;
-let browser;
 let room;
 let amy;
 let ming;
@@ -36,23 +29,10 @@ let kills = 0;
 let sent = 0;
 
 before(async () => {
-  snug = await SnugProcess.create(directory);
-  await snug.start();
-  demo = await startDemo({ directory, snug });
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
-  amy = await Watched.open(browser, demo.url, 'm1');
-  ming = await Watched.open(browser, demo.url, 'm2');
+  ({ snug, amy, ming } = await stage.open());
 });
 
-after(async () => {
-  await browser?.close();
-  if (demo) assert.equal(await demo.stop(), 0, 'the demo ends in good order');
-  if (snug) await snug.stop();
-  fs.rmSync(directory, { recursive: true, force: true });
-});
+after(() => stage.close());
 
 /** Types a message as a person does; whether the server is there is not looked at. */
 async function say(member, text) {
@@ -126,14 +106,14 @@ async function agree(round) {
 
 describe(`two browsers, seed ${SEED}`, () => {
   it('a buyer opens the room through the site’s backend and the seller sees the message', async () => {
-    await amy.page.goto(`${demo.url}/listings/101`);
+    await amy.page.goto(`${stage.demo.url}/listings/101`);
     await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
     const element = amy.page.locator('[data-chat-here] snug-room');
     await element.waitFor();
     room = await element.getAttribute('room');
     await amy.watch(room);
     await say(amy, 'Is the bike still there?');
-    await ming.page.goto(`${demo.url}/messages?room=${encodeURIComponent(room)}`);
+    await ming.page.goto(`${stage.demo.url}/messages?room=${encodeURIComponent(room)}`);
     await ming.watch(room);
     await say(ming, '還在，歡迎來看。');
     await agree(0);

@@ -1,0 +1,41 @@
+// What a walk of two members stands on: the chat server, the site, a browser, and Amy and Ming
+// logged in to the site. It is taken down in good order, whatever the walk came to.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { SnugProcess, startDemo } from './processes.mjs';
+import { Watched } from './watched.mjs';
+
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+}
+
+export class Stage {
+  constructor(name) {
+    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), `snug-${name}-`));
+  }
+
+  async open() {
+    this.snug = await SnugProcess.create(this.directory);
+    await this.snug.start();
+    this.demo = await startDemo({ directory: this.directory, snug: this.snug });
+    this.browser = await launchBrowser();
+    this.amy = await Watched.open(this.browser, this.demo.url, 'm1');
+    this.ming = await Watched.open(this.browser, this.demo.url, 'm2');
+    return this;
+  }
+
+  async close() {
+    await this.browser?.close();
+    const ended = await this.demo?.stop();
+    await this.snug?.stop();
+    fs.rmSync(this.directory, { recursive: true, force: true });
+    if (this.demo) assert.equal(ended, 0, 'the demo ends in good order');
+  }
+}
