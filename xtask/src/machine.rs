@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::repo::{Repo, in_path, run, works};
 use crate::say::say;
@@ -19,6 +20,8 @@ pub enum Need {
     Node,
     /// PostgreSQL's server programs.
     Postgres,
+    /// A NATS server, which joins several nodes.
+    Nats,
     /// Python with its venv module, for other systems' published clients.
     Python,
     /// A browser.
@@ -35,6 +38,7 @@ impl Need {
         match self {
             Self::Compiler => &["gcc", "libc6-dev", "make"],
             Self::Postgres => &["postgresql"],
+            Self::Nats => &["nats-server"],
             Self::Python => &["python3", "python3-venv"],
             Self::Chromium => &["chromium"],
             Self::Fonts => &["fonts-noto-cjk", "fonts-noto-color-emoji"],
@@ -49,6 +53,7 @@ impl Need {
                 compiles && in_path("make").is_some()
             }
             Self::Postgres => postgres().is_some() && in_path("psql").is_some(),
+            Self::Nats => nats(),
             Self::Python => python(),
             Self::Chromium => chromium().is_some(),
             Self::Fonts => FONTS.iter().all(|file| Path::new(file).is_file()),
@@ -62,6 +67,7 @@ impl Need {
             Self::Compiler => "a C compiler and make",
             Self::Node => "Node",
             Self::Postgres => "PostgreSQL's server (15 or newer)",
+            Self::Nats => "nats-server",
             Self::Python => "Python 3 with its venv module",
             Self::Chromium => "Chromium",
             Self::Fonts => "the Noto CJK and emoji fonts",
@@ -151,6 +157,11 @@ fn postgres() -> Option<PathBuf> {
     in_path("initdb").or_else(|| files.find(|file| file.is_file()))
 }
 
+/// Debian puts it where not everybody's PATH leads.
+fn nats() -> bool {
+    in_path("nats-server").is_some() || Path::new("/usr/sbin/nats-server").is_file()
+}
+
 /// Debian ships the modules that make an environment in a package of their own.
 fn python() -> bool {
     let asks = ["-c", "import venv, ensurepip"];
@@ -161,6 +172,18 @@ fn python() -> bool {
 fn chromium() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
     names.iter().find_map(|name| in_path(name))
+}
+
+/// What the programs that we started and that have ended computed by now; nothing where there is
+/// no /proc.
+#[must_use]
+pub fn computed() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    // Behind the name: the state, then ten fields, our own two, and those of children.
+    let ticks: u64 = fields.skip(13).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    // A hundred a second, on every Linux there is.
+    Duration::from_millis(ticks * 10)
 }
 
 fn is_root() -> bool {

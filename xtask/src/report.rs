@@ -24,12 +24,14 @@ pub struct Line {
     pub outcome: Outcome,
     /// How long it took.
     pub took: Duration,
+    /// What it computed, in the programs that it started and that have ended.
+    pub computed: Duration,
 }
 
 /// The table of steps, the reasons, and the closing count.
 #[must_use]
 pub fn table(lines: &[Line]) -> String {
-    let mut text = String::from("\nstep            seconds  outcome\n");
+    let mut text = String::from("\nstep            seconds  of a core  outcome\n");
     let mut reasons = String::new();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for line in lines {
@@ -44,13 +46,16 @@ pub fn table(lines: &[Line]) -> String {
             Outcome::Failed(_) => failed += 1,
             Outcome::Skipped(_) | Outcome::NotRun => skipped += 1,
         }
-        text += &format!("{:<14} {:>8.1}  {outcome}\n", line.name, line.took.as_secs_f64());
+        let (took, computed) = (line.took.as_secs_f64(), line.computed.as_secs_f64());
+        text += &format!("{:<14} {took:>8.1}  {computed:>9.1}  {outcome}\n", line.name);
         if let Some(reason) = reason {
             reasons += &format!("{} {outcome}: {reason}\n", line.name);
         }
     }
     let total: Duration = lines.iter().map(|line| line.took).sum();
-    text += &format!("{:<14} {:>8.1}\n", "total", total.as_secs_f64());
+    let computed: Duration = lines.iter().map(|line| line.computed).sum();
+    let (took, computed) = (total.as_secs_f64(), computed.as_secs_f64());
+    text += &format!("{:<14} {took:>8.1}  {computed:>9.1}\n", "total");
     if lines.iter().any(|line| line.outcome == Outcome::NotRun) {
         reasons += "not run: the steps behind the failed one; `--keep-going` runs them too\n";
     }
@@ -67,15 +72,16 @@ mod tests {
 
     #[test]
     fn every_step_is_shown_and_counted() {
-        let line = |name, outcome| Line { name, outcome, took: Duration::from_millis(1_500) };
+        let (took, computed) = (Duration::from_millis(1_500), Duration::from_millis(2_300));
+        let line = |name, outcome| Line { name, outcome, took, computed };
         let text = table(&[
             line("fmt", Outcome::Passed),
             line("clippy", Outcome::Failed("two lints".to_owned())),
             line("deny", Outcome::Skipped("not installed".to_owned())),
             line("rust", Outcome::NotRun),
         ]);
-        assert!(text.contains("fmt                 1.5  passed"), "{text}");
-        assert!(text.contains("total               6.0"), "{text}");
+        assert!(text.contains("fmt                 1.5        2.3  passed"), "{text}");
+        assert!(text.contains("total               6.0        9.2"), "{text}");
         assert!(text.contains("clippy FAILED: two lints"), "{text}");
         assert!(text.contains("deny skipped: not installed"), "{text}");
         assert!(text.contains("not run: the steps behind the failed one"), "{text}");

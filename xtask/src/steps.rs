@@ -71,7 +71,7 @@ pub const STEPS: &[Step] = &[
     Step {
         name: "rust",
         about: "all Rust tests, PostgreSQL included",
-        needs: &[Need::Compiler, Need::Postgres, Need::Python, Need::Nextest],
+        needs: &[Need::Compiler, Need::Postgres, Need::Nats, Need::Python, Need::Nextest],
         run: rust,
     },
     Step { name: "doctest", about: "examples in the documentation", needs: RUST, run: doctest },

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::machine::{Need, prepare};
+use crate::machine::{self, Need, prepare};
 use crate::repo::Repo;
 use crate::report::{Line, Outcome, table};
 use crate::say::say;
@@ -34,20 +34,19 @@ pub fn test(repo: &Repo, choice: &Choice) -> Result<(), String> {
     let begun = Instant::now();
     say("== machine");
     let ready = prepare(repo, &needs)?;
-    let mut lines = vec![Line { name: "machine", outcome: Outcome::Passed, took: begun.elapsed() }];
+    let (took, computed) = (begun.elapsed(), machine::computed());
+    let mut lines = vec![Line { name: "machine", outcome: Outcome::Passed, took, computed }];
     let context = Context::new(repo.clone(), ready);
     let mut failed = None;
     for step in steps {
-        let (outcome, took) = match failed {
-            Some(name) if !choice.keep_going => {
-                (Outcome::Skipped(format!("not run, because `{name}` failed")), Duration::ZERO)
-            }
+        let line = match failed {
+            Some(_) if !choice.keep_going => not_run(step),
             _ => timed(step, &context),
         };
-        if matches!(outcome, Outcome::Failed(_)) {
+        if matches!(line.outcome, Outcome::Failed(_)) {
             failed = failed.or(Some(step.name));
         }
-        lines.push(Line { name: step.name, outcome, took });
+        lines.push(line);
     }
     drop(context);
     say(&table(&lines));
@@ -57,14 +56,20 @@ pub fn test(repo: &Repo, choice: &Choice) -> Result<(), String> {
     }
 }
 
-fn timed(step: &Step, context: &Context) -> (Outcome, Duration) {
+fn not_run(step: &Step) -> Line {
+    let (took, computed) = (Duration::ZERO, Duration::ZERO);
+    Line { name: step.name, outcome: Outcome::NotRun, took, computed }
+}
+
+fn timed(step: &Step, context: &Context) -> Line {
     say(&format!("\n== {}: {}", step.name, step.about));
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), machine::computed());
     let outcome = (step.run)(context);
     if let Outcome::Failed(reason) | Outcome::Skipped(reason) = &outcome {
         say(reason);
     }
-    (outcome, begun.elapsed())
+    let computed = machine::computed().saturating_sub(before);
+    Line { name: step.name, outcome, took: begun.elapsed(), computed }
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static Step>, String> {

@@ -1,13 +1,18 @@
 //! What happened, as the bus carries it from the committing node to every node with interest.
 //! Events may be lost, doubled and reordered; `rev` makes them reliable (contract line 8).
+//!
+//! Their serde form travels between nodes of two releases: fields are only added, with a default,
+//! and `snug-server/tests/golden/bus-v1.jsonl` holds what the first release sent.
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, RoomId, SessionId, UserId};
 use crate::model::{CloseReason, Head, Member, Membership, Message, Room};
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     Room(RoomEvent),
     User(UserEvent),
@@ -15,7 +20,7 @@ pub enum Event {
 
 /// Something in a room: the same for every member. `head` is the room's after the change, so
 /// that a light head can be made for connections that have not opened the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomEvent {
     pub app: AppId,
     pub room: RoomId,
@@ -24,7 +29,7 @@ pub struct RoomEvent {
 }
 
 /// What happened in the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomEventBody {
     /// `head.rev` is the message's rev.
     MessageAppended {
@@ -77,7 +82,7 @@ impl RoomEventBody {
 }
 
 /// Something of one user's own, for that user's connections only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserEvent {
     pub app: AppId,
     pub user: UserId,
@@ -85,7 +90,7 @@ pub struct UserEvent {
 }
 
 /// What happened to the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserEventBody {
     /// The own membership moved: a read or a send on any of the user's devices.
     Mine { room: RoomId, count: u64, mine: Membership },

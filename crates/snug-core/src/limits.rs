@@ -262,6 +262,25 @@ pub const LOGIN_WINDOW_SECONDS: u64 = 300;
 pub const OPERATOR_SESSION_SECONDS: u64 = 12 * 3_600;
 /// Events that wait for a node's delivery, in events; beyond it they are lost and counted.
 pub const BUS_QUEUE_MAX: usize = 65_536;
+/// What of them waits for other nodes or is kept to be told again, in bytes.
+pub const BUS_QUEUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Events that travel together between nodes, in bytes; one that is larger travels alone.
+pub const BUS_PAYLOAD_BYTES: usize = 64 * 1_024;
+/// One event between nodes, in bytes; a larger one tells the room's position only. Below the
+/// 1 MiB that a NATS server takes by default.
+pub const BUS_EVENT_BYTES_MAX: usize = 512 * 1_024;
+/// How long events between nodes are kept to be told again, in milliseconds; who was cut off for
+/// longer has its clients sync.
+pub const BUS_KEPT_MS: u64 = 15_000;
+/// Time between two looks at the bus between nodes, in milliseconds.
+pub const BUS_PULSE_MS: u64 = 2_000;
+/// Time for the bus between nodes to answer such a look, in milliseconds.
+pub const BUS_PROOF_MS: u64 = 3_000;
+/// The longest pause before the bus between nodes is tried again, in milliseconds.
+pub const BUS_RECONNECT_MS_MAX: u64 = 2_000;
+/// Over which a node's connections are told to come anew after a long cut of the bus, in
+/// milliseconds.
+pub const BUS_MISSED_SPREAD_MS: u64 = 10_000;
 /// Time for a client to send its request's head, in milliseconds.
 pub const HEADERS_MS_MAX: u64 = 15_000;
 /// A request's head, in bytes.

@@ -27,6 +27,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub data: PathBuf,
     pub store: StoreConfig,
+    /// The NATS server that joins several nodes; none: this node is the only one.
+    pub bus: Option<String>,
     /// 64 hexadecimal digits; else the file `master.key` in the data directory.
     pub master_key: Option<String>,
     /// Whether the panel's cookie is `Secure`: the panel is reached over https.
@@ -134,6 +136,9 @@ pub struct ConfigArgs {
     /// `embedded`, or a PostgreSQL URL
     #[arg(long, env = "SNUG_STORE", global = true, hide_env_values = true)]
     pub store: Option<String>,
+    /// NATS servers that join several nodes: `nats://host:4222`, several parted by commas
+    #[arg(long, env = "SNUG_BUS", global = true, hide_env_values = true)]
+    pub bus: Option<String>,
     /// Master key, 64 hexadecimal digits
     #[arg(long, env = "SNUG_MASTER_KEY", global = true, hide_env_values = true)]
     pub master_key: Option<String>,
@@ -164,6 +169,7 @@ struct ConfigFile {
     listen: Option<String>,
     data: Option<PathBuf>,
     store: Option<String>,
+    bus: Option<String>,
     master_key: Option<String>,
     https: Option<bool>,
     log_json: Option<bool>,
@@ -206,7 +212,9 @@ impl Config {
                 return Err("store: expected \"embedded\" or a postgres:// URL".to_owned());
             }
         };
+        let bus = args.bus.or(file.bus);
         let master_key = args.master_key.or(file.master_key);
+        check_bus(bus.as_deref(), &store, master_key.is_some())?;
         if let Some(key) = &master_key
             && crate::secrets::MasterKey::parse(key).is_none()
         {
@@ -216,6 +224,7 @@ impl Config {
             listen,
             data: args.data.or(file.data).unwrap_or_else(|| PathBuf::from("snug-data")),
             store,
+            bus,
             master_key,
             https: args.https.or(file.https).unwrap_or(false),
             log_json: args.log_json.or(file.log_json).unwrap_or(false),
@@ -233,6 +242,28 @@ impl Config {
             },
         })
     }
+}
+
+/// The message quotes nothing: the URL may hold a password.
+fn check_bus(bus: Option<&str>, store: &StoreConfig, has_key: bool) -> Result<(), String> {
+    let Some(servers) = bus else { return Ok(()) };
+    let is_server = |server: &str| {
+        let name = server.strip_prefix("nats://").or_else(|| server.strip_prefix("tls://"));
+        name.is_some_and(|name| !name.is_empty())
+    };
+    if !servers.split(',').map(str::trim).all(is_server) {
+        return Err("bus: expected nats://host:4222 or tls://host:4222".to_owned());
+    }
+    if *store == StoreConfig::Embedded {
+        return Err("bus: several nodes need a store that they share: set store to a postgres://                     URL, or leave bus out"
+            .to_owned());
+    }
+    if !has_key {
+        let why = "bus: several nodes need one master key, or none could read what another has \
+                   sealed: set master_key";
+        return Err(why.to_owned());
+    }
+    Ok(())
 }
 
 /// A list on the command line goes before the file's.

@@ -26,6 +26,11 @@ pub struct Metrics {
     pub messages: Counter,
     pub events: Counter,
     pub refused_origins: Counter,
+    pub bus_connected: Gauge,
+    pub bus_sent: Counter,
+    pub bus_heard: Counter,
+    pub bus_lost: Counter,
+    pub bus_missed: Counter,
     pub webhooks_delivered: Counter,
     pub webhooks_failed: Counter,
     pub webhooks_parked: Counter,
@@ -42,6 +47,14 @@ impl Default for Metrics {
             registry.register(name, help, counter.clone());
             counter
         };
+        let bus_connected = Gauge::default();
+        let help = "Whether the bus between nodes stands";
+        registry.register("bus_connected", help, bus_connected.clone());
+        let bus_sent = counter(&mut registry, "bus_sent", "Events sent to other nodes");
+        let bus_heard = counter(&mut registry, "bus_heard", "Events heard from other nodes");
+        let bus_lost = counter(&mut registry, "bus_lost", "Events that the bus had to drop");
+        let help = "Times that all connections had to come anew after a cut of the bus";
+        let bus_missed = counter(&mut registry, "bus_missed", help);
         let frames_in = counter(&mut registry, "frames_in", "Frames from clients");
         let frames_out = counter(&mut registry, "frames_out", "Frames pushed to clients");
         let messages = counter(&mut registry, "messages", "Messages acknowledged");
@@ -55,6 +68,11 @@ impl Default for Metrics {
         Self {
             registry,
             connections,
+            bus_connected,
+            bus_sent,
+            bus_heard,
+            bus_lost,
+            bus_missed,
             frames_in,
             frames_out,
             messages,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::rand;
+use aws_lc_rs::{hmac, rand};
 use snug_core::model::Time;
 use snug_core::ports::{Clock, Entropy, Vault, VaultError};
 use zeroize::Zeroizing;
@@ -62,6 +62,14 @@ impl MasterKey {
         let mut key = Zeroizing::new([0; 32]);
         SystemEntropy.fill(key.as_mut());
         Self(key)
+    }
+
+    /// A name that only installs of this key have in common; tells nothing of the key.
+    #[must_use]
+    pub fn cluster(&self) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_ref());
+        let tag = hmac::sign(&key, b"snug bus");
+        tag.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The key in a file, made with owner-only rights when the file is not there.

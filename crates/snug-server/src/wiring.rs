@@ -15,7 +15,7 @@ use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::bus::InProcessBus;
+use crate::bus::{InProcessBus, NatsNode, NatsParts, Times};
 use crate::config::{Config, DialectApps, StoreConfig};
 use crate::dispatch::{Dispatcher, Parts};
 use crate::jwt::Jwts;
@@ -46,6 +46,7 @@ pub struct App {
     pub dialects: DialectApps,
     /// Keeps the bus alive; the hub holds it weakly.
     _bus: Arc<dyn Bus>,
+    nats: Option<Arc<NatsNode>>,
     store: Opened,
     unauthenticated: Arc<Semaphore>,
     sessions: DefaultKeyedRateLimiter<SessionId>,
@@ -121,7 +122,22 @@ impl App {
         let store = open(config).await?;
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
-        let node = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
+        let local = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
+        let mut node = [0; 8];
+        SystemEntropy.fill(&mut node);
+        let parts = NatsParts {
+            cluster: master_key.cluster(),
+            node: u64::from_be_bytes(node),
+            local: local.clone(),
+            sink: hub.clone(),
+            metrics: metrics.clone(),
+            times: Times::default(),
+        };
+        let nats = match &config.bus {
+            Some(url) => Some(NatsNode::join(url, parts, &tasks).await?),
+            None => None,
+        };
+        let node = nats.clone().map_or(local as Arc<dyn Bus>, |nats| nats);
         let dispatcher = Dispatcher::default();
         let bus: Arc<dyn Bus> = dispatcher.listen(BeaconBus::start(node, &tasks));
         let engine = Arc::new(Engine::new(EngineParts {
@@ -156,6 +172,7 @@ impl App {
             https: config.https,
             dialects: config.dialects.clone(),
             _bus: bus,
+            nats,
             store,
             unauthenticated: Arc::new(Semaphore::new(limits::UNAUTHENTICATED_MAX)),
             sessions: DefaultKeyedRateLimiter::keyed(quota(
@@ -170,12 +187,22 @@ impl App {
         }))
     }
 
-    /// Writes what is left and closes the store.
+    /// Tells other nodes and writes what is left, and closes the store.
     pub async fn close(&self) {
+        if let Some(nats) = &self.nats {
+            nats.close().await;
+        }
         match &self.store {
             Opened::Embedded(store) => store.close().await,
             // Its connections end with the last handle; nothing waits in the process.
             Opened::Postgres(_) => {}
+        }
+    }
+
+    /// Resolves when the bus to other nodes stands; at once without one.
+    pub async fn bus_stands(&self) {
+        if let Some(nats) = &self.nats {
+            nats.standing().await;
         }
     }
 

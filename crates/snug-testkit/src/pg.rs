@@ -1,42 +1,16 @@
 //! A private PostgreSQL server in a temporary folder.
-//!
-//! The server hangs on a small shell that waits for our end of a pipe to close: it dies with us,
-//! also when we are killed with no chance to run `drop`, and its folder goes with it.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
+use crate::kept::Kept;
 use crate::pg_setup::{Account, SUPERUSER, init, program};
 use crate::port::free_port;
 use crate::temp::{TempDir, random, temp_dir};
 
 /// Names a server that outlives this process; `cargo xtask test` sets it to one it started.
 const SHARED_URL: &str = "SNUG_TEST_PG_URL";
-const START_LIMIT: Duration = Duration::from_secs(60);
 const READY: &str = "database system is ready to accept connections";
-const LOG_LINES_KEPT: usize = 40;
-
-/// Starts "$@", then waits for a line: a signal, and the server's further processes to send it to.
-/// Without a line our end of the pipe is closed: the server goes, and its folder with it.
-const KEEPER: &str = r#"
-"$@" &
-server=$!
-exec 2>/dev/null
-if read -r signal others; then
-    kill -s "$signal" "$server" $others
-    wait "$server"
-else
-    kill -s QUIT "$server"
-    wait "$server"
-    rm -rf "$PWD"
-fi
-"#;
 
 /// A PostgreSQL server: one that this process started, or the one of `SNUG_TEST_PG_URL`.
 ///
@@ -53,13 +27,7 @@ struct Own {
     account: Account,
     folder: TempDir,
     port: u16,
-    running: Option<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    keeper: Child,
-    log: JoinHandle<String>,
+    running: Option<Kept>,
 }
 
 impl PgServer {
@@ -179,50 +147,27 @@ impl Own {
     /// Runs the server until it says that it is ready, or returns the end of its log.
     fn run(&mut self) -> Result<(), String> {
         let folder = self.folder.path();
-        let mut keeper = self
-            .account
-            .command("/bin/sh".as_ref(), folder)
-            .args(["-c", KEEPER, "keeper"])
-            .arg(program("postgres"))
-            .arg("-D")
-            .arg(folder.join("data"))
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-N", "400", "-k"])
-            .arg(folder)
-            .args(["-c", "lc_messages=C", "-c", "log_min_messages=warning"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            // A test runner that kills our process group must not kill the keeper before its work.
-            .process_group(0)
-            .spawn()
-            .expect("/bin/sh can be started");
-        let stderr = keeper.stderr.take().expect("stderr is piped");
-        let (ready, log) = follow(stderr);
-        self.running = Some(Running { keeper, log });
-        if ready.recv_timeout(START_LIMIT).is_ok() {
-            return Ok(());
-        }
-        Err(self.end("KILL"))
+        let shell = self.account.command("/bin/sh".as_ref(), folder);
+        let kept = Kept::start(shell, READY, |server| {
+            server
+                .arg(program("postgres"))
+                .arg("-D")
+                .arg(folder.join("data"))
+                .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-N", "400", "-k"])
+                .arg(folder)
+                .args(["-c", "lc_messages=C", "-c", "log_min_messages=warning"]);
+        });
+        self.running = Some(kept?);
+        Ok(())
     }
 
-    /// Sends `signal`, waits until the last process of the server is gone, returns its last words.
-    fn end(&mut self, signal: &str) -> String {
-        let Some(mut running) = self.running.take() else {
-            return String::new();
-        };
-        let mut order = signal.to_owned();
-        if signal == "KILL"
-            && let Some(server) = self.pid()
-        {
-            children(server).iter().for_each(|pid| order += &format!(" {pid}"));
+    /// Sends `signal`, waits until the last process of the server is gone.
+    fn end(&mut self, signal: &str) {
+        let others =
+            if signal == "KILL" { self.pid().map_or_else(Vec::new, children) } else { Vec::new() };
+        if let Some(running) = self.running.take() {
+            running.end(signal, &others);
         }
-        if let Some(mut stdin) = running.keeper.stdin.take() {
-            // When the keeper is gone already there is nobody left to end.
-            drop(stdin.write_all(format!("{order}\n").as_bytes()));
-        }
-        drop(running.keeper.wait());
-        // The log ends when no process of the server holds it any more.
-        running.log.join().unwrap_or_default()
     }
 
     /// The server's first process, as it wrote it down itself.
@@ -230,39 +175,6 @@ impl Own {
         let text = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
         text.lines().next()?.trim().parse().ok()
     }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            drop(running.keeper.stdin.take());
-            drop(running.keeper.wait());
-            drop(running.log.join());
-        }
-    }
-}
-
-/// Reads the log to its end in a thread, so that the server never blocks on a full pipe.
-fn follow(stderr: ChildStderr) -> (Receiver<()>, JoinHandle<String>) {
-    let (ready, is_ready) = channel();
-    let log = std::thread::spawn(move || {
-        let mut ready = Some(ready);
-        let mut kept: VecDeque<String> = VecDeque::new();
-        for line in BufReader::new(stderr).lines() {
-            let Ok(line) = line else { break };
-            if line.contains(READY)
-                && let Some(ready) = ready.take()
-            {
-                ready.send(()).ok();
-            }
-            if kept.len() == LOG_LINES_KEPT {
-                kept.pop_front();
-            }
-            kept.push_back(line);
-        }
-        kept.into_iter().collect::<Vec<_>>().join("\n")
-    });
-    (is_ready, log)
 }
 
 /// The processes whose parent is `parent`; none where there is no /proc, then they end by

@@ -47,6 +47,8 @@ impl BusSink for Recorder {
         self.got.lock().push(event);
         self.arrived.notify_one();
     }
+
+    fn missed(&self) {}
 }
 
 impl Recorder {

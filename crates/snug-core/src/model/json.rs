@@ -1,12 +1,13 @@
 //! Customers' own JSON, carried as the text it came in: never parsed into a tree, never
 //! reordered, so that what goes in comes out.
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::limits;
 
 /// One JSON value of the customer's, within depth and size.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CustomJson(Box<RawValue>);
 
 /// Why custom JSON was refused.

@@ -1,5 +1,7 @@
 //! A user's place in a room, the read cursor, and unread as a pure function.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Time, User};
 use crate::ids::UserId;
 
@@ -37,7 +39,7 @@ impl Role {
 
 /// Whether a membership is alive. `Creator` made the room through the backend and never
 /// joined: the room is in the list, nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MemberState {
     Active,
     Left,
@@ -66,7 +68,7 @@ impl MemberState {
 }
 
 /// The facts of one user in one room. Everything that unread needs is here and in the head.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     pub user: UserId,
     pub role: Role,
@@ -116,7 +118,7 @@ impl Membership {
 }
 
 /// A member as others see one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub user: User,
     pub role: Role,

@@ -1,11 +1,13 @@
 //! A message and its preview.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CustomJson, Extras, Time};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
 
 /// The kinds of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MessageKind {
     Text,
     /// The customer's own JSON.
@@ -40,7 +42,7 @@ impl MessageKind {
 }
 
 /// A stored message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub id: MessageId,
     /// The id under which the customer's backend keeps it; then its words are there and not here.
@@ -96,7 +98,7 @@ impl Message {
 }
 
 /// Who reacted to a message with one thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
     /// What: an emoji, or a customer's word.
     pub key: String,
@@ -107,7 +109,7 @@ pub struct Reaction {
 }
 
 /// The last message as a room list row needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     pub seq: u64,
     pub sender: Option<UserId>,

@@ -1,10 +1,12 @@
 //! A conversation, its head and how it stands in a user's list.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CustomJson, Member, Membership, Patch, Preview, Time};
 use crate::ids::{RoomId, UserId};
 
 /// The kinds of rooms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RoomKind {
     /// Two users, keyed by the pair and a context.
     Direct,
@@ -35,7 +37,7 @@ impl RoomKind {
 }
 
 /// Whom a direct room joins, and about what. `low <= high` byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectKey {
     pub low: UserId,
     pub high: UserId,
@@ -63,7 +65,7 @@ impl DirectKey {
 }
 
 /// Where a room stands: the light part that changes with every event, alike for all members.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Seq of the newest message; 0 in a room without one.
     pub seq: u64,
@@ -79,7 +81,7 @@ pub struct Head {
 }
 
 /// A room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
     pub id: RoomId,
     pub kind: RoomKind,

@@ -1,5 +1,7 @@
 //! The grant that `open-session` makes for one (user, device).
 
+use serde::{Deserialize, Serialize};
+
 use super::Time;
 use crate::ids::{DeviceId, SessionId, UserId};
 
@@ -22,7 +24,7 @@ impl std::fmt::Debug for TokenHash {
 }
 
 /// Why a session ended. Each has a close code of its own (`docs/codes.md`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CloseReason {
     /// The client logged out, or the backend closed this one session.
     Closed,

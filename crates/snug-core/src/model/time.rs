@@ -1,7 +1,11 @@
 //! UTC nanoseconds. The wire's forms are made in `snug-proto`.
 
+use serde::{Deserialize, Serialize};
+
 /// Nanoseconds since 1970-01-01T00:00:00Z. Never orders messages: `seq` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Time(pub i64);
 
 impl Time {

@@ -1,10 +1,12 @@
 //! A person of the customer's.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CustomJson, Patch, Time};
 use crate::ids::UserId;
 
 /// What Snug keeps of a person, and no more (`product.md`, data minimisation).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     pub id: UserId,
     pub name: Option<String>,

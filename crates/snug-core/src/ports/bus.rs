@@ -28,6 +28,10 @@ impl Topic {
 /// Where a node's events arrive. Called from any thread; must not block.
 pub trait BusSink: Send + Sync {
     fn deliver(&self, event: Arc<Event>);
+
+    /// The node was cut off for longer than the bus can make good: nobody knows which events it
+    /// did not get, so who listens here has to ask the store anew.
+    fn missed(&self);
 }
 
 /// One node's handle on the bus.

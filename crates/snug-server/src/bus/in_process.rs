@@ -131,6 +131,7 @@ mod tests {
         struct Nothing;
         impl BusSink for Nothing {
             fn deliver(&self, _: Arc<Event>) {}
+            fn missed(&self) {}
         }
         let (bus, tasks) = (InProcessBus::new(), Tasks::default());
         for _ in 0..10 {

@@ -1,5 +1,9 @@
 //! Buses: how events travel between nodes. Nothing above the port may know which one runs.
 
 mod in_process;
+mod nats;
+mod window;
+mod wire;
 
 pub use in_process::{InProcessBus, InProcessNode};
+pub use nats::{NatsNode, NatsParts, Times};

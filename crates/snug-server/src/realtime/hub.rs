@@ -528,6 +528,26 @@ impl BusSink for Hub {
             Event::User(event) => self.on_user(event),
         }
     }
+
+    /// Everybody comes anew and syncs, a few at a time: who connects gets all that was missed,
+    /// ended sessions and new rooms too, by the one way there is for it.
+    fn missed(&self) {
+        let mut held: Vec<Weak<Connection>> =
+            self.users.lock().values().flatten().map(Arc::downgrade).collect();
+        let every = Duration::from_millis(100);
+        let turns = limits::BUS_MISSED_SPREAD_MS / 100;
+        let at_once = held.len() / usize::try_from(turns).unwrap_or(usize::MAX) + 1;
+        self.tasks.spawn_until_stop(async move {
+            while !held.is_empty() {
+                for connection in held.drain(held.len().saturating_sub(at_once)..) {
+                    if let Some(connection) = connection.upgrade() {
+                        connection.outbox.end(CloseCode::GoingAway, None);
+                    }
+                }
+                tokio::time::sleep(every).await;
+            }
+        });
+    }
 }
 
 fn code_of(reason: CloseReason) -> CloseCode {

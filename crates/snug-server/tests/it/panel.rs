@@ -176,6 +176,7 @@ async fn behind_https_the_cookie_is_bound_to_it() {
         data: data.path().to_owned(),
         store: snug_server::StoreConfig::Embedded,
         master_key: None,
+        bus: None,
         https: true,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),

@@ -1,7 +1,9 @@
-//! Two servers of one process on one database and one bus.
+//! Two servers on one database: joined by a bus of the process, or by a NATS server as in earnest,
+//! over which the one reaches the other through a bad network.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use snug_core::engine::NewAppRequest;
@@ -9,7 +11,7 @@ use snug_core::model::AppPolicy;
 use snug_server::bus::InProcessBus;
 use snug_server::wiring::Given;
 use snug_server::{Config, Server, StoreConfig};
-use snug_testkit::{PgServer, TempDir, temp_dir};
+use snug_testkit::{FaultProxy, NatsServer, PgServer, TempDir, temp_dir};
 
 use crate::harness::{Door, Socket, TestApp, logs, within};
 
@@ -21,20 +23,34 @@ struct Nodes {
     at: [TestApp; 2],
 }
 
-async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
+/// How a node meets the other.
+enum Way {
+    Process(Arc<InProcessBus>),
+    Nats(u16),
+}
+
+async fn node(way: &Way, database: &str) -> (Server, TempDir) {
     let data = temp_dir();
     let config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data: data.path().to_owned(),
         store: StoreConfig::Postgres { url: database.to_owned() },
         master_key: Some("7".repeat(64)),
+        bus: match way {
+            Way::Process(_) => None,
+            Way::Nats(port) => Some(format!("nats://127.0.0.1:{port}")),
+        },
         https: false,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),
         proxies: snug_server::Proxies::default(),
         outbound: snug_server::outbound::OutboundConfig::default(),
     };
-    let given = Given { bus: Some(bus.clone()), ..Given::default() };
+    let bus = match way {
+        Way::Process(bus) => Some(bus.clone()),
+        Way::Nats(_) => None,
+    };
+    let given = Given { bus, ..Given::default() };
     let started = Server::start_with(config, given).await;
     (started.expect("the server starts"), data)
 }
@@ -42,15 +58,15 @@ async fn node(bus: &Arc<InProcessBus>, database: &str) -> (Server, TempDir) {
 impl Nodes {
     async fn start() -> Self {
         let bus = InProcessBus::new();
-        Self::on([&bus, &bus]).await
+        Self::on([Way::Process(bus.clone()), Way::Process(bus)]).await
     }
 
-    async fn on(buses: [&Arc<InProcessBus>; 2]) -> Self {
+    async fn on(ways: [Way; 2]) -> Self {
         logs();
         let make = || PgServer::shared().create_database();
         let database = tokio::task::spawn_blocking(make).await.expect("a database is made");
-        let (one, one_data) = node(buses[0], &database).await;
-        let (two, two_data) = node(buses[1], &database).await;
+        let (one, one_data) = node(&ways[0], &database).await;
+        let (two, two_data) = node(&ways[1], &database).await;
         let request = NewAppRequest {
             name: "Nodes".to_owned(),
             policy: AppPolicy::Open,
@@ -83,9 +99,85 @@ async fn the_contract_holds_between_two_nodes() {
     nodes.stop().await;
 }
 
-#[tokio::test]
+/// Two nodes over NATS; the second's way leads through the proxy.
+async fn over_nats() -> (Nodes, NatsServer, FaultProxy) {
+    let (server, proxy) = tokio::task::spawn_blocking(|| {
+        let server = NatsServer::start();
+        let proxy = FaultProxy::start(server.port());
+        (server, proxy)
+    })
+    .await
+    .expect("a NATS server starts");
+    let nodes = Nodes::on([Way::Nats(server.port()), Way::Nats(proxy.port())]).await;
+    for node in &nodes.servers {
+        within("the bus", node.app().bus_stands()).await;
+    }
+    (nodes, server, proxy)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_between_two_nodes_over_nats() {
+    let (nodes, _server, _proxy) = over_nats().await;
+    let [one, two] = &nodes.at;
+    let report = super::walk(super::door(&[one, two]), super::plan(one, 0x5eed_0006, 5)).await;
+    super::kept(&report);
+    nodes.stop().await;
+}
+
+/// The server of the bus dies twice; then the second node is cut off, half of what it says and
+/// hears is swallowed, and all of it is late.
+async fn bad_bus(mut server: NatsServer, proxy: &FaultProxy) -> NatsServer {
+    let pause = |millis| tokio::time::sleep(Duration::from_millis(millis));
+    for _ in 0..2 {
+        pause(700).await;
+        server = tokio::task::spawn_blocking(move || {
+            server.kill();
+            server
+        })
+        .await
+        .expect("it is killed");
+        pause(500).await;
+        server = tokio::task::spawn_blocking(move || {
+            server.restart();
+            server
+        })
+        .await
+        .expect("it is back");
+    }
+    pause(500).await;
+    proxy.cut(true);
+    pause(700).await;
+    proxy.cut(false);
+    for (said, heard) in [(true, false), (false, true)] {
+        pause(500).await;
+        proxy.swallow(said, heard);
+        pause(300).await;
+        proxy.swallow(false, false);
+    }
+    proxy.delay(30);
+    pause(1_000).await;
+    proxy.delay(0);
+    server
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_over_a_bus_that_dies_and_a_network_that_lies() {
+    let (nodes, server, proxy) = over_nats().await;
+    let [one, two] = &nodes.at;
+    let crowd = super::walk(super::door(&[one, two]), super::plan(one, 0x5eed_0007, 8));
+    let (report, _server) = tokio::join!(crowd, bad_bus(server, &proxy));
+    super::kept(&report);
+    nodes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_at_one_node_is_heard_at_the_other() {
-    let nodes = Nodes::start().await;
+    heard_at_the_other(Nodes::start().await).await;
+    let (nodes, _server, _proxy) = over_nats().await;
+    heard_at_the_other(nodes).await;
+}
+
+async fn heard_at_the_other(nodes: Nodes) {
     let [one, two] = &nodes.at;
     let ((_, mut alice), (_, mut bob)) = (one.enter("alice").await, two.enter("bob").await);
     let (_, mut carol) = two.enter("carol").await;
@@ -117,9 +209,14 @@ async fn what_is_sent_at_one_node_is_heard_at_the_other() {
     nodes.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_at_one_node_silences_at_the_other() {
-    let nodes = Nodes::start().await;
+    silences_at_the_other(Nodes::start().await).await;
+    let (nodes, _server, _proxy) = over_nats().await;
+    silences_at_the_other(nodes).await;
+}
+
+async fn silences_at_the_other(nodes: Nodes) {
     let [one, two] = &nodes.at;
     let ((_, mut alice), (_, mut bob)) = (one.enter("alice").await, two.enter("bob").await);
     let (_, mut carol) = two.enter("carol").await;
@@ -166,9 +263,14 @@ async fn a_removal_at_one_node_silences_at_the_other() {
     nodes.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ends_at_one_node_ends_at_the_other() {
-    let nodes = Nodes::start().await;
+    ends_at_the_other(Nodes::start().await).await;
+    let (nodes, _server, _proxy) = over_nats().await;
+    ends_at_the_other(nodes).await;
+}
+
+async fn ends_at_the_other(nodes: Nodes) {
     let [one, two] = &nodes.at;
     let (opened, mut socket) = two.enter("alice").await;
     one.api("DELETE", "/v1/session", Value::Null, &opened.token).await.is(204);
@@ -194,7 +296,8 @@ async fn a_session_that_ends_at_one_node_ends_at_the_other() {
 /// As when a node dies between the commit of a revoke and the news of it.
 #[tokio::test]
 async fn a_revoke_that_was_not_told_of_is_told_by_its_repeat() {
-    let nodes = Nodes::on([&InProcessBus::new(), &InProcessBus::new()]).await;
+    let nodes =
+        Nodes::on([Way::Process(InProcessBus::new()), Way::Process(InProcessBus::new())]).await;
     let [one, two] = &nodes.at;
     for revoke in [json!({"user": "ann"}), json!({"user": "ann", "device": "phone"})] {
         let phone = one.open_session_on("ann", "phone").await;

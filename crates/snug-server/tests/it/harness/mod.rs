@@ -56,6 +56,7 @@ fn config(data: &Path, store: StoreConfig, outbound: OutboundConfig) -> Config {
         data: data.to_owned(),
         store,
         master_key: None,
+        bus: None,
         https: false,
         log_json: false,
         dialects: snug_server::config::DialectApps::default(),

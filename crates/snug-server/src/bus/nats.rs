@@ -1,0 +1,623 @@
+//! The bus of nodes that share a NATS server (core publish and subscribe, never JetStream).
+//!
+//! Every node hears every event and steps over those of topics that nobody here listens to
+//! (`docs/adr/0012`). Own events go the short way, through the process. What a cut may have
+//! swallowed is asked for again when the link is back; where that is not possible, everybody who
+//! is connected here syncs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_nats::{
+    Client, ConnectOptions, Event as LinkEvent, Request, RequestErrorKind, Subscriber,
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
+use snug_core::event::Event;
+use snug_core::limits;
+use snug_core::ports::{Bus, BusSink, Topic};
+use tokio::sync::{Notify, watch};
+
+use super::in_process::InProcessNode;
+use super::window::Window;
+use super::wire::{self, Packed};
+use crate::metrics::Metrics;
+use crate::tasks::Tasks;
+
+/// What a node stands on.
+pub struct NatsParts {
+    /// Tells installs apart that share a NATS server.
+    pub cluster: String,
+    /// Carries this node's events to itself.
+    pub local: Arc<InProcessNode>,
+    pub sink: Arc<dyn BusSink>,
+    pub metrics: Arc<Metrics>,
+    /// Random; tells this node from others.
+    pub node: u64,
+    pub times: Times,
+}
+
+/// How soon a cut is noticed, and for how long what it swallowed can be told again.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// From one look at the link to the next.
+    pub pulse: Duration,
+    /// For the server to answer.
+    pub proof: Duration,
+    /// How long events are kept. All nodes of a bus have the same.
+    pub kept: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            pulse: Duration::from_millis(limits::BUS_PULSE_MS),
+            proof: Duration::from_millis(limits::BUS_PROOF_MS),
+            kept: Duration::from_millis(limits::BUS_KEPT_MS),
+        }
+    }
+}
+
+/// One node's place on the bus.
+pub struct NatsNode {
+    local: Arc<InProcessNode>,
+    link: Arc<Link>,
+}
+
+struct Link {
+    client: Client,
+    node: u64,
+    events: String,
+    control: String,
+    window: Mutex<Window>,
+    filled: Notify,
+    /// How often each topic is subscribed here, by the topic's hash.
+    topics: RwLock<HashMap<u64, usize>>,
+    /// Whether the link was shown to work, and nothing is owed from before.
+    stands: watch::Sender<bool>,
+    /// Something was dropped on the way in, though the link stands.
+    doubted: Arc<AtomicBool>,
+    changed: Arc<Notify>,
+    sink: Arc<dyn BusSink>,
+    metrics: Arc<Metrics>,
+    times: Times,
+}
+
+/// What nodes say to each other beside events. What is unknown is passed over.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Word {
+    /// `node` may have missed what was published in so many milliseconds before now.
+    Again { node: u64, millis: u64 },
+    /// What was published can not be told again; to one node, or to all.
+    Missed { node: Option<u64> },
+}
+
+impl std::fmt::Debug for NatsParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsParts").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for NatsNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsNode").field("node", &self.link.node).finish_non_exhaustive()
+    }
+}
+
+impl NatsNode {
+    /// Joins the bus at `nats://user:password@host:4222`, or several parted by commas. A server that cannot be reached yet is tried again for as long as it takes:
+    /// a node without its bus still serves, and what it has published is sent later.
+    ///
+    /// # Errors
+    /// A sentence: the URL is none.
+    pub async fn join(url: &str, parts: NatsParts, tasks: &Tasks) -> Result<Arc<Self>, String> {
+        let NatsParts { cluster, local, sink, metrics, node, times } = parts;
+        let changed = Arc::new(Notify::new());
+        let doubted = Arc::new(AtomicBool::new(false));
+        let client = connect(url, changed.clone(), doubted.clone()).await?;
+        let link = Arc::new(Link {
+            client,
+            node,
+            events: format!("snug.{cluster}.events"),
+            control: format!("snug.{cluster}.control"),
+            window: Mutex::new(Window::new()),
+            filled: Notify::new(),
+            topics: RwLock::default(),
+            stands: watch::Sender::new(false),
+            doubted,
+            changed,
+            sink,
+            metrics,
+            times,
+        });
+        let subscribe = async |subject: &String| {
+            let done = link.client.subscribe(subject.clone()).await;
+            done.map_err(|error| format!("bus: {error}"))
+        };
+        let (events, control) = (subscribe(&link.events).await?, subscribe(&link.control).await?);
+        tasks.spawn_until_stop(link.clone().hear(events));
+        tasks.spawn_until_stop(link.clone().obey(control));
+        tasks.spawn_until_stop(link.clone().watch());
+        tasks.spawn_until_stop(link.clone().send());
+        Ok(Arc::new(Self { local, link }))
+    }
+
+    /// Sends what waits, as far as the link stands. The server is about to end.
+    pub async fn close(&self) {
+        let rest = async {
+            if *self.link.stands.borrow() {
+                self.link.send_all().await;
+                let _ = self.link.client.flush().await;
+            }
+        };
+        let _ = tokio::time::timeout(self.link.times.proof, rest).await;
+    }
+
+    /// Resolves when the link stands and owes nothing.
+    pub async fn standing(&self) {
+        // The sender lives as long as this node.
+        let _ = self.link.stands.subscribe().wait_for(|stands| *stands).await;
+    }
+}
+
+async fn connect(url: &str, changed: Arc<Notify>, slow: Arc<AtomicBool>) -> Result<Client, String> {
+    let servers: Vec<&str> = url.split(',').map(str::trim).collect();
+    ConnectOptions::new()
+        .name("snug")
+        .no_echo()
+        .retry_on_initial_connect()
+        .max_reconnects(None)
+        .reconnect_delay_callback(|attempts| {
+            let millis = 50_u64.saturating_mul(1 << attempts.min(6));
+            Duration::from_millis(millis.min(limits::BUS_RECONNECT_MS_MAX))
+        })
+        .event_callback(move |event| {
+            match event {
+                LinkEvent::Connected => tracing::info!("the bus is connected"),
+                // Seen at the next pulse and not before: what this node cannot keep up with it
+                // would only ask for again.
+                LinkEvent::SlowConsumer(_) => {
+                    slow.store(true, Ordering::SeqCst);
+                    return std::future::ready(());
+                }
+                other => tracing::warn!(%other, "the bus"),
+            }
+            changed.notify_one();
+            std::future::ready(())
+        })
+        .connect(servers)
+        .await
+        .map_err(|error| format!("bus: {error}"))
+}
+
+impl Link {
+    /// Hands what was published to the server, many events at once where many wait.
+    async fn send(self: Arc<Self>) {
+        let mut stands = self.stands.subscribe();
+        loop {
+            if stands.wait_for(|stands| *stands).await.is_err() {
+                return;
+            }
+            self.send_all().await;
+            self.filled.notified().await;
+        }
+    }
+
+    async fn send_all(&self) {
+        loop {
+            let batch = self.window.lock().next(Instant::now());
+            if batch.is_empty() {
+                return;
+            }
+            let payload = wire::payload(self.node, &batch);
+            self.metrics.bus_sent.inc_by(batch.len() as u64);
+            if let Err(error) = self.client.publish(self.events.clone(), payload).await {
+                tracing::warn!(%error, "events could not be sent");
+                self.metrics.bus_lost.inc_by(batch.len() as u64);
+            }
+        }
+    }
+
+    /// Delivers others' events to who listens here.
+    async fn hear(self: Arc<Self>, mut events: Subscriber) {
+        while let Some(message) = events.next().await {
+            self.take(&message.payload);
+        }
+    }
+
+    fn take(&self, payload: &Bytes) {
+        let wanted = |topic: u64| self.topics.read().contains_key(&topic);
+        let unreadable = |error: wire::Unreadable| {
+            tracing::warn!(%error, "the bus");
+            self.metrics.bus_lost.inc();
+        };
+        match wire::open(payload, wanted) {
+            Ok((node, _)) if node == self.node => {}
+            Ok((_, events)) => {
+                for event in events {
+                    match event {
+                        Ok(event) => {
+                            self.metrics.bus_heard.inc();
+                            self.sink.deliver(Arc::new(event));
+                        }
+                        Err(error) => unreadable(error),
+                    }
+                }
+            }
+            Err(error) => unreadable(error),
+        }
+    }
+
+    /// Does what other nodes ask for.
+    async fn obey(self: Arc<Self>, mut words: Subscriber) {
+        while let Some(message) = words.next().await {
+            match serde_json::from_slice(&message.payload) {
+                Ok(Word::Again { node, millis }) if node != self.node => {
+                    // A little more than was asked for: the clocks of two nodes tick apart.
+                    let ago = Duration::from_millis(millis).saturating_add(self.times.proof);
+                    let since = Instant::now().checked_sub(ago);
+                    if !since.is_some_and(|since| self.window.lock().rewind(since)) {
+                        self.say(&Word::Missed { node: Some(node) }).await;
+                    }
+                    self.filled.notify_one();
+                }
+                Ok(Word::Missed { node }) if node.is_none_or(|node| node == self.node) => {
+                    self.miss("another node could not tell again what it had published");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "a word on the bus"),
+            }
+        }
+    }
+
+    /// Looks at the link every few seconds and whenever it changed, and makes good what a cut
+    /// may have swallowed.
+    async fn watch(self: Arc<Self>) {
+        let statistics = self.client.statistics();
+        // Until then everything that was sent has arrived, here and at the server.
+        let mut proven = Instant::now();
+        let mut settled = 0;
+        let mut lost = 0;
+        loop {
+            let began = Instant::now();
+            let connects = statistics.connects.load(Ordering::SeqCst);
+            if self.works().await && connects == statistics.connects.load(Ordering::SeqCst) {
+                let doubted = self.doubted.swap(false, Ordering::SeqCst);
+                if connects == settled && !doubted || self.make_good(proven).await {
+                    settled = connects;
+                    proven = began;
+                    self.stands.send_replace(true);
+                } else {
+                    self.doubted.store(doubted, Ordering::SeqCst);
+                }
+            } else {
+                self.stands.send_replace(false);
+                self.mend().await;
+            }
+            lost = self.tidy(proven, lost);
+            // Whatever woke us: the next look tells what it was.
+            let _ = tokio::time::timeout(self.times.pulse, self.changed.notified()).await;
+        }
+    }
+
+    /// Forgets what nobody can ask for any more, and keeps the counters; returns what was lost by
+    /// now.
+    fn tidy(&self, proven: Instant, lost_before: u64) -> u64 {
+        let mut window = self.window.lock();
+        if let Some(before) = Instant::now().checked_sub(self.times.kept) {
+            window.forget(before.min(proven));
+        }
+        let lost = window.lost();
+        drop(window);
+        self.metrics.bus_lost.inc_by(lost - lost_before);
+        self.metrics.bus_connected.set(i64::from(*self.stands.borrow()));
+        lost
+    }
+
+    /// Whether a question that nobody answers comes back from the server: all that was sent
+    /// before it has arrived, and all that was to come before it is here.
+    async fn works(&self) -> bool {
+        let subject = format!("{}.{:x}", self.control, self.node);
+        let request = Request::new().timeout(Some(self.times.proof));
+        let asked = self.client.send_request(subject, request).await;
+        asked.is_err_and(|error| error.kind() == RequestErrorKind::NoResponders)
+    }
+
+    /// A link that says it is connected and answers nothing is cut here, so that it is made anew.
+    async fn mend(&self) {
+        if self.client.connection_state() == async_nats::connection::State::Connected {
+            tracing::warn!("the bus does not answer: connecting anew");
+            let _ = self.client.force_reconnect().await;
+        }
+    }
+
+    /// The link is a new one: tells again what may have been lost on the old, and asks others to
+    /// do so. Says whether that has arrived.
+    async fn make_good(&self, proven: Instant) -> bool {
+        let whole = self.window.lock().rewind_all(proven);
+        if !whole {
+            self.say(&Word::Missed { node: None }).await;
+        }
+        let away = proven.elapsed();
+        if away > self.times.kept.saturating_sub(self.times.proof) {
+            self.miss("the bus was away for too long");
+        } else {
+            let millis = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+            self.say(&Word::Again { node: self.node, millis }).await;
+        }
+        self.filled.notify_one();
+        self.works().await
+    }
+
+    fn miss(&self, reason: &str) {
+        tracing::warn!(reason, "connections are told to come anew");
+        self.metrics.bus_missed.inc();
+        self.sink.missed();
+    }
+
+    async fn say(&self, word: &Word) {
+        // Numbers only: it cannot fail.
+        let payload = Bytes::from(serde_json::to_vec(word).unwrap_or_default());
+        if let Err(error) = self.client.publish(self.control.clone(), payload).await {
+            tracing::warn!(%error, "a word could not be sent on the bus");
+        }
+    }
+
+    fn put(&self, event: Packed) {
+        self.window.lock().push(event, Instant::now());
+        self.filled.notify_one();
+    }
+}
+
+impl Bus for NatsNode {
+    fn publish(&self, event: Arc<Event>) {
+        self.link.put(wire::pack(&event));
+        self.local.publish(event);
+    }
+
+    fn subscribe(&self, topic: &Topic) {
+        *self.link.topics.write().entry(wire::hash_of(topic)).or_insert(0) += 1;
+        self.local.subscribe(topic);
+    }
+
+    fn unsubscribe(&self, topic: &Topic) {
+        self.local.unsubscribe(topic);
+        let hash = wire::hash_of(topic);
+        let mut topics = self.link.topics.write();
+        if let Some(count) = topics.get_mut(&hash) {
+            *count -= 1;
+            if *count == 0 {
+                topics.remove(&hash);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snug_core::conformance::bus::run_all;
+    use snug_core::event::{RoomEvent, RoomEventBody};
+    use snug_core::ids::{AppId, RoomId};
+    use snug_core::model::{Head, Time};
+    use snug_testkit::{FaultProxy, NatsServer};
+
+    use super::*;
+    use crate::bus::InProcessBus;
+
+    /// Short, so that a test sees what takes long elsewhere.
+    const QUICK: Times = Times {
+        pulse: Duration::from_millis(100),
+        proof: Duration::from_millis(400),
+        kept: Duration::from_millis(2_500),
+    };
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    async fn join(port: u16, sink: Arc<dyn BusSink>, tasks: &Tasks, times: Times) -> Arc<NatsNode> {
+        let mut node = [0; 8];
+        aws_lc_rs::rand::fill(&mut node).unwrap();
+        let parts = NatsParts {
+            cluster: "test".to_owned(),
+            local: InProcessBus::new().join(sink.clone(), tasks),
+            sink,
+            metrics: Arc::default(),
+            node: u64::from_be_bytes(node),
+            times,
+        };
+        NatsNode::join(&format!("nats://127.0.0.1:{port}"), parts, tasks).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_is_a_bus() {
+        let (server, tasks) = (NatsServer::start(), Tasks::default());
+        let port = server.port();
+        run_all(&move |sink| {
+            let made = async {
+                let node = join(port, sink, &tasks, Times::default()).await;
+                node.standing().await;
+                node
+            };
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(made))
+        })
+        .await;
+    }
+
+    #[derive(Default)]
+    struct Heard {
+        revs: Mutex<Vec<u64>>,
+        missed: AtomicBool,
+        changed: Notify,
+    }
+
+    impl BusSink for Heard {
+        fn deliver(&self, event: Arc<Event>) {
+            if let Event::Room(event) = event.as_ref() {
+                self.revs.lock().push(event.head.rev);
+            }
+            self.changed.notify_one();
+        }
+
+        fn missed(&self) {
+            self.missed.store(true, Ordering::SeqCst);
+            self.changed.notify_one();
+        }
+    }
+
+    impl Heard {
+        async fn until(&self, why: &str, done: impl Fn(&Self) -> bool) {
+            let waits = async {
+                while !done(self) {
+                    self.changed.notified().await;
+                }
+            };
+            let in_time = tokio::time::timeout(PATIENCE, waits).await.is_ok();
+            assert!(in_time, "{why}: {:?}", self.revs.lock());
+        }
+
+        async fn has(&self, why: &str, revs: std::ops::Range<u64>) {
+            self.until(why, |heard| revs.clone().all(|rev| heard.revs.lock().contains(&rev))).await;
+        }
+
+        fn missed(&self) -> bool {
+            self.missed.load(Ordering::SeqCst)
+        }
+    }
+
+    fn beacon(rev: u64) -> Arc<Event> {
+        Arc::new(Event::Room(RoomEvent {
+            app: AppId::from_stored("app_00000000000000000000"),
+            room: RoomId::new("room").unwrap(),
+            head: Head {
+                seq: 0,
+                rev,
+                members_rev: 0,
+                count: 0,
+                activity_at: Time(0),
+                preview: None,
+            },
+            body: RoomEventBody::Beacon,
+        }))
+    }
+
+    /// Two nodes that hear one room; the way of the second leads through a bad network.
+    struct Pair {
+        server: NatsServer,
+        proxy: FaultProxy,
+        nodes: [Arc<NatsNode>; 2],
+        heard: [Arc<Heard>; 2],
+        _tasks: Tasks,
+    }
+
+    impl Pair {
+        async fn start() -> Self {
+            let (server, tasks) = (NatsServer::start(), Tasks::default());
+            let proxy = FaultProxy::start(server.port());
+            let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
+            let one = join(server.port(), heard[0].clone(), &tasks, QUICK).await;
+            let two = join(proxy.port(), heard[1].clone(), &tasks, QUICK).await;
+            for node in [&one, &two] {
+                node.subscribe(&Topic::of(&beacon(0)));
+                node.standing().await;
+            }
+            Self { server, proxy, nodes: [one, two], heard, _tasks: tasks }
+        }
+
+        /// Each node says the revs of its own range.
+        fn publish(&self, one: std::ops::Range<u64>, two: std::ops::Range<u64>) {
+            one.for_each(|rev| self.nodes[0].publish(beacon(rev)));
+            two.for_each(|rev| self.nodes[1].publish(beacon(rev)));
+        }
+
+        async fn falls(&self, node: usize) {
+            let mut stands = self.nodes[node].link.stands.subscribe();
+            let fell = tokio::time::timeout(PATIENCE, stands.wait_for(|stands| !stands)).await;
+            assert!(fell.is_ok(), "the cut was not noticed");
+        }
+
+        async fn both_have(&self, why: &str, revs: std::ops::Range<u64>) {
+            self.heard[0].has(why, revs.clone()).await;
+            self.heard[1].has(why, revs).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_said_in_a_short_cut_is_heard_after_it_at_both_ends() {
+        let pair = Pair::start().await;
+        pair.publish(0..10, 10..20);
+        pair.both_have("before", 0..20).await;
+        pair.proxy.cut(true);
+        pair.publish(20..30, 30..40);
+        pair.falls(1).await;
+        pair.publish(40..50, 50..60);
+        pair.proxy.cut(false);
+        pair.both_have("after", 0..60).await;
+        assert!(!pair.heard[0].missed() && !pair.heard[1].missed());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_dies_and_comes_back_loses_nothing() {
+        let mut pair = Pair::start().await;
+        pair.publish(0..10, 10..20);
+        pair.server.kill();
+        pair.publish(20..30, 30..40);
+        pair.falls(0).await;
+        pair.falls(1).await;
+        pair.publish(40..50, 50..60);
+        pair.server.restart();
+        pair.both_have("after", 0..60).await;
+        assert!(!pair.heard[0].missed() && !pair.heard[1].missed());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_link_that_swallows_is_noticed_in_either_direction() {
+        let pair = Pair::start().await;
+        for (at, (said, heard)) in [(true, false), (false, true)].into_iter().enumerate() {
+            let from = at as u64 * 100;
+            pair.proxy.swallow(said, heard);
+            pair.publish(from..from + 10, from + 10..from + 20);
+            pair.falls(1).await;
+            pair.proxy.swallow(false, false);
+            pair.both_have("after", from..from + 20).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_was_away_for_too_long_has_missed_something() {
+        let pair = Pair::start().await;
+        pair.proxy.cut(true);
+        pair.publish(0..10, 10..20);
+        pair.falls(1).await;
+        // What is asked for is older than what is kept, whatever happens meanwhile.
+        tokio::time::sleep(QUICK.kept).await;
+        pair.proxy.cut(false);
+        pair.heard[1].until("it was told", Heard::missed).await;
+        pair.heard[0].has("what waited at the other end came", 10..20).await;
+        assert!(!pair.heard[0].missed());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_that_could_not_keep_all_says_so_to_the_others() {
+        let pair = Pair::start().await;
+        pair.proxy.cut(true);
+        pair.falls(1).await;
+        pair.publish(0..0, 0..limits::BUS_QUEUE_MAX as u64 + 10);
+        pair.proxy.cut(false);
+        pair.heard[0].until("it was told", Heard::missed).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_is_not_there_yet_is_waited_for() {
+        let (mut server, tasks) = (NatsServer::start(), Tasks::default());
+        server.kill();
+        let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
+        let one = join(server.port(), heard[0].clone(), &tasks, QUICK).await;
+        let two = join(server.port(), heard[1].clone(), &tasks, QUICK).await;
+        two.subscribe(&Topic::of(&beacon(0)));
+        one.publish(beacon(1));
+        server.restart();
+        heard[1].has("what was said before there was a bus", 1..2).await;
+    }
+}

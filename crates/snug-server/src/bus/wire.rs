@@ -1,0 +1,319 @@
+//! How events travel between nodes: many in one payload, each behind the hash of its topic, so
+//! that a node steps over what nobody here listens to without reading it.
+//!
+//! Payload: version (1 byte), node (8 bytes), then per event: length of its JSON (4 bytes), hash
+//! of its topic (8 bytes), JSON. Numbers are big-endian.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::{BufMut, Bytes, BytesMut};
+use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEventBody};
+use snug_core::limits;
+use snug_core::ports::Topic;
+
+/// What this release writes. It reads nothing else: a node of another wire is told apart at the
+/// first byte, and what it says counts as lost.
+const VERSION: u8 = 1;
+const HEAD: usize = 1 + 8;
+const FRAME_HEAD: usize = 4 + 8;
+
+/// One event, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    topic: u64,
+    json: Bytes,
+    /// Worth nothing a moment later, as typing is.
+    pub(super) fleeting: bool,
+}
+
+impl Packed {
+    pub(super) fn bytes(&self) -> usize {
+        FRAME_HEAD + self.json.len()
+    }
+}
+
+/// Two topics of one hash only cost a look: the sink is handed nothing it did not ask for.
+pub(super) fn hash_of(topic: &Topic) -> u64 {
+    let (kind, app, name) = match topic {
+        Topic::Room(app, room) => (b'r', app.as_str(), room.as_str()),
+        Topic::User(app, user) => (b'u', app.as_str(), user.as_str()),
+    };
+    let mut hash = Context::new(&SHA256);
+    hash.update(&[kind]);
+    // An app's id has one length, so that nothing can move from one part to the next.
+    hash.update(app.as_bytes());
+    hash.update(name.as_bytes());
+    sum(&hash.finish().as_ref()[..8])
+}
+
+/// Makes an event ready to be sent. One that is too large says what its hearers need to ask the
+/// store instead.
+pub(super) fn pack(event: &Event) -> Packed {
+    let fleeting =
+        matches!(event, Event::Room(RoomEvent { body: RoomEventBody::Typing { .. }, .. }));
+    let topic = hash_of(&Topic::of(event));
+    let mut json = json_of(event);
+    if json.len() > limits::BUS_EVENT_BYTES_MAX {
+        json = json_of(&shorter(event));
+    }
+    Packed { topic, json, fleeting }
+}
+
+fn json_of(event: &Event) -> Bytes {
+    // Strings, numbers and lists of them: it cannot fail.
+    Bytes::from(serde_json::to_vec(event).unwrap_or_default())
+}
+
+fn shorter(event: &Event) -> Event {
+    let mut event = event.clone();
+    match &mut event {
+        // The position alone: clients see the gap, and the hub reads its members again.
+        Event::Room(room) => room.body = RoomEventBody::Beacon,
+        // Whoever shows the room asks for its members.
+        Event::User(user) => {
+            if let UserEventBody::Joined { members, .. } = &mut user.body {
+                members.clear();
+            }
+        }
+    }
+    event
+}
+
+/// One payload of what waits, at least one event of it.
+pub(super) fn payload(node: u64, events: &[Packed]) -> Bytes {
+    let bytes = events.iter().map(Packed::bytes).sum::<usize>();
+    let mut payload = BytesMut::with_capacity(HEAD + bytes);
+    payload.put_u8(VERSION);
+    payload.put_u64(node);
+    for event in events {
+        payload.put_u32(u32::try_from(event.json.len()).unwrap_or(u32::MAX));
+        payload.put_u64(event.topic);
+        payload.put_slice(&event.json);
+    }
+    payload.freeze()
+}
+
+/// What is wrong with a payload, or with one event of it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("version {0} of the bus's wire")]
+    Version(u8),
+    #[error("a payload is cut off")]
+    Cut,
+    #[error("an event cannot be read: {0}")]
+    Event(String),
+}
+
+/// The node that sent it, and its events one by one: those whose topic `wanted` names.
+///
+/// # Errors
+/// [`Unreadable::Version`], [`Unreadable::Cut`].
+pub(super) fn open<W: Fn(u64) -> bool>(
+    payload: &[u8],
+    wanted: W,
+) -> Result<(u64, Events<'_, W>), Unreadable> {
+    let (version, rest) = payload.split_first().ok_or(Unreadable::Cut)?;
+    if *version != VERSION {
+        return Err(Unreadable::Version(*version));
+    }
+    let (node, rest) = number::<8>(rest)?;
+    Ok((node, Events { rest, wanted }))
+}
+
+/// The events of one payload.
+pub(super) struct Events<'a, W> {
+    rest: &'a [u8],
+    wanted: W,
+}
+
+impl<W: Fn(u64) -> bool> Iterator for Events<'_, W> {
+    type Item = Result<Event, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() {
+            let (topic, json) = match self.frame() {
+                Ok(frame) => frame,
+                Err(cut) => {
+                    self.rest = &[];
+                    return Some(Err(cut));
+                }
+            };
+            if (self.wanted)(topic) {
+                let event = serde_json::from_slice(json);
+                return Some(event.map_err(|error| Unreadable::Event(error.to_string())));
+            }
+        }
+        None
+    }
+}
+
+impl<'a, W> Events<'a, W> {
+    fn frame(&mut self) -> Result<(u64, &'a [u8]), Unreadable> {
+        let (length, rest) = number::<4>(self.rest)?;
+        let (topic, rest) = number::<8>(rest)?;
+        let length = usize::try_from(length).map_err(|_| Unreadable::Cut)?;
+        let (json, rest) = rest.split_at_checked(length).ok_or(Unreadable::Cut)?;
+        self.rest = rest;
+        Ok((topic, json))
+    }
+}
+
+fn number<const N: usize>(bytes: &[u8]) -> Result<(u64, &[u8]), Unreadable> {
+    let (number, rest) = bytes.split_first_chunk::<N>().ok_or(Unreadable::Cut)?;
+    Ok((sum(number), rest))
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use snug_core::event::UserEvent;
+    use snug_core::ids::{AppId, RoomId, UserId};
+    use snug_core::model::{CustomJson, Member, MemberState, Role, Time, User};
+
+    use super::*;
+
+    /// What a node of the first release sent, an event a line. Lines are added, never changed.
+    const V1: &str = include_str!("../../tests/golden/bus-v1.jsonl");
+
+    fn golden() -> impl Iterator<Item = Event> {
+        V1.lines().map(|line| serde_json::from_str(line).expect(line))
+    }
+
+    #[test]
+    fn what_the_first_release_sent_is_read_and_written_alike() {
+        for (event, line) in golden().zip(V1.lines()) {
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_event_has_a_line() {
+        let kinds: std::collections::BTreeSet<&str> = golden()
+            .map(|event| match event {
+                Event::Room(room) => match room.body {
+                    RoomEventBody::MessageAppended { .. } => "appended",
+                    RoomEventBody::MessageChanged { .. } => "changed",
+                    RoomEventBody::RoomUpdated { .. } => "updated",
+                    RoomEventBody::MembersChanged { .. } => "members",
+                    RoomEventBody::RoomDeleted => "deleted",
+                    RoomEventBody::Read { .. } => "read",
+                    RoomEventBody::Typing { .. } => "typing",
+                    RoomEventBody::Beacon => "beacon",
+                },
+                Event::User(user) => match user.body {
+                    UserEventBody::Mine { .. } => "mine",
+                    UserEventBody::Joined { .. } => "joined",
+                    UserEventBody::SessionsClosed { .. } => "closed",
+                    UserEventBody::SessionsDoubted { .. } => "doubted",
+                },
+            })
+            .collect();
+        assert_eq!(kinds.len(), 12, "{kinds:?}");
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_read() {
+        let events: Vec<Event> = golden().collect();
+        let packed: Vec<Packed> = events.iter().map(pack).collect();
+        let bytes = payload(7, &packed);
+        for wanted in &events {
+            let topic = Topic::of(wanted);
+            let hash = hash_of(&topic);
+            let (node, got) = open(&bytes, |topic| topic == hash).unwrap();
+            let got: Vec<Event> = got.map(Result::unwrap).collect();
+            let of_topic: Vec<_> = events.iter().filter(|e| Topic::of(e) == topic).collect();
+            assert_eq!((node, got.iter().collect::<Vec<_>>()), (7, of_topic));
+        }
+    }
+
+    #[test]
+    fn a_payload_that_is_cut_or_bent_is_an_error_and_nothing_worse() {
+        let packed: Vec<Packed> = golden().map(|event| pack(&event)).collect();
+        let bytes = payload(7, &packed);
+        let read = |bytes: &[u8]| match open(bytes, |_| true) {
+            Ok((_, events)) => events.map(|event| event.is_ok()).filter(|ok| *ok).count(),
+            Err(_) => 0,
+        };
+        assert_eq!(read(&bytes), packed.len());
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]) < packed.len());
+        }
+        for at in 0..bytes.len() {
+            let mut bent = bytes.to_vec();
+            bent[at] ^= 0x55;
+            read(&bent);
+        }
+        assert_eq!(open(&[2, 0], |_| true).err(), Some(Unreadable::Version(2)));
+    }
+
+    #[test]
+    fn what_is_too_large_tells_the_position() {
+        let custom = |bytes: usize| {
+            let text = json!("x".repeat(bytes)).to_string();
+            Some(CustomJson::from_stored(text).unwrap())
+        };
+        let member = |n: usize| Member {
+            user: User {
+                id: UserId::new(&format!("user {n}")).unwrap(),
+                name: None,
+                avatar: None,
+                locale: None,
+                custom: custom(4_000),
+                session_custom: None,
+                deactivated_at: None,
+                created_at: Time(0),
+                changed_at: Time(0),
+            },
+            role: Role::Member,
+            state: MemberState::Active,
+            joined_at: Time(0),
+            read_seq: 0,
+            rev: 1,
+        };
+        let members: Vec<Member> = (0..200).map(member).collect();
+        let sizes = golden().filter_map(|event| {
+            let event = match event {
+                Event::Room(RoomEvent { app, room, head, body }) => {
+                    let RoomEventBody::MembersChanged { room: whole, .. } = body else {
+                        return None;
+                    };
+                    let members = members.clone();
+                    let body = RoomEventBody::MembersChanged { members, room: whole };
+                    Event::Room(RoomEvent { app, room, head, body })
+                }
+                Event::User(UserEvent { app, user, body }) => {
+                    let UserEventBody::Joined { room, mine, .. } = body else { return None };
+                    let members = members.clone();
+                    Event::User(UserEvent {
+                        app,
+                        user,
+                        body: UserEventBody::Joined { room, mine, members },
+                    })
+                }
+            };
+            let packed = pack(&event);
+            assert_eq!(packed.topic, hash_of(&Topic::of(&event)));
+            Some(packed.bytes())
+        });
+        let sizes: Vec<usize> = sizes.collect();
+        assert_eq!(sizes.len(), 2);
+        assert!(sizes.iter().all(|size| *size < 4_000), "{sizes:?}");
+    }
+
+    #[test]
+    fn topics_that_differ_in_anything_have_other_hashes() {
+        let app = |end: char| AppId::from_stored(&format!("app_0000000000000000000{end}"));
+        let room = |name: &str| RoomId::new(name).unwrap();
+        let topics = [
+            Topic::Room(app('0'), room("a")),
+            Topic::Room(app('1'), room("a")),
+            Topic::Room(app('0'), room("A")),
+            Topic::User(app('0'), UserId::new("a").unwrap()),
+        ];
+        let hashes: std::collections::BTreeSet<u64> = topics.iter().map(hash_of).collect();
+        assert_eq!(hashes.len(), topics.len());
+    }
+}
