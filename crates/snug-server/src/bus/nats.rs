@@ -285,7 +285,13 @@ impl Link {
         loop {
             let began = Instant::now();
             let connects = statistics.connects.load(Ordering::SeqCst);
-            if self.works().await && connects == statistics.connects.load(Ordering::SeqCst) {
+            if !self.works().await {
+                self.stands.send_replace(false);
+                self.mend().await;
+            } else if connects != statistics.connects.load(Ordering::SeqCst) {
+                // Another link than the one that was asked on: once more.
+                continue;
+            } else {
                 let doubted = self.doubted.swap(false, Ordering::SeqCst);
                 if connects == settled && !doubted || self.make_good(proven).await {
                     settled = connects;
@@ -294,9 +300,6 @@ impl Link {
                 } else {
                     self.doubted.store(doubted, Ordering::SeqCst);
                 }
-            } else {
-                self.stands.send_replace(false);
-                self.mend().await;
             }
             lost = self.tidy(proven, lost);
             // Whatever woke us: the next look tells what it was.
