@@ -15,7 +15,7 @@ use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::bus::{InProcessBus, NatsNode, NatsParts, Times};
+use crate::bus::{InProcessBus, InProcessNode, NatsNode, NatsParts, Times};
 use crate::config::{Config, DialectApps, StoreConfig};
 use crate::dispatch::{Dispatcher, Parts};
 use crate::jwt::Jwts;
@@ -123,20 +123,7 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
         let local = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
-        let mut node = [0; 8];
-        SystemEntropy.fill(&mut node);
-        let parts = NatsParts {
-            cluster: master_key.cluster(),
-            node: u64::from_be_bytes(node),
-            local: local.clone(),
-            sink: hub.clone(),
-            metrics: metrics.clone(),
-            times: Times::default(),
-        };
-        let nats = match &config.bus {
-            Some(url) => Some(NatsNode::join(url, parts, &tasks).await?),
-            None => None,
-        };
+        let nats = join_nats(config, &master_key, &local, &hub, &metrics, &tasks).await?;
         let node = nats.clone().map_or(local as Arc<dyn Bus>, |nats| nats);
         let dispatcher = Dispatcher::default();
         let bus: Arc<dyn Bus> = dispatcher.listen(BeaconBus::start(node, &tasks));
@@ -269,6 +256,29 @@ fn quota(per_second: u32, burst: u32) -> Quota {
     let nonzero =
         |number: u32| std::num::NonZeroU32::new(number).unwrap_or(std::num::NonZeroU32::MIN);
     Quota::per_second(nonzero(per_second)).allow_burst(nonzero(burst))
+}
+
+/// Joins the nodes of other processes, where the configuration names a way.
+async fn join_nats(
+    config: &Config,
+    master_key: &MasterKey,
+    local: &Arc<InProcessNode>,
+    hub: &Arc<Hub>,
+    metrics: &Arc<Metrics>,
+    tasks: &Tasks,
+) -> std::result::Result<Option<Arc<NatsNode>>, String> {
+    let Some(url) = &config.bus else { return Ok(None) };
+    let mut node = [0; 8];
+    SystemEntropy.fill(&mut node);
+    let parts = NatsParts {
+        cluster: master_key.cluster(),
+        node: u64::from_be_bytes(node),
+        local: local.clone(),
+        sink: hub.clone(),
+        metrics: metrics.clone(),
+        times: Times::default(),
+    };
+    NatsNode::join(url, parts, tasks).await.map(Some)
 }
 
 async fn open(config: &Config) -> std::result::Result<Opened, String> {

@@ -1,0 +1,216 @@
+//! Against a real server, and over a bad network.
+
+use snug_core::conformance::bus::run_all;
+use snug_core::event::{RoomEvent, RoomEventBody};
+use snug_core::ids::{AppId, RoomId};
+use snug_core::model::{Head, Time};
+use snug_testkit::{FaultProxy, NatsServer};
+
+use super::*;
+use crate::bus::InProcessBus;
+
+/// Short, so that a test sees what takes long elsewhere.
+const QUICK: Times = Times {
+    pulse: Duration::from_millis(100),
+    proof: Duration::from_millis(400),
+    kept: Duration::from_millis(2_500),
+};
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn join(port: u16, sink: Arc<dyn BusSink>, tasks: &Tasks, times: Times) -> Arc<NatsNode> {
+    let mut node = [0; 8];
+    aws_lc_rs::rand::fill(&mut node).unwrap();
+    let parts = NatsParts {
+        cluster: "test".to_owned(),
+        local: InProcessBus::new().join(sink.clone(), tasks),
+        sink,
+        metrics: Arc::default(),
+        node: u64::from_be_bytes(node),
+        times,
+    };
+    NatsNode::join(&format!("nats://127.0.0.1:{port}"), parts, tasks).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_a_bus() {
+    let (server, tasks) = (NatsServer::start(), Tasks::default());
+    let port = server.port();
+    run_all(&move |sink| {
+        let made = async {
+            let node = join(port, sink, &tasks, Times::default()).await;
+            node.standing().await;
+            node
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(made))
+    })
+    .await;
+}
+
+#[derive(Default)]
+struct Heard {
+    revs: Mutex<Vec<u64>>,
+    missed: AtomicBool,
+    changed: Notify,
+}
+
+impl BusSink for Heard {
+    fn deliver(&self, event: Arc<Event>) {
+        if let Event::Room(event) = event.as_ref() {
+            self.revs.lock().push(event.head.rev);
+        }
+        self.changed.notify_one();
+    }
+
+    fn missed(&self) {
+        self.missed.store(true, Ordering::SeqCst);
+        self.changed.notify_one();
+    }
+}
+
+impl Heard {
+    async fn until(&self, why: &str, done: impl Fn(&Self) -> bool) {
+        let waits = async {
+            while !done(self) {
+                self.changed.notified().await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, waits).await.is_ok();
+        assert!(in_time, "{why}: {:?}", self.revs.lock());
+    }
+
+    async fn has(&self, why: &str, revs: std::ops::Range<u64>) {
+        self.until(why, |heard| revs.clone().all(|rev| heard.revs.lock().contains(&rev))).await;
+    }
+
+    fn missed(&self) -> bool {
+        self.missed.load(Ordering::SeqCst)
+    }
+}
+
+fn beacon(rev: u64) -> Arc<Event> {
+    Arc::new(Event::Room(RoomEvent {
+        app: AppId::from_stored("app_00000000000000000000"),
+        room: RoomId::new("room").unwrap(),
+        head: Head { seq: 0, rev, members_rev: 0, count: 0, activity_at: Time(0), preview: None },
+        body: RoomEventBody::Beacon,
+    }))
+}
+
+/// Two nodes that hear one room; the way of the second leads through a bad network.
+struct Pair {
+    server: NatsServer,
+    proxy: FaultProxy,
+    nodes: [Arc<NatsNode>; 2],
+    heard: [Arc<Heard>; 2],
+    _tasks: Tasks,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let (server, tasks) = (NatsServer::start(), Tasks::default());
+        let proxy = FaultProxy::start(server.port());
+        let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
+        let one = join(server.port(), heard[0].clone(), &tasks, QUICK).await;
+        let two = join(proxy.port(), heard[1].clone(), &tasks, QUICK).await;
+        for node in [&one, &two] {
+            node.subscribe(&Topic::of(&beacon(0)));
+            node.standing().await;
+        }
+        Self { server, proxy, nodes: [one, two], heard, _tasks: tasks }
+    }
+
+    /// Each node says the revs of its own range.
+    fn publish(&self, one: std::ops::Range<u64>, two: std::ops::Range<u64>) {
+        one.for_each(|rev| self.nodes[0].publish(beacon(rev)));
+        two.for_each(|rev| self.nodes[1].publish(beacon(rev)));
+    }
+
+    async fn falls(&self, node: usize) {
+        let mut stands = self.nodes[node].link.stands.subscribe();
+        let fell = tokio::time::timeout(PATIENCE, stands.wait_for(|stands| !stands)).await;
+        assert!(fell.is_ok(), "the cut was not noticed");
+    }
+
+    async fn both_have(&self, why: &str, revs: std::ops::Range<u64>) {
+        self.heard[0].has(why, revs.clone()).await;
+        self.heard[1].has(why, revs).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_in_a_short_cut_is_heard_after_it_at_both_ends() {
+    let pair = Pair::start().await;
+    pair.publish(0..10, 10..20);
+    pair.both_have("before", 0..20).await;
+    pair.proxy.cut(true);
+    pair.publish(20..30, 30..40);
+    pair.falls(1).await;
+    pair.publish(40..50, 50..60);
+    pair.proxy.cut(false);
+    pair.both_have("after", 0..60).await;
+    assert!(!pair.heard[0].missed() && !pair.heard[1].missed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_and_comes_back_loses_nothing() {
+    let mut pair = Pair::start().await;
+    pair.publish(0..10, 10..20);
+    pair.server.kill();
+    pair.publish(20..30, 30..40);
+    pair.falls(0).await;
+    pair.falls(1).await;
+    pair.publish(40..50, 50..60);
+    pair.server.restart();
+    pair.both_have("after", 0..60).await;
+    assert!(!pair.heard[0].missed() && !pair.heard[1].missed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_swallows_is_noticed_in_either_direction() {
+    let pair = Pair::start().await;
+    for (at, (said, heard)) in [(true, false), (false, true)].into_iter().enumerate() {
+        let from = at as u64 * 100;
+        pair.proxy.swallow(said, heard);
+        pair.publish(from..from + 10, from + 10..from + 20);
+        pair.falls(1).await;
+        pair.proxy.swallow(false, false);
+        pair.both_have("after", from..from + 20).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_for_too_long_has_missed_something() {
+    let pair = Pair::start().await;
+    pair.proxy.cut(true);
+    pair.publish(0..10, 10..20);
+    pair.falls(1).await;
+    // What is asked for is older than what is kept, whatever happens meanwhile.
+    tokio::time::sleep(QUICK.kept).await;
+    pair.proxy.cut(false);
+    pair.heard[1].until("it was told", Heard::missed).await;
+    pair.heard[0].has("what waited at the other end came", 10..20).await;
+    assert!(!pair.heard[0].missed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_could_not_keep_all_says_so_to_the_others() {
+    let pair = Pair::start().await;
+    pair.proxy.cut(true);
+    pair.falls(1).await;
+    pair.publish(0..0, 0..limits::BUS_QUEUE_MAX as u64 + 10);
+    pair.proxy.cut(false);
+    pair.heard[0].until("it was told", Heard::missed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_yet_is_waited_for() {
+    let (mut server, tasks) = (NatsServer::start(), Tasks::default());
+    server.kill();
+    let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
+    let one = join(server.port(), heard[0].clone(), &tasks, QUICK).await;
+    let two = join(server.port(), heard[1].clone(), &tasks, QUICK).await;
+    two.subscribe(&Topic::of(&beacon(0)));
+    one.publish(beacon(1));
+    server.restart();
+    heard[1].has("what was said before there was a bus", 1..2).await;
+}
