@@ -310,6 +310,32 @@ mod tests {
     }
 
     #[test]
+    fn a_bus_needs_what_nodes_share() {
+        let load = |bus: &str, store: Option<&str>, master_key: Option<&str>| {
+            let text = |text: &str| Some(text.to_owned());
+            Config::load(ConfigArgs {
+                bus: text(bus),
+                store: store.and_then(text),
+                master_key: master_key.and_then(text),
+                ..ConfigArgs::default()
+            })
+        };
+        let (store, key) = (Some("postgres://h/d"), "7".repeat(64));
+        let nats = "nats://a:secret@h:4222, tls://i";
+        assert_eq!(load(nats, store, Some(&key)).unwrap().bus.as_deref(), Some(nats));
+        for (bus, store, key, word) in [
+            ("amqp://a:secret@h", store, Some(&*key), "nats://"),
+            ("nats://h,", store, Some(&*key), "nats://"),
+            (nats, None, Some(&*key), "store"),
+            (nats, store, None, "master_key"),
+        ] {
+            let error = load(bus, store, key).unwrap_err();
+            assert!(error.starts_with("bus: ") && error.contains(word), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
     fn an_unknown_key_in_the_file_is_named() {
         let error = toml::from_str::<ConfigFile>("listne = \"x\"").unwrap_err();
         assert!(error.message().contains("listne"), "{error}");
