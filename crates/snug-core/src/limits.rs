@@ -266,6 +266,11 @@ pub const BUS_QUEUE_MAX: usize = 65_536;
 pub const BUS_QUEUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Events that travel together between nodes, in bytes; one that is larger travels alone.
 pub const BUS_PAYLOAD_BYTES: usize = 64 * 1_024;
+/// Payloads from other nodes that wait to be read, in payloads; beyond it they are dropped, and
+/// the node's clients sync.
+pub const BUS_UNREAD_MAX: usize = 1_024;
+/// Payloads to other nodes that wait for the socket, in payloads; the rest waits as events.
+pub const BUS_UNSENT_MAX: usize = 64;
 /// One event between nodes, in bytes; a larger one tells the room's position only. Below the
 /// 1 MiB that a NATS server takes by default.
 pub const BUS_EVENT_BYTES_MAX: usize = 512 * 1_024;

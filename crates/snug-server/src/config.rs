@@ -255,8 +255,9 @@ fn check_bus(bus: Option<&str>, store: &StoreConfig, has_key: bool) -> Result<()
         return Err("bus: expected nats://host:4222 or tls://host:4222".to_owned());
     }
     if *store == StoreConfig::Embedded {
-        return Err("bus: several nodes need a store that they share: set store to a postgres://                     URL, or leave bus out"
-            .to_owned());
+        let why = "bus: several nodes need a store that they share: set store to a \
+                   postgres:// URL, or leave bus out";
+        return Err(why.to_owned());
     }
     if !has_key {
         let why = "bus: several nodes need one master key, or none could read what another has \

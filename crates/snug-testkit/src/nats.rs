@@ -16,8 +16,11 @@ const PROGRAM: &str = "/usr/sbin/nats-server";
 #[derive(Debug)]
 pub struct NatsServer {
     port: u16,
-    folder: TempDir,
+    /// Before the folder: it ends first.
     running: Option<Kept>,
+    folder: TempDir,
+    /// A name and password that it asks for.
+    user: Option<(&'static str, &'static str)>,
 }
 
 impl NatsServer {
@@ -27,7 +30,16 @@ impl NatsServer {
     /// When NATS is not installed or does not start, with the reason.
     #[must_use]
     pub fn start() -> Self {
-        let mut server = Self { port: 0, folder: temp_dir(), running: None };
+        Self::start_for(None)
+    }
+
+    /// As `start`, for those only who know a name and a password.
+    ///
+    /// # Panics
+    /// As `start`.
+    #[must_use]
+    pub fn start_for(user: Option<(&'static str, &'static str)>) -> Self {
+        let mut server = Self { port: 0, running: None, folder: temp_dir(), user };
         let mut said = String::new();
         // Somebody may take the port between our look and the server's bind.
         for _ in 0..5 {
@@ -75,8 +87,12 @@ impl NatsServer {
         shell.current_dir(self.folder.path());
         let port = self.port.to_string();
         let program = if Path::new(PROGRAM).is_file() { PROGRAM } else { "nats-server" };
+        let user = self.user;
         self.running = Some(Kept::start(shell, READY, |server| {
             server.args([program, "-a", "127.0.0.1", "-p", &port]);
+            if let Some((name, password)) = user {
+                server.args(["--user", name, "--pass", password]);
+            }
         })?);
         Ok(())
     }

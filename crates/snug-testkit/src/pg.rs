@@ -25,9 +25,10 @@ pub struct PgServer {
 #[derive(Debug)]
 struct Own {
     account: Account,
+    /// Before the folder: it ends first.
+    running: Option<Kept>,
     folder: TempDir,
     port: u16,
-    running: Option<Kept>,
 }
 
 impl PgServer {

@@ -8,6 +8,8 @@
 // same steps, though not at the same microsecond.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomFrom } from './random.mjs';
@@ -165,7 +167,7 @@ describe(`two browsers, seed ${SEED}`, () => {
   });
 
   it('the site’s own table knows the room', () => {
-    const log = fs.readFileSync(path.join(directory, 'site', 'second-street.jsonl'), 'utf8');
+    const log = fs.readFileSync(path.join(stage.directory, 'site', 'second-street.jsonl'), 'utf8');
     const rooms = log
       .trim()
       .split('\n')

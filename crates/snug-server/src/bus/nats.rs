@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use async_nats::{
     Client, ConnectOptions, Event as LinkEvent, Request, RequestErrorKind, Subscriber,
 };
@@ -79,12 +80,23 @@ struct Link {
     topics: RwLock<HashMap<u64, usize>>,
     /// Whether the link was shown to work, and nothing is owed from before.
     stands: watch::Sender<bool>,
-    /// Something was dropped on the way in, though the link stands.
-    doubted: Arc<AtomicBool>,
+    /// Events were dropped here, since they came faster than they were delivered.
+    slow: Arc<AtomicBool>,
     changed: Arc<Notify>,
     sink: Arc<dyn BusSink>,
     metrics: Arc<Metrics>,
     times: Times,
+}
+
+/// What was admitted to be lost.
+#[derive(Debug, Default)]
+struct Told {
+    /// Events that are in the metrics.
+    counted: u64,
+    /// Events that others know of.
+    lost: u64,
+    lost_at: Option<Instant>,
+    slow_at: Option<Instant>,
 }
 
 /// What nodes say to each other beside events. What is unknown is passed over.
@@ -117,8 +129,8 @@ impl NatsNode {
     pub async fn join(url: &str, parts: NatsParts, tasks: &Tasks) -> Result<Arc<Self>, String> {
         let NatsParts { cluster, local, sink, metrics, node, times } = parts;
         let changed = Arc::new(Notify::new());
-        let doubted = Arc::new(AtomicBool::new(false));
-        let client = connect(url, changed.clone(), doubted.clone()).await?;
+        let slow = Arc::new(AtomicBool::new(false));
+        let client = connect(url, times, changed.clone(), slow.clone()).await?;
         let link = Arc::new(Link {
             client,
             node,
@@ -128,7 +140,7 @@ impl NatsNode {
             filled: Notify::new(),
             topics: RwLock::default(),
             stands: watch::Sender::new(false),
-            doubted,
+            slow,
             changed,
             sink,
             metrics,
@@ -151,7 +163,8 @@ impl NatsNode {
         let rest = async {
             if *self.link.stands.borrow() {
                 self.link.send_all().await;
-                let _ = self.link.client.flush().await;
+                // Its answer comes behind all of it.
+                self.link.works().await;
             }
         };
         let _ = tokio::time::timeout(self.link.times.proof, rest).await;
@@ -164,13 +177,70 @@ impl NatsNode {
     }
 }
 
-async fn connect(url: &str, changed: Arc<Notify>, slow: Arc<AtomicBool>) -> Result<Client, String> {
-    let servers: Vec<&str> = url.split(',').map(str::trim).collect();
-    ConnectOptions::new()
+/// The servers without what opens them, and that.
+struct Servers {
+    addresses: Vec<String>,
+    user: Option<(String, Option<String>)>,
+    tls: bool,
+}
+
+/// The client takes no password out of a URL, and would write the URL into its log.
+fn servers(url: &str) -> Result<Servers, String> {
+    let mut all = Servers { addresses: Vec::new(), user: None, tls: false };
+    for server in url.split(',').map(str::trim) {
+        let (scheme, rest) = server.split_once("://").ok_or("bus: a server without nats://")?;
+        let (user, address) = match rest.rsplit_once('@') {
+            Some((user, address)) => (Some(user), address),
+            None => (None, rest),
+        };
+        let decoded = |text: &str| {
+            let bytes = percent_encoding::percent_decode_str(text);
+            bytes.decode_utf8().map(std::borrow::Cow::into_owned)
+        };
+        if let Some(user) = user {
+            let (name, password) = match user.split_once(':') {
+                Some((name, password)) => (decoded(name), Some(decoded(password)).transpose()),
+                None => (decoded(user), Ok(None)),
+            };
+            let (Ok(name), Ok(password)) = (name, password) else {
+                return Err("bus: the user or password is not UTF-8 behind its %".to_owned());
+            };
+            let user = Some((name, password));
+            if all.user.is_some() && all.user != user {
+                return Err("bus: all servers take one user and password".to_owned());
+            }
+            all.user = user;
+        }
+        all.tls |= scheme == "tls";
+        all.addresses.push(format!("{scheme}://{address}"));
+    }
+    Ok(all)
+}
+
+async fn connect(
+    url: &str,
+    times: Times,
+    changed: Arc<Notify>,
+    slow: Arc<AtomicBool>,
+) -> Result<Client, String> {
+    let Servers { addresses, user, tls } = servers(url)?;
+    let options = match user {
+        Some((name, Some(password))) => ConnectOptions::with_user_and_password(name, password),
+        Some((token, None)) => ConnectOptions::with_token(token),
+        None => ConnectOptions::new(),
+    };
+    options
         .name("snug")
         .no_echo()
+        .require_tls(tls)
+        // They would be told by addresses that no certificate names.
+        .ignore_discovered_servers()
         .retry_on_initial_connect()
         .max_reconnects(None)
+        .ping_interval(times.pulse)
+        .connection_timeout(times.proof)
+        .subscription_capacity(limits::BUS_UNREAD_MAX)
+        .client_capacity(limits::BUS_UNSENT_MAX)
         .reconnect_delay_callback(|attempts| {
             let millis = 50_u64.saturating_mul(1 << attempts.min(6));
             Duration::from_millis(millis.min(limits::BUS_RECONNECT_MS_MAX))
@@ -178,8 +248,7 @@ async fn connect(url: &str, changed: Arc<Notify>, slow: Arc<AtomicBool>) -> Resu
         .event_callback(move |event| {
             match event {
                 LinkEvent::Connected => tracing::info!("the bus is connected"),
-                // Seen at the next pulse and not before: what this node cannot keep up with it
-                // would only ask for again.
+                // Looked at with the next pulse: it may come a thousand times a second.
                 LinkEvent::SlowConsumer(_) => {
                     slow.store(true, Ordering::SeqCst);
                     return std::future::ready(());
@@ -189,7 +258,7 @@ async fn connect(url: &str, changed: Arc<Notify>, slow: Arc<AtomicBool>) -> Resu
             changed.notify_one();
             std::future::ready(())
         })
-        .connect(servers)
+        .connect(addresses)
         .await
         .map_err(|error| format!("bus: {error}"))
 }
@@ -281,7 +350,7 @@ impl Link {
         // Until then everything that was sent has arrived, here and at the server.
         let mut proven = Instant::now();
         let mut settled = 0;
-        let mut lost = 0;
+        let mut told = Told::default();
         loop {
             let began = Instant::now();
             let connects = statistics.connects.load(Ordering::SeqCst);
@@ -291,50 +360,64 @@ impl Link {
             } else if connects != statistics.connects.load(Ordering::SeqCst) {
                 // Another link than the one that was asked on: once more.
                 continue;
-            } else {
-                let doubted = self.doubted.swap(false, Ordering::SeqCst);
-                if connects == settled && !doubted || self.make_good(proven).await {
-                    settled = connects;
-                    proven = began;
-                    self.stands.send_replace(true);
-                } else {
-                    self.doubted.store(doubted, Ordering::SeqCst);
-                }
+            } else if connects == settled || self.make_good(proven).await {
+                settled = connects;
+                proven = began;
+                self.stands.send_replace(true);
+                self.admit(&mut told).await;
             }
-            lost = self.tidy(proven, lost);
+            self.tidy(proven);
             // Whatever woke us: the next look tells what it was.
             let _ = tokio::time::timeout(self.times.pulse, self.changed.notified()).await;
         }
     }
 
-    /// Forgets what nobody can ask for any more, and keeps the counters; returns what was lost by
-    /// now.
-    fn tidy(&self, proven: Instant, lost_before: u64) -> u64 {
-        let mut window = self.window.lock();
-        if let Some(before) = Instant::now().checked_sub(self.times.kept) {
-            window.forget(before.min(proven));
+    /// Says what was lost for want of room while the link stands, here and to the others; seldom,
+    /// since what it asks for is dear.
+    async fn admit(&self, told: &mut Told) {
+        let lost = self.window.lock().lost();
+        self.metrics.bus_lost.inc_by(lost - told.counted);
+        told.counted = lost;
+        let due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() > self.times.kept);
+        if lost > told.lost && due(told.lost_at) {
+            (told.lost, told.lost_at) = (lost, Some(Instant::now()));
+            self.say(&Word::Missed { node: None }).await;
         }
-        let lost = window.lost();
-        drop(window);
-        self.metrics.bus_lost.inc_by(lost - lost_before);
+        if due(told.slow_at) && self.slow.swap(false, Ordering::SeqCst) {
+            told.slow_at = Some(Instant::now());
+            self.miss("events came faster than they could be delivered");
+        }
+    }
+
+    /// Forgets what nobody can ask for any more.
+    fn tidy(&self, proven: Instant) {
+        if let Some(before) = Instant::now().checked_sub(self.times.kept) {
+            self.window.lock().forget(before.min(proven));
+        }
         self.metrics.bus_connected.set(i64::from(*self.stands.borrow()));
-        lost
     }
 
     /// Whether a question that nobody answers comes back from the server: all that was sent
     /// before it has arrived, and all that was to come before it is here.
     async fn works(&self) -> bool {
+        if self.client.connection_state() != State::Connected {
+            return false;
+        }
         let subject = format!("{}.{:x}", self.control, self.node);
-        let request = Request::new().timeout(Some(self.times.proof));
-        let asked = self.client.send_request(subject, request).await;
-        asked.is_err_and(|error| error.kind() == RequestErrorKind::NoResponders)
+        let asking = self.client.send_request(subject, Request::new());
+        let asked = tokio::time::timeout(self.times.proof, asking).await;
+        asked.is_ok_and(|asked| {
+            asked.is_err_and(|error| error.kind() == RequestErrorKind::NoResponders)
+        })
     }
 
     /// A link that says it is connected and answers nothing is cut here, so that it is made anew.
     async fn mend(&self) {
-        if self.client.connection_state() == async_nats::connection::State::Connected {
+        if self.client.connection_state() == State::Connected {
             tracing::warn!("the bus does not answer: connecting anew");
-            let _ = self.client.force_reconnect().await;
+            // Where not even this can be said, the client's own pings find out.
+            let cutting = self.client.force_reconnect();
+            let _ = tokio::time::timeout(self.times.proof, cutting).await;
         }
     }
 
@@ -342,18 +425,23 @@ impl Link {
     /// do so. Says whether that has arrived.
     async fn make_good(&self, proven: Instant) -> bool {
         let whole = self.window.lock().rewind_all(proven);
-        if !whole {
-            self.say(&Word::Missed { node: None }).await;
-        }
         let away = proven.elapsed();
-        if away > self.times.kept.saturating_sub(self.times.proof) {
-            self.miss("the bus was away for too long");
-        } else {
+        let too_long = away > self.times.kept.saturating_sub(self.times.proof);
+        if !too_long {
             let millis = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
             self.say(&Word::Again { node: self.node, millis }).await;
         }
+        if !self.works().await {
+            return false;
+        }
+        if !whole {
+            self.say(&Word::Missed { node: None }).await;
+        }
+        if too_long {
+            self.miss("the bus was away for too long");
+        }
         self.filled.notify_one();
-        self.works().await
+        true
     }
 
     fn miss(&self, reason: &str) {

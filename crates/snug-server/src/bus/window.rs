@@ -11,6 +11,8 @@ use super::wire::Packed;
 #[derive(Debug)]
 struct Kept {
     at: Instant,
+    /// When it was last handed out. Rises from the front on, as far as `sent` goes.
+    sent_at: Option<Instant>,
     event: Packed,
 }
 
@@ -21,7 +23,7 @@ pub(super) struct Window {
     /// How many from the front were handed out.
     sent: usize,
     bytes: usize,
-    /// The newest event that had to go for room before its time.
+    /// When the newest of those that are gone was handed out, or should have been.
     forgot: Option<Instant>,
     /// Events that had to go before they were ever handed out.
     lost: u64,
@@ -35,10 +37,9 @@ impl Window {
     /// Puts an event in line; the oldest go where there is no room.
     pub(super) fn push(&mut self, event: Packed, now: Instant) {
         self.bytes += event.bytes();
-        self.kept.push_back(Kept { at: now, event });
+        self.kept.push_back(Kept { at: now, sent_at: None, event });
         while self.kept.len() > limits::BUS_QUEUE_MAX || self.bytes > limits::BUS_QUEUE_BYTES_MAX {
-            let Some(oldest) = self.pop() else { break };
-            self.forgot = Some(oldest);
+            self.pop(now);
         }
     }
 
@@ -46,10 +47,12 @@ impl Window {
     pub(super) fn next(&mut self, now: Instant) -> Vec<Packed> {
         let stale = Duration::from_millis(limits::TYPING_EVERY_MS);
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        while let Some(Kept { at, event }) = self.kept.get(self.sent) {
+        while let Some(Kept { at, sent_at, event }) = self.kept.get_mut(self.sent) {
+            *sent_at = Some(now);
             let worthless = event.fleeting && now.saturating_duration_since(*at) > stale;
             if !worthless {
                 if !batch.is_empty() && bytes + event.bytes() > limits::BUS_PAYLOAD_BYTES {
+                    *sent_at = None;
                     break;
                 }
                 bytes += event.bytes();
@@ -60,18 +63,17 @@ impl Window {
         batch
     }
 
-    /// What was handed out and is older than this has arrived, and others have had time to ask
-    /// for it again.
+    /// What was handed out before this has arrived, and others have had time to ask for it again.
     pub(super) fn forget(&mut self, before: Instant) {
-        while self.sent > 0 && self.kept.front().is_some_and(|kept| kept.at < before) {
-            self.pop();
+        while self.sent > 0 && self.kept.front().is_some_and(|kept| kept.sent_at < Some(before)) {
+            self.pop(before);
         }
     }
 
-    /// Hands out once more what was published since then. Says whether that is all of it.
+    /// Hands out once more what was handed out since then. Says whether that is all of it.
     pub(super) fn rewind(&mut self, since: Instant) -> bool {
-        let at = self.kept.partition_point(|kept| kept.at < since);
-        self.sent = self.sent.min(at);
+        let sent = self.kept.iter().take(self.sent);
+        self.sent = sent.take_while(|kept| kept.sent_at < Some(since)).count();
         self.forgot.is_none_or(|forgot| forgot < since)
     }
 
@@ -87,14 +89,14 @@ impl Window {
         self.lost
     }
 
-    fn pop(&mut self) -> Option<Instant> {
-        let gone = self.kept.pop_front()?;
+    fn pop(&mut self, now: Instant) {
+        let Some(gone) = self.kept.pop_front() else { return };
         self.bytes -= gone.event.bytes();
         match self.sent.checked_sub(1) {
             Some(sent) => self.sent = sent,
             None => self.lost += 1,
         }
-        Some(gone.at)
+        self.forgot = self.forgot.max(gone.sent_at.or(Some(now)));
     }
 }
 
@@ -135,15 +137,28 @@ mod tests {
     fn each_is_handed_out_once_and_again_after_a_cut() {
         let (mut window, start) = (Window::new(), Instant::now());
         for n in 0..5 {
-            window.push(beacon(n), after(start, n * 1_000));
+            window.push(beacon(n), start);
+            assert_eq!(window.next(after(start, n * 1_000)).len(), 1);
         }
-        assert_eq!(window.next(start).len(), 5);
         assert!(window.next(start).is_empty());
         assert!(window.rewind(after(start, 3_000)), "all of it is there");
         assert_eq!(window.next(start).len(), 2);
         window.forget(after(start, 2_000));
         assert!(window.rewind_all(after(start, 3_000)));
         assert_eq!(window.next(start).len(), 3);
+        assert!(!window.rewind(after(start, 500)), "some of it is forgotten");
+    }
+
+    /// What waited through a cut counts from when it went out, or who was cut off just then could
+    /// not get it any more.
+    #[test]
+    fn what_was_sent_late_is_kept_from_then_on() {
+        let (mut window, start) = (Window::new(), Instant::now());
+        window.push(beacon(1), start);
+        assert_eq!(window.next(after(start, 13_000)).len(), 1);
+        window.forget(after(start, 10_000));
+        assert!(window.rewind(after(start, 12_000)));
+        assert_eq!(window.next(after(start, 16_000)).len(), 1);
     }
 
     #[test]
@@ -152,7 +167,7 @@ mod tests {
         window.push(beacon(1), start);
         window.forget(after(start, 60_000));
         assert_eq!(window.next(after(start, 60_000)).len(), 1);
-        window.forget(after(start, 60_000));
+        window.forget(after(start, 60_001));
         assert!(window.kept.is_empty() && window.bytes == 0);
     }
 
@@ -165,7 +180,7 @@ mod tests {
             window.push(beacon(n), after(start, 1_000));
         }
         assert_eq!((window.kept.len(), window.lost()), (limits::BUS_QUEUE_MAX, 0));
-        assert!(window.rewind(after(start, 500)), "what went is older than what is asked for");
+        assert!(window.rewind(after(start, 500)), "what went was sent before what is asked for");
         assert!(!window.rewind(start));
         assert!(!window.rewind_all(start));
         window.push(beacon(7), after(start, 2_000));

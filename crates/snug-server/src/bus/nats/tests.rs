@@ -13,7 +13,7 @@ use crate::bus::InProcessBus;
 const QUICK: Times = Times {
     pulse: Duration::from_millis(100),
     proof: Duration::from_millis(400),
-    kept: Duration::from_millis(2_500),
+    kept: Duration::from_secs(30),
 };
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -107,11 +107,16 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Self {
+        Self::keeping(QUICK.kept).await
+    }
+
+    async fn keeping(kept: Duration) -> Self {
+        let times = Times { kept, ..QUICK };
         let (server, tasks) = (NatsServer::start(), Tasks::default());
         let proxy = FaultProxy::start(server.port());
         let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
-        let one = join(server.port(), heard[0].clone(), &tasks, QUICK).await;
-        let two = join(proxy.port(), heard[1].clone(), &tasks, QUICK).await;
+        let one = join(server.port(), heard[0].clone(), &tasks, times).await;
+        let two = join(proxy.port(), heard[1].clone(), &tasks, times).await;
         for node in [&one, &two] {
             node.subscribe(&Topic::of(&beacon(0)));
             node.standing().await;
@@ -180,12 +185,13 @@ async fn a_link_that_swallows_is_noticed_in_either_direction() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_away_for_too_long_has_missed_something() {
-    let pair = Pair::start().await;
+    let kept = Duration::from_millis(1_500);
+    let pair = Pair::keeping(kept).await;
     pair.proxy.cut(true);
     pair.publish(0..10, 10..20);
     pair.falls(1).await;
     // What is asked for is older than what is kept, whatever happens meanwhile.
-    tokio::time::sleep(QUICK.kept).await;
+    tokio::time::sleep(kept).await;
     pair.proxy.cut(false);
     pair.heard[1].until("it was told", Heard::missed).await;
     pair.heard[0].has("what waited at the other end came", 10..20).await;
@@ -213,4 +219,42 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
     one.publish(beacon(1));
     server.restart();
     heard[1].has("what was said before there was a bus", 1..2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_the_url_opens_and_a_wrong_one_does_not() {
+    let (server, tasks) = (NatsServer::start_for(Some(("snug", "p@ss:w/rd"))), Tasks::default());
+    let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
+    let open = |user: &str| format!("nats://{user}127.0.0.1:{}", server.port());
+    let parts = |node, sink: &Arc<Heard>| NatsParts {
+        cluster: "test".to_owned(),
+        local: InProcessBus::new().join(sink.clone(), &tasks),
+        sink: sink.clone(),
+        metrics: Arc::default(),
+        node,
+        times: QUICK,
+    };
+    let right = open("snug:p%40ss%3Aw%2Frd@");
+    let one = NatsNode::join(&right, parts(1, &heard[0]), &tasks).await.unwrap();
+    let two = NatsNode::join(&right, parts(2, &heard[1]), &tasks).await.unwrap();
+    two.subscribe(&Topic::of(&beacon(0)));
+    one.standing().await;
+    two.standing().await;
+    one.publish(beacon(1));
+    heard[1].has("by who knows the password", 1..2).await;
+    let wrong = NatsNode::join(&open(""), parts(3, &heard[0]), &tasks).await.unwrap();
+    let stood = tokio::time::timeout(Duration::from_secs(1), wrong.standing()).await;
+    assert!(stood.is_err(), "without the password");
+}
+
+#[test]
+fn what_opens_the_servers_is_taken_out_of_their_urls() {
+    let found = servers("nats://a:b%20c@h:1, tls://a:b%20c@[::1]:2,nats://i").unwrap();
+    assert_eq!(found.addresses, ["nats://h:1", "tls://[::1]:2", "nats://i"]);
+    assert_eq!(found.user, Some(("a".to_owned(), Some("b c".to_owned()))));
+    assert!(found.tls);
+    assert_eq!(servers("nats://token@h").unwrap().user, Some(("token".to_owned(), None)));
+    for wrong in ["nats://a:b@h,nats://c:d@h", "nats://%ff:b@h", "h:4222"] {
+        assert!(servers(wrong).is_err(), "{wrong}");
+    }
 }
