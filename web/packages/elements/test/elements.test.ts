@@ -43,8 +43,7 @@ test('a refusal is told in the words of the site, and else in those of the langu
   const why = (code: string, detail = '') => reason({ code, detail }, known, wordsFor(['zh-TW']));
   assert.equal(why('message_refused', 'Be kind.'), 'Be kind.');
   const silent = 'the application does not take this message';
-  assert.equal(why('message_refused', silent), zhHant.whyRefused);
-  assert.equal(why('message_refused'), zhHant.whyRefused);
+  assert.equal(why('message_refused', silent), zhHant.whyNotHere);
   assert.equal(why('room_frozen', 'the room is frozen'), zhHant.whyFrozen);
   assert.equal(why('internal', 'internal error'), undefined);
   assert.equal(reason(undefined, known, wordsFor(['en'])), undefined);

@@ -23,7 +23,7 @@ async fn edits_by_pages_are_asked_about() {
         assert_eq!(refused.refused(403, "message_refused")["detail"], "Be kind.");
         let edit = json!({"room": room, "id": "m-1", "text": "refuse"});
         socket.refused("message.edit", edit, "message_refused").await;
-        assert_eq!(history(&ann, &room).await, [edited.clone()], "nothing moved");
+        assert_eq!(history(&ann, &room).await, std::slice::from_ref(&edited), "nothing moved");
         let asked = endpoint.asked();
         let question = &asked[1].body;
         assert_eq!(question["type"], "message.editing");

@@ -60,7 +60,6 @@ export const en = {
   whyFrozen: 'the conversation is closed',
   whyNotMember: 'you are no longer in this conversation',
   whyRate: 'too many at once',
-  whyRefused: 'it is not accepted here',
   whyNotAllowed: 'you may not do that',
   whyNotHere: 'this conversation does not allow it',
   whyGone: 'the message is gone',

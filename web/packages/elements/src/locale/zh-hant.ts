@@ -62,7 +62,6 @@ export const zhHant: Strings = {
   whyFrozen: '對話已關閉',
   whyNotMember: '你已不在這個對話中',
   whyRate: '傳送得太頻繁',
-  whyRefused: '這裡不接受這則訊息',
   whyNotAllowed: '你沒有權限',
   whyNotHere: '這個對話不支援',
   whyGone: '訊息已不存在',
