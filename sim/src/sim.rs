@@ -10,7 +10,7 @@ use snug_core::error::Error;
 use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEventBody};
 use snug_core::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
 use snug_core::model::{AppPolicy, Head, MemberState, Time};
-use snug_core::ports::{Clock, NoKeySets, NoOutbound};
+use snug_core::ports::{Clock, NoBeforeSend, NoKeySets, NoOutbound};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 
 use crate::bus::{SimBus, Wires};
@@ -80,6 +80,7 @@ impl Sim {
             minted: Arc::new(NoMinted),
             key_sets: Arc::new(NoKeySets),
             outbound: Arc::new(NoOutbound),
+            hooks: Arc::new(NoBeforeSend),
         }));
         let request = NewAppRequest {
             name: "Sim".to_owned(),

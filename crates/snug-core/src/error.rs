@@ -56,6 +56,13 @@ pub enum Error {
     BridgeBroken { promise: String },
     #[error("this app's conversations are kept by its backend, which has no operation to {what}")]
     BridgeUnsupported { what: &'static str },
+    #[error("{}", reason.as_deref().unwrap_or("the application does not take this message"))]
+    MessageRefused {
+        /// What its hook has to say to the sender.
+        reason: Option<String>,
+    },
+    #[error("the application could not be asked about the message; send it again with the same id")]
+    HookFailed,
     #[error("the app has not set up {what}")]
     NotSetUp { what: String },
     #[error("events after {after} are not there; kept are {oldest} to {newest}")]

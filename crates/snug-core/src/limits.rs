@@ -311,11 +311,11 @@ pub const OUTBOUND_ANSWER_BYTES_MAX: usize = 64 * 1_024;
 /// The head of a customer's answer, in bytes.
 pub const OUTBOUND_HEAD_BYTES_MAX: usize = 32 * 1_024;
 /// Calls of one app under way at one time, in calls.
-pub const OUTBOUND_PER_APP_MAX: usize = 16;
+pub const OUTBOUND_PER_APP_MAX: usize = 32;
 /// Calls of one app that wait for a place, in calls.
 pub const OUTBOUND_WAITING_MAX: usize = 64;
 /// Calls of all apps under way at one time, in calls.
-pub const OUTBOUND_MAX: usize = 512;
+pub const OUTBOUND_MAX: usize = 1_024;
 /// A connection to a customer kept for the next call, in milliseconds.
 pub const OUTBOUND_IDLE_MS: u64 = 30_000;
 /// Addresses of one name that are tried, in addresses.
@@ -384,6 +384,23 @@ pub const BRIDGE_PENDING_SECONDS: u64 = 30 * 24 * 3_600;
 pub const ECB_TOLD_MS: u64 = 2_000;
 /// What a backend's refusal may say to the caller, in characters.
 pub const BRIDGE_REFUSAL_CHARS_MAX: usize = 200;
+/// Time for a before-send hook to answer when its app names none, in milliseconds.
+pub const HOOK_MS_DEFAULT: u64 = 1_500;
+/// The shortest such time, in milliseconds.
+pub const HOOK_MS_MIN: u64 = 100;
+/// The longest such time, in milliseconds.
+pub const HOOK_MS_MAX: u64 = 5_000;
+/// What a before-send hook may answer, in bytes.
+pub const HOOK_ANSWER_BYTES_MAX: usize = 256 * 1_024;
+/// Nesting of that answer: what a page may send, and what the answer wraps around it.
+pub const HOOK_DEPTH_MAX: usize = 36;
+/// What a hook's refusal may say to the sender, in characters.
+pub const HOOK_REASON_CHARS_MAX: usize = 200;
+/// Questions to the hook of one app under way at one time, in calls.
+pub const HOOKS_PER_APP_MAX: usize = 16;
+/// Questions to the hook of one app that wait for a place, in calls; beyond it the app's setting
+/// for a failure holds.
+pub const HOOKS_WAITING_MAX: usize = 64;
 /// The URL of a webhook endpoint, in bytes.
 pub const WEBHOOK_URL_BYTES_MAX: usize = 2_048;
 /// Time for a webhook endpoint to answer, in milliseconds.

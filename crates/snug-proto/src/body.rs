@@ -13,8 +13,15 @@ use crate::problem::Problem;
 /// # Errors
 /// `malformed_json`, `missing_field`, `invalid_field` with the field's path.
 pub fn parse_body<T: DeserializeOwned>(text: &[u8]) -> Result<T, Box<Problem>> {
-    if json_depth(text) > limits::JSON_DEPTH_MAX {
-        let most = limits::JSON_DEPTH_MAX;
+    parse_within(text, limits::JSON_DEPTH_MAX)
+}
+
+/// `parse_body` with another bound of its nesting.
+///
+/// # Errors
+/// As `parse_body`.
+pub fn parse_within<T: DeserializeOwned>(text: &[u8], most: usize) -> Result<T, Box<Problem>> {
+    if json_depth(text) > most {
         let detail = format!("the JSON is nested deeper than {most} levels");
         return Err(Box::new(Problem::new(ErrorCode::MalformedJson, detail)));
     }

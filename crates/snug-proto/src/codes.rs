@@ -59,6 +59,8 @@ codes! {
     BridgeUnreachable "bridge_unreachable" 503 true "The site's backend gave no answer";
     BridgeBroken "bridge_broken" 502 true "The site's backend breaks a promise";
     BridgeUnsupported "bridge_unsupported" 409 false "A bridged app has no such operation";
+    MessageRefused "message_refused" 403 false "The application refuses the message";
+    HookFailed "hook_failed" 503 true "The application could not be asked";
     NotSetUp "not_set_up" 409 false "The app has not set this up";
     EventsGone "events_gone" 410 false "Events behind this position are not there";
     ServerKeyInBrowser "server_key_in_browser" 403 false "Server keys are for backends";

@@ -3,6 +3,7 @@
 //! until the wire decides; wire -> core with the field's path in every refusal.
 //! No store, socket or HTTP may enter here. Described in `docs/protocol.md`.
 
+pub mod before_send;
 pub mod body;
 pub mod changes;
 pub mod codes;

@@ -97,6 +97,8 @@ impl From<Error> for Problem {
             Error::BridgeUnreachable { .. } => new(ErrorCode::BridgeUnreachable).retry_after(2_000),
             Error::BridgeBroken { .. } => new(ErrorCode::BridgeBroken).retry_after(5_000),
             Error::BridgeUnsupported { .. } => new(ErrorCode::BridgeUnsupported),
+            Error::MessageRefused { .. } => new(ErrorCode::MessageRefused),
+            Error::HookFailed => new(ErrorCode::HookFailed).retry_after(2_000),
             Error::NotSetUp { .. } => new(ErrorCode::NotSetUp),
             Error::EventsGone { oldest, newest, .. } => {
                 let expected = format!("0, or {} to {newest}", oldest - 1);

@@ -3,6 +3,7 @@
 //! concrete store or bus. Several servers run in one process: no process-global state.
 
 pub mod assets;
+pub mod before_send;
 pub mod bus;
 pub mod cli;
 pub mod config;

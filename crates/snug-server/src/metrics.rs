@@ -8,6 +8,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 /// A REST answer by its status.
@@ -34,6 +35,11 @@ pub struct Metrics {
     pub webhooks_delivered: Counter,
     pub webhooks_failed: Counter,
     pub webhooks_parked: Counter,
+    pub hooks_asked: Counter,
+    pub hooks_refused: Counter,
+    pub hooks_changed: Counter,
+    pub hooks_failed: Counter,
+    pub hook_seconds: Histogram,
     pub answers: Family<Answered, Counter<u64, AtomicU64>>,
 }
 
@@ -63,6 +69,14 @@ impl Default for Metrics {
         let delivered = counter(&mut registry, "webhooks_delivered", "Webhooks delivered");
         let failed = counter(&mut registry, "webhooks_failed", "Attempts that failed");
         let parked = counter(&mut registry, "webhooks_parked", "Webhooks given up");
+        let asked = counter(&mut registry, "hooks_asked", "Questions to before-send hooks");
+        let stopped = counter(&mut registry, "hooks_refused", "Messages that a hook refused");
+        let changed = counter(&mut registry, "hooks_changed", "Messages that a hook changed");
+        let unanswered = counter(&mut registry, "hooks_failed", "Questions without an answer");
+        // 5 ms to 5 s: the longest that an app may wait.
+        let seconds = Histogram::new(exponential_buckets(0.005, 2.0, 11));
+        let help = "Time that messages waited for a hook";
+        registry.register("hook_seconds", help, seconds.clone());
         let answers = Family::default();
         registry.register("http_answers", "REST answers by status", answers.clone());
         Self {
@@ -81,6 +95,11 @@ impl Default for Metrics {
             webhooks_delivered: delivered,
             webhooks_failed: failed,
             webhooks_parked: parked,
+            hooks_asked: asked,
+            hooks_refused: stopped,
+            hooks_changed: changed,
+            hooks_failed: unanswered,
+            hook_seconds: seconds,
             answers,
         }
     }

@@ -15,6 +15,7 @@ use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::before_send::Hooks;
 use crate::bus::{InProcessBus, InProcessNode, NatsNode, NatsParts, Times};
 use crate::config::{Config, DialectApps, StoreConfig};
 use crate::dispatch::{Dispatcher, Parts};
@@ -136,6 +137,7 @@ impl App {
             minted: Arc::new(Jwts),
             key_sets: Arc::new(PublishedKeys::new(outbound.clone(), Arc::new(Jwts))),
             outbound: outbound.clone(),
+            hooks: Arc::new(Hooks::new(outbound.clone(), metrics.clone())),
         }));
         hub.connect(&bus, &engine);
         dispatcher.start(Parts {

@@ -29,6 +29,7 @@ const POSTGRES: &str = "-p snug-postgres";
 const CORE: &str = "-p snug-core -p snug-sim";
 const HUB: &str = "-p snug-server --lib";
 const SOCKET: &str = "-p snug-server --test it -E test(socket::)";
+const HOOK: &str = "-p snug-server --test it -E test(before_send::)";
 const DOORS: &str = "-p snug-server --test it -E test(rest::)|test(sessions::)";
 
 pub(super) const BREAKS: [Break; 28] = [
@@ -63,6 +64,15 @@ pub(super) const BREAKS: [Break; 28] = [
         from: "send.extras.hashed() {",
         to: "send.extras.hashed().filter(|_| false) {",
         tests: DOORS,
+    },
+    Break {
+        line: 2,
+        name: "a retry is run through the hook again",
+        file: "crates/snug-core/src/engine/messages.rs",
+        from: "if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {",
+        to: "if client_minted && matches!(actor, Actor::Backend(_)) && \
+             let Some(sent) = self.repeated(app, room, &message).await? {",
+        tests: HOOK,
     },
     Break {
         line: 3,
@@ -208,6 +218,14 @@ pub(super) const BREAKS: [Break; 28] = [
         from: "note(conn, app, head, || OutboxEntry::appended(message.seq), message.created_at)?;",
         to: "",
         tests: SQLITE,
+    },
+    Break {
+        line: 0,
+        name: "a message that the hook refuses is stored",
+        file: "crates/snug-core/src/engine/before_send.rs",
+        from: "return Err(Error::MessageRefused { reason });",
+        to: "return Ok(reason.and(None));",
+        tests: HOOK,
     },
     Break {
         line: 0,

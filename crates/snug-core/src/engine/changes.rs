@@ -1,7 +1,8 @@
 //! What becomes of a message after it was sent: edit, delete, hide, react; and messages by time,
 //! as other systems' wires name them.
 
-use super::extras::{EditMessage, edited};
+use super::before_send::after;
+use super::extras::edited;
 use super::history::above;
 use super::messages::{check_body, decide};
 use super::{Actor, Backend, Engine, check};
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::RoomEventBody;
 use crate::ids::{AppId, MessageId, RoomId};
 use crate::limits;
-use crate::model::{Head, Message, Patch, RoomKind, Time};
+use crate::model::{EditMessage, Head, Message, Patch, RoomKind, Time};
 use crate::policy::{self, Operation};
 use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts};
 
@@ -31,8 +32,8 @@ impl Engine {
             return Err(Error::missing("text"));
         }
         self.unless_bridged(actor, "edit a message").await?;
-        self.change_message(actor, room, id, Operation::EditMessage, Wanted::Edit(Box::new(edit)))
-            .await
+        let wanted = Wanted::Edit(Box::new(Edit { edit, asked: false, made: None }));
+        self.change_message(actor, room, id, Operation::EditMessage, wanted).await
     }
 
     /// Takes a message back for everybody: its sender's, an admin's or the backend's to do.
@@ -157,7 +158,7 @@ impl Engine {
         room: &RoomId,
         id: &MessageId,
         operation: Operation,
-        wanted: Wanted,
+        mut wanted: Wanted,
     ) -> Result<Message> {
         let app = &actor.app().id;
         for _ in 0..limits::GUARD_TRIES_MAX {
@@ -174,7 +175,7 @@ impl Engine {
                     return Err(Error::MessageNotFound(id.clone()));
                 }
             }
-            let change = wanted.on(actor, &facts, &found)?;
+            let change = self.work_out(actor, &facts, &found, &mut wanted).await?;
             // Extras are given whole, with what this edit leaves as it is: another change of them
             // in between must not be undone.
             let whole = matches!(change, MessageChange::Edit { extras: Some(_), .. });
@@ -216,6 +217,25 @@ impl Engine {
         Err(Error::Overloaded { retry_after_ms: limits::OVERLOADED_RETRY_MS })
     }
 
+    /// What is done to the message. The app's hook is asked about an edit once, whatever moves
+    /// meanwhile; an edit that is done already is none.
+    async fn work_out(
+        &self,
+        actor: &Actor,
+        facts: &RoomFacts,
+        found: &Message,
+        wanted: &mut Wanted,
+    ) -> Result<MessageChange> {
+        let change = wanted.on(actor, facts, found)?;
+        let Wanted::Edit(edit) = wanted else { return Ok(change) };
+        if edit.asked || found.deleted_at.is_some() || change.is_done(found) == Some(true) {
+            return Ok(change);
+        }
+        edit.made = self.ask_before_edit(actor, facts, found, &change).await?;
+        edit.asked = true;
+        wanted.on(actor, facts, found)
+    }
+
     fn publish_changed(&self, app: &AppId, room: &RoomId, message: &mut Message, head: Head) {
         self.words_after_change(app, room, message, &head);
         let body = match self.put_known(app, room, message) {
@@ -229,28 +249,66 @@ impl Engine {
 
 /// What is asked for; what an edit comes to depends on the message as it is.
 enum Wanted {
-    Edit(Box<EditMessage>),
+    Edit(Box<Edit>),
     Change(MessageChange),
+}
+
+struct Edit {
+    edit: EditMessage,
+    /// The app's hook has said what it has to say.
+    asked: bool,
+    /// What the hook makes of it.
+    made: Option<EditMessage>,
 }
 
 impl Wanted {
     fn on(&self, actor: &Actor, facts: &RoomFacts, found: &Message) -> Result<MessageChange> {
-        let mut edit = match self {
-            Self::Edit(edit) => EditMessage::clone(edit),
+        let Edit { edit, asked: _, made } = match self {
+            Self::Edit(edit) => edit.as_ref(),
             Self::Change(change) => return Ok(change.clone()),
         };
-        let extras = edited(found, &mut edit)?;
-        let was_wide = found.extras.as_ref().is_some_and(|extras| extras.mentions.is_wide());
-        if let Some(extras) = &extras
-            && matches!(actor, Actor::Client(_))
-            && !was_wide
-        {
-            policy::check_mentions(facts, &extras.mentions)?;
-        }
-        let EditMessage { text, custom, .. } = edit;
-        let now_text = text.as_deref().or(found.text.as_deref());
-        check_body(found.kind, now_text, custom.as_ref().or(found.custom.as_ref()))?;
-        Ok(MessageChange::Edit { text, custom, extras })
+        let change = worked_out(actor, Some(facts), found, edit.clone())?;
+        let Some(made) = made else { return Ok(change) };
+        let edited = after(found, &change);
+        let made = worked_out(actor, Some(facts), &edited, made.clone())?;
+        Ok(on_top(change, made))
+    }
+}
+
+/// What an edit of a message comes to, held against the bounds of a send. Without facts the room
+/// is about to be made.
+pub(super) fn worked_out(
+    actor: &Actor,
+    facts: Option<&RoomFacts>,
+    found: &Message,
+    mut edit: EditMessage,
+) -> Result<MessageChange> {
+    let extras = edited(found, &mut edit)?;
+    let was_wide = found.extras.as_ref().is_some_and(|extras| extras.mentions.is_wide());
+    if let (Some(extras), Some(facts)) = (&extras, facts)
+        && matches!(actor, Actor::Client(_))
+        && !was_wide
+    {
+        policy::check_mentions(facts, &extras.mentions)?;
+    }
+    let EditMessage { text, custom, .. } = edit;
+    let now_text = text.as_deref().or(found.text.as_deref());
+    check_body(found.kind, now_text, custom.as_ref().or(found.custom.as_ref()))?;
+    Ok(MessageChange::Edit { text, custom, extras })
+}
+
+/// Two edits as one; where both say something, the later one holds.
+fn on_top(first: MessageChange, then: MessageChange) -> MessageChange {
+    match (first, then) {
+        (
+            MessageChange::Edit { text, custom, extras },
+            MessageChange::Edit { text: new_text, custom: new_custom, extras: new_extras },
+        ) => MessageChange::Edit {
+            text: new_text.or(text),
+            custom: new_custom.or(custom),
+            extras: new_extras.or(extras),
+        },
+        (first, _) => first,
     }
 }
 

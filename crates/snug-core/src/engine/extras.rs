@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId};
 use crate::limits;
 use crate::model::{
-    Card, CustomJson, Extras, Location, Mentions, Message, MessageKind, Patch, ReplyTo,
+    Card, EditMessage, Extras, Location, Mentions, Message, MessageKind, Patch, ReplyTo,
 };
 use crate::ports::{NewMessage, RoomFacts};
 
@@ -21,18 +21,6 @@ pub struct SendExtras {
     /// The id of the message that is answered.
     pub reply_to: Option<MessageId>,
     pub card: Option<Card>,
-    pub location: Option<Location>,
-}
-
-/// New words of a message, as a door hands them over: at least one, and what is absent stays.
-#[derive(Debug, Clone, Default)]
-pub struct EditMessage {
-    pub text: Option<String>,
-    pub custom: Option<CustomJson>,
-    pub mentions: Patch<Mentions>,
-    /// Of a card only.
-    pub card: Option<Card>,
-    /// Of a place only.
     pub location: Option<Location>,
 }
 

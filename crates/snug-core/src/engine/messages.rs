@@ -1,4 +1,5 @@
-//! Sending: look-up of the id before policy, decision, guarded append, events after the commit.
+//! Sending: look-up of the id before policy, decision, the app's hook, guarded append, events
+//! after the commit.
 
 use super::bridge::boxed;
 use super::changes::reads_as_guest;
@@ -56,7 +57,7 @@ impl Engine {
             for_bridge(&mut send)?;
         }
         let answers = send.extras.reply_to.clone();
-        let mut message = self.new_message(actor, send)?;
+        let message = self.new_message(actor, send)?;
         if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {
             return Ok(sent);
         }
@@ -68,6 +69,19 @@ impl Engine {
                 }
             };
         }
+        self.send_decided(actor, room, message, answers.as_ref()).await
+    }
+
+    /// Decides, asks the app's hook and appends; again when what policy saw has moved.
+    async fn send_decided(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        mut message: NewMessage,
+        answers: Option<&MessageId>,
+    ) -> Result<Sent> {
+        let app = &actor.app().id;
+        let mut asked = false;
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
             let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
@@ -77,8 +91,14 @@ impl Engine {
             {
                 policy::check_mentions(&facts, &extras.mentions)?;
             }
-            if let Some(id) = &answers {
+            if let Some(id) = answers {
                 self.find_answered(actor, room, &facts, &mut message, id).await?;
+            }
+            // Once, whatever moves meanwhile: the commit compares what policy saw.
+            if !std::mem::replace(&mut asked, true)
+                && let Err(refused) = self.ask_before_send(actor, &facts, &mut message).await
+            {
+                return self.unless_stored(app, room, &message, refused).await;
             }
             let append = Append {
                 app: app.clone(),
@@ -222,6 +242,18 @@ impl Engine {
         }
         self.remind(app, room).await;
         Ok(Some(as_first_answered(hit.message.as_seen())))
+    }
+
+    /// A refusal, unless the same message was stored while the hook was asked: a repeat is
+    /// answered as the first one was, whatever the hook says of it.
+    async fn unless_stored(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &NewMessage,
+        refused: Error,
+    ) -> Result<Sent> {
+        self.repeated(app, room, message).await?.ok_or(refused)
     }
 
     /// A repeat may mean that the commit's news was lost with its answer: the room's position is

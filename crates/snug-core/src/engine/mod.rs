@@ -4,6 +4,7 @@
 
 mod actor;
 mod apps;
+mod before_send;
 mod bridge;
 mod changes;
 mod check;
@@ -21,6 +22,7 @@ mod operators;
 mod records;
 mod room_list;
 mod rooms;
+mod secrets;
 mod sessions;
 mod settings;
 mod signed;
@@ -37,15 +39,17 @@ use crate::ids::{AppId, RoomId, UserId};
 use crate::limits;
 use crate::model::{Head, Time};
 use crate::ports::{
-    Bus, Clock, Entropy, KeySets, MintedTokens, Outbound, Store, StoreError, Vault,
+    BeforeSend, Bus, Clock, Entropy, KeySets, MintedTokens, Outbound, Store, StoreError, Vault,
 };
 
+pub use crate::model::EditMessage;
 pub use actor::{Actor, Backend, Client, Me};
 pub use apps::{CreatedApp, NewAppRequest, allows_origin};
+pub use before_send::{BeforeSendView, IssuedBeforeSend, SetBeforeSend};
 pub use bridge::{BridgedMessage, BridgedThread, EnableBridge, NewThread, UserToken};
 pub use codes::IssuedCode;
 pub use contacts::ContactsPage;
-pub use extras::{EditMessage, SendExtras};
+pub use extras::SendExtras;
 pub use guests::OpenGuest;
 pub use history::{HistoryPage, HistoryRequest};
 pub use members::{ChangeMembersRequest, MembersPage};
@@ -71,6 +75,7 @@ pub struct EngineParts {
     pub minted: Arc<dyn MintedTokens>,
     pub key_sets: Arc<dyn KeySets>,
     pub outbound: Arc<dyn Outbound>,
+    pub hooks: Arc<dyn BeforeSend>,
 }
 
 /// The rules of chat over a store and a bus. Cheap to share behind an `Arc`.
@@ -83,6 +88,7 @@ pub struct Engine {
     minted: Arc<dyn MintedTokens>,
     key_sets: Arc<dyn KeySets>,
     outbound: Arc<dyn Outbound>,
+    hooks: Arc<dyn BeforeSend>,
     apps: apps::AppCache,
     bodies: bridge::Bodies,
 }
@@ -96,10 +102,11 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        let EngineParts { store, bus, clock, entropy, vault, minted, key_sets, outbound } = parts;
+        let EngineParts { store, bus, clock, entropy, vault, minted, key_sets, outbound, hooks } =
+            parts;
         let apps = apps::AppCache::default();
         let bodies = bridge::Bodies::default();
-        Self { store, bus, clock, entropy, vault, minted, key_sets, outbound, apps, bodies }
+        Self { store, bus, clock, entropy, vault, minted, key_sets, outbound, hooks, apps, bodies }
     }
 
     /// The clock that commands use.

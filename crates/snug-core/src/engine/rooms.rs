@@ -98,7 +98,8 @@ impl Engine {
         }
         let first = create.message.clone();
         let return_existing = create.return_existing;
-        let new = self.new_room(actor, create).await?;
+        let mut new = self.new_room(actor, create).await?;
+        self.ask_before_first(actor, &mut new).await?;
         let (app, id, kind) = (new.app.clone(), new.id.clone(), new.kind);
         match self.store.create_room(new).await? {
             CreateRoomOutcome::Created(created) => Ok(self.made(actor, &app, *created)),

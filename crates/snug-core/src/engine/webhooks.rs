@@ -1,15 +1,14 @@
 //! Who hears of an app's changes: its webhook endpoint, and whoever pulls. The dispatcher of the
 //! server delivers; in here is what a backend sets and reads.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::secrets::{self, Overlap};
 use super::{Backend, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::AppId;
 use crate::limits;
-use crate::model::{DeliveryState, OutboxRow, Time};
+use crate::model::{DeliveryState, OutboxRow, SigningSecret, Time};
 use crate::ports::{Consumers, OutboxQuery};
 
 /// The endpoint as stored; secrets are sealed.
@@ -18,17 +17,9 @@ struct Endpoint {
     v: u32,
     url: String,
     /// The newest first.
-    secrets: Vec<Secret>,
+    secrets: Vec<SigningSecret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disabled: Option<Disabled>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Secret {
-    sealed: Vec<u8>,
-    /// Nanoseconds; absent for the newest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<i64>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -92,7 +83,6 @@ pub struct OutboxPage {
     pub more: bool,
 }
 
-const SECRET_PREFIX: &str = "whsec_";
 const VERSION: u32 = 1;
 
 fn context(app: &AppId) -> String {
@@ -100,11 +90,10 @@ fn context(app: &AppId) -> String {
 }
 
 fn view(endpoint: &Endpoint, now: Time) -> WebhookView {
-    let old = endpoint.secrets.iter().filter_map(|secret| secret.until.map(Time));
     WebhookView {
         url: endpoint.url.clone(),
         disabled: endpoint.disabled.as_ref().map(|d| (Time(d.at), d.why.clone())),
-        rotating_until: old.filter(|until| *until > now).max(),
+        rotating_until: secrets::rotating_until(&endpoint.secrets, now),
     }
 }
 
@@ -130,17 +119,16 @@ impl Engine {
             let most = limits::WEBHOOK_URL_BYTES_MAX;
             return Err(Error::too_large("url", format!("at most {most} bytes")));
         }
-        let (minted, sealed) = self.mint_webhook_secret(&by.app.id);
+        let minted = self.mint_secret(&context(&by.app.id));
         let mut issued = None;
         let edited = self
             .edit_consumers(&by.app.id, |consumers, endpoint| {
                 let secrets = endpoint.as_ref().map(|known| known.secrets.clone());
-                issued = secrets.is_none().then(|| minted.clone());
-                let first = || vec![Secret { sealed: sealed.clone(), until: None }];
+                issued = secrets.is_none().then(|| minted.text.clone());
                 *endpoint = Some(Endpoint {
                     v: VERSION,
                     url: url.to_owned(),
-                    secrets: secrets.unwrap_or_else(first),
+                    secrets: secrets.unwrap_or_else(|| minted.first()),
                     disabled: None,
                 });
                 (consumers.webhook, consumers.paused) = (true, false);
@@ -160,29 +148,18 @@ impl Engine {
         by: &Backend,
         overlap_seconds: Option<u64>,
     ) -> Result<IssuedWebhook> {
-        let overlap = overlap_seconds.unwrap_or(limits::WEBHOOK_ROTATION_SECONDS_DEFAULT);
-        let most = limits::WEBHOOK_ROTATION_SECONDS_MAX;
-        if overlap > most {
-            return Err(Error::invalid("overlap_seconds", format!("0 to {most}")));
-        }
         let now = self.now();
-        let until = now.plus_millis(i64::try_from(overlap * 1_000).unwrap_or(i64::MAX));
-        let (minted, sealed) = self.mint_webhook_secret(&by.app.id);
+        let overlap = Overlap::of(overlap_seconds, now)?;
+        let minted = self.mint_secret(&context(&by.app.id));
         let edited = self
             .edit_consumers(&by.app.id, |_, endpoint| {
-                let Some(endpoint) = endpoint else { return };
-                endpoint.secrets.retain(|old| old.until.is_none_or(|end| now.0 < end));
-                endpoint.secrets.truncate(limits::WEBHOOK_SECRETS_MAX - 1);
-                for old in &mut endpoint.secrets {
-                    // What was promised of an earlier one holds.
-                    let promised = old.until.filter(|_| overlap > 0);
-                    old.until = Some(promised.unwrap_or(until.0));
+                if let Some(endpoint) = endpoint {
+                    secrets::rotate(&mut endpoint.secrets, &minted, &overlap);
                 }
-                endpoint.secrets.insert(0, Secret { sealed: sealed.clone(), until: None });
             })
             .await?;
         let endpoint = edited.ok_or_else(no_webhook)?;
-        Ok(IssuedWebhook { view: view(&endpoint, now), secret: Some(minted) })
+        Ok(IssuedWebhook { view: view(&endpoint, now), secret: Some(minted.text) })
     }
 
     /// Forgets the endpoint and its secrets; says whether there was one. What waited is
@@ -315,12 +292,7 @@ impl Engine {
         let Some(endpoint) = endpoint.filter(|_| consumers.webhook && !consumers.paused) else {
             return Ok(None);
         };
-        let now = self.now();
-        let live = endpoint.secrets.iter().filter(|s| s.until.is_none_or(|end| now.0 < end));
-        let open = |secret: &Secret| {
-            self.vault.open(&context(app), &secret.sealed).map_err(|_| Error::Internal)
-        };
-        let secrets = live.map(open).collect::<Result<Vec<_>>>()?;
+        let secrets = self.open_secrets(&context(app), &endpoint.secrets)?;
         Ok(Some(WebhookTarget { url: endpoint.url, secrets, rev: consumers.rev }))
     }
 
@@ -338,13 +310,6 @@ impl Engine {
         consumers.endpoint = Some(serde_json::to_string(&endpoint).map_err(|_| Error::Internal)?);
         consumers.paused = true;
         Ok(self.store.put_consumers(app, &consumers, rev).await?.is_some())
-    }
-
-    fn mint_webhook_secret(&self, app: &AppId) -> (String, Vec<u8>) {
-        let mut bytes = [0; 32];
-        self.entropy.fill(&mut bytes);
-        let text = format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes));
-        (text, self.vault.seal(&context(app), &bytes))
     }
 
     async fn outbox_page(&self, app: &AppId, query: &OutboxQuery) -> Result<OutboxPage> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{CustomJson, Patch, Role};
 use crate::ids::{MessageId, UserId};
 
 /// One stored document (`extras` of a message's row), and what members see of it. Fields are only
@@ -16,6 +16,18 @@ pub struct Extras {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Card>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// New words of a message, as a door or the app's hook hands them over: what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EditMessage {
+    pub text: Option<String>,
+    pub custom: Option<CustomJson>,
+    pub mentions: Patch<Mentions>,
+    /// Of a card only.
+    pub card: Option<Card>,
+    /// Of a place only.
     pub location: Option<Location>,
 }
 

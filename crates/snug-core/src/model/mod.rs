@@ -17,7 +17,9 @@ mod user;
 
 pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
 pub use contact::{Contact, ContactKind};
-pub use extras::{Card, CardAction, CardImage, Degrees, Extras, Location, Mentions, ReplyTo};
+pub use extras::{
+    Card, CardAction, CardImage, Degrees, EditMessage, Extras, Location, Mentions, ReplyTo,
+};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Role};
 pub use message::{Message, MessageKind, Preview, Reaction};
@@ -28,6 +30,9 @@ pub use outbox::{
 };
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
-pub use settings::{AppSettings, BridgeSettings, PublicKey, SettingsPatch, TokenAlgorithm};
+pub use settings::{
+    AppSettings, BeforeSendSettings, BridgeSettings, OnFailure, PublicKey, SettingsPatch,
+    SigningSecret, TokenAlgorithm,
+};
 pub use time::Time;
 pub use user::{User, UserPatch};

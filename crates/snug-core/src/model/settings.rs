@@ -62,6 +62,66 @@ impl std::fmt::Debug for BridgeSettings {
     }
 }
 
+/// What a call to the customer's endpoint is signed with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningSecret {
+    pub sealed: Vec<u8>,
+    /// Nanoseconds; absent for the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+impl std::fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningSecret(..)")
+    }
+}
+
+/// What becomes of a message about which the hook could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    Allow,
+    Refuse,
+}
+
+impl OnFailure {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Allow, Self::Refuse].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+/// The endpoint that is asked before a message of a user's is stored.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeforeSendSettings {
+    pub url: String,
+    pub timeout_ms: u64,
+    pub on_failure: OnFailure,
+    /// Kinds of rooms in which it is asked; all when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rooms: Vec<String>,
+    /// Kinds of messages about which it is asked; all when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// The newest first.
+    pub secrets: Vec<SigningSecret>,
+}
+
+impl std::fmt::Debug for BeforeSendSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BeforeSendSettings").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 /// The settings of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -84,6 +144,9 @@ pub struct AppSettings {
     /// The app is bridged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bridge: Option<BridgeSettings>,
+    /// Who is asked before a send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_send: Option<BeforeSendSettings>,
 }
 
 /// Changes to them.

@@ -1,6 +1,7 @@
 //! What the engine needs of the world, as traits. Implementations live in the store crates
 //! and in the server; nothing in here does anything.
 
+mod before_send;
 mod bus;
 mod clock;
 mod minted;
@@ -8,6 +9,10 @@ mod outbound;
 mod store;
 mod vault;
 
+pub use before_send::{
+    BeforeSend, HookAnswer, HookEvent, HookOutcome, HookQuestion, HookRoom, HookTarget,
+    NoBeforeSend,
+};
 pub use bus::{Bus, BusSink, Topic};
 pub use clock::{Clock, Entropy};
 pub use minted::{KeySets, MintedClaims, MintedTokens, NoKeySets, UnverifiedToken};

@@ -266,11 +266,13 @@ impl Asking {
             | Error::BackendOnly
             | Error::BridgeRefused { .. }
             | Error::BridgeUnsupported { .. }
+            | Error::MessageRefused { .. }
             | Error::RoleTooLow => Refusal::wrong_type("FROZEN", &error.to_string()),
             Error::InvalidField { .. } | Error::TooLarge { .. } => Refusal::malformed(),
             Error::MissingField { field } => Refusal::missing(field),
             Error::StoreUnavailable { .. }
             | Error::Overloaded { .. }
+            | Error::HookFailed
             | Error::BridgeUnreachable { .. }
             | Error::BridgeBroken { .. }
             | Error::RateLimited { .. } => Refusal::not_connected(),

@@ -104,6 +104,7 @@ impl From<Error> for Failure {
             | Error::BackendOnly
             | Error::BridgeRefused { .. }
             | Error::BridgeUnsupported { .. }
+            | Error::MessageRefused { .. }
             | Error::RoomFrozen => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
             Error::NotAMember => (StatusCode::FORBIDDEN, "NOT_ROOM_MEMBER"),
             Error::RoleTooLow => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),
@@ -120,6 +121,7 @@ impl From<Error> for Failure {
             Error::Overloaded { .. }
             | Error::StoreUnavailable { .. }
             | Error::VerifyUnreachable { .. }
+            | Error::HookFailed
             | Error::BridgeUnreachable { .. }
             | Error::BridgeBroken { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE")

@@ -161,8 +161,11 @@ impl From<Error> for Failure {
             Error::BridgeRefused { .. } | Error::BridgeUnsupported { .. } => {
                 Self::bad("error-not-allowed", text)
             }
+            // As when an app of the vendor's stands before the message.
+            Error::MessageRefused { .. } => Self::bad("error-app-prevented", text),
             Error::Overloaded { .. }
             | Error::StoreUnavailable { .. }
+            | Error::HookFailed
             | Error::BridgeUnreachable { .. }
             | Error::BridgeBroken { .. } => {
                 if let Some(cause) = error.cause() {

@@ -1,19 +1,17 @@
 //! One delivery: signed after the Standard Webhooks specification, sent once, judged by the
 //! answer's status alone.
 
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use snug_core::engine::WebhookTarget;
 use snug_core::error::Error;
 use snug_core::ids::AppId;
 use snug_core::limits;
 use snug_core::model::{OutboxRow, Time};
-use snug_core::ports::{Entropy, Outbound, OutboundAnswer, OutboundError, OutboundRequest};
+use snug_core::ports::{Entropy, Outbound, OutboundAnswer, OutboundError};
 use snug_proto::outbox::{OutsideEvent, event_id};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
+use crate::outbound::signed_post;
 use crate::secrets::SystemEntropy;
 
 /// What the endpoint said.
@@ -33,17 +31,6 @@ pub(super) enum Tried {
     },
 }
 
-/// `v1,<base64>` for each secret, the newest first.
-pub(super) fn signatures(secrets: &[Vec<u8>], id: &str, seconds: i64, body: &[u8]) -> String {
-    let sign = |secret: &Vec<u8>| {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
-        context.update(format!("{id}.{seconds}.").as_bytes());
-        context.update(body);
-        format!("v1,{}", STANDARD.encode(context.sign()))
-    };
-    secrets.iter().map(sign).collect::<Vec<_>>().join(" ")
-}
-
 pub(super) async fn attempt(
     outbound: &dyn Outbound,
     app: &AppId,
@@ -55,18 +42,10 @@ pub(super) async fn attempt(
     let tries = row.delivery.attempts + 1;
     let event = OutsideEvent::of(app, row)?;
     let body = serde_json::to_vec(&event).map_err(|_| Error::Internal)?;
-    let seconds = now.seconds();
-    let signed = signatures(&target.secrets, &id, seconds, &body);
-    let mut request = OutboundRequest::post_json(app, &target.url, body);
+    let signed = (id.as_str(), now.seconds());
+    let mut request = signed_post(app, &target.url, &target.secrets, signed, body);
     request.timeout_ms = limits::WEBHOOK_MS_MAX;
-    for (name, value) in [
-        ("webhook-id", id),
-        ("webhook-timestamp", seconds.to_string()),
-        ("webhook-signature", signed),
-        ("webhook-attempt", tries.to_string()),
-    ] {
-        request.headers.push((name.to_owned(), value));
-    }
+    request.headers.push(("webhook-attempt".to_owned(), tries.to_string()));
     Ok(judge(outbound.call(request).await, now))
 }
 
@@ -122,19 +101,6 @@ mod tests {
     use super::*;
 
     const NOW: Time = Time(1_614_265_330_000_000_000);
-
-    /// The example of the specification.
-    #[test]
-    fn the_specifications_example_is_signed_so() {
-        let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let body = br#"{"test": 2432232314}"#;
-        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-        let signed = signatures(std::slice::from_ref(&secret), id, 1_614_265_330, body);
-        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-        let two = signatures(&[b"new".to_vec(), secret], id, 1_614_265_330, body);
-        assert_eq!(two.split(' ').count(), 2);
-        assert!(two.ends_with(&signed));
-    }
 
     fn answered(status: u16, headers: &[(&str, &str)]) -> Tried {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

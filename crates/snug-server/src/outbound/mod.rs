@@ -5,6 +5,7 @@
 mod address;
 mod connect;
 mod key_sets;
+mod signed;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use tokio_rustls::TlsConnector;
 pub use address::{AllowedAddresses, Cidr};
 pub use connect::{Bytes as ConnectedBytes, Resolve, SystemResolver};
 pub use key_sets::PublishedKeys;
+pub use signed::signed_post;
 
 use connect::Guard;
 

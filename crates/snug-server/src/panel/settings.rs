@@ -38,8 +38,16 @@ pub(super) struct SettingsItem {
 
 impl From<AppSettings> for SettingsItem {
     fn from(settings: AppSettings) -> Self {
-        let AppSettings { verify_url, contacts_url, jwks_url, public_keys, guests, bridge: _ } =
-            settings;
+        let AppSettings {
+            verify_url,
+            contacts_url,
+            jwks_url,
+            public_keys,
+            guests,
+            // Set with the server key alone.
+            bridge: _,
+            before_send: _,
+        } = settings;
         let item = |key: snug_core::model::PublicKey| KeyItem {
             id: key.id,
             algorithm: key.algorithm.as_str(),

@@ -1,6 +1,7 @@
 //! The REST door: extractors prove the caller, handlers translate, `Problem` says what was wrong.
 //! A route and its documentation are registered by one call.
 
+mod before_send;
 mod changes;
 mod channels;
 mod client;
@@ -26,6 +27,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use snug_core::error::Error;
+use snug_proto::before_send::{BeforeSendCall, BeforeSendVerdict};
 use snug_proto::{ErrorCode, Problem};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -45,7 +47,7 @@ pub(crate) use peer::{Peer, PeerAddress};
 #[openapi(
     info(title = "Snug", description = "The native REST API. Server routes take a server key, \
         client routes a session token; errors are problem+json with a stable code."),
-    components(schemas(Problem)),
+    components(schemas(Problem, BeforeSendCall, BeforeSendVerdict)),
     modifiers(&Security),
     tags(
         (name = "server", description = "For the customer's backend, by server key"),
@@ -61,6 +63,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(changes::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
+        .merge(before_send::routes())
         .merge(contacts::server_routes())
 }
 

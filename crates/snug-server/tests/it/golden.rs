@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use snug_core::engine::{RevokeSessions, SendMessage};
 use snug_core::ids::UserId;
 use snug_core::model::OutboxKind;
+use snug_core::ports::HookAnswer;
+use snug_proto::before_send::{BeforeSendAnswer, BeforeSendCall, read_verdict};
 use snug_proto::changes::{ChannelsAnswer, EditBody, HideBody, MessageAnswer};
 use snug_proto::event::{
     EVENTS, Expiring, Hello, MembersChanged, MessageNew, OpenAnswer, ReadEvent, RefreshAnswer,
@@ -54,7 +56,7 @@ fn examples(kind: &str) -> Vec<Example> {
 fn no_example_is_left_out() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../api/examples");
     let files = std::fs::read_dir(folder).expect("the examples").count();
-    let kinds = ["request", "answer", "event", "rest", "signed", "webhook"];
+    let kinds = ["request", "answer", "event", "rest", "signed", "webhook", "before-send"];
     assert_eq!(kinds.iter().map(|kind| examples(kind).len()).sum::<usize>(), files);
 }
 
@@ -225,6 +227,26 @@ fn webhooks_come_back_equal() {
     }
     let all: BTreeSet<_> = OutboxKind::ALL.map(|kind| kind.as_str().to_owned()).into();
     assert_eq!(seen, all, "every type has an example");
+}
+
+#[test]
+fn before_send_is_parsed_and_written() {
+    for Example { name, text } in examples("before-send") {
+        match name.split('.').nth(1) {
+            Some("call") => same::<BeforeSendCall>(&name, &text),
+            Some("settings") => same::<BeforeSendAnswer>(&name, &text),
+            Some("answer") => {
+                let read = read_verdict(200, text.as_bytes());
+                let read = read.unwrap_or_else(|error| panic!("{name}: {error}"));
+                match read {
+                    HookAnswer::Allow => assert!(name.ends_with("allow")),
+                    HookAnswer::Refuse(reason) => assert!(reason.is_some()),
+                    HookAnswer::Change(edit) => assert!(edit.text.is_some(), "{edit:?}"),
+                }
+            }
+            _ => panic!("{name}: no type"),
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The server through its real doors: started in this process, spoken to over TCP, on either
 //! store. One binary, so that it is linked once.
 
+mod before_send;
 mod bridge;
 mod changes;
 mod compatibility;

@@ -9,6 +9,7 @@ import { en } from '../src/locale/en.js';
 import { wordsFor } from '../src/locale/index.js';
 import { zhHant } from '../src/locale/zh-hant.js';
 import { GROUP_MS, layTimeline } from '../src/room/timeline.js';
+import { reason } from '../src/shared/reason.js';
 import { emojiCount, hueOf, initials, runsOf, safeAddress } from '../src/text/inline.js';
 import { partsOf } from '../src/text/mentions.js';
 import { dayLabel, daysAgo, listTime } from '../src/text/time.js';
@@ -35,6 +36,17 @@ test('the language follows the element, the page, the browser, and else is Engli
   assert.equal(wordsFor(['en-US'], ['en-GB']).tag, 'en-US');
   assert.equal(wordsFor(['en']).count('unread', 1), '1 unread message');
   assert.equal(wordsFor(['en']).count('unread', 1200), '1,200 unread messages');
+});
+
+test('a refusal is told in the words of the site, and else in those of the language', () => {
+  const known = { room_frozen: 'whyFrozen' } as const;
+  const why = (code: string, detail = '') => reason({ code, detail }, known, wordsFor(['zh-TW']));
+  assert.equal(why('message_refused', 'Be kind.'), 'Be kind.');
+  const silent = 'the application does not take this message';
+  assert.equal(why('message_refused', silent), zhHant.whyNotHere);
+  assert.equal(why('room_frozen', 'the room is frozen'), zhHant.whyFrozen);
+  assert.equal(why('internal', 'internal error'), undefined);
+  assert.equal(reason(undefined, known, wordsFor(['en'])), undefined);
 });
 
 let seq = 0;

@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   bridge_unreachable: { status: 503, retryable: true },
   bridge_broken: { status: 502, retryable: true },
   bridge_unsupported: { status: 409, retryable: false },
+  message_refused: { status: 403, retryable: false },
+  hook_failed: { status: 503, retryable: true },
   not_set_up: { status: 409, retryable: false },
   events_gone: { status: 410, retryable: false },
   server_key_in_browser: { status: 403, retryable: false },

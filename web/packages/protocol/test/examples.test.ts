@@ -10,9 +10,9 @@ import { test } from 'node:test';
 const repo = process.env.SNUG_REPO!;
 const web = process.env.SNUG_WEB!;
 const folder = join(repo, 'api', 'examples');
-// Vectors of signatures have a test of their own; webhooks' bodies are no page's.
+// Vectors of signatures have a test of their own; what a backend is told or asked is no page's.
 const files = readdirSync(folder).filter(
-  (name) => name.endsWith('.json') && !/^(signed|webhook)\./.test(name),
+  (name) => name.endsWith('.json') && !/^(signed|webhook|before-send)\./.test(name),
 );
 const doc = readFileSync(join(repo, 'docs', 'protocol.md'), 'utf8');
 

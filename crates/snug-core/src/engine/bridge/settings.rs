@@ -41,7 +41,11 @@ impl Engine {
         let public_key = rsa.ok_or_else(|| {
             Error::invalid("public_key", "an RSA public key of 2048 bits or more")
         })?;
-        let known = self.stored_settings(app).await?.0.bridge;
+        let AppSettings { bridge: known, before_send, .. } = self.stored_settings(app).await?.0;
+        if before_send.is_some() {
+            let expected = "an app without a before-send hook: its backend decides itself";
+            return Err(Error::invalid("app", expected));
+        }
         let secret = match &known {
             Some(known) => self.open_bridge_secret(app, known)?,
             None if self.store.app_counts(app).await?.rooms > 0 => {

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use snug_core::engine::EnableBridge;
+use snug_core::error::Error;
 use snug_core::ids::AppId;
 
 use crate::harness::{Customer, TestApp, TestServer};
@@ -119,12 +120,23 @@ impl Site {
     pub(crate) async fn app_with(&self, server: &TestServer, members_only: bool) -> TestApp {
         let app = server.app().await;
         let id = AppId::new(&app.id).expect("an id");
-        let (base_url, public_key) = (self.customer.url("/bridge/"), self.signer.pem());
-        let enable = EnableBridge { base_url, public_key, members_only };
-        let secret = server.server().app().engine.enable_bridge(&id, enable).await;
+        let secret = self.enable(server, &app, members_only).await;
         assert!(secret.expect("the app is bridged").starts_with("snug_bridge_"));
         server.server().app().engine.settle_bridge(&id).await.expect("settled");
         app
+    }
+
+    /// Bridges an app that is there; what Snug shows the backend.
+    pub(crate) async fn enable(
+        &self,
+        server: &TestServer,
+        app: &TestApp,
+        members_only: bool,
+    ) -> Result<String, Error> {
+        let id = AppId::new(&app.id).expect("an id");
+        let (base_url, public_key) = (self.customer.url("/bridge/"), self.signer.pem());
+        let enable = EnableBridge { base_url, public_key, members_only };
+        server.server().app().engine.enable_bridge(&id, enable).await
     }
 
     pub(crate) fn fault(&self, fault: Fault) {

@@ -6,6 +6,7 @@ mod customer;
 mod http;
 mod logs;
 mod socket;
+mod standard;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ pub(crate) use customer::Customer;
 pub(crate) use http::{Answer, Request, segment, text};
 pub(crate) use logs::logs;
 pub(crate) use socket::{Door, Socket};
+pub(crate) use standard::is_signed;
 
 /// How long a test waits for what must come before it fails.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);

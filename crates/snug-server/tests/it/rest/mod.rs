@@ -34,6 +34,7 @@ async fn every_route(server: &TestServer) {
     contacts::a_room_with_a_contact(&app).await;
     crate::sessions::verified::a_page_comes_in(server, &app).await;
     crate::webhooks::routes::outside(&app).await;
+    crate::before_send::routes::set_and_forgotten(&app).await;
     all_documented_routes_answered(&app);
 }
 

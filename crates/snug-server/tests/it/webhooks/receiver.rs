@@ -9,15 +9,13 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::harness::{text, within};
+use crate::harness::{is_signed, text, within};
 
 /// A delivery as it came.
 #[derive(Debug, Clone)]
@@ -43,16 +41,7 @@ impl Came {
 
     /// Whether one of its signatures is this secret's.
     pub(crate) fn is_signed_by(&self, secret: &str) -> bool {
-        let key = secret.strip_prefix("whsec_").expect("the prefix");
-        let key = STANDARD.decode(key).expect("base64");
-        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key);
-        let mut signed = format!("{}.{}.", self.id, self.timestamp).into_bytes();
-        signed.extend_from_slice(&self.raw);
-        self.signature.split(' ').any(|signature| {
-            let signature = signature.strip_prefix("v1,").expect("version 1");
-            let signature = STANDARD.decode(signature).expect("base64");
-            aws_lc_rs::hmac::verify(&key, &signed, &signature).is_ok()
-        })
+        is_signed(secret, (&self.id, &self.timestamp), &self.raw, &self.signature)
     }
 }
 

@@ -4,6 +4,7 @@
 import type { MessageView, RoomHandle, RoomSnapshot } from '@snug/client';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { StringKey, Words } from '../locale/index.js';
+import { reason } from '../shared/reason.js';
 import { putBeside } from './beside.js';
 
 export const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const;
@@ -111,9 +112,9 @@ export class MessageMenu {
     work(handle).catch((error) => this.failed(error, words));
   }
 
-  failed(error: { code?: string }, words: Words): void {
-    const why = WHY[error.code ?? ''];
-    this.say(`${words('changeFailed')}${why ? ` · ${words(why)}` : ''}`);
+  failed(error: { code?: string; detail?: string }, words: Words): void {
+    const why = reason(error, WHY, words);
+    this.say(`${words('changeFailed')}${why ? ` · ${why}` : ''}`);
   }
 
   private say(notice: string | undefined): void {

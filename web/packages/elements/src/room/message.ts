@@ -5,6 +5,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { StringKey, Words } from '../locale/index.js';
 import { avatar } from '../shared/avatar.js';
 import { icon, ticks } from '../shared/icons.js';
+import { reason } from '../shared/reason.js';
 import { emojiCount } from '../text/inline.js';
 import { nameOf, saidIn } from '../text/names.js';
 import { clockTime, fullTime } from '../text/time.js';
@@ -59,9 +60,9 @@ function meta(message: MessageView, context: MessageContext): TemplateResult | t
 
 function failure(message: MessageView, context: MessageContext): TemplateResult {
   const { words } = context;
-  const why = message.problem && WHY[message.problem.code];
+  const why = reason(message.problem, WHY, words);
   return html`<div class="failed" part="failed">
-    <span class="failed-text">${icon('mark')}${words('notSent')}${why ? ` · ${words(why)}` : ''}</span>
+    <span class="failed-text">${icon('mark')}${words('notSent')}${why ? ` · ${why}` : ''}</span>
     <button type="button" @click=${() => context.retry(message.id)}>${words('retry')}</button>
     <button type="button" @click=${() => context.discard(message.id)}>${words('delete')}</button>
   </div>`;

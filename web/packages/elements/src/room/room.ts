@@ -483,7 +483,7 @@ export class SnugRoom extends SnugElement {
   }
 
   /** The field is done with an edit: saved, given up, or refused. */
-  private edited(event: CustomEvent<{ problem?: { code?: string } }>): void {
+  private edited(event: CustomEvent<{ problem?: { code?: string; detail?: string } }>): void {
     event.stopPropagation();
     const { problem } = event.detail;
     if (problem) this.menu.failed(problem, this.words);
