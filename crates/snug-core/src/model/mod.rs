@@ -19,7 +19,7 @@ pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
 pub use contact::{Contact, ContactKind};
 pub use extras::{Card, CardAction, CardImage, Degrees, Extras, Location, Mentions, ReplyTo};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
-pub use member::{Member, MemberState, Membership, Role};
+pub use member::{Member, MemberState, Membership, Mentioned, Role};
 pub use message::{Message, MessageKind, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use outbox::{

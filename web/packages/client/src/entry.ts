@@ -24,6 +24,12 @@ export class RoomEntry {
   /** What came before the room object it belongs to. */
   #early: { head?: Head; mine?: Mine } = {};
   #view: RoomView | undefined;
+  /** Heard of, but not known, or not all of it: the list has yet to ask. */
+  waiting = false;
+  /** Counting numbers of heads after the cursor that call the user. */
+  #called: number[] = [];
+  /** The count at which `mine.mentions` was told; later heads add to it. */
+  #toldAt = 0;
   #held: { unread: number; skew: number } | undefined;
   readonly #heldFor = new Timer();
 
@@ -54,6 +60,7 @@ export class RoomEntry {
   /** `joined`: the room is news to its user, and so is its last message. */
   applyRoom(room: Room, joined = false): void {
     const known = this.room;
+    this.waiting = false;
     const anew = !known || known.epoch !== room.epoch;
     if (!anew && room.rev < this.#objectRev) {
       if (room.mine) this.applyMine(room.mine);
@@ -61,7 +68,7 @@ export class RoomEntry {
     }
     this.#objectRev = room.rev;
     this.#context.users.putMembers(room.members);
-    const mine = anew ? room.mine : nextMine(known.mine, room.mine);
+    const mine = this.#nextMine(anew ? null : known.mine, room.mine);
     // Events and syncs carry the object without members: those known stay.
     const members = room.members.length > 0 ? room.members : (known?.members ?? []);
     // The head may be ahead of the object, which is the same for all members.
@@ -80,13 +87,17 @@ export class RoomEntry {
   applyHead(head: Head): void {
     const { room } = this;
     if (!room) {
+      this.waiting = true;
       if (head.rev >= (this.#early.head?.rev ?? 0)) this.#early.head = head;
       return;
     }
     if (head.rev < room.rev || (head.rev === room.rev && head.seq <= room.seq)) return;
     const own = head.preview?.sender === this.#context.me();
     if (own && head.count > room.count) this.#balance(1);
-    this.room = { ...room, ...headOf(head), preview: head.preview ?? room.preview };
+    const mine = own ? room.mine : this.#calledBy(head);
+    // One between was lost, and may have called.
+    if (head.seq > room.seq + 1) this.waiting = true;
+    this.room = { ...room, ...headOf(head), mine, preview: head.preview ?? room.preview };
     this.#announce(head);
     this.touch();
   }
@@ -95,7 +106,7 @@ export class RoomEntry {
   applyMessage(message: Message, membersRev = 0): void {
     const { room } = this;
     if (!room) return;
-    const { seq, rev, sender, kind, text, created_at } = message;
+    const { seq, rev, sender, kind, text, created_at, silent } = message;
     if (seq > (this.announced ?? 0)) {
       this.announced = seq;
       this.#tell(sender, { message });
@@ -103,7 +114,8 @@ export class RoomEntry {
     const preview = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
     if (seq > room.seq) {
       const members_rev = Math.max(membersRev, room.members_rev);
-      this.applyHead({ ...message, members_rev, preview, activity_at: created_at });
+      const mentions = silent || kind === 'system' ? null : message.mentions;
+      this.applyHead({ ...message, members_rev, preview, activity_at: created_at, mentions });
     } else if (rev > room.rev) {
       this.room = { ...room, rev, preview: seq === room.seq ? preview : room.preview };
       this.touch();
@@ -119,7 +131,7 @@ export class RoomEntry {
     const sent = mine.own_count - (room.mine?.own_count ?? mine.own_count);
     if (sent > 0) this.#balance(-sent);
     else if (mine.read_seq > (room.mine?.read_seq ?? 0)) this.#releaseUnread();
-    this.room = { ...room, mine: nextMine(room.mine, mine) };
+    this.room = { ...room, mine: this.#nextMine(room.mine, mine) };
     this.touch();
   }
 
@@ -173,6 +185,7 @@ export class RoomEntry {
       preview: room.preview ? this.#preview(room.preview) : undefined,
       activityAt: Date.parse(room.activity_at),
       unread: this.unread,
+      mentions: room.mine?.mentions ?? 0,
       typing: this.typing,
       room,
     };
@@ -187,11 +200,6 @@ export class RoomEntry {
   /** Someone was renamed: the view is built anew when the list is. */
   stale(): void {
     this.#view = undefined;
-  }
-
-  /** Heard of, but not known: its object has yet to be asked for. */
-  get waiting(): boolean {
-    return !this.room && this.#early.head !== undefined;
   }
 
   /** The user joined or left at this rev; false for old news. */
@@ -216,7 +224,32 @@ export class RoomEntry {
     this.#placeRev = 0;
     this.#objectRev = 0;
     this.#early = {};
+    this.waiting = false;
+    this.#called = [];
     this.touch();
+  }
+
+  /** What was told stands for where the room stood then; later heads call besides. */
+  #nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
+    if (!news) return known;
+    // Joined again or left: the numbers of before belong to another stay.
+    const mine = known?.state === news.state ? mergeMine(known, news) : news;
+    this.#called = this.#called.filter((count) => count > mine.read_count);
+    if (mine.read_seq > news.read_seq) return mine;
+    const { read_count, own_count, read_own, unread, gone = 0, mentions = 0 } = news;
+    this.#toldAt = read_count + own_count - read_own + unread + gone;
+    const later = this.#called.filter((count) => count > this.#toldAt).length;
+    return { ...mine, mentions: mentions + later };
+  }
+
+  #calledBy({ count, mentions }: Head) {
+    const { mine } = this;
+    if (!mine || !mentions || count <= mine.read_count) return mine;
+    const { users, roles, everyone } = mentions;
+    const called = everyone || roles?.includes(mine.role) || users?.includes(this.#context.me()!);
+    if (!called) return mine;
+    this.#called.push(count);
+    return count > this.#toldAt ? { ...mine, mentions: (mine.mentions ?? 0) + 1 } : mine;
   }
 
   #preview(preview: Preview): RoomView['preview'] {
@@ -268,15 +301,9 @@ export function unreadOf(count: number, mine: Mine): number {
 /** Cursors only go forward; the three numbers of a cursor belong together. */
 export function mergeMine(known: Mine, news: Mine): Mine {
   const ahead = news.read_seq >= known.read_seq ? news : known;
-  const { read_seq, read_count, read_own } = ahead;
+  const { read_seq, read_count, read_own, mentions } = ahead;
   const own_count = Math.max(known.own_count, news.own_count);
-  return { ...news, read_seq, read_count, read_own, own_count };
-}
-
-function nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
-  if (!known || !news) return news ?? known;
-  // Joined again or left: the numbers of before belong to another stay.
-  return known.state === news.state ? mergeMine(known, news) : news;
+  return { ...news, read_seq, read_count, read_own, own_count, mentions };
 }
 
 function headOf({ seq, rev, members_rev, count, preview, activity_at }: Omit<Head, 'room'>) {

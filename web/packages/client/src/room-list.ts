@@ -21,7 +21,7 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
   #cursor: string | undefined;
   #work: Promise<void> | undefined;
   readonly #gather = new Timer();
-  #unread = 0;
+  #told = { unread: 0, mentions: 0 };
   #age = 0;
 
   constructor(context: Context) {
@@ -146,19 +146,21 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
     const rooms: RoomView[] = [];
     for (const entry of this.#entries.values()) if (entry.listed) rooms.push(entry.view());
     rooms.sort((a, b) => b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1));
+    const sum = (of: 'unread' | 'mentions') => rooms.reduce((all, room) => all + room[of], 0);
     return {
       status: this.#status,
       rooms,
-      unread: rooms.reduce((sum, { unread }) => sum + unread, 0),
+      unread: sum('unread'),
+      mentions: sum('mentions'),
       hasMore: this.#next !== undefined,
       problem: this.#problem,
     };
   }
 
   #tellUnread(): void {
-    const { unread } = this.getSnapshot();
-    if (unread === this.#unread) return;
-    this.#unread = unread;
-    this.#context.emit('unread', { unread });
+    const { unread, mentions } = this.getSnapshot();
+    if (unread === this.#told.unread && mentions === this.#told.mentions) return;
+    this.#told = { unread, mentions };
+    this.#context.emit('unread', this.#told);
   }
 }
