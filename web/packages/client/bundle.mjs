@@ -9,7 +9,7 @@ const here = process.env.SNUG_WEB
   ? join(process.env.SNUG_WEB, 'packages', 'client')
   : dirname(fileURLToPath(import.meta.url));
 
-const INTERNAL = `
+export const INTERNAL = `
   accepted addresses advance announced applied applyHead applyMembers applyMessage applyMine
   applyRoom check confirm current cutBelow drop flush forget headMoved items listed lookUp meet
   membersChanged merge messageNew mint moved peerId pump putMembers refuse renew renewable restart

@@ -73,6 +73,7 @@ pub async fn who_is_called_is_counted(store: &dyn Store) {
     let room = f.group("r", &["anna", "ben", "cleo"]).await;
     let other = f.group("other", &["anna", "ben"]).await;
     f.send(&room, "anna", "nobody").await;
+    f.send(&other, "anna", "nobody").await;
     assert_eq!(told(&f, &room, "ben").await, counted(0, 0));
     f.append(&room, calling("a", "anna", named(&["ben", "zoe"]))).await;
     assert_eq!(told(&f, &room, "ben").await, counted(1, 1));
