@@ -26,10 +26,9 @@ export class RoomEntry {
   #view: RoomView | undefined;
   /** Heard of, but not known, or not all of it: the list has yet to ask. */
   waiting = false;
-  /** Counting numbers of heads after the cursor that call the user. */
-  #called: number[] = [];
-  /** The count at which `mine.mentions` was told; later heads add to it. */
+  /** The counts at which `mine.mentions` was told, and of the newest head that calls the user. */
   #toldAt = 0;
+  #calledAt = 0;
   #held: { unread: number; skew: number } | undefined;
   readonly #heldFor = new Timer();
 
@@ -92,9 +91,16 @@ export class RoomEntry {
       return;
     }
     if (head.rev < room.rev || (head.rev === room.rev && head.seq <= room.seq)) return;
-    const own = head.preview?.sender === this.#context.me();
-    if (own && head.count > room.count) this.#balance(1);
-    const mine = own ? room.mine : this.#calledBy(head);
+    const me = this.#context.me()!;
+    const { count, mentions: to } = head;
+    let { mine } = room;
+    if (count > room.count) {
+      if (head.preview?.sender === me) this.#balance(1);
+      else if (mine && (to?.everyone || to?.roles?.includes(mine.role) || to?.users?.includes(me))) {
+        this.#calledAt = count;
+        if (count > this.#toldAt) mine = { ...mine, mentions: mine.mentions! + 1 };
+      }
+    }
     // One between was lost, and may have called.
     if (head.seq > room.seq + 1) this.waiting = true;
     this.room = { ...room, ...headOf(head), mine, preview: head.preview ?? room.preview };
@@ -106,7 +112,7 @@ export class RoomEntry {
   applyMessage(message: Message, membersRev = 0): void {
     const { room } = this;
     if (!room) return;
-    const { seq, rev, sender, kind, text, created_at, silent } = message;
+    const { seq, rev, sender, kind, text, created_at } = message;
     if (seq > (this.announced ?? 0)) {
       this.announced = seq;
       this.#tell(sender, { message });
@@ -114,8 +120,7 @@ export class RoomEntry {
     const preview = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
     if (seq > room.seq) {
       const members_rev = Math.max(membersRev, room.members_rev);
-      const mentions = silent || kind === 'system' ? null : message.mentions;
-      this.applyHead({ ...message, members_rev, preview, activity_at: created_at, mentions });
+      this.applyHead({ ...message, members_rev, preview, activity_at: created_at });
     } else if (rev > room.rev) {
       this.room = { ...room, rev, preview: seq === room.seq ? preview : room.preview };
       this.touch();
@@ -224,32 +229,17 @@ export class RoomEntry {
     this.#placeRev = 0;
     this.#objectRev = 0;
     this.#early = {};
-    this.waiting = false;
-    this.#called = [];
     this.touch();
   }
 
-  /** What was told stands for where the room stood then; later heads call besides. */
+  /** What was told stands for where the room stood then; a later head calls besides. */
   #nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
     if (!news) return known;
     // Joined again or left: the numbers of before belong to another stay.
     const mine = known?.state === news.state ? mergeMine(known, news) : news;
-    this.#called = this.#called.filter((count) => count > mine.read_count);
     if (mine.read_seq > news.read_seq) return mine;
-    const { read_count, own_count, read_own, unread, gone = 0, mentions = 0 } = news;
-    this.#toldAt = read_count + own_count - read_own + unread + gone;
-    const later = this.#called.filter((count) => count > this.#toldAt).length;
-    return { ...mine, mentions: mentions + later };
-  }
-
-  #calledBy({ count, mentions }: Head) {
-    const { mine } = this;
-    if (!mine || !mentions || count <= mine.read_count) return mine;
-    const { users, roles, everyone } = mentions;
-    const called = everyone || roles?.includes(mine.role) || users?.includes(this.#context.me()!);
-    if (!called) return mine;
-    this.#called.push(count);
-    return count > this.#toldAt ? { ...mine, mentions: (mine.mentions ?? 0) + 1 } : mine;
+    this.#toldAt = news.unread - left(0, news);
+    return { ...mine, mentions: (news.mentions ?? 0) + +(this.#calledAt > this.#toldAt) };
   }
 
   #preview(preview: Preview): RoomView['preview'] {
@@ -294,8 +284,11 @@ export class RoomEntry {
 }
 
 export function unreadOf(count: number, mine: Mine): number {
-  const others = count - mine.read_count - (mine.own_count - mine.read_own);
-  return Math.max(0, others - (mine.gone ?? 0));
+  return Math.max(0, left(count, mine));
+}
+
+function left(count: number, { read_count, own_count, read_own, gone }: Mine): number {
+  return count - read_count - (own_count - read_own) - (gone ?? 0);
 }
 
 /** Cursors only go forward; the three numbers of a cursor belong together. */

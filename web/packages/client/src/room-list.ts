@@ -21,7 +21,8 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
   #cursor: string | undefined;
   #work: Promise<void> | undefined;
   readonly #gather = new Timer();
-  #told = { unread: 0, mentions: 0 };
+  #unread = 0;
+  #mentions = 0;
   #age = 0;
 
   constructor(context: Context) {
@@ -146,12 +147,11 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
     const rooms: RoomView[] = [];
     for (const entry of this.#entries.values()) if (entry.listed) rooms.push(entry.view());
     rooms.sort((a, b) => b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1));
-    const sum = (of: 'unread' | 'mentions') => rooms.reduce((all, room) => all + room[of], 0);
     return {
       status: this.#status,
       rooms,
-      unread: sum('unread'),
-      mentions: sum('mentions'),
+      unread: rooms.reduce((sum, { unread }) => sum + unread, 0),
+      mentions: rooms.reduce((sum, { mentions }) => sum + mentions, 0),
       hasMore: this.#next !== undefined,
       problem: this.#problem,
     };
@@ -159,8 +159,9 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
 
   #tellUnread(): void {
     const { unread, mentions } = this.getSnapshot();
-    if (unread === this.#told.unread && mentions === this.#told.mentions) return;
-    this.#told = { unread, mentions };
-    this.#context.emit('unread', this.#told);
+    if (unread === this.#unread && mentions === this.#mentions) return;
+    this.#unread = unread;
+    this.#mentions = mentions;
+    this.#context.emit('unread', { unread, mentions });
   }
 }
