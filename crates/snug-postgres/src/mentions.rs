@@ -1,9 +1,11 @@
 //! Whom messages mention, beside the messages: unread mentions are counted without reading any.
 //! The count itself is a column of a membership (`rows::mentions_after!`).
 
+use futures_util::future::try_join_all;
 use snug_core::ids::{AppId, UserId};
 use snug_core::model::Message;
 use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
 
 use crate::append::Loaded;
 use crate::pool::{Fail, Tx};
@@ -14,7 +16,7 @@ const INSERT: &str = "INSERT INTO mentions (app, room, target, seq, sender)
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
     AS i(app, room, target, seq, sender)";
 const REMOVE: &str = "DELETE FROM mentions
-    WHERE app = $1 AND room = $2 AND target = ANY($3::text[]) AND seq = $4";
+    WHERE app = $1 AND room = $2 AND target = $3 AND seq = $4";
 
 /// A row to be.
 struct Entry<'a> {
@@ -69,10 +71,15 @@ pub(crate) async fn follow(
     (old, now): (&Message, &Message),
 ) -> Result<(), Fail> {
     let (had, has) = (old.mention_targets(), now.mention_targets());
-    let lost: Vec<&str> = had.difference(&has).map(String::as_str).collect();
-    if !lost.is_empty() {
-        let remove = tx.prepare_cached(REMOVE).await?;
-        tx.execute(&remove, &[&app.as_str(), &now.room.as_str(), &lost, &big(now.seq)]).await?;
+    if !had.is_subset(&has) {
+        let remove = &tx.prepare_cached(REMOVE).await?;
+        // In one flight.
+        let all = had.difference(&has).map(|target| async move {
+            let key: [&(dyn ToSql + Sync); 4] =
+                [&app.as_str(), &now.room.as_str(), target, &big(now.seq)];
+            tx.execute(remove, &key).await
+        });
+        try_join_all(all).await?;
     }
     let entries: Vec<Entry<'_>> =
         entries_of(app, now).filter(|entry| !had.contains(&entry.target)).collect();

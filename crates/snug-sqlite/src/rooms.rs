@@ -278,18 +278,25 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
         Some(old) => make_anew(conn, new, old, at)?,
         None => make(conn, new, at)?,
     };
-    let (members, memberships) = first_members(conn, new, &head, at)?;
+    let (members, mut memberships) = first_members(conn, new, &head, at)?;
     let active = memberships.iter().filter(|mine| mine.is_active()).count();
     head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
     save_head(conn, &head)?;
-    let room = room_of(conn, &head)?;
+    let mut room = room_of(conn, &head)?;
     note(conn, &new.app, &head, || OutboxEntry::room_created(&room, &new.members), at)?;
-    let message = match &new.message {
-        Some(message) => {
-            Some(store_said(conn, (&new.app, &new.id), &mut head, message, (new.now, at))?)
+    let mut message = None;
+    if let Some(said) = &new.message {
+        let told = store_said(conn, (&new.app, &new.id), &mut head, said, (new.now, at))?;
+        message = Some(told);
+        // As it all stands after the message: who joins is told what it brings.
+        room = room_of(conn, &head)?;
+        for mine in &mut memberships {
+            if let Some(now) = members::find_member(conn, head.rk, &mine.user)? {
+                *mine = now.facts;
+                count_aside(conn, &head, mine)?;
+            }
         }
-        None => None,
-    };
+    }
     let created = CreatedRoom { room, members, memberships, message };
     Ok(CreateRoomOutcome::Created(Box::new(created)))
 }

@@ -192,7 +192,14 @@ pub async fn calls_are_counted_so_far(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let first = Some(calling("first", "anna", everyone()));
     let new = f.new_group("r", &["anna", "ben"]);
-    let room = f.create(crate::ports::NewRoom { message: first, ..new }).await.room.id;
+    let made = f.create(crate::ports::NewRoom { message: first, ..new }).await;
+    assert_eq!(made.room.head.seq, 1, "the room is told as it stands after its first message");
+    for mine in &made.memberships {
+        let own = mine.user == user("anna");
+        let expected = if own { counted(0, 0) } else { counted(1, 0) };
+        assert_eq!((mine.mentions, mine.read_seq), (expected, u64::from(own)), "{}", mine.user);
+    }
+    let room = made.room.id;
     assert_eq!(told(&f, &room, "ben").await, counted(1, 0));
     let most = MENTIONS_COUNTED_MAX as u64;
     for n in 0..most {
