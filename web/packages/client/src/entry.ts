@@ -96,7 +96,10 @@ export class RoomEntry {
     let { mine } = room;
     if (count > room.count) {
       if (head.preview?.sender === me) this.#balance(1);
-      else if (mine && (to?.everyone || to?.roles?.includes(mine.role) || to?.users?.includes(me))) {
+      else if (
+        mine &&
+        (to?.everyone || to?.roles?.includes(mine.role) || to?.users?.includes(me))
+      ) {
         this.#calledAt = count;
         if (count > this.#toldAt) mine = { ...mine, mentions: mine.mentions! + 1 };
       }
