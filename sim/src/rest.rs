@@ -95,6 +95,8 @@ impl Sim {
             let reported = listed.mine.unread(listed.room.head.count);
             self.checker.cursor(room, user, read);
             self.checker.unread((room, user), read, reported, &history);
+            let (role, mentions) = (listed.mine.role, listed.mine.mentions.all);
+            self.checker.mentions(room, (user, role), read, mentions, &history);
             rooms.insert(room.clone(), state);
         }
         Ok(rooms)

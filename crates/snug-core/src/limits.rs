@@ -49,6 +49,8 @@ pub const REACTION_KEYS_MAX: usize = 32;
 pub const REACTION_USERS_SHOWN: usize = 100;
 /// Deleted and hidden messages after a cursor that unread takes into account, in messages.
 pub const GONE_COUNTED_MAX: usize = 1_000;
+/// Unread messages that mention a member and are counted in a room, in messages; more are "99+".
+pub const MENTIONS_COUNTED_MAX: usize = 100;
 /// A dialect's document, in bytes.
 pub const RECORD_BYTES_MAX: usize = 64 * 1_024;
 /// The key of a dialect's document, in bytes.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{Head, Membership, Message, MessageKind, Preview, Time};
+use snug_core::model::{Head, Membership, Mentioned, Message, MessageKind, Preview, Time};
 use snug_core::ports::{Append, AppendOutcome, Appended, Guard, KeyHit, NewMessage, PayloadHash};
 
 /// What the database knows about a cursor at the place where `read_up_to` wants it, as far as
@@ -22,6 +22,8 @@ pub(crate) struct Cursor {
     pub(crate) clear: bool,
     /// Counting messages of others above it that are deleted or hidden.
     pub(crate) gone: u64,
+    /// Messages above it that mention the sender.
+    pub(crate) mentions: Mentioned,
 }
 
 /// A member whose membership is locked.
@@ -149,13 +151,29 @@ impl LockedRoom {
         let (own_no, behind) = self.move_sender(new, counts, before, cursor, stamp);
         self.add_key(KeyHit { hash: new.hash, message: message.clone() });
         self.stored.push(Stored { message: message.clone(), hash: new.hash, own_no, behind });
-        let mine = new.sender.as_ref().and_then(|user| self.members.get(user));
-        let mine = mine.map(|sender| &sender.membership).filter(|mine| mine.is_active());
-        AppendOutcome::Stored(Box::new(Appended {
-            message,
-            head: self.head.clone(),
-            mine: mine.cloned(),
-        }))
+        let mine = new.sender.as_ref().and_then(|user| self.standing(user));
+        AppendOutcome::Stored(Box::new(Appended { message, head: self.head.clone(), mine }))
+    }
+
+    /// An active member's membership as it is now: what the batch brought may mention the member.
+    fn standing(&self, user: &UserId) -> Option<Membership> {
+        let mine = self.members.get(user).map(|sender| &sender.membership);
+        let mut mine = mine.filter(|mine| mine.is_active()).cloned()?;
+        let after = mine.read_seq.max(mine.visible_after_seq);
+        let meant = |stored: &&Stored| {
+            let message = &stored.message;
+            message.seq > after
+                && message.sender.as_ref() != Some(user)
+                && message.mentions().is_some_and(|mentions| mentions.mean(user, mine.role))
+        };
+        let Mentioned { mut all, mut by_name } = mine.mentions;
+        for stored in self.stored.iter().filter(meant) {
+            let mentions = stored.message.mentions();
+            all += 1;
+            by_name += u64::from(mentions.is_some_and(|named| named.users.contains(user)));
+        }
+        mine.mentions = Mentioned::bounded(all, by_name);
+        Some(mine)
     }
 
     /// Gives the message its place and moves the head there.
@@ -227,6 +245,7 @@ impl LockedRoom {
             mine.read_count = self.head.count;
             mine.read_own = mine.own_count;
             mine.gone = 0;
+            mine.mentions = Mentioned::default();
             sender.clear = true;
         }
         if mine.read_seq > start {
@@ -256,6 +275,7 @@ impl Sender {
                 mine.read_seq = cursor.seq;
                 mine.read_count = cursor.count;
                 mine.gone = cursor.gone;
+                mine.mentions = cursor.mentions;
                 mine.read_own = mine.read_own.max(cursor.own);
             } else {
                 let at = stored.iter().rfind(|stored| stored.message.seq <= target);
@@ -269,6 +289,7 @@ impl Sender {
                 mine.read_count = at.map_or(mine.read_count, |stored| stored.message.count);
                 mine.read_seq = target;
                 mine.gone = 0;
+                mine.mentions = Mentioned::default();
             }
         }
         if let Some(cursor) = cursor
@@ -281,7 +302,7 @@ impl Sender {
 
 impl Stored {
     fn counts(&self) -> bool {
-        self.message.kind != MessageKind::System && !self.message.silent
+        self.message.counts()
     }
 }
 
@@ -333,7 +354,7 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snug_core::model::{MemberState, Role};
+    use snug_core::model::{Extras, MemberState, Mentions, Role};
 
     const NOBODY_HEARD: Head =
         Head { seq: 0, rev: 1, members_rev: 0, count: 0, activity_at: Time(0), preview: None };
@@ -359,6 +380,7 @@ mod tests {
             own_count: 0,
             read_own: 0,
             gone: 0,
+            mentions: Mentioned::default(),
             changed_at: Time(0),
         }
     }
@@ -386,13 +408,33 @@ mod tests {
                 kind: MessageKind::Text,
                 text: None,
                 custom: None,
-                extras: None,
+                extras: mentions(dice(state, 6)),
                 silent: dice(state, 5) == 0,
                 hash: PayloadHash([0; 32]),
                 read_up_to,
             },
             now: Time(0),
         }
+    }
+
+    /// Nobody, or some of those who are there.
+    fn mentions(what: u64) -> Option<Box<Extras>> {
+        let mentions = match what {
+            0 => Mentions { everyone: true, ..Mentions::default() },
+            1 => Mentions { roles: vec![Role::Member], ..Mentions::default() },
+            2 | 3 => Mentions { users: vec![user(what - 2)], ..Mentions::default() },
+            _ => return None,
+        };
+        Some(Box::new(Extras { mentions, ..Extras::default() }))
+    }
+
+    fn mentioned(stored: &[Stored], mine: &Membership, after: u64) -> Mentioned {
+        let of_others =
+            |s: &&Stored| s.message.seq > after && s.message.sender.as_ref() != Some(&mine.user);
+        let mentions = stored.iter().filter(of_others).filter_map(|s| s.message.mentions());
+        let meant: Vec<_> = mentions.filter(|all| all.mean(&mine.user, mine.role)).collect();
+        let by_name = meant.iter().filter(|all| all.users.contains(&mine.user)).count();
+        Mentioned { all: meant.len() as u64, by_name: by_name as u64 }
     }
 
     /// What the statement in `messages` reads, from what is stored.
@@ -408,6 +450,7 @@ mod tests {
             own: stored.iter().rfind(passed).map_or(0, |s| s.own_no),
             clear: stored.iter().all(|s| upto(&s) || own(&s)),
             gone: 0,
+            mentions: mentioned(stored, mine, seq),
         }
     }
 
@@ -426,6 +469,7 @@ mod tests {
         assert_eq!(mine.own_count, counting().filter(own).count() as u64);
         let read_own = counting().filter(own).filter(read).count() as u64;
         assert_eq!(mine.read_own, read_own);
+        assert_eq!(mine.mentions, mentioned(stored, mine, at));
     }
 
     /// However appends fall into batches, cursors and counts are those of the whole history.
@@ -439,6 +483,8 @@ mod tests {
             for _ in 0..12 {
                 let id = RoomId::from_stored("room");
                 let mut room = LockedRoom::new(id, true, (1, 1), head, Time(n as i64));
+                // As the lock reads them: what mentions them is counted anew.
+                members.iter_mut().for_each(|m| m.mentions = mentioned(&stored, m, m.read_seq));
                 members.iter().for_each(|m| room.add_member(m.clone()));
                 let (start, base) = (members.clone(), stored.len());
                 for _ in 0..=dice(&mut state, 6) {

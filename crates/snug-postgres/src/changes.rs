@@ -4,17 +4,17 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{CustomJson, Extras, Message, MessageKind, Preview, Room, Time};
+use snug_core::model::{CustomJson, Extras, Message, Preview, Room, Time};
 use snug_core::ports::{
     ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
 use tokio_postgres::types::ToSql;
 
-use crate::PostgresStore;
 use crate::outbox::note;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rooms::{guard_holds, lock};
 use crate::rows::{Cells, big, db_time, head_columns, message_columns, rows};
+use crate::{PostgresStore, mentions};
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -182,7 +182,7 @@ impl Place<'_> {
 
     /// Line 10: counting messages that nobody sees any more are looked up beside each cursor.
     async fn count_gone(&self, old: &Message, now: &Message) -> Result<(), Fail> {
-        let counts = now.kind != MessageKind::System && !now.silent;
+        let counts = now.counts();
         match (old.is_gone(), now.is_gone()) {
             (false, true) if counts => {
                 let gone = self.tx.prepare_cached(GONE).await?;
@@ -236,6 +236,7 @@ impl PostgresStore {
         let now = one(&tx, wanted, &room).await?;
         let now = now.ok_or_else(|| Fail::Broken("a message went away under lock".to_owned()))?;
         place.count_gone(&old, &now).await?;
+        mentions::follow(&tx, &wanted.app, (&old, &now)).await?;
         let head = tx.prepare_cached(HEAD).await?;
         let text = Preview::of(&now).text;
         let row = tx.query_one(&head, &[&app, &id, &rev, &big(now.seq), &text]).await?;

@@ -13,6 +13,7 @@ mod externals;
 mod gather;
 mod jobs;
 mod members;
+mod mentions;
 mod messages;
 mod operators;
 mod outbox;

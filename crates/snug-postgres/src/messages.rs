@@ -19,8 +19,10 @@ use tokio_postgres::{Row, Statement};
 use crate::append::{Cursor, Loaded, LockedRoom, Stored};
 use crate::outbox::heard_by;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{Cells, big, db_time, head_columns, membership_columns, message_columns, rows};
-use crate::{PostgresStore, externals, outbox};
+use crate::rows::{
+    Cells, big, db_time, head_columns, membership_columns, mentions_after, message_columns, rows,
+};
+use crate::{PostgresStore, externals, mentions, outbox};
 
 /// What to do about a room that another transaction holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +67,16 @@ macro_rules! lock_members {
                    AND g.sender IS DISTINCT FROM i.user_id),
                (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = i.app
                  AND x.room = i.room AND x.seq > c.seq AND x.sender IS DISTINCT FROM i.user_id
-                 LIMIT 1000) y), ",
-            membership_columns!(),
+                 LIMIT 1000) y),
+               CASE WHEN c.seq < r.seq THEN ",
+            mentions_after!("c.seq"),
+            " ELSE ARRAY[0, 0]::bigint[] END, ",
+            // Most senders have read all: their look is spared.
+            membership_columns!(concat!(
+                "CASE WHEN m.read_seq < r.seq THEN ",
+                mentions_after!("m.read_seq"),
+                " ELSE ARRAY[0, 0]::bigint[] END"
+            )),
             " FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
                  WITH ORDINALITY AS i(app, room, user_id, up_to, n)
               JOIN rooms r ON r.app = i.app AND r.id = i.room
@@ -217,6 +227,7 @@ fn add_members(
             own: cells.number()?,
             clear: cells.next()?,
             gone: cells.number()?,
+            mentions: cells.mentioned()?,
         };
         let membership = cells.membership()?;
         if want.is_sender {
@@ -295,8 +306,10 @@ pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), 
         let users = loaded.strangers.iter().map(|(app, user)| (app, user));
         crate::users::make_bare(tx, users, loaded.stamp).await?;
     }
+    let mentions = mentions::of_batch(tx, loaded).await?;
     tokio::try_join!(
         insert_messages(tx, &insert, loaded),
+        mentions::insert(tx, mentions.as_ref()),
         update_heads(tx, &heads, loaded),
         update_cursors(tx, &cursors, loaded),
         outbox::note_messages(tx, note.as_ref(), loaded),

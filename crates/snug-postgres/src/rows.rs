@@ -3,9 +3,9 @@
 
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
-    CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Message,
-    MessageKind, Operator, OperatorRole, Patch, Preview, Reaction, Role, Room, RoomKind, Session,
-    Time, User,
+    CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
+    Message, MessageKind, Operator, OperatorRole, Patch, Preview, Reaction, Role, Room, RoomKind,
+    Session, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -65,13 +65,48 @@ macro_rules! left_columns {
         )
     };
 }
+/// How many messages after a place mention the member `m`, and of those by name, as one array.
+macro_rules! mentions_after {
+    ($place:literal) => {
+        concat!(
+            "(SELECT ARRAY[count(*), count(*) FILTER (WHERE z.named)] \
+               FROM (SELECT bool_or(y.named) AS named FROM (",
+            crate::rows::first_mentions!("'*'", "false", $place),
+            " UNION ALL ",
+            crate::rows::first_mentions!("'r:' || m.role", "false", $place),
+            " UNION ALL ",
+            crate::rows::first_mentions!("'u:' || m.user_id", "true", $place),
+            ") y GROUP BY y.seq) z)"
+        )
+    };
+}
+macro_rules! first_mentions {
+    ($target:literal, $named:literal, $place:literal) => {
+        concat!(
+            "(SELECT x.seq, ",
+            $named,
+            " AS named FROM mentions x WHERE x.app = m.app AND x.room = m.room AND x.target = ",
+            $target,
+            " AND x.seq > greatest(",
+            $place,
+            ", m.visible_after_seq) AND x.sender IS DISTINCT FROM m.user_id \
+             ORDER BY x.seq LIMIT 100)"
+        )
+    };
+}
 macro_rules! membership_columns {
     () => {
-        "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
-         m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
-         m.changed_at, (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
-           AND x.room = m.room AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id \
-           LIMIT 1000) y)"
+        crate::rows::membership_columns!(crate::rows::mentions_after!("m.read_seq"))
+    };
+    ($($mentions:tt)+) => {
+        concat!(
+            "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
+             m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
+             m.changed_at, (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
+               AND x.room = m.room AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id \
+               LIMIT 1000) y), ",
+            $($mentions)+
+        )
     };
 }
 macro_rules! user_columns {
@@ -108,8 +143,8 @@ macro_rules! operator_columns {
     };
 }
 pub(crate) use {
-    db_time, head_columns, left_columns, member_columns, membership_columns, message_columns,
-    operator_columns, room_columns, session_columns, user_columns,
+    db_time, first_mentions, head_columns, left_columns, member_columns, membership_columns,
+    mentions_after, message_columns, operator_columns, room_columns, session_columns, user_columns,
 };
 
 type Read<T> = Result<T, Fail>;
@@ -270,14 +305,14 @@ impl<'a> Cells<'a> {
         match self.user_or_none()? {
             Some(user) => self.membership_of(user).map(Some),
             None => {
-                self.at += 15;
+                self.at += 16;
                 Ok(None)
             }
         }
     }
 
     fn membership_of(&mut self, user: UserId) -> Read<Membership> {
-        Ok(Membership {
+        let mut mine = Membership {
             user,
             role: self.word(Role::parse)?,
             state: self.word(MemberState::parse)?,
@@ -294,7 +329,19 @@ impl<'a> Cells<'a> {
             read_own: self.number()?,
             changed_at: self.time()?,
             gone: self.number()?,
-        })
+            mentions: self.mentioned()?,
+        };
+        if !mine.is_active() {
+            mine.mentions = Mentioned::default();
+        }
+        Ok(mine)
+    }
+
+    /// As `mentions_after!` tells it.
+    pub(crate) fn mentioned(&mut self) -> Read<Mentioned> {
+        let [all, by_name] = <[i64; 2]>::try_from(self.next::<Vec<i64>>()?)
+            .map_err(|_| broken("mentions that are not two numbers"))?;
+        Ok(Mentioned::bounded(all.unsigned_abs(), by_name.unsigned_abs()))
     }
 
     pub(crate) fn user(&mut self) -> Read<User> {

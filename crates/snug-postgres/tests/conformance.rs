@@ -83,6 +83,11 @@ async fn extras() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mentions() {
+    run("mentions").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records() {
     run("records").await;
 }

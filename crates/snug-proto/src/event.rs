@@ -207,10 +207,15 @@ fn encode(happened: &RoomEvent) -> Option<Vec<u8>> {
     })
 }
 
-/// The light head of a room event.
+/// The light head of a room event. News of a message says whom it mentions: who has the room closed
+/// counts that as the server does, without a frame for each who is mentioned.
 #[must_use]
 pub fn light(happened: &RoomEvent) -> Vec<u8> {
-    event("room.head", &Head::of(happened.room.as_str(), happened.head.clone()))
+    let mut head = Head::of(happened.room.as_str(), happened.head.clone());
+    if let RoomEventBody::MessageAppended { message } = &happened.body {
+        head.mentions = message.mentions().cloned().map(Into::into);
+    }
+    event("room.head", &head)
 }
 
 /// Told to whom a room is lost.

@@ -209,6 +209,9 @@ pub struct Head {
     pub preview: Option<Preview>,
     #[schema(value_type = String, format = DateTime)]
     pub activity_at: WireTime,
+    /// Whom the newest message mentions, where it is news: only in `room.head`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Mentions>,
 }
 
 impl Head {
@@ -223,6 +226,7 @@ impl Head {
             count,
             preview: preview.map(Into::into),
             activity_at: WireTime(activity_at),
+            mentions: None,
         }
     }
 }
@@ -281,6 +285,9 @@ pub struct Mine {
     /// Messages of others after the cursor that were deleted or hidden; absent when none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub gone: u64,
+    /// Unread messages that mention the caller, at most 100: told as "99+".
+    #[serde(default)]
+    pub mentions: u64,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: WireTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -301,6 +308,7 @@ impl Mine {
             own_count: mine.own_count,
             read_own: mine.read_own,
             gone: mine.gone,
+            mentions: mine.mentions.all,
             joined_at: WireTime(mine.joined_at),
             left_at: mine.left_at.map(WireTime),
         }

@@ -9,7 +9,6 @@ use snug_core::ports::{
     ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
 
-use crate::SqliteStore;
 use crate::members::erase_left;
 use crate::messages::{by_key, guard_holds, stored_extras};
 use crate::outbox::note;
@@ -18,6 +17,7 @@ use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, message, message_columns, one, size,
     uint,
 };
+use crate::{SqliteStore, mentions};
 
 #[async_trait]
 impl ChangeStore for SqliteStore {
@@ -93,6 +93,7 @@ fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<Change
         (true, false) => head.gone = head.gone.saturating_sub(1),
         _ => {}
     }
+    mentions::follow(conn, &mut head, Some(&old), &now)?;
     save_head(conn, &head)?;
     note(conn, &wanted.app, &head, || OutboxEntry::message_changed(wanted, &now), at)?;
     let head = head.head(conn)?;
@@ -257,9 +258,16 @@ fn reactions(conn: &Connection, rk: i64, seq: u64) -> Sql<Vec<Reaction>> {
     Ok(reactions)
 }
 
+/// What a membership says beside its row: of the messages above the cursor, those that nobody sees
+/// any more, and those that mention the member.
+pub(crate) fn count_aside(conn: &Connection, head: &HeadRow, mine: &mut Membership) -> Sql<()> {
+    count_gone(conn, head, mine)?;
+    mentions::count(conn, head, mine)
+}
+
 /// Line 10: counting messages of others above the cursor that nobody sees any more. Nothing to
 /// look at in a room that has none.
-pub(crate) fn count_gone(conn: &Connection, head: &HeadRow, mine: &mut Membership) -> Sql<()> {
+fn count_gone(conn: &Connection, head: &HeadRow, mine: &mut Membership) -> Sql<()> {
     mine.gone = 0;
     if head.gone == 0 || mine.read_seq >= head.seq || !mine.is_active() {
         return Ok(());

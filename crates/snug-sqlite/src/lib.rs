@@ -8,6 +8,7 @@ mod cursor;
 mod jobs;
 mod left;
 mod members;
+mod mentions;
 mod messages;
 mod open;
 mod operators;

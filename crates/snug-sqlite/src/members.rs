@@ -3,7 +3,7 @@
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, UserId};
 use snug_core::limits::ROOM_MEMBERS_MAX;
-use snug_core::model::{Member, MemberState, Membership, Role, Time};
+use snug_core::model::{Member, MemberState, Membership, Mentioned, Role, Time};
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, OutboxEntry,
 };
@@ -129,6 +129,7 @@ impl Joining<'_> {
             own_count,
             read_own: own_count,
             gone: 0,
+            mentions: Mentioned::default(),
             changed_at: self.at,
         };
         let last_own_seq = old.map_or(0, |old| old.last_own_seq);

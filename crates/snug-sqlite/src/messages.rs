@@ -9,7 +9,7 @@ use snug_core::ports::{
     OutboxEntry, PayloadHash, StoreResult,
 };
 
-use crate::changes::{count_gone, whole};
+use crate::changes::{count_aside, whole};
 use crate::members::{find_member, save_member};
 use crate::outbox::note;
 use crate::rooms::{living, save_head};
@@ -17,7 +17,7 @@ use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, change, hash, int, message, message_columns, one,
     size,
 };
-use crate::{SqliteStore, cursor, users};
+use crate::{SqliteStore, cursor, mentions, users};
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -102,7 +102,7 @@ impl MessageStore for SqliteStore {
                 mine.facts.changed_at = at;
                 save_member(conn, head.rk, &mine)?;
             }
-            count_gone(conn, &head, &mut mine.facts)?;
+            count_aside(conn, &head, &mut mine.facts)?;
             Ok(Some((mine.facts, head.head(conn)?, moves)))
         })
         .await
@@ -211,6 +211,7 @@ pub(crate) fn store(
     };
     free_id(conn, head, &message.id)?;
     insert(conn, head.rk, &message, new.hash, (own_no, own_before))?;
+    mentions::follow(conn, head, None, &message)?;
     save_head(conn, head)?;
     note(conn, app, head, || OutboxEntry::appended(message.seq), message.created_at)?;
     if let Some(mine) = &mine {
@@ -218,7 +219,7 @@ pub(crate) fn store(
     }
     let mut mine = mine.map(|mine| mine.facts).filter(Membership::is_active);
     if let Some(mine) = &mut mine {
-        count_gone(conn, head, mine)?;
+        count_aside(conn, head, mine)?;
     }
     let head = head.head_with(Some(Preview::of(&message)));
     Ok(Appended { message, head, mine })

@@ -12,7 +12,7 @@ use snug_core::ports::{
 };
 
 use crate::SqliteStore;
-use crate::changes::count_gone;
+use crate::changes::count_aside;
 use crate::members::{self, Joining};
 use crate::messages::{guard_holds, store_said};
 use crate::outbox::{heard_by, hearers, note};
@@ -49,7 +49,7 @@ impl RoomStore for SqliteStore {
             let room = room_of(conn, &head)?;
             let mut mine = mine.map(|mine| mine.facts);
             if let Some(mine) = &mut mine {
-                count_gone(conn, &head, mine)?;
+                count_aside(conn, &head, mine)?;
             }
             Ok(Some(RoomFacts { room, mine, deactivated }))
         })
@@ -218,7 +218,7 @@ pub(crate) fn save_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
         "UPDATE heads SET seq = :seq, rev = :rev, members_rev = :members_rev, count = :count, \
          activity_at = :activity_at, changed_at = :changed_at, deleted_at = :deleted_at, \
          min_seq = :min_seq, min_rev = :min_rev, policy_rev = :policy_rev, \
-         member_count = :member_count, gone = :gone WHERE rk = :rk",
+         member_count = :member_count, gone = :gone, mentioned = :mentioned WHERE rk = :rk",
         head,
     )
 }
@@ -227,9 +227,9 @@ fn insert_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
     write_head(
         conn,
         "INSERT INTO heads (rk, seq, rev, members_rev, count, activity_at, changed_at, \
-         deleted_at, min_seq, min_rev, policy_rev, member_count, gone) \
+         deleted_at, min_seq, min_rev, policy_rev, member_count, gone, mentioned) \
          VALUES (:rk, :seq, :rev, :members_rev, :count, :activity_at, :changed_at, \
-         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count, :gone)",
+         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count, :gone, :mentioned)",
         head,
     )
 }
@@ -252,6 +252,7 @@ fn write_head(conn: &Connection, sql: &str, head: &HeadRow) -> Sql<()> {
             ":policy_rev": int(head.policy_rev),
             ":member_count": head.member_count,
             ":gone": int(head.gone),
+            ":mentioned": int(head.mentioned),
         },
     )
     .map(drop)
@@ -277,18 +278,25 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
         Some(old) => make_anew(conn, new, old, at)?,
         None => make(conn, new, at)?,
     };
-    let (members, memberships) = first_members(conn, new, &head, at)?;
+    let (members, mut memberships) = first_members(conn, new, &head, at)?;
     let active = memberships.iter().filter(|mine| mine.is_active()).count();
     head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
     save_head(conn, &head)?;
-    let room = room_of(conn, &head)?;
+    let mut room = room_of(conn, &head)?;
     note(conn, &new.app, &head, || OutboxEntry::room_created(&room, &new.members), at)?;
-    let message = match &new.message {
-        Some(message) => {
-            Some(store_said(conn, (&new.app, &new.id), &mut head, message, (new.now, at))?)
+    let mut message = None;
+    if let Some(said) = &new.message {
+        let told = store_said(conn, (&new.app, &new.id), &mut head, said, (new.now, at))?;
+        message = Some(told);
+        // As it all stands after the message: who joins is told what it brings.
+        room = room_of(conn, &head)?;
+        for mine in &mut memberships {
+            if let Some(now) = members::find_member(conn, head.rk, &mine.user)? {
+                *mine = now.facts;
+                count_aside(conn, &head, mine)?;
+            }
         }
-        None => None,
-    };
+    }
     let created = CreatedRoom { room, members, memberships, message };
     Ok(CreateRoomOutcome::Created(Box::new(created)))
 }
@@ -316,6 +324,7 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
         policy_rev: 1,
         member_count: 0,
         gone: 0,
+        mentioned: 0,
         heard_by: hearers(conn, &new.app)?,
     };
     insert_head(conn, &head)?;

@@ -5,8 +5,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
-    CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Message, MessageKind,
-    Preview, Role, Room, RoomKind, Time, User,
+    CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned, Message,
+    MessageKind, Preview, Role, Room, RoomKind, Time, User,
 };
 
 pub(crate) type Sql<T> = rusqlite::Result<T>;
@@ -109,6 +109,8 @@ pub(crate) struct HeadRow {
     pub(crate) member_count: u32,
     /// Messages that are deleted or hidden now.
     pub(crate) gone: u64,
+    /// Seq of the newest message that mentioned somebody.
+    pub(crate) mentioned: u64,
     /// Who hears of the app's changes, as `outbox::heard_by` reads it where a change begins.
     pub(crate) heard_by: u8,
 }
@@ -116,7 +118,7 @@ pub(crate) struct HeadRow {
 macro_rules! head_columns {
     () => {
         "h.rk, h.seq, h.rev, h.members_rev, h.count, h.activity_at, h.changed_at, h.deleted_at, \
-         h.min_seq, h.min_rev, h.policy_rev, h.member_count, h.gone"
+         h.min_seq, h.min_rev, h.policy_rev, h.member_count, h.gone, h.mentioned"
     };
 }
 macro_rules! room_columns {
@@ -147,7 +149,7 @@ macro_rules! message_columns {
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
 
-pub(crate) const HEAD_WIDTH: usize = 13;
+pub(crate) const HEAD_WIDTH: usize = 14;
 pub(crate) const ROOM_WIDTH: usize = 13;
 pub(crate) const USER_WIDTH: usize = 9;
 pub(crate) const MESSAGE_WIDTH: usize = 17;
@@ -172,6 +174,7 @@ impl HeadRow {
             policy_rev: uint(row, at + 10)?,
             member_count: row.get(at + 11)?,
             gone: uint(row, at + 12)?,
+            mentioned: uint(row, at + 13)?,
             heard_by: 0,
         })
     }
@@ -276,6 +279,7 @@ impl MemberRow {
             own_count: uint(row, at + 12)?,
             read_own: uint(row, at + 13)?,
             gone: 0,
+            mentions: Mentioned::default(),
             changed_at: time(row, at + 14)?,
         };
         Ok(Self { facts, last_own_seq: uint(row, at + 15)? })

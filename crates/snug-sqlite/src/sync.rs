@@ -12,7 +12,7 @@ use snug_core::ports::{
 };
 
 use crate::SqliteStore;
-use crate::changes::{count_gone, is_gone, whole};
+use crate::changes::{count_aside, is_gone, whole};
 use crate::left::LeftRoom;
 use crate::members;
 use crate::rooms::{living, room_of};
@@ -91,7 +91,7 @@ fn listed(
             let head = HeadRow::read(row)?;
             let room = room(conn, row, HEAD_WIDTH, &head)?;
             let mut mine = MemberRow::read_at(row, HEAD_WIDTH + ROOM_WIDTH)?.facts;
-            count_gone(conn, &head, &mut mine)?;
+            count_aside(conn, &head, &mut mine)?;
             let left: Option<String> = row.get("left_room")?;
             Ok((room, mine, left, head.gone > 0))
         },

@@ -89,6 +89,11 @@ async fn extras() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mentions() {
+    section("mentions").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records() {
     section("records").await;
 }
@@ -135,7 +140,8 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "extras", "records", "bridge", "outbox", "jobs", "races",
+        "catch_up", "changes", "extras", "mentions", "records", "bridge", "outbox", "jobs",
+        "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

@@ -121,6 +121,7 @@ pub(crate) fn seen(message: &Value) -> Option<Seen> {
         sender: sender.map(UserId::from_stored),
         counts: kind != MessageKind::System && !silent,
         gone,
+        mentions: serde_json::from_value(message["mentions"].clone()).unwrap_or_default(),
         changed: gone || reacted || message["edited_at"].is_string(),
         // The wire has milliseconds, and two messages may share one: the place tells them apart,
         // so that only a clock that really went back is seen.

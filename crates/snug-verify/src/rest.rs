@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use snug_core::ids::{RoomId, UserId};
+use snug_core::model::Role;
 
 use crate::backend::Shared;
 use crate::checker::{RoomAtRest, Seen};
@@ -86,6 +87,10 @@ pub(crate) async fn client<D: Door>(
         if let Some(stored) = stored.get(room) {
             let user: &UserId = &client.user;
             checker.unread((room, user), read_seq, number(&mine["unread"]), stored);
+            if let Some(role) = mine["role"].as_str().and_then(Role::parse) {
+                let told = number(&mine["mentions"]);
+                checker.mentions(room, (user, role), read_seq, told, stored);
+            }
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! is allowed stays allowed.
 
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{MessageKind, Time};
+use snug_core::model::{Mentions, MessageKind, Role, Time};
 use snug_verify::checker::{Ack, Checker, Facts, RoomAtRest, Seen, payload};
 
 fn room() -> RoomId {
@@ -26,6 +26,7 @@ fn seen(id: &str, seq: u64) -> Seen {
         sender: Some(user("ann")),
         counts: true,
         gone: false,
+        mentions: Mentions::default(),
         changed: false,
         at: Time(i64::try_from(seq).expect("a small seq")),
         body: body(id),
@@ -311,5 +312,24 @@ fn what_is_gone_is_not_unread() {
     checker.unread((&room(), &user("bob")), 0, 1, &history);
     lines(&checker, &[]);
     checker.unread((&room(), &user("bob")), 0, 2, &history);
+    lines(&checker, &[10]);
+}
+
+#[test]
+fn a_wrong_count_of_mentions_is_seen() {
+    let mut checker = made();
+    let named = Mentions { users: vec![user("bob")], ..Mentions::default() };
+    let admins = Mentions { roles: vec![Role::Admin], ..Mentions::default() };
+    let history = [
+        Seen { mentions: named.clone(), ..seen("a", 1) },
+        Seen { mentions: named.clone(), ..seen("b", 2) },
+        Seen { mentions: named, gone: true, ..seen("c", 3) },
+        Seen { mentions: admins, ..seen("d", 4) },
+    ];
+    checker.mentions(&room(), (&user("bob"), Role::Member), 1, 1, &history);
+    checker.mentions(&room(), (&user("bob"), Role::Admin), 1, 2, &history);
+    checker.mentions(&room(), (&user("ann"), Role::Admin), 0, 0, &history);
+    lines(&checker, &[]);
+    checker.mentions(&room(), (&user("bob"), Role::Member), 0, 1, &history);
     lines(&checker, &[10]);
 }

@@ -111,6 +111,21 @@ describe('answers, mentions, cards and places', () => {
     await quote(ming, 'Still?').getByText('無法顯示這則訊息').waitFor();
   });
 
+  it('a room that is not open shows that it calls its reader, until it is read', async () => {
+    await ming.goto('/messages');
+    const mark = ming.page.locator(`snug-room-list [data-room="${room}"] [part=mention]`);
+    await ming.page.locator(`snug-room-list [data-room="${room}"]`).waitFor();
+    assert.equal(await mark.count(), 0);
+    const said = { sender: 'm1', text: '@m2, still there?', mentions: { users: ['m2'] } };
+    await snug.server('POST', `rooms/${room}/messages`, said);
+    await mark.getByText('1 則提及你').waitFor({ state: 'attached' });
+    await ming.reload();
+    await mark.getByText('1 則提及你').waitFor({ state: 'attached' });
+    await ming.page.locator(`snug-room-list [data-room="${room}"]`).click();
+    await row(ming, 'still there?').locator('.mention.me').waitFor();
+    await mark.waitFor({ state: 'detached' });
+  });
+
   it('no page broke its content policy or threw', () => {
     assert.deepEqual([...amy.complaints, ...ming.complaints], []);
   });

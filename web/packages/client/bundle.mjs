@@ -9,11 +9,12 @@ const here = process.env.SNUG_WEB
   ? join(process.env.SNUG_WEB, 'packages', 'client')
   : dirname(fileURLToPath(import.meta.url));
 
-const INTERNAL = `
+export const INTERNAL = `
   accepted addresses advance announced applied applyHead applyMembers applyMessage applyMine
-  applyRoom check confirm current cutBelow drop flush forget headMoved items listed lookUp meet
-  membersChanged merge messageNew mint moved peerId pump putMembers refuse renew renewable restart
-  rested roomChanged running say settle stale supersedes touch tries typed waiting wanted whenOnline
+  applyRoom build check confirm current cutBelow drop entry flush forget headMoved items listed
+  lookUp mark meet membersChanged merge messageNew mint moved note notify peerId pump putMembers
+  refuse renew renewable restart rested roomChanged running say settle skew stale supersedes touch
+  tries typed view waiting wanted whenOnline
 `
   .trim()
   .split(/\s+/);

@@ -7,6 +7,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { INTERNAL } from '../client/bundle.mjs';
 import { manifest } from './manifest.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -28,6 +29,16 @@ const smallerTemplates = {
   },
 };
 
+/** Names of the client's insides that no element says: short here as in the client's own file. */
+async function inside() {
+  let said = '';
+  for (const path of await readdir(join(here, 'src'), { recursive: true })) {
+    if (path.endsWith('.ts')) said += await readFile(join(here, 'src', path), 'utf8');
+  }
+  const names = INTERNAL.filter((name) => !new RegExp(`\\b${name}\\b`).test(said));
+  return new RegExp(`^(${names.join('|')})$`);
+}
+
 function squeezed(sheet) {
   return sheet
     .replace(/\/\*[\s\S]*?\*\//g, '')
@@ -47,6 +58,7 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [smallerTemplates],
+  mangleProps: await inside(),
   // The script finds its own address by `currentScript` instead.
   logOverride: { 'empty-import-meta': 'silent' },
 };

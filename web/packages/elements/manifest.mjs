@@ -55,11 +55,13 @@ function declarationOf(text, bases) {
     customElement: true,
     description: comment.split(/\n@/)[0].trim(),
     members,
-    attributes: [...attributes].map(([fieldName, name]) => ({
-      name,
-      fieldName,
-      description: members.find((m) => m.name === fieldName)?.description ?? '',
-    })),
+    attributes: [...attributes]
+      .map(([fieldName, name]) => ({
+        name,
+        fieldName,
+        description: members.find((m) => m.name === fieldName)?.description ?? '',
+      }))
+      .concat(tagsOf(comment, 'attr')),
     events: tagsOf(comment, 'fires').map((e) => ({ ...e, type: { text: 'CustomEvent' } })),
     slots: tagsOf(comment, 'slot'),
     cssParts: tagsOf(comment, 'csspart'),

@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, records, outbox, jobs, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, records, outbox, jobs, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -48,6 +48,7 @@ mod fixtures;
 pub mod jobs;
 pub mod lists;
 pub mod members;
+pub mod mentions;
 pub mod messages;
 pub mod operators;
 pub mod outbox;
@@ -102,7 +103,7 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "extras", "records", "bridge", "outbox", "jobs", "races",
+    "catch_up", "changes", "extras", "mentions", "records", "bridge", "outbox", "jobs", "races",
 ];
 
 /// Cases that share a database.
@@ -209,6 +210,13 @@ pub const CASES: &[Case] = &[
     case!(extras::extras_are_part_of_a_message),
     case!(extras::an_edit_gives_extras_whole),
     case!(extras::an_edit_of_a_message_that_moved_is_told),
+    case!(mentions::who_is_called_is_counted),
+    case!(mentions::reading_takes_calls_away),
+    case!(mentions::changes_move_calls),
+    case!(mentions::calls_are_for_who_is_there),
+    case!(mentions::a_repeat_calls_once),
+    case!(mentions::calls_are_counted_so_far),
+    case!(mentions::a_room_made_anew_calls_nobody),
     case!(changes::a_deletion_leaves_a_tombstone),
     case!(changes::a_hidden_message_comes_back_whole),
     case!(changes::reactions_are_counted),
@@ -346,6 +354,7 @@ mod tests {
         ("catch_up", include_str!("catch_up.rs")),
         ("changes", include_str!("changes.rs")),
         ("extras", include_str!("extras.rs")),
+        ("mentions", include_str!("mentions.rs")),
         ("records", include_str!("records.rs")),
         ("bridge", include_str!("bridge.rs")),
         ("outbox", include_str!("outbox.rs")),

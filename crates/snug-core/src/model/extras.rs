@@ -1,5 +1,7 @@
 //! What a message carries beside its words: whom it mentions, what it answers, a card, a place.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CustomJson, Patch, Role};
@@ -135,10 +137,42 @@ impl From<Degrees> for f64 {
     }
 }
 
+/// No other target is like it: the others have a letter and a colon before them.
+const EVERYONE: &str = "*";
+
+fn target_of_role(role: Role) -> String {
+    format!("r:{}", role.as_str())
+}
+
+fn target_of_user(user: &UserId) -> String {
+    format!("u:{user}")
+}
+
 impl Mentions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.roles.is_empty() && !self.everyone
+    }
+
+    /// Whether a member is meant, in the role that they have.
+    #[must_use]
+    pub fn mean(&self, user: &UserId, role: Role) -> bool {
+        self.everyone || self.roles.contains(&role) || self.users.contains(user)
+    }
+
+    /// Whom it means, as stores index it.
+    #[must_use]
+    pub fn targets(&self) -> BTreeSet<String> {
+        let everyone = self.everyone.then(|| EVERYONE.to_owned());
+        let roles = self.roles.iter().map(|role| target_of_role(*role));
+        let users = self.users.iter().map(target_of_user);
+        everyone.into_iter().chain(roles).chain(users).collect()
+    }
+
+    /// The targets under which a member finds what means them: everyone, the role, the user.
+    #[must_use]
+    pub fn targets_of(user: &UserId, role: Role) -> [String; 3] {
+        [EVERYONE.to_owned(), target_of_role(role), target_of_user(user)]
     }
 
     /// Whether more are meant than are named.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Time, User};
 use crate::ids::UserId;
+use crate::limits;
 
 /// What a member may do; see `policy`.
 #[derive(
@@ -96,7 +97,28 @@ pub struct Membership {
     /// How many counting messages of others after the cursor are deleted or hidden: not stored,
     /// counted when the membership is read, at most `GONE_COUNTED_MAX`.
     pub gone: u64,
+    /// Not stored: counted when the membership is read, with the role of now; none unless active.
+    #[serde(default)]
+    pub mentions: Mentioned,
     pub changed_at: Time,
+}
+
+/// How many messages mention a member: those that count as unread, after the cursor, in sight and
+/// not gone, each once, at most `MENTIONS_COUNTED_MAX`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mentioned {
+    /// By the user's id, a role or everyone.
+    pub all: u64,
+    /// Of those, by the user's id.
+    pub by_name: u64,
+}
+
+impl Mentioned {
+    #[must_use]
+    pub fn bounded(all: u64, by_name: u64) -> Self {
+        let most = limits::MENTIONS_COUNTED_MAX as u64;
+        Self { all: all.min(most), by_name: by_name.min(most) }
+    }
 }
 
 impl Membership {

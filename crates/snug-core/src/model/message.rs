@@ -1,8 +1,10 @@
 //! A message and its preview.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{CustomJson, Extras, Time};
+use super::{CustomJson, Extras, Mentions, Time};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
 
@@ -82,6 +84,25 @@ impl Message {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.deleted_at.is_some() || self.hidden_at.is_some()
+    }
+
+    /// Whether it counts as unread for the others while it is in sight.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.kind != MessageKind::System && !self.silent
+    }
+
+    /// Whom it mentions, for who has not read it: nobody where it does not count or is gone.
+    #[must_use]
+    pub fn mentions(&self) -> Option<&Mentions> {
+        let extras = self.extras.as_ref().filter(|_| self.counts() && !self.is_gone())?;
+        Some(&extras.mentions).filter(|mentions| !mentions.is_empty())
+    }
+
+    /// As stores index them.
+    #[must_use]
+    pub fn mention_targets(&self) -> BTreeSet<String> {
+        self.mentions().map(Mentions::targets).unwrap_or_default()
     }
 
     /// The message as members see it: a hidden one without its words.

@@ -21,7 +21,7 @@ pub use extras::{
     Card, CardAction, CardImage, Degrees, EditMessage, Extras, Location, Mentions, ReplyTo,
 };
 pub use json::{CustomJson, JsonError, Patch, json_depth};
-pub use member::{Member, MemberState, Membership, Role};
+pub use member::{Member, MemberState, Membership, Mentioned, Role};
 pub use message::{Message, MessageKind, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use outbox::{

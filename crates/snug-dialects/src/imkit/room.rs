@@ -92,6 +92,8 @@ impl Rooms<'_> {
         let mut fields = base(app, room);
         let unread = mine.map_or(0, |mine| mine.unread(room.head.count));
         fields.insert("unread".into(), json!(unread));
+        let mentioned = mine.is_some_and(|mine| mine.mentions.all > 0);
+        fields.insert("isMentioned".into(), json!(mentioned));
         fields.insert("lastMessage".into(), json!(last));
         let members: Vec<Value> =
             members.iter().map(|member| wire::user(app, &member.user)).collect();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use snug_core::ids::UserId;
 use snug_core::model::{
-    CustomJson, Membership, Message, MessageKind, Role, Room, RoomKind, Time, User,
+    CustomJson, Membership, Mentioned, Message, MessageKind, Role, Room, RoomKind, Time, User,
 };
 
 use super::presence::Status;
@@ -130,6 +130,7 @@ impl Wire {
     /// A user's own side of a room.
     pub(super) fn subscription(self, room: &Room, mine: &Membership, people: &People) -> Value {
         let unread = mine.unread(room.head.count);
+        let Mentioned { all, by_name } = mine.mentions;
         let changed = mine.changed_at.max(room.changed_at).max(room.head.activity_at);
         let roles: &[&str] = match mine.role {
             Role::Owner => &["owner"],
@@ -151,8 +152,9 @@ impl Wire {
             "open": true,
             "alert": unread > 0,
             "unread": unread,
-            "userMentions": 0,
-            "groupMentions": 0,
+            "userMentions": by_name,
+            // Everybody, or a role, which this wire does not know.
+            "groupMentions": all.saturating_sub(by_name),
             "f": false,
             "roles": roles,
             "ts": self.date(mine.joined_at),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{Message, MessageKind, Time};
+use snug_core::model::{Mentions, Message, MessageKind, Time};
 
 pub use rest::{Facts, RoomAtRest};
 use room::RoomLog;
@@ -40,6 +40,8 @@ pub struct Seen {
     pub counts: bool,
     /// Unsent or hidden.
     pub gone: bool,
+    /// Whom it mentions.
+    pub mentions: Mentions,
     /// Its words are not those that were sent.
     pub changed: bool,
     pub at: Time,
@@ -51,6 +53,7 @@ impl Seen {
     #[must_use]
     pub fn of(message: &Message) -> Self {
         let Message { id, seq, first_rev, sender, kind, text, custom, silent, .. } = message;
+        let extras = message.extras.as_deref();
         let custom = custom.as_ref().map(snug_core::model::CustomJson::as_str);
         let (by, text) = (sender.as_ref().map(UserId::as_str), text.as_deref());
         Self {
@@ -60,6 +63,7 @@ impl Seen {
             sender: sender.clone(),
             counts: *kind != MessageKind::System && !silent,
             gone: message.is_gone(),
+            mentions: extras.map(|extras| extras.mentions.clone()).unwrap_or_default(),
             changed: message.is_gone() || message.edited_at.is_some(),
             at: message.created_at,
             body: payload(by, *kind, text, custom, *silent),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use snug_core::ids::{RoomId, UserId};
+use snug_core::limits::MENTIONS_COUNTED_MAX;
+use snug_core::model::Role;
 
 use super::{Checker, Seen};
 
@@ -19,6 +21,17 @@ pub struct RoomAtRest<'a> {
     pub head_rev: u64,
     /// Everything from `min_seq` on, in the order of reading.
     pub history: &'a [Seen],
+}
+
+/// Others' counting messages above a cursor that are there.
+fn unread<'a>(
+    user: &'a UserId,
+    read_seq: u64,
+    history: &'a [Seen],
+) -> impl Iterator<Item = &'a Seen> {
+    history.iter().filter(move |seen| {
+        seen.seq > read_seq && seen.counts && !seen.gone && seen.sender.as_ref() != Some(user)
+    })
 }
 
 impl Checker {
@@ -78,11 +91,28 @@ impl Checker {
         reported: u64,
         history: &[Seen],
     ) {
-        let others = |seen: &&Seen| seen.counts && !seen.gone && seen.sender.as_ref() != Some(user);
-        let count = history.iter().filter(|seen| seen.seq > read_seq).filter(others).count() as u64;
+        let count = unread(user, read_seq, history).count() as u64;
         if count != reported {
             let what = format!("{user} at cursor {read_seq} has {count} unread, told {reported}");
             self.broken(10, format!("{room}: {what}"));
+        }
+    }
+
+    /// Line 10: of those, how many mention the user, as far as it is counted.
+    pub fn mentions(
+        &mut self,
+        room: &RoomId,
+        (user, role): (&UserId, Role),
+        read_seq: u64,
+        reported: u64,
+        history: &[Seen],
+    ) {
+        let calls = |seen: &&Seen| seen.mentions.mean(user, role);
+        let count =
+            unread(user, read_seq, history).filter(calls).take(MENTIONS_COUNTED_MAX).count();
+        if count as u64 != reported {
+            let what = format!("{user} at cursor {read_seq} is mentioned {count} times");
+            self.broken(10, format!("{room}: {what}, told {reported}"));
         }
     }
 

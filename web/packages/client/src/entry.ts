@@ -24,6 +24,11 @@ export class RoomEntry {
   /** What came before the room object it belongs to. */
   #early: { head?: Head; mine?: Mine } = {};
   #view: RoomView | undefined;
+  /** Heard of, but not known, or not all of it: the list has yet to ask. */
+  waiting = false;
+  /** The counts at which `mine.mentions` was told, and of the newest head that calls the user. */
+  #toldAt = 0;
+  #calledAt = 0;
   #held: { unread: number; skew: number } | undefined;
   readonly #heldFor = new Timer();
 
@@ -54,6 +59,7 @@ export class RoomEntry {
   /** `joined`: the room is news to its user, and so is its last message. */
   applyRoom(room: Room, joined = false): void {
     const known = this.room;
+    this.waiting = false;
     const anew = !known || known.epoch !== room.epoch;
     if (!anew && room.rev < this.#objectRev) {
       if (room.mine) this.applyMine(room.mine);
@@ -61,7 +67,7 @@ export class RoomEntry {
     }
     this.#objectRev = room.rev;
     this.#context.users.putMembers(room.members);
-    const mine = anew ? room.mine : nextMine(known.mine, room.mine);
+    const mine = this.#nextMine(anew ? null : known.mine, room.mine);
     // Events and syncs carry the object without members: those known stay.
     const members = room.members.length > 0 ? room.members : (known?.members ?? []);
     // The head may be ahead of the object, which is the same for all members.
@@ -80,13 +86,27 @@ export class RoomEntry {
   applyHead(head: Head): void {
     const { room } = this;
     if (!room) {
+      this.waiting = true;
       if (head.rev >= (this.#early.head?.rev ?? 0)) this.#early.head = head;
       return;
     }
     if (head.rev < room.rev || (head.rev === room.rev && head.seq <= room.seq)) return;
-    const own = head.preview?.sender === this.#context.me();
-    if (own && head.count > room.count) this.#balance(1);
-    this.room = { ...room, ...headOf(head), preview: head.preview ?? room.preview };
+    const me = this.#context.me()!;
+    const { count, mentions: to } = head;
+    let { mine } = room;
+    if (count > room.count) {
+      if (head.preview?.sender === me) this.#balance(1);
+      else if (
+        mine &&
+        (to?.everyone || to?.roles?.includes(mine.role) || to?.users?.includes(me))
+      ) {
+        this.#calledAt = count;
+        if (count > this.#toldAt) mine = { ...mine, mentions: mine.mentions! + 1 };
+      }
+    }
+    // One between was lost, and may have called.
+    if (head.seq > room.seq + 1) this.waiting = true;
+    this.room = { ...room, ...headOf(head), mine, preview: head.preview ?? room.preview };
     this.#announce(head);
     this.touch();
   }
@@ -119,7 +139,7 @@ export class RoomEntry {
     const sent = mine.own_count - (room.mine?.own_count ?? mine.own_count);
     if (sent > 0) this.#balance(-sent);
     else if (mine.read_seq > (room.mine?.read_seq ?? 0)) this.#releaseUnread();
-    this.room = { ...room, mine: nextMine(room.mine, mine) };
+    this.room = { ...room, mine: this.#nextMine(room.mine, mine) };
     this.touch();
   }
 
@@ -173,6 +193,7 @@ export class RoomEntry {
       preview: room.preview ? this.#preview(room.preview) : undefined,
       activityAt: Date.parse(room.activity_at),
       unread: this.unread,
+      mentions: room.mine?.mentions ?? 0,
       typing: this.typing,
       room,
     };
@@ -187,11 +208,6 @@ export class RoomEntry {
   /** Someone was renamed: the view is built anew when the list is. */
   stale(): void {
     this.#view = undefined;
-  }
-
-  /** Heard of, but not known: its object has yet to be asked for. */
-  get waiting(): boolean {
-    return !this.room && this.#early.head !== undefined;
   }
 
   /** The user joined or left at this rev; false for old news. */
@@ -217,6 +233,16 @@ export class RoomEntry {
     this.#objectRev = 0;
     this.#early = {};
     this.touch();
+  }
+
+  /** What was told stands for where the room stood then; a later head calls besides. */
+  #nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
+    if (!news) return known;
+    // Joined again or left: the numbers of before belong to another stay.
+    const mine = known?.state === news.state ? mergeMine(known, news) : news;
+    if (mine.read_seq > news.read_seq) return mine;
+    this.#toldAt = news.unread - left(0, news);
+    return { ...mine, mentions: (news.mentions ?? 0) + +(this.#calledAt > this.#toldAt) };
   }
 
   #preview(preview: Preview): RoomView['preview'] {
@@ -261,22 +287,19 @@ export class RoomEntry {
 }
 
 export function unreadOf(count: number, mine: Mine): number {
-  const others = count - mine.read_count - (mine.own_count - mine.read_own);
-  return Math.max(0, others - (mine.gone ?? 0));
+  return Math.max(0, left(count, mine));
+}
+
+function left(count: number, { read_count, own_count, read_own, gone }: Mine): number {
+  return count - read_count - (own_count - read_own) - (gone ?? 0);
 }
 
 /** Cursors only go forward; the three numbers of a cursor belong together. */
 export function mergeMine(known: Mine, news: Mine): Mine {
   const ahead = news.read_seq >= known.read_seq ? news : known;
-  const { read_seq, read_count, read_own } = ahead;
+  const { read_seq, read_count, read_own, mentions } = ahead;
   const own_count = Math.max(known.own_count, news.own_count);
-  return { ...news, read_seq, read_count, read_own, own_count };
-}
-
-function nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
-  if (!known || !news) return news ?? known;
-  // Joined again or left: the numbers of before belong to another stay.
-  return known.state === news.state ? mergeMine(known, news) : news;
+  return { ...news, read_seq, read_count, read_own, own_count, mentions };
 }
 
 function headOf({ seq, rev, members_rev, count, preview, activity_at }: Omit<Head, 'room'>) {

@@ -22,6 +22,7 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
   #work: Promise<void> | undefined;
   readonly #gather = new Timer();
   #unread = 0;
+  #mentions = 0;
   #age = 0;
 
   constructor(context: Context) {
@@ -150,15 +151,17 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
       status: this.#status,
       rooms,
       unread: rooms.reduce((sum, { unread }) => sum + unread, 0),
+      mentions: rooms.reduce((sum, { mentions }) => sum + mentions, 0),
       hasMore: this.#next !== undefined,
       problem: this.#problem,
     };
   }
 
   #tellUnread(): void {
-    const { unread } = this.getSnapshot();
-    if (unread === this.#unread) return;
+    const { unread, mentions } = this.getSnapshot();
+    if (unread === this.#unread && mentions === this.#mentions) return;
     this.#unread = unread;
-    this.#context.emit('unread', { unread });
+    this.#mentions = mentions;
+    this.#context.emit('unread', { unread, mentions });
   }
 }

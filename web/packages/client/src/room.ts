@@ -170,8 +170,8 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     // At the head the three numbers of the cursor are known without asking.
     if (seq >= room.seq) {
       const { count } = room;
-      const read_own = mine.own_count;
-      this.#entry.applyMine({ ...mine, read_seq: room.seq, read_count: count, read_own });
+      const none = { read_own: mine.own_count, unread: 0, mentions: 0 };
+      this.#entry.applyMine({ ...mine, read_seq: room.seq, read_count: count, ...none });
     }
   }
 

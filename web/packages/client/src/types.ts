@@ -159,6 +159,8 @@ export interface RoomView {
   /** Milliseconds since 1970. */
   activityAt: number;
   unread: number;
+  /** Unread messages that call the user; the server counts to 100. */
+  mentions: number;
   /** Names of those who type now (known for open rooms only). */
   typing: readonly string[];
   room: Room;
@@ -168,8 +170,9 @@ export interface RoomListSnapshot {
   status: 'loading' | 'ready' | 'error';
   /** Latest activity first; only rooms of which the user is an active member. */
   rooms: readonly RoomView[];
-  /** The sum over the loaded rooms. */
+  /** The sums over the loaded rooms. */
   unread: number;
+  mentions: number;
   hasMore: boolean;
   problem?: ProblemView;
 }
@@ -261,8 +264,8 @@ export interface ClientEvents {
     user?: User;
     own: boolean;
   };
-  /** The sum of unread over the room list changed. */
-  unread: { unread: number };
+  /** A sum over the room list changed. */
+  unread: { unread: number; mentions: number };
   /** A room came, changed or went. */
   room: { room: string; change: 'joined' | 'changed' | 'left'; reason?: string };
   'session.expiring': { expiresAt: number };

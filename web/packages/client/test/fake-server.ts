@@ -198,9 +198,12 @@ export class FakeServer {
     if (push) {
       for (const connection of this.#live()) {
         if (connection.open.has(id)) connection.push('message.new', event);
-        else connection.push('room.head', this.head(id));
+        else {
+          const mentions = message.silent ? undefined : message.mentions;
+          connection.push('room.head', { ...this.head(id), mentions });
+        }
         if (connection.user === sender)
-          connection.push('room.mine', { room: id, mine: { ...mine! } });
+          connection.push('room.mine', { room: id, mine: this.mine(id, sender) });
       }
     }
     return event;
@@ -263,9 +266,22 @@ export class FakeServer {
 
   view(id: string, user: string, all = false): Room {
     const { room, members, mine } = this.rooms.get(id)!;
-    const own = mine.get(user);
+    const own = mine.has(user) ? this.mine(id, user) : undefined;
     const some = [...members.values()].slice(0, all ? 200 : 5);
     return structuredClone({ ...room, members: some, mine: own });
+  }
+
+  /** As the server tells it now. */
+  mine(id: string, user: string): Mine {
+    const { room, messages, mine } = this.rooms.get(id)!;
+    const own = mine.get(user)!;
+    const unread = room.count - own.read_count - (own.own_count - own.read_own);
+    const calls = ({ seq, sender, silent, mentions: to }: Message) =>
+      seq > own.read_seq &&
+      sender !== user &&
+      !silent &&
+      (to?.everyone || to?.roles?.includes(own.role) || to?.users?.includes(user));
+    return { ...own, unread, mentions: messages.filter(calls).length };
   }
 
   readAs(id: string, user: string, seq: number): void {
@@ -401,7 +417,7 @@ export class FakeServer {
         return { room: this.view(id, user, true) };
       case 'read':
         this.readAs(id, user, data.seq as number);
-        return { ...stored!.mine.get(user)! };
+        return this.mine(id, user);
       case 'room.create':
         return this.#create(user, data);
       case 'room.leave':

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
+import type { Mentions } from '@snug/protocol';
 import { mergeMine, unreadOf } from '../src/entry.js';
 import type { ClientEvents } from '../src/types.js';
 import { FakeServer, refusal } from './fake-server.js';
@@ -302,4 +303,94 @@ test('profiles: asked in bulk, changed, and seen in titles', async () => {
   assert.equal(list().rooms[0]!.title, 'bob');
   assert.equal((await client.updateMe({ name: 'Al' })).name, 'Al');
   assert.equal(client.me.getSnapshot()?.name, 'Al');
+});
+
+const calling = (mentions: Mentions, more = {}) => ({ more: { mentions, ...more } });
+const alice = { users: ['alice'] };
+
+test('who is called is counted, live and by the server, until it is read', async () => {
+  const { server, client, list } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.makeRoom('b', ['alice', 'bob']);
+    s.say('a', 'bob', '@alice', calling(alice));
+    s.say('b', 'bob', 'nobody');
+  });
+  const sums: unknown[] = [];
+  client.on('unread', (event) => sums.push(event));
+  const called = () =>
+    list()
+      .rooms.map(({ id, mentions }) => `${id}:${mentions}`)
+      .sort();
+  assert.deepEqual([called(), list().mentions], [['a:1', 'b:0'], 1]);
+  server.say('b', 'bob', '@everyone', calling({ everyone: true }));
+  server.say('b', 'bob', 'members', calling({ roles: ['member'] }));
+  server.say('b', 'bob', '@carol', calling({ users: ['carol'], roles: ['owner'] }));
+  server.say('b', 'bob', 'hush', calling(alice, { silent: true }));
+  await settle();
+  assert.deepEqual([called(), list().mentions], [['a:1', 'b:2'], 3]);
+  assert.deepEqual(sums.at(-1), { unread: 6, mentions: 3 });
+  server.say('b', 'alice', '@alice', calling(alice));
+  await settle();
+  assert.deepEqual(called(), ['a:1', 'b:2'], 'the own call counts as little for the server');
+  server.readAs('b', 'alice', server.rooms.get('b')!.room.seq);
+  server.last.push('room.mine', { room: 'b', mine: server.mine('b', 'alice') });
+  await settle();
+  assert.deepEqual(called(), ['a:1', 'b:0']);
+  server.last.break();
+  server.say('a', 'bob', '@alice', calling(alice));
+  await pass(10_000);
+  assert.deepEqual(called(), ['a:2', 'b:0'], 'a sync tells what was missed');
+});
+
+test('a call and the own view that knows of it count once, in either order', async () => {
+  const { server, list } = await listed((s) => s.makeRoom('a', ['alice', 'bob']));
+  for (const [done, order] of [
+    ['head', 'mine'],
+    ['mine', 'head'],
+  ].entries()) {
+    server.say('a', 'bob', '@alice', { push: false, ...calling(alice) });
+    const head = { ...server.head('a'), mentions: alice };
+    const old = { ...server.mine('a', 'alice') };
+    for (const name of order) {
+      if (name === 'head') server.last.push('room.head', head);
+      else server.last.push('room.mine', { room: 'a', mine: old });
+      await settle();
+      assert.equal(list().mentions, done + 1, `after ${name} of ${order}`);
+    }
+  }
+  // A view from before a call that is known takes nothing away.
+  const before = server.mine('a', 'alice');
+  server.say('a', 'bob', '@alice', calling(alice));
+  await settle();
+  server.last.push('room.mine', { room: 'a', mine: before });
+  await settle();
+  assert.equal(list().mentions, 3);
+});
+
+test('a head that was lost may have called: the list asks', async () => {
+  const { server, list } = await listed((s) => s.makeRoom('a', ['alice', 'bob']));
+  server.say('a', 'bob', '@alice', { push: false, ...calling(alice) });
+  server.say('a', 'bob', 'nobody');
+  await settle();
+  assert.equal(list().mentions, 0);
+  await pass(100);
+  assert.deepEqual([list().mentions, server.asked('sync').length], [1, 1]);
+});
+
+test('reading to the end takes the calls away at once', async () => {
+  const { server, client, list } = await listed((s) => {
+    s.makeRoom('a', ['alice', 'bob']);
+    s.say('a', 'bob', '@alice', calling(alice));
+  });
+  const room = client.room('a');
+  await room.open();
+  server.say('a', 'bob', '@alice', calling(alice));
+  await settle();
+  assert.equal(list().mentions, 2, 'an open room hears the message itself');
+  server.on('read', () => undefined);
+  room.markRead();
+  assert.equal(list().mentions, 0);
+  server.say('a', 'bob', '@alice', calling(alice));
+  await settle();
+  assert.equal(list().mentions, 1);
 });

@@ -314,7 +314,13 @@ export class FakeClient implements Client {
   readonly connection = new Cell<ConnectionState>({ status: 'online' });
   readonly me = new Cell<User | null>({ id: 'me', name: 'Lin' });
   readonly policy = new Cell<'open' | 'backend_only' | null>('open');
-  readonly rooms = new FakeRoomList({ status: 'ready', rooms: [], unread: 0, hasMore: false });
+  readonly rooms = new FakeRoomList({
+    status: 'ready',
+    rooms: [],
+    unread: 0,
+    mentions: 0,
+    hasMore: false,
+  });
   readonly handles = new Map<string, FakeRoom>();
   readonly created: CreateDirectOptions[] = [];
   connects = 0;
@@ -348,6 +354,7 @@ export class FakeClient implements Client {
       title: view.id,
       activityAt: Date.now(),
       unread: 0,
+      mentions: 0,
       typing: [],
       ...view,
       room,
@@ -359,11 +366,13 @@ export class FakeClient implements Client {
   }
 
   list(rooms: readonly RoomView[]): void {
-    this.rooms.patch({ rooms, unread: rooms.reduce((sum, room) => sum + room.unread, 0) });
+    const sum = (of: 'unread' | 'mentions') => rooms.reduce((all, room) => all + room[of], 0);
+    this.rooms.patch({ rooms, unread: sum('unread'), mentions: sum('mentions') });
   }
 
   read(id: string): void {
-    this.list(this.rooms.getSnapshot().rooms.map((r) => (r.id === id ? { ...r, unread: 0 } : r)));
+    const read = { unread: 0, mentions: 0 };
+    this.list(this.rooms.getSnapshot().rooms.map((r) => (r.id === id ? { ...r, ...read } : r)));
   }
 
   room(id: string): FakeRoom {

@@ -137,6 +137,7 @@ function populated(): { client: FakeClient; room: FakeRoom } {
       title: 'Neighbourhood bikes',
       activityAt: now - 44 * MINUTE,
       unread: 12,
+      mentions: 1,
       preview: preview('Who has a pump?', ana, 44),
       room: roomOf('group', { kind: 'group', member_count: 14 }),
     },

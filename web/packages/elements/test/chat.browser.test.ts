@@ -134,10 +134,14 @@ test('elements of one source share a client; the hidden input is emptied', async
 
 test('the launcher counts, opens, and gives the focus back', async () => {
   const page = await open('launcher');
-  const button = page.getByRole('button', { name: 'Open chat, 14 unread messages' });
+  const name = 'Open chat, 14 unread messages, 1 mention of you';
+  const button = page.getByRole('button', { name });
+  assert.equal(await page.locator('snug-launcher').getAttribute('mentions'), '1');
   await button.click();
   const panel = page.getByRole('dialog', { name: 'Messages' });
   await panel.waitFor();
+  const called = panel.locator('.row', { hasText: 'Neighbourhood bikes' });
+  assert.match((await called.innerText()).replace(/\s+/g, ' '), /@ 1 mention of you 12 12 unread/);
   await panel.locator('.row', { hasText: '王小明' }).click();
   await panel.locator('.bubble', { hasText: 'See you' }).waitFor();
   await page.keyboard.press('Escape');

@@ -115,6 +115,8 @@ export interface Head {
   count: number;
   preview?: Preview | null;
   activity_at: Timestamp;
+  /** Whom a new message calls; only in `room.head`. */
+  mentions?: Mentions | null;
 }
 
 export type Role = 'owner' | 'admin' | 'member';
@@ -143,6 +145,8 @@ export interface Mine {
   read_own: number;
   /** Messages of others after the cursor that were deleted or hidden; absent when none. */
   gone?: number;
+  /** Unread messages that call the user, at most 100. */
+  mentions?: number;
   joined_at: Timestamp;
   left_at?: Timestamp | null;
 }

@@ -84,7 +84,8 @@ pub trait ChangeStore: Send + Sync {
     /// Changes a message in ONE transaction, in this order: the room lives (`RoomNotFound`), the
     /// message is there (`MessageNotFound`), the guard and `seen_rev` (`GuardMoved`), nothing to do
     /// (`Unchanged`); then rev = head.rev + 1 for the head and the message, `changed_at` of the
-    /// message and of the room. `room_changes` returns it to whoever syncs from below that rev.
+    /// message and of the room, and whom the message mentions now. `room_changes` returns it to
+    /// whoever syncs from below that rev.
     async fn change_message(&self, change: ChangeMessage) -> StoreResult<ChangeMessageOutcome>;
 
     /// The message of this app that was stored at exactly this time, with its room: `created_at`

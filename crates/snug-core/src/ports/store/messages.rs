@@ -91,8 +91,9 @@ pub trait MessageStore: Send + Sync {
     /// Stores a message in ONE transaction. In this order, under the room's lock: the room
     /// exists and is not deleted (else `RoomNotFound`); the id key (`Duplicate`, `Conflict`) and
     /// the external id (`Conflict`); the guard (`GuardMoved`); then seq = head.seq + 1, rev = head.rev + 1, the counting number
-    /// (+1 unless system or silent), a time above the last; the message, the room's head with
-    /// preview, the sender's `own_count` (+1 if it counts) and cursor.
+    /// (+1 unless system or silent), a time above the last; the message and whom
+    /// it mentions, the room's head with preview, the sender's `own_count` (+1 if it counts) and
+    /// cursor.
     ///
     /// The sender's cursor moves to `read_up_to` (by max, not above the room's seq before this
     /// message) and then past the own message only when no other's message lies between the

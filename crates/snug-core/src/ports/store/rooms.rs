@@ -28,7 +28,7 @@ pub struct NewRoom {
     pub now: Time,
 }
 
-/// A room that was made, with what was made along with it.
+/// A room that was made, with what was made along with it, as it stands after the first message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedRoom {
     pub room: Room,

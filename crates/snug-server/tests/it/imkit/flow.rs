@@ -57,6 +57,11 @@ async fn answers(imkit: &Imkit, ann: &str) {
         let page = format!("/rooms/{room}/messages/v3?limit=1");
         result(imkit.user(ann, "GET", &page, Value::Null).await)["data"][0].clone()
     };
+    let mentioned = || async {
+        let shown = result(imkit.user(ann, "GET", &format!("/rooms/{room}"), Value::Null).await);
+        shown["isMentioned"].clone()
+    };
+    assert_eq!(mentioned().await, true);
     let asked = newest().await;
     assert_eq!(asked["mentions"], json!(["ann"]));
     let here = json!({

@@ -143,10 +143,20 @@ async fn unread(rocket: &Rocket, ann: &Login, bob: &Login, id: &str) {
     let count = |shown: &Value| shown["unread"].as_u64().expect("a number");
     assert_eq!(count(&after), count(&before) + 1);
     assert_eq!(after["alert"], true);
+    for words in ["@bob look", "@all look", "@bob and @here"] {
+        let body = json!({"channel": "#general-語", "text": words});
+        success(rocket.post(ann, "chat.postMessage", body).await);
+    }
+    let called = success(rocket.get(bob, &path).await)["subscription"].clone();
+    for (field, more) in [("userMentions", 2), ("groupMentions", 1)] {
+        let number = |shown: &Value| shown[field].as_u64().expect("a number");
+        assert_eq!(number(&called), number(&after) + more, "{field}");
+    }
     let since = success(rocket.get(bob, "rooms.get").await)["update"][0]["_updatedAt"].clone();
     success(rocket.post(bob, "subscriptions.read", json!({"rid": id})).await);
     let after = success(rocket.get(bob, &path).await)["subscription"].clone();
     assert_eq!((count(&after), &after["alert"]), (0, &json!(false)));
+    assert_eq!((&after["userMentions"], &after["groupMentions"]), (&json!(0), &json!(0)));
     let path = format!("rooms.get?updatedSince={}", text(&since));
     assert_eq!(success(rocket.get(ann, &path).await)["remove"], json!([]));
 }

@@ -5,6 +5,7 @@ import type { StartTarget } from '../room/room.js';
 import { icon } from '../shared/icons.js';
 import { SnugPanelElement } from '../shared/panel.js';
 import { panelStyles } from '../shared/panel.styles.js';
+import { NOTHING_WAITS, shownCount, tellMentions, waitingWords } from '../shared/pill.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
 import { launcherStyles } from './launcher.styles.js';
 
@@ -13,6 +14,7 @@ import { launcherStyles } from './launcher.styles.js';
  * panel over the page.
  *
  * @element snug-launcher
+ * @attr mentions - Set by the element: how many unread messages call the user; absent when none.
  * @fires snug-open - The panel was opened.
  * @fires snug-closed - The panel was closed.
  * @csspart button - The round button.
@@ -27,11 +29,12 @@ export class SnugLauncher extends SnugPanelElement {
   /** Shows a button for a new conversation; the page answers `snug-new-chat`. */
   declare newChat: boolean;
 
-  private unread = 0;
+  private waiting = NOTHING_WAITS;
 
   protected override clientChanged(client: Client): void {
     const read = (): void => {
-      this.unread = client.rooms.getSnapshot().unread;
+      this.waiting = client.rooms.getSnapshot();
+      tellMentions(this, this.waiting.mentions);
       this.requestUpdate();
     };
     this.keep(client.rooms.subscribe(read));
@@ -65,13 +68,14 @@ export class SnugLauncher extends SnugPanelElement {
   }
 
   protected override render(): TemplateResult {
-    const { words, unread } = this;
+    const { words, waiting } = this;
+    const { unread } = waiting;
     const label = this.open ? words('close') : words('open');
-    const count = unread > 0 ? `, ${words.count('unread', unread)}` : '';
+    const count = unread > 0 ? `, ${waitingWords(waiting, words)}` : '';
     return html`<button type="button" class="button" part="button" aria-expanded=${this.open ? 'true' : 'false'}
         aria-haspopup="dialog" aria-label="${label}${this.open ? '' : count}" @click=${this.toggle}>
         ${icon(this.open ? 'close' : 'chat')}
-        ${unread > 0 && !this.open ? html`<span class="badge" aria-hidden="true">${unread > 99 ? '99+' : unread}</span>` : nothing}
+        ${unread > 0 && !this.open ? html`<span class="badge" aria-hidden="true">${shownCount(unread)}</span>` : nothing}
       </button>
       ${this.renderPanel()}`;
   }

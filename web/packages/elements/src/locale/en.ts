@@ -38,6 +38,8 @@ export const en = {
   changeFailed: 'This could not be changed',
   unread_one: '{n} unread message',
   unread_other: '{n} unread messages',
+  mentions_one: '{n} mention of you',
+  mentions_other: '{n} mentions of you',
   members_one: '{n} member',
   members_other: '{n} members',
   today: 'Today',

@@ -40,6 +40,8 @@ export const zhHant: Strings = {
   changeFailed: '無法變更',
   unread_one: '{n} 則未讀訊息',
   unread_other: '{n} 則未讀訊息',
+  mentions_one: '{n} 則提及你',
+  mentions_other: '{n} 則提及你',
   members_one: '{n} 位成員',
   members_other: '{n} 位成員',
   today: '今天',

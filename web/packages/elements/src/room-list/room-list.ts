@@ -12,13 +12,20 @@ import { SnugElement } from '../shared/base.js';
 import { connectionBar, gateStyles } from '../shared/gate.js';
 import { gateOf } from '../shared/gate-of.js';
 import { icon } from '../shared/icons.js';
+import { pill, shownCount } from '../shared/pill.js';
 import { stateCard, stateStyles } from '../shared/states.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
 import { previewText } from '../text/names.js';
 import { fullTime, listTime } from '../text/time.js';
 import { roomListStyles } from './room-list.styles.js';
 
-const LOADING: RoomListSnapshot = { status: 'loading', rooms: [], unread: 0, hasMore: false };
+const LOADING: RoomListSnapshot = {
+  status: 'loading',
+  rooms: [],
+  unread: 0,
+  mentions: 0,
+  hasMore: false,
+};
 /** After a page that could not be loaded. */
 const RETRY_MS = 3000;
 const MOVES: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 };
@@ -31,6 +38,7 @@ const MOVES: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 };
  * @fires snug-new-chat - The "new conversation" button was pressed (with `new-chat`).
  * @csspart header - The title line.
  * @csspart row - One conversation.
+ * @csspart mention - The mark of a conversation in which the user is called.
  */
 export class SnugRoomList extends SnugElement {
   static override styles = [
@@ -129,10 +137,8 @@ export class SnugRoomList extends SnugElement {
       <span class="mid">
         <span class="line"><span class="name" dir="auto">${room.title}</span><time title=${fullTime(room.activityAt, words)}>${listTime(room.activityAt, now, words)}</time></span>
         <span class="line"><span class="preview ${typing ? 'typing' : ''}" dir="auto">${typing ? words('typing') : previewText(room, words)}</span>${
-          room.unread
-            ? html`<span class="badge"><span aria-hidden="true">${room.unread > 99 ? '99+' : room.unread}</span><span class="sr">${words.count('unread', room.unread)}</span></span>`
-            : nothing
-        }</span>
+          room.mentions ? pill('@', words.count('mentions', room.mentions), 'mention') : nothing
+        }${room.unread ? pill(shownCount(room.unread), words.count('unread', room.unread)) : nothing}</span>
       </span>
     </button></li>`;
   }
