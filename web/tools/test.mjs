@@ -72,7 +72,7 @@ await build({
 const outputs = Object.keys(entryPoints).map((name) => join(out, `${name}.mjs`));
 const child = spawn(
   process.execPath,
-  ['--enable-source-maps', '--test', ...(browser ? ['--test-concurrency=2'] : []), ...outputs],
+  ['--enable-source-maps', '--test', ...(browser ? ['--test-concurrency=3'] : []), ...outputs],
   { stdio: 'inherit', env: { ...process.env, SNUG_REPO: resolve(web, '..'), SNUG_WEB: web } },
 );
 child.on('exit', async (code) => {

@@ -32,7 +32,7 @@ const SOCKET: &str = "-p snug-server --test it -E test(socket::)";
 const HOOK: &str = "-p snug-server --test it -E test(before_send::)";
 const DOORS: &str = "-p snug-server --test it -E test(rest::)|test(sessions::)";
 
-pub(super) const BREAKS: [Break; 28] = [
+pub(super) const BREAKS: [Break; 30] = [
     Break {
         line: 1,
         name: "an ack without a commit",
