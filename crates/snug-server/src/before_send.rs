@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use snug_core::ids::AppId;
 use snug_core::limits;
 use snug_core::ports::{
-    BeforeSend, HookAnswer, HookOutcome, HookQuestion, HookTarget, Outbound, OutboundError,
+    BeforeSend, HookAnswer, HookFailure, HookOutcome, HookQuestion, HookTarget, Outbound,
+    OutboundError,
 };
 use snug_proto::before_send::{BeforeSendCall, read_verdict};
 use tokio::sync::Semaphore;
@@ -60,11 +61,9 @@ impl Hooks {
 
     async fn exchange(
         &self,
-        work: Arc<Semaphore>,
         target: HookTarget,
         question: HookQuestion,
     ) -> Result<HookAnswer, String> {
-        let _working = work.acquire_owned().await.map_err(|_| BUSY)?;
         let (app, seconds) = (question.app.clone(), question.at.seconds());
         let call = BeforeSendCall::from(question);
         let body = serde_json::to_vec(&call).map_err(|_| "the question cannot be written")?;
@@ -73,26 +72,32 @@ impl Hooks {
         request.timeout_ms = timeout_ms;
         request.answer_bytes_max = limits::HOOK_ANSWER_BYTES_MAX;
         let answer = self.outbound.call(request).await.map_err(|error| match error {
-            OutboundError::Busy => BUSY.to_owned(),
+            OutboundError::Busy => "too many calls are under way".to_owned(),
             error => error.to_string(),
         })?;
         read_verdict(answer.status, &answer.body)
     }
 }
 
-const BUSY: &str = "too many questions are under way";
-
 #[async_trait]
 impl BeforeSend for Hooks {
-    async fn ask(&self, target: HookTarget, question: HookQuestion) -> Result<HookAnswer, String> {
+    async fn ask(
+        &self,
+        target: HookTarget,
+        question: HookQuestion,
+    ) -> Result<HookAnswer, HookFailure> {
         self.metrics.hooks_asked.inc();
         let Places { queue, work } = self.places(&question.app);
-        let _queued = queue.try_acquire_owned().map_err(|_| BUSY)?;
-        let (begun, bound) = (Instant::now(), target.timeout_ms);
-        let exchange = self.exchange(work, target, question);
-        let done = tokio::time::timeout(Duration::from_millis(bound), exchange).await;
+        let _queued = queue.try_acquire_owned().map_err(|_| HookFailure::NoPlace)?;
+        let (begun, millis) = (Instant::now(), target.timeout_ms);
+        let bound = Duration::from_millis(millis);
+        let placed = tokio::time::timeout(bound, work.acquire_owned()).await;
+        let Ok(Ok(_working)) = placed else { return Err(HookFailure::NoPlace) };
+        let left = bound.saturating_sub(begun.elapsed());
+        let done = tokio::time::timeout(left, self.exchange(target, question)).await;
         self.metrics.hook_seconds.observe(begun.elapsed().as_secs_f64());
-        done.unwrap_or_else(|_| Err(format!("no answer within {bound} ms")))
+        let answer = done.unwrap_or_else(|_| Err(format!("no answer within {millis} ms")));
+        answer.map_err(HookFailure::Unanswered)
     }
 
     fn told(&self, app: &AppId, outcome: HookOutcome<'_>) {

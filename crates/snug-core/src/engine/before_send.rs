@@ -19,8 +19,8 @@ use crate::model::{
     RoomKind, Time,
 };
 use crate::ports::{
-    HookAnswer, HookEvent, HookOutcome, HookQuestion, HookRoom, HookTarget, MessageChange,
-    NewMessage, NewRoom, PayloadHash, RoomFacts,
+    HookAnswer, HookEvent, HookFailure, HookOutcome, HookQuestion, HookRoom, HookTarget,
+    MessageChange, NewMessage, NewRoom, PayloadHash, RoomFacts,
 };
 
 /// A hook as its owner sets it.
@@ -294,12 +294,15 @@ impl Engine {
     ) -> Result<Option<EditMessage>> {
         let app = &known.app.id;
         let Some(hook) = &known.settings.before_send else { return Ok(None) };
-        let target = HookTarget {
-            url: hook.url.clone(),
-            secrets: self.open_secrets(&context(app), &hook.secrets)?,
-            timeout_ms: hook.timeout_ms,
+        let opened = self.open_secrets(&context(app), &hook.secrets);
+        let answer = match opened {
+            Ok(secrets) => {
+                let (url, timeout_ms) = (hook.url.clone(), hook.timeout_ms);
+                self.hooks.ask(HookTarget { url, secrets, timeout_ms }, question).await
+            }
+            Err(_) => Err(HookFailure::Unanswered("its secret cannot be opened".to_owned())),
         };
-        let failed = match self.hooks.ask(target, question).await {
+        let failed = match answer {
             Ok(HookAnswer::Allow) => {
                 self.hooks.told(app, HookOutcome::Allowed);
                 return Ok(None);
@@ -315,7 +318,11 @@ impl Engine {
                 }
                 Err(error) => format!("its change cannot be stored: {error}"),
             },
-            Err(cause) => cause,
+            Err(HookFailure::NoPlace) => {
+                self.hooks.told(app, HookOutcome::Failed("too many questions are under way"));
+                return Err(Error::HookFailed);
+            }
+            Err(HookFailure::Unanswered(cause)) => cause,
         };
         self.hooks.told(app, HookOutcome::Failed(&failed));
         match hook.on_failure {

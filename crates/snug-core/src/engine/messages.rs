@@ -217,7 +217,8 @@ impl Engine {
         }
     }
 
-    async fn repeated(
+    /// The same message, if it is stored.
+    pub(super) async fn repeated(
         &self,
         app: &AppId,
         room: &RoomId,
@@ -245,7 +246,8 @@ impl Engine {
     }
 
     /// A refusal, unless the same message was stored while the hook was asked: a repeat is
-    /// answered as the first one was, whatever the hook says of it.
+    /// answered as the first one was, whatever the hook says of it. An id that is used otherwise
+    /// is a conflict whatever it says, or the client would try for ever.
     async fn unless_stored(
         &self,
         app: &AppId,
@@ -253,7 +255,11 @@ impl Engine {
         message: &NewMessage,
         refused: Error,
     ) -> Result<Sent> {
-        self.repeated(app, room, message).await?.ok_or(refused)
+        if let Some(sent) = self.repeated(app, room, message).await? {
+            return Ok(sent);
+        }
+        let taken = self.store.message_by_key(app, room, &message.id).await?.is_some();
+        Err(if taken { Error::MessageIdConflict } else { refused })
     }
 
     /// A repeat may mean that the commit's news was lost with its answer: the room's position is

@@ -99,11 +99,14 @@ impl Engine {
         let first = create.message.clone();
         let return_existing = create.return_existing;
         let mut new = self.new_room(actor, create).await?;
-        self.ask_before_first(actor, &mut new).await?;
-        let (app, id, kind) = (new.app.clone(), new.id.clone(), new.kind);
+        let reuse = new.kind == RoomKind::Direct || return_existing;
+        if let Err(refused) = self.ask_before_first(actor, &mut new).await {
+            return if reuse { self.unless_made(actor, &new, refused).await } else { Err(refused) };
+        }
+        let (app, id) = (new.app.clone(), new.id.clone());
         match self.store.create_room(new).await? {
             CreateRoomOutcome::Created(created) => Ok(self.made(actor, &app, *created)),
-            CreateRoomOutcome::Exists(_) if kind == RoomKind::Direct || return_existing => {
+            CreateRoomOutcome::Exists(_) if reuse => {
                 let message = match first {
                     Some(send) => Some(self.send_message(actor, &id, send).await?.message),
                     None => None,
@@ -118,6 +121,22 @@ impl Engine {
                 Err(Error::too_large("members", format!("users in at most {most} rooms")))
             }
         }
+    }
+
+    /// A refusal of the first message, unless the same call made the room with it while the hook
+    /// was asked.
+    async fn unless_made(
+        &self,
+        actor: &Actor,
+        new: &NewRoom,
+        refused: Error,
+    ) -> Result<CreatedRoomView> {
+        let Some(message) = &new.message else { return Err(refused) };
+        let Some(sent) = self.repeated(&new.app, &new.id, message).await? else {
+            return Err(refused);
+        };
+        let view = self.room(actor, &new.id).await?;
+        Ok(CreatedRoomView { view, created: false, message: Some(sent.message) })
     }
 
     /// A room with its first members and the caller's own standing.

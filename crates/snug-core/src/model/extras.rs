@@ -144,7 +144,7 @@ fn target_of_role(role: Role) -> String {
     format!("r:{}", role.as_str())
 }
 
-fn target_of_user(user: &UserId) -> String {
+pub(super) fn target_of_user(user: &UserId) -> String {
     format!("u:{user}")
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::extras::target_of_user;
 use super::{CustomJson, Extras, Mentions, Time};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
@@ -99,10 +100,14 @@ impl Message {
         Some(&extras.mentions).filter(|mentions| !mentions.is_empty())
     }
 
-    /// As stores index them.
+    /// As stores index them; not the sender, whom one's own words never call.
     #[must_use]
     pub fn mention_targets(&self) -> BTreeSet<String> {
-        self.mentions().map(Mentions::targets).unwrap_or_default()
+        let mut targets = self.mentions().map(Mentions::targets).unwrap_or_default();
+        if let Some(sender) = &self.sender {
+            targets.remove(&target_of_user(sender));
+        }
+        targets
     }
 
     /// The message as members see it: a hidden one without its words.

@@ -86,6 +86,16 @@ pub enum HookAnswer {
     Change(Box<EditMessage>),
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookFailure {
+    /// It was not asked: too many questions of the app were under way. What its users bring about
+    /// must not open the way past the hook.
+    NoPlace,
+    /// The endpoint's doing, without anybody's words: a status, a refused address, a time.
+    Unanswered(String),
+}
+
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookOutcome<'a> {
@@ -104,8 +114,12 @@ pub trait BeforeSend: Send + Sync {
     /// else's messages.
     ///
     /// # Errors
-    /// Why there is no answer, without anybody's words: a status, a refused address, a time.
-    async fn ask(&self, target: HookTarget, question: HookQuestion) -> Result<HookAnswer, String>;
+    /// [`HookFailure`].
+    async fn ask(
+        &self,
+        target: HookTarget,
+        question: HookQuestion,
+    ) -> Result<HookAnswer, HookFailure>;
 
     /// Hears what became of each question.
     fn told(&self, app: &AppId, outcome: HookOutcome<'_>);
@@ -117,8 +131,8 @@ pub struct NoBeforeSend;
 
 #[async_trait]
 impl BeforeSend for NoBeforeSend {
-    async fn ask(&self, _: HookTarget, _: HookQuestion) -> Result<HookAnswer, String> {
-        Err("calls to customers' URLs are off".to_owned())
+    async fn ask(&self, _: HookTarget, _: HookQuestion) -> Result<HookAnswer, HookFailure> {
+        Err(HookFailure::Unanswered("calls to customers' URLs are off".to_owned()))
     }
 
     fn told(&self, _: &AppId, _: HookOutcome<'_>) {}

@@ -10,8 +10,8 @@ mod store;
 mod vault;
 
 pub use before_send::{
-    BeforeSend, HookAnswer, HookEvent, HookOutcome, HookQuestion, HookRoom, HookTarget,
-    NoBeforeSend,
+    BeforeSend, HookAnswer, HookEvent, HookFailure, HookOutcome, HookQuestion, HookRoom,
+    HookTarget, NoBeforeSend,
 };
 pub use bus::{Bus, BusSink, Topic};
 pub use clock::{Clock, Entropy};

@@ -330,7 +330,8 @@ impl LocalRoom {
         let mut light: Option<Bytes> = None;
         for listener in self.listeners.values() {
             let connection = &listener.connection;
-            if head_too && happened.head.rev < listener.since {
+            // Hints too: who was out then and is in again hears nothing of what was meanwhile.
+            if happened.head.rev < listener.since {
                 continue;
             }
             if connection.mail(|mailbox| mailbox.room(happened)) {

@@ -280,6 +280,27 @@ fn the_removed_hear_of_it_and_nothing_more() {
     assert_eq!(heard(&c[0]), heads(&[11, 12]));
 }
 
+/// Who was out then and is in again does not hear who read or typed meanwhile, however late it is
+/// told.
+#[test]
+fn hints_from_before_somebody_came_are_not_told_to_them() {
+    let (mut room, c) = room(&["anna", "bert"]);
+    room.remove(c[1].id);
+    room.add(&c[1], 22, 3);
+    for connection in &c {
+        connection.set_all(true);
+    }
+    let read = || RoomEventBody::Read { user: user("anna"), seq: 1 };
+    let typing = || RoomEventBody::Typing { user: user("anna"), on: true, text: None };
+    for (rev, body) in [(21, read()), (21, typing()), (22, read()), (22, typing())] {
+        room.offer(&event(rev, 3, body));
+    }
+    let names =
+        |connection| heard(connection).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(&c[1]), ["read", "typing"]);
+    assert_eq!(names(&c[0]), ["read", "typing", "read", "typing"]);
+}
+
 #[test]
 fn the_added_are_told_of_themselves() {
     let (mut room, c) = room(&["anna", "bert"]);
