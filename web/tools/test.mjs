@@ -1,7 +1,8 @@
 // Runs every package's tests: bundles each `*.test.ts` with esbuild (types
 // stripped, workspace sources inlined) and hands the output to `node --test`.
-// `--browser` runs `*.browser.test.ts` instead. Any other argument keeps only
-// the files whose path contains it; `--dir <folder>` looks in one package.
+// `--browser` runs `*.browser.test.ts` instead, and the demo's walks through the
+// real server, which stand as they are. Any other argument keeps only the files
+// whose path contains it.
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -25,6 +26,16 @@ async function testsUnder(folder) {
 }
 
 const packages = (await readdir(join(web, 'packages'))).map((name) => join(web, 'packages', name));
+/** The longest first: they all run beside each other, and the last one to end is waited for. */
+const WALKS = [
+  ...['two-browsers', 'quickstarts', 'answers', 'changes', 'own-ui'],
+  ...['served', 'rocketchat-frame'],
+];
+const isWanted = (path) => wanted.length === 0 || wanted.some((part) => path.includes(part));
+const walks = (browser ? WALKS : [])
+  .map((name) => join(web, 'demo/test', `${name}.mjs`))
+  .filter(isWanted);
+
 const found = [];
 for (const folder of [...packages, join(web, 'demo')]) {
   found.push(...(await testsUnder(join(folder, 'test'))));
@@ -32,10 +43,10 @@ for (const folder of [...packages, join(web, 'demo')]) {
 const files = found
   .filter((path) => /\.test\.(ts|mjs)$/.test(path))
   .filter((path) => browser === /\.browser\.test\./.test(path))
-  .filter((path) => wanted.length === 0 || wanted.some((part) => path.includes(part)))
+  .filter(isWanted)
   .sort();
 
-if (files.length === 0) {
+if (files.length + walks.length === 0) {
   console.error(`no ${browser ? 'browser ' : ''}tests match`);
   process.exit(1);
 }
@@ -72,7 +83,12 @@ await build({
 const outputs = Object.keys(entryPoints).map((name) => join(out, `${name}.mjs`));
 const child = spawn(
   process.execPath,
-  ['--enable-source-maps', '--test', ...(browser ? ['--test-concurrency=3'] : []), ...outputs],
+  [
+    ...['--enable-source-maps', '--test'],
+    // More than there are cores: most of them wait, for a page, a clock or a server.
+    ...(browser ? ['--test-concurrency=4'] : []),
+    ...[...walks, ...outputs],
+  ],
   { stdio: 'inherit', env: { ...process.env, SNUG_REPO: resolve(web, '..'), SNUG_WEB: web } },
 );
 child.on('exit', async (code) => {
