@@ -85,8 +85,8 @@ const child = spawn(
   process.execPath,
   [
     ...['--enable-source-maps', '--test'],
-    // More than there are cores: most of them wait, for a page, a clock or a server.
-    ...(browser ? ['--test-concurrency=4'] : []),
+    // One more than the cores of the CI: some of them wait, for a page, a clock or a server.
+    ...(browser ? ['--test-concurrency=3'] : []),
     ...[...walks, ...outputs],
   ],
   { stdio: 'inherit', env: { ...process.env, SNUG_REPO: resolve(web, '..'), SNUG_WEB: web } },
