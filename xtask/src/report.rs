@@ -24,7 +24,8 @@ pub struct Line {
     pub outcome: Outcome,
     /// How long it took.
     pub took: Duration,
-    /// What it computed, in the programs that it started and that have ended.
+    /// What it computed, in the programs that it started and that have ended; a browser's own
+    /// processes outlive whoever waits for them and are not in it.
     pub computed: Duration,
 }
 

@@ -12,6 +12,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { launch } from '../../tools/chromium.mjs';
 import {
   around,
   awaits,
@@ -27,7 +28,6 @@ import {
   setAddress,
 } from './frames.mjs';
 import { freePort, SnugProcess } from './processes.mjs';
-import { launchBrowser } from './stage.mjs';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-own-ui-'));
 const PROGRAM = fileURLToPath(new URL('../own-ui/server.mjs', import.meta.url));
@@ -56,7 +56,7 @@ before(async () => {
   const flags = ['--port', String(port), '--snug-url', snug.url, '--server-key-file', snug.keyFile];
   site = spawn(process.execPath, [PROGRAM, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(site.stdout, 'data');
-  browser = await launchBrowser();
+  browser = await launch();
 });
 
 after(async () => {

@@ -14,8 +14,8 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { launch } from '../../tools/chromium.mjs';
 import { freePort } from './processes.mjs';
-import { launchBrowser } from './stage.mjs';
 
 const DOCS = fileURLToPath(new URL('../../../docs/quickstart/', import.meta.url));
 const TRANSLATIONS = ['zh-Hant'];
@@ -28,7 +28,7 @@ const SITE_PORT = '3000';
 let browser;
 
 before(async () => {
-  browser = await launchBrowser();
+  browser = await launch();
 });
 after(() => browser?.close());
 

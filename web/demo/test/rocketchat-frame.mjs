@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { launch } from '../../tools/chromium.mjs';
 import {
   around,
   bareSite,
@@ -21,7 +22,6 @@ import {
   setAddress,
 } from './frames.mjs';
 import { SnugProcess } from './processes.mjs';
-import { launchBrowser } from './stage.mjs';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'snug-rocketchat-frame-'));
 
@@ -48,7 +48,7 @@ before(async () => {
   ]);
   admin = { user: 'boss', token: /X-Auth-Token\s+(\S+)/.exec(said)[1] };
   await snug.start();
-  browser = await launchBrowser();
+  browser = await launch();
 });
 
 after(async () => {

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, it } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from '../../tools/chromium.mjs';
 import { SERVER_KEY, startFakeSnug } from './fake-snug.mjs';
 
 // The runner bundles tests elsewhere and names the folder.
@@ -29,10 +29,7 @@ before(async () => {
   child = spawn(process.execPath, [program, ...flags, '--data', path.join(directory, 'data')]);
   const [line] = await once(child.stdout, 'data');
   url = /http:\S+/.exec(String(line))[0];
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  });
+  browser = await launch();
 });
 
 after(async () => {

@@ -5,16 +5,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
+import { launch } from '../../tools/chromium.mjs';
 import { SnugProcess, startDemo } from './processes.mjs';
 import { Watched } from './watched.mjs';
-
-export function launchBrowser() {
-  return chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
-}
 
 export class Stage {
   constructor(name) {
@@ -25,7 +18,7 @@ export class Stage {
     this.snug = await SnugProcess.create(this.directory);
     await this.snug.start();
     this.demo = await startDemo({ directory: this.directory, snug: this.snug });
-    this.browser = await launchBrowser();
+    this.browser = await launch();
     this.amy = await Watched.open(this.browser, this.demo.url, 'm1');
     this.ming = await Watched.open(this.browser, this.demo.url, 'm2');
     return this;

@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launch } from './browser.mjs';
+import { launch } from '../../../tools/chromium.mjs';
 import { PICTURE, serveGallery } from './server.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');

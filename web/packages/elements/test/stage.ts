@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { launch } from '../gallery/browser.mjs';
+import { launch } from '../../../tools/chromium.mjs';
 import type { FakeClient } from '../gallery/fake-client.js';
 import { PICTURE, serveGallery } from '../gallery/server.mjs';
 

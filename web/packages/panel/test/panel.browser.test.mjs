@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, it } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from '../../../tools/chromium.mjs';
 import { FakeApi, keyOf, SAMPLE_APPS } from './fake-api.mjs';
 
 // The runner bundles tests elsewhere and names the folder.
@@ -16,10 +16,7 @@ let errors;
 
 before(async () => {
   execFileSync(process.execPath, ['build.mjs'], { cwd: panel });
-  browser = await chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  });
+  browser = await launch();
 });
 after(() => browser.close());
 

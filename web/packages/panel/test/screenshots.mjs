@@ -3,17 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch } from '../../../tools/chromium.mjs';
 import { FakeApi, SAMPLE_APPS } from './fake-api.mjs';
 
 const out = process.argv[2] ?? 'shots';
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 fs.mkdirSync(out, { recursive: true });
 
-const browser = await chromium.launch({
-  executablePath: process.env.SNUG_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox'],
-});
+const browser = await launch();
 
 async function walk({ width, scheme, locale }) {
   const api = await new FakeApi(dist).start();
