@@ -64,7 +64,7 @@ fn start(repo: &Repo, args: &[String]) -> Result<(), String> {
         [flag, profile, rest @ ..] if flag == "--profile" => {
             run::demo(repo, profile, after_dashes(rest))
         }
-        _ => run::demo(repo, "release", after_dashes(args)),
+        _ => run::demo(repo, "demo", after_dashes(args)),
     }
 }
 
