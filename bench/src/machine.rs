@@ -15,8 +15,16 @@ pub(crate) struct Used {
     /// The PostgreSQL processes' seconds.
     pub(crate) database: f64,
     pub(crate) seconds: f64,
+    pub(crate) others: Others,
+}
+
+/// What took part of the machine meanwhile.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Others {
     /// Cores that neither the server, nor its database, nor the bench kept busy.
     pub(crate) rest_busy: f64,
+    /// Cores that the hypervisor gave to other machines while this one wanted them.
+    pub(crate) stolen: f64,
 }
 
 /// Begins when made.
@@ -39,7 +47,9 @@ impl Meter {
             (after.server - self.before.server, after.database - self.before.database);
         let bench = after.bench - self.before.bench;
         let rest = after.machine - self.before.machine - server - database - bench;
-        Used { server, database, seconds, rest_busy: (rest / seconds).max(0.0) }
+        let stolen = (after.stolen - self.before.stolen) / seconds;
+        let others = Others { rest_busy: (rest / seconds).max(0.0), stolen };
+        Used { server, database, seconds, others }
     }
 }
 
@@ -50,6 +60,7 @@ struct Reading {
     database: f64,
     bench: f64,
     machine: f64,
+    stolen: f64,
 }
 
 impl Reading {
@@ -71,6 +82,7 @@ impl Reading {
             database,
             bench,
             machine: machine_cpu(),
+            stolen: stolen_cpu(),
         }
     }
 }
@@ -129,14 +141,22 @@ fn descends(pid: u32, from: u32, all: &HashMap<u32, Process>) -> bool {
 }
 
 fn machine_cpu() -> f64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let line = stat.lines().next().unwrap_or_default();
-    let ticks: Vec<f64> =
-        line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-    // user nice system idle iowait irq softirq steal; guests are counted in user already.
-    let busy: f64 = ticks.iter().take(8).sum();
+    let ticks = machine_ticks();
+    // user nice system idle iowait irq softirq; guests are counted in user already.
+    let busy: f64 = ticks.iter().take(7).sum();
     let idle: f64 = ticks.iter().skip(3).take(2).sum();
     (busy - idle) / ticks_per_second()
+}
+
+fn stolen_cpu() -> f64 {
+    machine_ticks().get(7).copied().unwrap_or_default() / ticks_per_second()
+}
+
+/// The machine's first line of `/proc/stat`, in its order.
+fn machine_ticks() -> Vec<f64> {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().next().unwrap_or_default();
+    line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect()
 }
 
 fn ticks_per_second() -> f64 {

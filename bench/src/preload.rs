@@ -99,7 +99,8 @@ impl Preload<'_> {
                 };
                 async {
                     match self.store.append_message(append).await? {
-                        AppendOutcome::Stored(_) => Ok(()),
+                        // The second after a commit whose answer was lost.
+                        AppendOutcome::Stored(_) | AppendOutcome::Duplicate(_) => Ok(()),
                         odd => Err(StoreError::Broken(format!("an append was {odd:?}"))),
                     }
                 }
@@ -171,7 +172,8 @@ impl Preload<'_> {
         }
     }
 
-    /// Runs `work` over `items`, many at once; waits when the store says that it is full.
+    /// Runs `work` over `items`, many at once; tries again when the store says that it is full, or
+    /// gave up in the middle (a disk that stalls for seconds under so many writes).
     async fn each<I, W, F>(
         &self,
         at_once: usize,
@@ -195,7 +197,9 @@ impl Preload<'_> {
                 loop {
                     match work(&item).await {
                         Ok(()) => count.set(count.get() + 1),
-                        Err(StoreError::Overloaded) if Instant::now() < deadline => {
+                        Err(StoreError::Overloaded | StoreError::Unavailable(_))
+                            if Instant::now() < deadline =>
+                        {
                             tokio::time::sleep(OVERLOADED_WAIT).await;
                             continue;
                         }

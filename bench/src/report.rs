@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::clock::unix_seconds;
 use crate::machine::Machine;
+use crate::machine::Others;
 use crate::spread::Median;
 use crate::tally::Faults;
 
@@ -21,8 +22,8 @@ pub(crate) struct Sample {
     pub(crate) figures: BTreeMap<&'static str, f64>,
     pub(crate) faults: Faults,
     pub(crate) complaints: BTreeMap<String, u64>,
-    /// Cores that others kept busy meanwhile.
-    pub(crate) rest_busy: f64,
+    #[serde(flatten)]
+    pub(crate) others: Others,
 }
 
 /// All runs of one contender in a scenario.
@@ -115,7 +116,7 @@ impl Table {
         let mut head = vec!["".to_owned()];
         head.extend(figures.iter().map(|figure| (*figure).to_owned()));
         head.push(format!("{} / {}", self.headline, self.against));
-        head.extend(["faults", "rest busy, cores"].map(str::to_owned));
+        head.extend(["faults", "rest busy, cores", "stolen, cores"].map(str::to_owned));
         row(&mut text, &head);
         row(&mut text, &vec!["---".to_owned(); head.len()]);
         for entry in &self.entries {
@@ -123,8 +124,10 @@ impl Table {
             cells.extend(figures.iter().map(|f| show(entry.median(f))));
             cells.push(show(floor.and_then(|f| entry.ratio(f, self.headline))));
             cells.push(entry.faults().sum().to_string());
-            let busy: Vec<f64> = entry.samples.iter().map(|s| s.rest_busy).collect();
-            cells.push(show(Median::of(&busy)));
+            for of in [|o: &Others| o.rest_busy, |o: &Others| o.stolen] {
+                let all: Vec<f64> = entry.samples.iter().map(|s| of(&s.others)).collect();
+                cells.push(show(Median::of(&all)));
+            }
             row(&mut text, &cells);
         }
         for entry in &self.entries {

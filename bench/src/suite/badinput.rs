@@ -148,7 +148,7 @@ fn sample(stage: &Stage<'_>, sizes: &Sizes, kinds: &[Kind]) -> io::Result<Sample
         ));
     }
     sample.figures.insert("quiet p99 ms", quiet_worst);
-    sample.rest_busy = meter.end().rest_busy;
+    sample.others = meter.end().others;
     Ok(sample)
 }
 

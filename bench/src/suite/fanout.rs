@@ -132,6 +132,6 @@ fn judged(report: &Report, used: &Used) -> Sample {
         figures,
         faults: report.faults,
         complaints: report.complaints.clone(),
-        rest_busy: used.rest_busy,
+        others: used.others,
     }
 }

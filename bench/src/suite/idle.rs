@@ -86,5 +86,5 @@ fn sample(stage: &Stage<'_>, (few, many): (u32, u32), settle: Duration) -> io::R
         ("CPU us per connect", used.server / sessions * 1e6),
         ("connects/s", sessions / used.seconds),
     ]);
-    Ok(Sample { figures, rest_busy: used.rest_busy, ..Sample::default() })
+    Ok(Sample { figures, others: used.others, ..Sample::default() })
 }

@@ -147,7 +147,7 @@ fn sample(stage: &Stage<'_>, pages: &Pages) -> io::Result<Sample> {
         let cost = used.database / each * 1e3;
         sample.figures.insert("database CPU ms per page", cost);
     }
-    sample.rest_busy = used.rest_busy;
+    sample.others = used.others;
     Ok(sample)
 }
 

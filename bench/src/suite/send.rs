@@ -102,5 +102,5 @@ fn sample(stage: &Stage<'_>, rooms: u32, drive_ms: u64) -> io::Result<Sample> {
     if used.database > 0.0 {
         figures.insert("database CPU s per 1M", used.database / millions);
     }
-    Ok(Sample { figures, faults, complaints: report.complaints, rest_busy: used.rest_busy })
+    Ok(Sample { figures, faults, complaints: report.complaints, others: used.others })
 }
