@@ -29,7 +29,7 @@ pub struct HookTarget {
     pub url: String,
     /// What the call is signed with, the newest first.
     pub secrets: Vec<Vec<u8>>,
-    /// From here to the answer's last byte, waiting for a place included.
+    /// From having a place to the answer's last byte. The wait for a place is as long at most.
     pub timeout_ms: u64,
 }
 
@@ -109,7 +109,7 @@ pub enum HookOutcome<'a> {
 /// Asks apps' hooks.
 #[async_trait]
 pub trait BeforeSend: Send + Sync {
-    /// Asks once, within the target's time. Few questions of an app are under way at one time,
+    /// Asks once, within the target's time, which a wait for a place does not shorten. Few questions of an app are under way at one time,
     /// some wait for a place, and the rest fail at once: an endpoint that hangs holds nobody
     /// else's messages.
     ///

@@ -37,7 +37,8 @@ pub struct OutboundRequest {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// For everything from waiting for a place to the answer's last byte.
+    /// From having a place to the answer's last byte. The waits for a place, among the app's calls
+    /// and among all, are as long each at most, and then `Busy`.
     pub timeout_ms: u64,
     /// The largest body that is taken as an answer.
     pub answer_bytes_max: usize,
@@ -97,7 +98,7 @@ pub enum OutboundError {
     /// Nothing was sent: the address is private, or plain http is refused.
     #[error("{0}")]
     Refused(String),
-    /// Nothing was sent: too many calls of this app are under way.
+    /// Nothing was sent: too many calls of this app are under way, or no place came free in time.
     #[error("too many calls are under way")]
     Busy,
     /// Nothing was sent: no connection.

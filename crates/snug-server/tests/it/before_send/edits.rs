@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::endpoint::{Asked, Endpoint, Reply};
-use super::{history, moderates, on_both, say_as};
-use crate::harness::TestServer;
+use super::{history, moderates, say_as};
+use crate::harness::{TestServer, on_both};
 
 #[tokio::test]
 async fn edits_by_pages_are_asked_about() {

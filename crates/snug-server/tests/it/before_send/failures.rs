@@ -105,7 +105,8 @@ async fn a_hook_that_hangs_holds_nobody_else_up() {
     let server = TestServer::sqlite().await;
     let app = server.app().await;
     let endpoint = Endpoint::start(|_| Reply::allow().held()).await;
-    endpoint.set(&app, json!({"on_failure": "refuse"})).await;
+    // What finds no place is refused whatever the setting says: it was never asked about.
+    endpoint.set(&app, json!({"on_failure": "allow"})).await;
     let (ann, room) = (app.page("ann").await, app.group(&["ann"]).await);
     let places = limits::HOOKS_PER_APP_MAX + limits::HOOKS_WAITING_MAX;
     let (told, stored) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -127,8 +128,11 @@ async fn a_hook_that_hangs_holds_nobody_else_up() {
     }
     within("a refusal while the others wait", refused.notified()).await;
     let other = server.app().await;
+    let quick = Endpoint::start(|_| Reply::allow()).await;
+    quick.set(&other, json!({"on_failure": "refuse"})).await;
     let (ben, elsewhere) = (other.page("ben").await, other.group(&["ben"]).await);
     say(&ben, &elsewhere, "undisturbed").await.is(201);
+    assert_eq!(quick.asked().len(), 1);
     // Nor does what the app's own pages read, or its backend sends.
     let own = json!({"sender": "ann", "text": "mine"});
     app.backend_ok("POST", &format!("rooms/{room}/messages"), own).await;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Backend, Page, TestServer, within};
+use crate::harness::{Answer, Page, TestServer, on_both, text, within};
 use endpoint::{Asked, Endpoint, Reply};
 
 async fn say(page: &Page, room: &str, words: &str) -> Answer {
@@ -44,14 +44,6 @@ fn moderates(asked: &Asked) -> Reply {
         Reply::change(&json!({"text": words.replace("damn", "d***")}))
     } else {
         Reply::of(200, r#"{"action":"allow"}"#)
-    }
-}
-
-async fn on_both(test: impl AsyncFn(&TestServer)) {
-    for backend in [Backend::Sqlite, Backend::Postgres] {
-        let server = TestServer::start(backend).await;
-        test(&server).await;
-        assert!(server.stop().await);
     }
 }
 
@@ -336,4 +328,53 @@ async fn one_connection_keeps_its_order() {
     }
     assert_eq!(texts(&ben, &room).await, ["meanwhile", "slow", "one", "two"]);
     assert!(server.stop().await);
+}
+
+/// As `two_at_once_are_one_message`, with the room that comes with the message: the late one's
+/// refusal gives way to what the quick one made.
+#[tokio::test]
+async fn two_rooms_at_once_are_one_room() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let first = AtomicBool::new(true);
+        let endpoint = Endpoint::start(move |_| match first.swap(false, Ordering::SeqCst) {
+            true => Reply::refuse("late").held(),
+            false => Reply::allow(),
+        })
+        .await;
+        endpoint.set(&app, json!({"on_failure": "refuse"})).await;
+        let ann = app.page("ann").await;
+        let message = json!({"id": "m-1", "text": "hello"});
+        let room = json!({"kind": "direct", "user": "ben", "message": message});
+        let late = ann.post("rooms", room.clone());
+        let quick = async {
+            endpoint.until(1).await;
+            let made = ann.post("rooms", room.clone()).await;
+            endpoint.open();
+            made
+        };
+        let (late, quick) = tokio::join!(late, quick);
+        let (late, quick) = (late.is(200), quick.is(201));
+        assert_eq!((&late["id"], &late["seq"]), (&quick["id"], &quick["seq"]));
+        let id = text(&quick["id"]);
+        assert_eq!(texts(&ann, &id).await, ["hello"]);
+    })
+    .await;
+}
+
+/// An id that holds another message stays a conflict, whatever the hook says of the new one.
+#[tokio::test]
+async fn a_conflict_is_one_whatever_the_hook_says() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let endpoint = Endpoint::start(moderates).await;
+        endpoint.set(&app, json!({"on_failure": "refuse"})).await;
+        let (ann, room) = (app.page("ann").await, app.group(&["ann"]).await);
+        say_as(&ann, &room, "m-1", "hello").await.is(201);
+        for words in ["refuse me", "damn it", "another"] {
+            say_as(&ann, &room, "m-1", words).await.refused(409, "message_id_conflict");
+        }
+        assert_eq!(texts(&ann, &room).await, ["hello"]);
+    })
+    .await;
 }

@@ -52,6 +52,15 @@ pub(crate) enum Backend {
     Postgres,
 }
 
+/// Runs a test on a server of each store.
+pub(crate) async fn on_both(test: impl AsyncFn(&TestServer)) {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let server = TestServer::start(backend).await;
+        test(&server).await;
+        assert!(server.stop().await);
+    }
+}
+
 fn config(data: &Path, store: StoreConfig, outbound: OutboundConfig) -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, TestApp, TestClock, TestServer, text, within};
+use crate::harness::{Backend, TestApp, TestClock, TestServer, on_both, text, within};
 use receiver::{Came, Receiver, Reply};
 
 /// Sets the endpoint; its secret.
@@ -50,14 +50,6 @@ async fn delivery(app: &TestApp, position: u64, state: &str) -> Value {
         }
     };
     within(&format!("delivery {position} to be {state}"), look).await
-}
-
-async fn on_both(test: impl AsyncFn(&TestServer)) {
-    for backend in [Backend::Sqlite, Backend::Postgres] {
-        let server = TestServer::start(backend).await;
-        test(&server).await;
-        assert!(server.stop().await);
-    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use snug_core::limits;
 
-use super::{on_both, say};
-use crate::harness::{Backend, TestApp, TestClock, TestServer, within};
+use super::say;
+use crate::harness::{Backend, TestApp, TestClock, TestServer, on_both, within};
 
 async fn pull(app: &TestApp, query: &str) -> Value {
     app.backend_ok("GET", &format!("events?{query}"), Value::Null).await
