@@ -59,7 +59,8 @@ impl Default for Metrics {
         let bus_sent = counter(&mut registry, "bus_sent", "Events sent to other nodes");
         let bus_heard = counter(&mut registry, "bus_heard", "Events heard from other nodes");
         let bus_lost = counter(&mut registry, "bus_lost", "Events that the bus had to drop");
-        let help = "Times that all connections had to come anew after a cut of the bus";
+        let help =
+            "How often it was said that all connections must come anew after a cut of the bus";
         let bus_missed = counter(&mut registry, "bus_missed", help);
         let frames_in = counter(&mut registry, "frames_in", "Frames from clients");
         let frames_out = counter(&mut registry, "frames_out", "Frames pushed to clients");

@@ -7,13 +7,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
-use async_nats::{
-    Client, ConnectOptions, Event as LinkEvent, Request, RequestErrorKind, Subscriber,
-};
+use async_nats::{Client, ConnectOptions, Event as LinkEvent, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::{Mutex, RwLock};
@@ -74,6 +72,11 @@ struct Link {
     node: u64,
     events: String,
     control: String,
+    /// Where this node hears itself.
+    probe: String,
+    probes: AtomicU64,
+    /// The newest probe that came back.
+    heard: watch::Sender<u64>,
     window: Mutex<Window>,
     filled: Notify,
     /// How often each topic is subscribed here, by the topic's hash.
@@ -121,8 +124,9 @@ impl std::fmt::Debug for NatsNode {
 }
 
 impl NatsNode {
-    /// Joins the bus at `nats://user:password@host:4222`, or several parted by commas. A server that cannot be reached yet is tried again for as long as it takes:
-    /// a node without its bus still serves, and what it has published is sent later.
+    /// Joins the bus at `nats://user:password@host:4222`, or several parted by commas. A server
+    /// that cannot be reached yet is tried again for as long as it takes: a node without its bus
+    /// still serves, and what it has published is sent later.
     ///
     /// # Errors
     /// A sentence: the URL is none.
@@ -136,6 +140,9 @@ impl NatsNode {
             node,
             events: format!("snug.{cluster}.events"),
             control: format!("snug.{cluster}.control"),
+            probe: format!("snug.{cluster}.probe.{node:x}"),
+            probes: AtomicU64::new(0),
+            heard: watch::Sender::new(0),
             window: Mutex::new(Window::new()),
             filled: Notify::new(),
             topics: RwLock::default(),
@@ -153,6 +160,7 @@ impl NatsNode {
         let (events, control) = (subscribe(&link.events).await?, subscribe(&link.control).await?);
         tasks.spawn_until_stop(link.clone().hear(events));
         tasks.spawn_until_stop(link.clone().obey(control));
+        tasks.spawn_until_stop(link.clone().echo(subscribe(&link.probe).await?));
         tasks.spawn_until_stop(link.clone().watch());
         tasks.spawn_until_stop(link.clone().send());
         Ok(Arc::new(Self { local, link }))
@@ -162,6 +170,10 @@ impl NatsNode {
     pub async fn close(&self) {
         let rest = async {
             if *self.link.stands.borrow() {
+                // What a sender that was stopped had in hand may not be on its way.
+                if let Some(since) = Instant::now().checked_sub(self.link.times.proof) {
+                    self.link.window.lock().rewind(since);
+                }
                 self.link.send_all().await;
                 // Its answer comes behind all of it.
                 self.link.works().await;
@@ -231,7 +243,6 @@ async fn connect(
     };
     options
         .name("snug")
-        .no_echo()
         .require_tls(tls)
         // They would be told by addresses that no certificate names.
         .ignore_discovered_servers()
@@ -397,18 +408,31 @@ impl Link {
         self.metrics.bus_connected.set(i64::from(*self.stands.borrow()));
     }
 
-    /// Whether a question that nobody answers comes back from the server: all that was sent
-    /// before it has arrived, and all that was to come before it is here.
+    /// Whether what this node says to itself comes back from the server: all that was sent before
+    /// it has arrived, and all that was to come before it is here. (A question that nobody answers
+    /// would do, and needs no echo of the events; but whoever listens to all subjects, as operators
+    /// do, would keep it from coming back.)
     async fn works(&self) -> bool {
         if self.client.connection_state() != State::Connected {
             return false;
         }
-        let subject = format!("{}.{:x}", self.control, self.node);
-        let asking = self.client.send_request(subject, Request::new());
-        let asked = tokio::time::timeout(self.times.proof, asking).await;
-        asked.is_ok_and(|asked| {
-            asked.is_err_and(|error| error.kind() == RequestErrorKind::NoResponders)
-        })
+        let number = self.probes.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut heard = self.heard.subscribe();
+        let payload = Bytes::copy_from_slice(&number.to_be_bytes());
+        let back = async {
+            self.client.publish(self.probe.clone(), payload).await.is_ok()
+                && heard.wait_for(|heard| *heard >= number).await.is_ok()
+        };
+        tokio::time::timeout(self.times.proof, back).await.unwrap_or(false)
+    }
+
+    async fn echo(self: Arc<Self>, mut probes: Subscriber) {
+        while let Some(message) = probes.next().await {
+            if let Ok(number) = <[u8; 8]>::try_from(&message.payload[..]) {
+                let number = u64::from_be_bytes(number);
+                self.heard.send_modify(|heard| *heard = number.max(*heard));
+            }
+        }
     }
 
     /// A link that says it is connected and answers nothing is cut here, so that it is made anew.

@@ -258,3 +258,22 @@ fn what_opens_the_servers_is_taken_out_of_their_urls() {
         assert!(servers(wrong).is_err(), "{wrong}");
     }
 }
+
+/// Operators listen to everything when they look for a fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_to_all_subjects_disturbs_nobody() {
+    let pair = Pair::start().await;
+    let listens = async_nats::connect(format!("nats://127.0.0.1:{}", pair.server.port())).await;
+    let listens = listens.expect("a client");
+    let mut all = listens.subscribe(">").await.expect("a subscription");
+    listens.flush().await.expect("it is sent");
+    pair.publish(0..5, 5..10);
+    assert!(all.next().await.is_some(), "it hears what they say");
+    // Also one that connects anew with somebody there.
+    pair.proxy.cut(true);
+    pair.falls(1).await;
+    pair.publish(10..15, 15..20);
+    pair.proxy.cut(false);
+    pair.both_have("after", 0..20).await;
+    assert!(!pair.heard[0].missed() && !pair.heard[1].missed());
+}
