@@ -14,7 +14,8 @@ use crate::rows::big;
 const INSERT: &str = "INSERT INTO mentions (app, room, target, seq, sender)
     SELECT app, room, target, seq, sender
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
-    AS i(app, room, target, seq, sender)";
+    AS i(app, room, target, seq, sender)
+    ON CONFLICT DO NOTHING";
 const REMOVE: &str = "DELETE FROM mentions
     WHERE app = $1 AND room = $2 AND target = $3 AND seq = $4";
 

@@ -44,8 +44,6 @@ const REVIVE: &str = concat!(
 );
 const LOCK: &str =
     concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.app = $1 AND r.id = $2 FOR UPDATE");
-const ONE: &str =
-    concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.app = $1 AND r.id = $2");
 const FACTS: &str = concat!(
     "SELECT u.deactivated_at IS NOT NULL, ",
     room_columns!(),
@@ -189,7 +187,7 @@ impl PostgresStore {
 
     async fn create_once(&self, new: &NewRoom) -> Result<CreateRoomOutcome, Fail> {
         let tx = Tx::begin(self.reads.get().await?);
-        let mut room = match make(&tx, new).await? {
+        let room = match make(&tx, new).await? {
             Ok(room) => room,
             Err(there) => {
                 tx.rollback().await?;
@@ -220,8 +218,8 @@ impl PostgresStore {
         members::join(&tx, &new.app, &room, &joining, new.now).await?;
         let entry = OutboxEntry::room_created(&room, &new.members);
         note(&tx, (&new.app, &new.id), room.head.rev, &entry, room.changed_at).await?;
-        let message = self.first_message(&tx, new, &mut room).await?;
         let (members, memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
+        let message = self.first_message(&tx, new, &room).await?;
         tx.commit().await?;
         Ok(CreateRoomOutcome::Created(Box::new(CreatedRoom {
             room,
@@ -231,12 +229,12 @@ impl PostgresStore {
         })))
     }
 
-    /// Appends what the room is made with, and reads the room again as it is after it.
+    /// Appends what the room is made with.
     async fn first_message(
         &self,
         tx: &Tx,
         new: &NewRoom,
-        room: &mut Room,
+        room: &Room,
     ) -> Result<Option<snug_core::ports::Appended>, Fail> {
         let Some(message) = &new.message else {
             return Ok(None);
@@ -251,9 +249,6 @@ impl PostgresStore {
         let AppendOutcome::Stored(appended) = append_within(tx, &append).await? else {
             return Err(Fail::Broken("a new room refused its first message".to_owned()));
         };
-        let one = tx.prepare_cached(ONE).await?;
-        let row = tx.query_one(&one, &[&new.app.as_str(), &new.id.as_str()]).await?;
-        *room = Cells::of(&row).room()?;
         Ok(Some(*appended))
     }
 

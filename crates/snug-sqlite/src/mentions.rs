@@ -36,7 +36,8 @@ pub(crate) fn follow(
     }
     let sender = now.sender.as_ref().map(UserId::as_str);
     for target in has.difference(&had) {
-        let sql = "INSERT INTO mentions (rk, target, seq, sender) VALUES (?1, ?2, ?3, ?4)";
+        let sql =
+            "INSERT OR IGNORE INTO mentions (rk, target, seq, sender) VALUES (?1, ?2, ?3, ?4)";
         change(conn, sql, (head.rk, target, int(now.seq), sender))?;
         head.mentioned = head.mentioned.max(now.seq);
     }

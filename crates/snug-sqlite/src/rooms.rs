@@ -278,25 +278,16 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
         Some(old) => make_anew(conn, new, old, at)?,
         None => make(conn, new, at)?,
     };
-    let (members, mut memberships) = first_members(conn, new, &head, at)?;
+    let (members, memberships) = first_members(conn, new, &head, at)?;
     let active = memberships.iter().filter(|mine| mine.is_active()).count();
     head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
     save_head(conn, &head)?;
-    let mut room = room_of(conn, &head)?;
+    let room = room_of(conn, &head)?;
     note(conn, &new.app, &head, || OutboxEntry::room_created(&room, &new.members), at)?;
-    let mut message = None;
-    if let Some(said) = &new.message {
-        let told = store_said(conn, (&new.app, &new.id), &mut head, said, (new.now, at))?;
-        message = Some(told);
-        // As it all stands after the message: who joins is told what it brings.
-        room = room_of(conn, &head)?;
-        for mine in &mut memberships {
-            if let Some(now) = members::find_member(conn, head.rk, &mine.user)? {
-                *mine = now.facts;
-                count_aside(conn, &head, mine)?;
-            }
-        }
-    }
+    let place = (&new.app, &new.id);
+    let said = new.message.as_ref();
+    let message =
+        said.map(|said| store_said(conn, place, &mut head, said, (new.now, at))).transpose()?;
     let created = CreatedRoom { room, members, memberships, message };
     Ok(CreateRoomOutcome::Created(Box::new(created)))
 }

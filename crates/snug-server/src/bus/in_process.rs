@@ -23,7 +23,7 @@ pub struct InProcessBus {
 /// One node's place on the bus.
 pub struct InProcessNode {
     bus: Arc<InProcessBus>,
-    topics: Mutex<HashMap<Topic, usize>>,
+    topics: Arc<Mutex<HashMap<Topic, usize>>>,
     queue: mpsc::Sender<Arc<Event>>,
     sink: Arc<dyn BusSink>,
     lost: AtomicU64,
@@ -44,9 +44,10 @@ impl InProcessBus {
     /// Joins a node; its events go to `sink`, one after the other.
     pub fn join(self: &Arc<Self>, sink: Arc<dyn BusSink>, tasks: &Tasks) -> Arc<InProcessNode> {
         let (queue, mut events) = mpsc::channel::<Arc<Event>>(limits::BUS_QUEUE_MAX);
+        let topics = Arc::<Mutex<HashMap<Topic, usize>>>::default();
         let node = Arc::new(InProcessNode {
             bus: self.clone(),
-            topics: Mutex::default(),
+            topics: topics.clone(),
             queue,
             sink: sink.clone(),
             lost: AtomicU64::new(0),
@@ -57,7 +58,12 @@ impl InProcessBus {
         drop(nodes);
         tasks.spawn_until_stop(async move {
             while let Some(event) = events.recv().await {
-                sink.deliver(event);
+                // Asked here and not when it is published: what came before in the queue may be
+                // why somebody listens, such as the news of a room before its first message.
+                let heard = topics.lock().contains_key(&Topic::of(&event));
+                if heard {
+                    sink.deliver(event);
+                }
             }
         });
         node
@@ -71,16 +77,16 @@ impl InProcessNode {
         self.lost.load(Ordering::Relaxed)
     }
 
-    fn offer(&self, topic: &Topic, event: &Arc<Event>) {
-        if !self.topics.lock().contains_key(topic) {
-            return;
-        }
+    fn offer(&self, event: &Arc<Event>) {
         use UserEventBody::{SessionsClosed, SessionsDoubted};
         if let Event::User(UserEvent { body, .. }) = event.as_ref()
             && matches!(body, SessionsClosed { .. } | SessionsDoubted { .. })
         {
             // A revoke holds from its answer on: not behind what waits in the queue.
-            self.sink.deliver(event.clone());
+            let heard = self.topics.lock().contains_key(&Topic::of(event));
+            if heard {
+                self.sink.deliver(event.clone());
+            }
             return;
         }
         if self.queue.try_send(event.clone()).is_err() {
@@ -91,10 +97,9 @@ impl InProcessNode {
 
 impl Bus for InProcessNode {
     fn publish(&self, event: Arc<Event>) {
-        let topic = Topic::of(&event);
         for node in self.bus.nodes.read().iter() {
             if let Some(node) = node.upgrade() {
-                node.offer(&topic, &event);
+                node.offer(&event);
             }
         }
     }

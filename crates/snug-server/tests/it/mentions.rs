@@ -90,16 +90,23 @@ async fn who_is_called_is_told(server: &TestServer) {
     told(&page, &mut bob, &room, 0).await;
 }
 
-/// Who becomes a member is told of the first message's call with the room.
+/// Who becomes a member hears of the room as it was made and then of its first message, as of any
+/// other: also a connection that hears every event, as other systems' wires do.
 async fn a_first_message_calls(server: &TestServer) {
     let app = server.app().await;
     let ((_, mut ann), (page, mut bob)) = (app.enter("ann").await, both(&app, "bob").await);
+    let mut all = app.socket(&page.opened.token).await;
+    all.request("rooms.all", json!({"on": true})).await;
     let message = json!({"text": "@bob", "mentions": {"users": ["bob"]}});
     let made = json!({"kind": "group", "members": ["bob"], "message": message});
     let room = ann.request("room.create", made).await["room"]["id"].clone();
     let joined = bob.event_where("room.joined", |data| data["room"] == room).await;
-    let told_to_bob = &joined["room_object"];
-    assert_eq!((&told_to_bob["seq"], &told_to_bob["mine"]["mentions"]), (&json!(1), &json!(1)));
+    let as_made = &joined["room_object"];
+    assert_eq!((&as_made["seq"], &as_made["mine"]["mentions"]), (&json!(0), &json!(0)));
+    let head = bob.event_where("room.head", |data| data["room"] == room).await;
+    assert_eq!((&head["seq"], &head["mentions"]), (&json!(1), &json!({"users": ["bob"]})));
+    let heard = all.event_where("message.new", |data| data["room"] == room).await;
+    assert_eq!(heard["message"]["text"], message["text"]);
     told(&page, &mut bob, room.as_str().expect("an id"), 1).await;
 }
 

@@ -28,7 +28,8 @@ pub struct NewRoom {
     pub now: Time,
 }
 
-/// A room that was made, with what was made along with it, as it stands after the first message.
+/// A room that was made, as it stands before its first message: who joins hears of that as of any
+/// other. What the message moved is with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedRoom {
     pub room: Room,
