@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use snug_core::engine::{Actor, Client, Engine, HistoryRequest};
 use snug_core::ids::{MessageId, RoomId};
 use snug_core::limits;
-use snug_core::model::{Message, MessageKind};
+use snug_core::model::Message;
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Caller, Door, User, body};
@@ -68,9 +68,8 @@ async fn answered(
 fn merged(found: &Message, value: &Value) -> Result<Value, Failure> {
     let fields = value.as_object().ok_or_else(|| Failure::body("expected a JSON object"))?;
     let mut all: Map<String, Value> = wire::ours(found.custom.as_ref());
-    if found.kind == MessageKind::Text {
-        all.insert("message".into(), json!(found.text));
-    }
+    // Unless it stays there whole, being encrypted or very long.
+    all.entry("message").or_insert_with(|| json!(found.text));
     all.extend(fields.clone());
     Ok(Value::Object(all))
 }

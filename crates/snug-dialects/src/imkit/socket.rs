@@ -252,12 +252,19 @@ impl Line {
                 UserEventBody::Joined { room, .. } => {
                     self.tell_whole(&engine, client, &room.id).await
                 }
-                UserEventBody::Mine { room, count, mine } => {
+                UserEventBody::Mine { room, .. } => {
                     let actor = Actor::Client(client);
+                    // As it stands now: news may be told again, and this wire has no order.
+                    let (mine, count) = match engine.room(&actor, room).await {
+                        Ok(view) => (view.mine, view.room.head.count),
+                        Err(Error::NotAMember | Error::RoomNotFound(_)) => return Ok(()),
+                        Err(error) => return Err(error),
+                    };
+                    let Some(mine) = mine else { return Ok(()) };
                     let last = id_at(&engine, &actor, room, mine.read_seq).await?;
                     let property = json!({
                         "client": mine.user.as_str(),
-                        "badge": mine.unread(*count),
+                        "badge": mine.unread(count),
                         "lastRead": last,
                     });
                     let told = json!({ "room": room.as_str(), "memberProperty": [property] });

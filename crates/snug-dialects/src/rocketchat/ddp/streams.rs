@@ -341,22 +341,26 @@ impl Line {
     ) -> Result<Vec<Value>, Error> {
         let mut frames = Vec::new();
         match &event.body {
-            UserEventBody::Joined { room, mine, .. } => {
+            // As it stands now: news may be told again, and this wire has no order.
+            UserEventBody::Joined { room, .. } => {
+                let Some((room, Some(mine))) = self.standing(caller, &room.id).await? else {
+                    return Ok(frames);
+                };
                 if let Some(key) = self.mine(caller, "rooms-changed") {
-                    let shown = self.shown(caller, room).await?;
+                    let shown = self.shown(caller, &room).await?;
                     frames.push(frame(NOTIFY_USER, &key, &json!(["inserted", shown])));
                 }
                 if let Some(key) = self.mine(caller, "subscriptions-changed") {
-                    let shown = self.subscription(caller, room, mine).await?;
+                    let shown = self.subscription(caller, &room, &mine).await?;
                     frames.push(frame(NOTIFY_USER, &key, &json!(["inserted", shown])));
                 }
             }
-            UserEventBody::Mine { room, mine, .. } => {
+            UserEventBody::Mine { room, .. } => {
                 let Some(key) = self.mine(caller, "subscriptions-changed") else {
                     return Ok(frames);
                 };
-                if let Some((room, _)) = self.standing(caller, room).await? {
-                    let shown = self.subscription(caller, &room, mine).await?;
+                if let Some((room, Some(mine))) = self.standing(caller, room).await? {
+                    let shown = self.subscription(caller, &room, &mine).await?;
                     frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
                 }
             }

@@ -90,6 +90,13 @@ async fn imkit() {
     let path = format!("/rooms/{room}/message");
     let sent = result(imkit.user(&token, "POST", &path, json!({"message": "damn"})).await);
     assert_eq!(sent["message"], "d***");
+    // Whatever kind the client says it is.
+    let body = json!({"messageType": "poll", "message": "damn", "choices": [1]});
+    let poll = result(imkit.user(&token, "POST", &path, body).await);
+    assert_eq!((&poll["message"], &poll["choices"]), (&json!("d***"), &json!([1])));
+    let edit = json!({"_id": poll["_id"], "choices": [2]});
+    let edited = result(imkit.user(&token, "POST", &path, edit).await);
+    assert_eq!((&edited["message"], &edited["choices"]), (&json!("d***"), &json!([2])));
     let refused = imkit.user(&token, "POST", &path, json!({"message": "refuse"})).await.is(403);
     let error = json!({"code": "PERMISSION_DENIED", "message": "Be kind."});
     assert_eq!((&refused["RC"], &refused["error"]), (&json!(403), &error));
@@ -99,7 +106,7 @@ async fn imkit() {
     // The backend's own goes through.
     let own = json!({"room": room, "sender": "imo", "message": "refuse nothing"});
     result(imkit.admin("POST", "/messages", own).await);
-    assert_eq!(texts(&app.page("imo").await, &room).await, ["d***", "refuse nothing"]);
+    assert_eq!(texts(&app.page("imo").await, &room).await, ["d***", "d***", "refuse nothing"]);
     assert!(server.stop().await);
 }
 
