@@ -6,10 +6,23 @@ use serde::{Deserialize, Serialize};
 macro_rules! codes {
     ($($name:ident $text:literal $status:literal $retry:literal $title:literal;)*) => {
         /// Why a request was refused.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorCode {
             $(#[serde(rename = $text)] $name,)*
         }
+
+        // By hand: the derive does not see through a macro how the codes are written.
+        impl utoipa::PartialSchema for ErrorCode {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some("Why a request was refused."))
+                    .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for ErrorCode {}
 
         impl ErrorCode {
             /// Every code.

@@ -30,6 +30,7 @@ use snug_core::error::Error;
 use snug_proto::before_send::{BeforeSendCall, BeforeSendVerdict};
 use snug_proto::{ErrorCode, Problem};
 use utoipa::OpenApi;
+use utoipa::openapi::{PathItem, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::metrics::Answered;
@@ -80,11 +81,24 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
 /// The OpenAPI document of every route.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let all = OpenApiRouter::with_openapi(Document::openapi())
         .merge(server_routes())
-        .merge(client_routes())
-        .split_for_parts()
-        .1
+        .merge(client_routes());
+    let mut document = all.split_for_parts().1;
+    document.paths.paths.values_mut().for_each(errors_are_problems);
+    document
+}
+
+/// What every route answers when it refuses has a type of its own, which is said once and here.
+fn errors_are_problems(path: &mut PathItem) {
+    let methods = [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
+    for operation in methods.into_iter().flatten() {
+        if let Some(RefOr::T(refused)) = operation.responses.responses.get_mut("default")
+            && let Some(problem) = refused.content.swap_remove("application/json")
+        {
+            refused.content.insert("application/problem+json".to_owned(), problem);
+        }
+    }
 }
 
 /// The routes.
