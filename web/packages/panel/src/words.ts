@@ -35,6 +35,7 @@ const en = {
   showKey: 'Show key',
   rotateKey: 'New key',
   settings: 'Settings',
+  deliveries: 'Webhook deliveries',
   apply: 'Apply',
   tokens: 'Tokens of your users',
   tokensIntro:
@@ -157,6 +158,7 @@ const zh: Words = {
   showKey: '顯示金鑰',
   rotateKey: '更換金鑰',
   settings: '設定',
+  deliveries: 'Webhook 傳送紀錄',
   apply: '套用',
   tokens: '使用者的權杖',
   tokensIntro: '只有頁面帶著你們自己的權杖進來時才需要。不用的留空。',

@@ -78,6 +78,7 @@ export async function appScreen(panel: Panel, id: string): Promise<HTMLElement> 
       h('code', {}, app.id),
       copyButton(() => app.id),
       h('span', {}, `${count(app.users)} ${t('users')} · ${count(app.rooms)} ${t('rooms')}`),
+      h('a', { href: `/panel/apps/${encodeURIComponent(app.id)}/deliveries` }, t('deliveries')),
     ),
     h(
       'div',
