@@ -158,7 +158,12 @@ impl RoomState {
         say("mine".into(), format!("{:?} {} {} {unread}", m.role, m.read_seq, m.own_count));
         for (seq, message) in &self.messages {
             let (body, rev) = (Seen::of(message).body, message.rev);
-            let more = (&message.extras, &message.reactions, message.deleted_at.is_some());
+            let more = (
+                &message.extras,
+                &message.reactions,
+                message.deleted_at.is_some(),
+                message.pinned_at,
+            );
             say(format!("message {seq}"), format!("{rev} {body} {more:?}"));
         }
         for (user, seat) in &self.seats {

@@ -45,6 +45,10 @@ pub const TYPING_TEXT_BYTES_MAX: usize = 1_024;
 pub const REACTION_KEY_BYTES_MAX: usize = 64;
 /// Different reactions on one message, in keys.
 pub const REACTION_KEYS_MAX: usize = 32;
+/// Pinned messages of one room, in messages.
+pub const PINS_PER_ROOM_MAX: usize = 100;
+/// Words of a message that edits have replaced, shown at once, in versions; the newest.
+pub const VERSIONS_SHOWN: usize = 100;
 /// Users shown with each reaction, in users; the count says how many there are.
 pub const REACTION_USERS_SHOWN: usize = 100;
 /// Deleted and hidden messages after a cursor that unread takes into account, in messages.
@@ -400,8 +404,8 @@ pub const HOOK_DEPTH_MAX: usize = 36;
 pub const HOOK_REASON_CHARS_MAX: usize = 200;
 /// Questions to the hook of one app under way at one time, in calls.
 pub const HOOKS_PER_APP_MAX: usize = 16;
-/// Questions to the hook of one app that wait for a place, in calls; beyond it the app's setting
-/// for a failure holds.
+/// Questions to the hook of one app that wait for a place, in calls; what finds none is refused
+/// whatever the app's setting for a failure says.
 pub const HOOKS_WAITING_MAX: usize = 64;
 /// The URL of a webhook endpoint, in bytes.
 pub const WEBHOOK_URL_BYTES_MAX: usize = 2_048;

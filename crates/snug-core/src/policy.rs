@@ -21,6 +21,9 @@ pub enum Operation {
     EditMessage,
     DeleteMessage,
     React,
+    PinMessage,
+    /// The words that edits have replaced.
+    ReadVersions,
     Join,
     Read,
     MarkRead,
@@ -31,7 +34,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the tables in tests and docs.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::CreateRoom,
         Self::CreateFromContact,
         Self::UpdateRoom,
@@ -42,6 +45,8 @@ impl Operation {
         Self::EditMessage,
         Self::DeleteMessage,
         Self::React,
+        Self::PinMessage,
+        Self::ReadVersions,
         Self::Join,
         Self::Read,
         Self::MarkRead,
@@ -92,7 +97,11 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     }
     let mine = active(facts)?;
     match operation {
-        Operation::Send | Operation::Type | Operation::EditMessage | Operation::React
+        Operation::Send
+        | Operation::Type
+        | Operation::EditMessage
+        | Operation::React
+        | Operation::PinMessage
             if room.frozen =>
         {
             return Err(Error::RoomFrozen);
@@ -105,7 +114,13 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
         {
             return Err(Error::invalid("room", "a group; a direct room keeps its pair"));
         }
-        Operation::UpdateRoom | Operation::RemoveMembers if mine.role < Role::Admin => {
+        Operation::UpdateRoom | Operation::RemoveMembers | Operation::ReadVersions
+            if mine.role < Role::Admin =>
+        {
+            return Err(Error::RoleTooLow);
+        }
+        // Two who talk to each other pin for each other.
+        Operation::PinMessage if room.kind != RoomKind::Direct && mine.role < Role::Admin => {
             return Err(Error::RoleTooLow);
         }
         _ => {}

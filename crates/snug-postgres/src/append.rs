@@ -204,6 +204,7 @@ impl LockedRoom {
             edited_at: None,
             deleted_at: None,
             hidden_at: None,
+            pinned_at: None,
             reactions: Vec::new(),
         };
         head.activity_at = message.created_at;

@@ -1,10 +1,10 @@
-//! Changes to stored messages: edit, delete, hide, react; and messages by time. A change locks its
-//! room first, as an append does.
+//! Changes to stored messages: edit, delete, hide, pin, react; and messages by time. A change
+//! locks its room first, as an append does.
 
 use async_trait::async_trait;
-use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{CustomJson, Extras, Message, Preview, Room, Time};
+use snug_core::model::{CustomJson, Extras, Message, MessageVersion, Preview, Room, Time};
 use snug_core::ports::{
     ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
@@ -32,11 +32,31 @@ const EDIT: &str = "UPDATE messages SET text = coalesce($4, text), custom = coal
     WHERE app = $1 AND room = $2 AND seq = $3";
 const DELETE: &str =
     "UPDATE messages SET text = NULL, custom = NULL, extras = NULL, reacted = false,
-      deleted_at = $4 WHERE app = $1 AND room = $2 AND seq = $3";
+      pinned_at = NULL, deleted_at = $4 WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_REACTIONS: &str = "DELETE FROM reactions WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_VERSIONS: &str = "DELETE FROM message_versions WHERE app = $1 AND room = $2 AND seq = $3";
 const HIDE: &str = "UPDATE messages SET hidden_at = CASE WHEN $4::boolean THEN $5::bigint END
     WHERE app = $1 AND room = $2 AND seq = $3";
+const PIN: &str = "UPDATE messages SET pinned_at = CASE WHEN $4::boolean THEN $5::bigint END
+    WHERE app = $1 AND room = $2 AND seq = $3";
+const PINS: &str = "SELECT count(*) FROM messages
+    WHERE app = $1 AND room = $2 AND pinned_at IS NOT NULL AND seq >= $3";
+const PINNED: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM messages g JOIN rooms r ON r.app = g.app AND r.id = g.room
+      WHERE g.app = $1 AND g.room = $2 AND g.pinned_at IS NOT NULL AND g.deleted_at IS NULL
+        AND g.seq > $3 AND g.seq >= r.min_seq AND r.deleted_at IS NULL
+      ORDER BY g.pinned_at DESC LIMIT $4"
+);
+/// The message is found first, by its key, whatever the planner thinks of a young table.
+const VERSIONS: &str = "WITH g AS MATERIALIZED (
+      SELECT seq FROM messages WHERE id = $3 AND app = $1 AND room = $2 AND deleted_at IS NULL)
+    SELECT v.rev, v.text, v.custom, v.extras, v.by, v.at
+    FROM message_versions v JOIN rooms r ON r.app = v.app AND r.id = v.room
+    WHERE v.app = $1 AND v.room = $2 AND v.seq = (SELECT seq FROM g)
+      AND v.seq >= r.min_seq AND r.deleted_at IS NULL
+    ORDER BY v.rev DESC LIMIT $4";
 const GIVE: &str = "INSERT INTO reactions (app, room, seq, key, user_id, rev)
     VALUES ($1, $2, $3, $4, $5, $6)";
 const TAKE_BACK: &str = "DELETE FROM reactions
@@ -121,10 +141,13 @@ impl Place<'_> {
         Ok(())
     }
 
-    async fn todo(&self, old: &Message, change: &MessageChange) -> Result<Todo, Fail> {
-        let MessageChange::React { user, key, on } = change else {
-            let done = change.is_done(old) == Some(true);
-            return Ok(if done { Todo::Nothing } else { Todo::It });
+    async fn todo(&self, room: &Room, old: &Message, wanted: &MessageChange) -> Result<Todo, Fail> {
+        let MessageChange::React { user, key, on } = wanted else {
+            if wanted.is_done(old) == Some(true) {
+                return Ok(Todo::Nothing);
+            }
+            let full = *wanted == MessageChange::Pin(true) && self.pins_are_full(room).await?;
+            return Ok(if full { Todo::TooMany } else { Todo::It });
         };
         let on = *on;
         let given = self.tx.prepare_cached(GIVEN).await?;
@@ -137,6 +160,12 @@ impl Place<'_> {
         let known = old.reactions.iter().any(|reaction| reaction.key == key);
         let full = on && !known && old.reactions.len() >= limits::REACTION_KEYS_MAX;
         Ok(if full { Todo::TooMany } else { Todo::It })
+    }
+
+    async fn pins_are_full(&self, room: &Room) -> Result<bool, Fail> {
+        let pins = self.tx.prepare_cached(PINS).await?;
+        let row = self.tx.query_one(&pins, &[&self.app, &self.room, &big(room.min_seq)]).await?;
+        Ok(Cells::of(&row).number()? >= limits::PINS_PER_ROOM_MAX as u64)
     }
 
     async fn apply(&self, wanted: &ChangeMessage, rev: i64, at: i64) -> Result<(), Fail> {
@@ -162,6 +191,10 @@ impl Place<'_> {
             MessageChange::Hide(on) => {
                 let hide = tx.prepare_cached(HIDE).await?;
                 tx.execute(&hide, &[app, room, seq, on, &at]).await?;
+            }
+            MessageChange::Pin(on) => {
+                let pin = tx.prepare_cached(PIN).await?;
+                tx.execute(&pin, &[app, room, seq, on, &at]).await?;
             }
             MessageChange::React { user, key, on } => {
                 let (key, user) = (key.as_str(), user.as_str());
@@ -217,14 +250,14 @@ impl PostgresStore {
         }
         let (app, id) = (wanted.app.as_str(), wanted.room.as_str());
         let place = Place { tx: &tx, app, room: id, seq: big(old.seq) };
-        match place.todo(&old, &wanted.change).await? {
+        match place.todo(&room, &old, &wanted.change).await? {
             Todo::Nothing => {
                 tx.rollback().await?;
                 return Ok(ChangeMessageOutcome::Unchanged(Box::new(old)));
             }
             Todo::TooMany => {
                 tx.rollback().await?;
-                return Ok(ChangeMessageOutcome::TooManyReactions);
+                return Ok(ChangeMessageOutcome::TooMany);
             }
             Todo::It => {}
         }
@@ -245,6 +278,35 @@ impl PostgresStore {
         note(&tx, (&wanted.app, &wanted.room), head.rev, &entry, Time(at)).await?;
         tx.commit().await?;
         Ok(ChangeMessageOutcome::Changed(Box::new((now, head))))
+    }
+
+    async fn pinned_once(
+        &self,
+        (app, room): (&AppId, &RoomId),
+        above_seq: u64,
+    ) -> Result<Vec<Message>, Fail> {
+        let _page = self.reads.page().await?;
+        let client = self.reads.get().await?;
+        let statement = client.prepare_cached(PINNED).await?;
+        let (above, most) = (big(above_seq), rows(limits::PINS_PER_ROOM_MAX, 0));
+        let values: [&(dyn ToSql + Sync); 4] = [&app.as_str(), &room.as_str(), &above, &most];
+        let found = client.query(&statement, &values).await?;
+        found.iter().map(|row| Cells::of(row).message()).collect()
+    }
+
+    async fn versions_once(
+        &self,
+        (app, room): (&AppId, &RoomId),
+        id: &MessageId,
+        limit: usize,
+    ) -> Result<Vec<MessageVersion>, Fail> {
+        let _page = self.reads.page().await?;
+        let client = self.reads.get().await?;
+        let statement = client.prepare_cached(VERSIONS).await?;
+        let values: [&(dyn ToSql + Sync); 4] =
+            [&app.as_str(), &room.as_str(), &id.as_str(), &rows(limit, 0)];
+        let found = client.query(&statement, &values).await?;
+        found.iter().map(|row| Cells::of(row).version()).collect()
     }
 
     async fn at_once(&self, app: &AppId, at: Time) -> Result<Option<Message>, Fail> {
@@ -290,6 +352,25 @@ async fn one(tx: &Tx, wanted: &ChangeMessage, room: &Room) -> Result<Option<Mess
 impl ChangeStore for PostgresStore {
     async fn change_message(&self, wanted: ChangeMessage) -> StoreResult<ChangeMessageOutcome> {
         Ok(bounded(|| self.change_once(&wanted)).await?)
+    }
+
+    async fn pinned_messages(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+    ) -> StoreResult<Vec<Message>> {
+        Ok(bounded(|| self.pinned_once((app, room), above_seq)).await?)
+    }
+
+    async fn message_versions(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        id: &MessageId,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageVersion>> {
+        Ok(bounded(|| self.versions_once((app, room), id, limit)).await?)
     }
 
     async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>> {

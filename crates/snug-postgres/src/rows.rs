@@ -4,8 +4,8 @@
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
-    Message, MessageKind, Operator, OperatorRole, Patch, Preview, Reaction, Role, Room, RoomKind,
-    Session, Time, User,
+    Message, MessageKind, MessageVersion, Operator, OperatorRole, Patch, Preview, Reaction, Role,
+    Room, RoomKind, Session, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -129,7 +129,7 @@ macro_rules! message_columns {
              ORDER BY x.first) FROM (SELECT k.key, count(*) AS n, min(k.rev) AS first, \
                (array_agg(k.user_id ORDER BY k.rev))[1:100] AS users FROM reactions k \
              WHERE k.app = g.app AND k.room = g.room AND k.seq = g.seq GROUP BY k.key) x)::text \
-         END, g.external, g.extras"
+         END, g.external, g.extras, g.pinned_at"
     };
 }
 macro_rules! session_columns {
@@ -385,9 +385,22 @@ impl<'a> Cells<'a> {
             deleted_at: self.time_or_none()?,
             edited_at: self.time_or_none()?,
             hidden_at: self.time_or_none()?,
+            pinned_at: None,
             reactions: self.reactions()?,
         };
-        Ok(Message { external: self.next()?, extras: self.extras()?, ..message })
+        let (external, extras) = (self.next()?, self.extras()?);
+        Ok(Message { external, extras, pinned_at: self.time_or_none()?, ..message })
+    }
+
+    pub(crate) fn version(&mut self) -> Read<MessageVersion> {
+        Ok(MessageVersion {
+            rev: self.number()?,
+            text: self.next()?,
+            custom: self.custom()?,
+            extras: self.extras()?,
+            by: self.user_or_none()?,
+            at: self.time()?,
+        })
     }
 
     pub(crate) fn extras(&mut self) -> Read<Option<Box<Extras>>> {

@@ -1,15 +1,16 @@
 //! What may be done to a stored message, and channels, as every door takes and answers them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use snug_core::engine::{ChannelsPage, EditMessage};
 use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId};
-use snug_core::model::Patch;
+use snug_core::model::{self, Patch};
 use utoipa::ToSchema;
 
 use crate::extras::{Card, Location, Mentions};
-use crate::object::{Message, Room};
-use crate::value::{CustomIn, Id, custom, object, patch_object};
+use crate::object::{Message, Room, User, list};
+use crate::value::{CustomIn, Id, WireTime, custom, object, patch_object, raw};
 
 /// New words of a message; at least one field, and what is absent stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -90,6 +91,14 @@ pub struct ReactData {
     pub on: bool,
 }
 
+/// `message.pin`.
+#[derive(Debug, Deserialize)]
+pub struct PinData {
+    pub room: Id<RoomId>,
+    pub id: Id<MessageId>,
+    pub on: bool,
+}
+
 /// `channels.list`.
 #[derive(Debug, Deserialize)]
 pub struct ChannelsListData {
@@ -101,6 +110,74 @@ pub struct ChannelsListData {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MessageAnswer {
     pub message: Message,
+}
+
+/// A room's pinned messages, those pinned last first.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PinsAnswer {
+    pub messages: Vec<Message>,
+    /// Their senders.
+    pub users: Vec<User>,
+}
+
+impl From<(Vec<model::Message>, Vec<model::User>)> for PinsAnswer {
+    fn from((messages, users): (Vec<model::Message>, Vec<model::User>)) -> Self {
+        Self { messages: list(messages), users: list(users) }
+    }
+}
+
+/// The words of a message that edits have replaced, the newest first.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct VersionsAnswer {
+    pub versions: Vec<Version>,
+}
+
+/// Words that an edit has replaced.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Version {
+    /// Rev of the message while it had them, at the last.
+    pub rev: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub custom: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Mentions>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Who replaced them; absent when it was the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub replaced_at: WireTime,
+}
+
+impl From<Vec<model::MessageVersion>> for VersionsAnswer {
+    fn from(versions: Vec<model::MessageVersion>) -> Self {
+        Self { versions: list(versions) }
+    }
+}
+
+impl From<model::MessageVersion> for Version {
+    fn from(version: model::MessageVersion) -> Self {
+        let model::MessageVersion { rev, text, custom, extras, by, at } = version;
+        // What it answers no edit changes.
+        let model::Extras { mentions, reply_to: _, card, location } =
+            extras.map(|extras| *extras).unwrap_or_default();
+        Self {
+            rev,
+            text,
+            custom: raw(custom),
+            mentions: Some(mentions).filter(|all| !all.is_empty()).map(Into::into),
+            card: card.map(Into::into),
+            location: location.map(Into::into),
+            replaced_by: by.map(Into::into),
+            replaced_at: WireTime(at),
+        }
+    }
 }
 
 /// A page of the app's channels by id.

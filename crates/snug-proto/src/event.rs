@@ -214,6 +214,8 @@ pub fn light(happened: &RoomEvent) -> Vec<u8> {
     let mut head = Head::of(happened.room.as_str(), happened.head.clone());
     if let RoomEventBody::MessageAppended { message } = &happened.body {
         head.mentions = message.mentions().cloned().map(Into::into);
+    } else {
+        head.again = true;
     }
     event("room.head", &head)
 }

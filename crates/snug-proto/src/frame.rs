@@ -7,7 +7,7 @@ use snug_core::limits;
 use snug_core::model::Patch;
 
 use crate::body::parse_body;
-use crate::changes::{ChannelsListData, EditData, MessageData, ReactData};
+use crate::changes::{ChannelsListData, EditData, MessageData, PinData, ReactData};
 use crate::codes::ErrorCode;
 use crate::extras::{Card, Location, Mentions};
 use crate::problem::Problem;
@@ -65,6 +65,9 @@ ops! {
     MessageEdit "message.edit" EditData;
     MessageUnsend "message.unsend" MessageData;
     MessageReact "message.react" ReactData;
+    MessagePin "message.pin" PinData;
+    MessageVersions "message.versions" MessageData;
+    PinsList "pins.list" RoomData;
     Read "read" ReadData;
     Typing "typing" TypingData;
     Sync "sync" SyncData;

@@ -102,6 +102,10 @@ pub struct Message {
     /// Out of sight; it may be shown again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub hidden: bool,
+    /// Since when it is pinned for everybody in the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub pinned_at: Option<WireTime>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
 }
@@ -143,6 +147,7 @@ impl From<model::Message> for Message {
             edited_at,
             deleted_at,
             hidden_at,
+            pinned_at,
             reactions,
         } = message;
         let model::Extras { mentions, reply_to, card, location } =
@@ -166,6 +171,7 @@ impl From<model::Message> for Message {
             edited_at: edited_at.map(WireTime),
             deleted: deleted_at.is_some(),
             hidden: hidden_at.is_some(),
+            pinned_at: pinned_at.map(WireTime),
             reactions: list(reactions),
         }
     }
@@ -212,6 +218,10 @@ pub struct Head {
     /// Whom the newest message mentions, where it is news: only in `room.head`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mentions: Option<Mentions>,
+    /// It is no news of a message: whom a message mentions that it is the first to tell of must be
+    /// asked. Only in `room.head`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
 }
 
 impl Head {
@@ -227,6 +237,7 @@ impl Head {
             preview: preview.map(Into::into),
             activity_at: WireTime(activity_at),
             mentions: None,
+            again: false,
         }
     }
 }

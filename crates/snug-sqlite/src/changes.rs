@@ -1,10 +1,12 @@
-//! Changes to stored messages: edit, delete, hide, react; and messages by time.
+//! Changes to stored messages: edit, delete, hide, pin, react; and messages by time.
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::limits::{GONE_COUNTED_MAX, REACTION_KEYS_MAX, REACTION_USERS_SHOWN};
-use snug_core::model::{CustomJson, Membership, Message, Reaction, Time};
+use snug_core::ids::{AppId, MessageId, RoomId, UserId};
+use snug_core::limits::{
+    GONE_COUNTED_MAX, PINS_PER_ROOM_MAX, REACTION_KEYS_MAX, REACTION_USERS_SHOWN,
+};
+use snug_core::model::{CustomJson, Membership, Message, MessageVersion, Reaction, Time};
 use snug_core::ports::{
     ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, OutboxEntry, StoreResult,
 };
@@ -14,8 +16,8 @@ use crate::messages::{by_key, guard_holds, stored_extras};
 use crate::outbox::note;
 use crate::rooms::{living, save_head};
 use crate::rows::{
-    HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, message, message_columns, one, size,
-    uint,
+    HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, maybe_extras, maybe_json,
+    maybe_user, message, message_columns, one, size, time, uint,
 };
 use crate::{SqliteStore, mentions};
 
@@ -24,6 +26,38 @@ impl ChangeStore for SqliteStore {
     async fn change_message(&self, wanted: ChangeMessage) -> StoreResult<ChangeMessageOutcome> {
         let (app, now) = (wanted.app.clone(), wanted.now);
         self.write_at(&app, now, move |conn, at| try_change(conn, &wanted, at)).await
+    }
+
+    async fn pinned_messages(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+    ) -> StoreResult<Vec<Message>> {
+        let (app, room) = (app.clone(), room.clone());
+        self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => {
+                let above = above_seq.max(head.min_seq.saturating_sub(1));
+                pinned(conn, &room, &head, above)
+            }
+            None => Ok(Vec::new()),
+        })
+        .await
+    }
+
+    async fn message_versions(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        id: &MessageId,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageVersion>> {
+        let (app, room, id) = (app.clone(), room.clone(), id.clone());
+        self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
+            Some(head) => versions(conn, &head, &id, limit),
+            None => Ok(Vec::new()),
+        })
+        .await
     }
 
     async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>> {
@@ -75,9 +109,9 @@ fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<Change
         return Ok(ChangeMessageOutcome::GuardMoved);
     }
     let place = (head.rk, int(old.seq));
-    match what_to_do(conn, place, &old, &wanted.change)? {
+    match what_to_do(conn, &head, &old, &wanted.change)? {
         Todo::Nothing => return Ok(ChangeMessageOutcome::Unchanged(Box::new(old))),
-        Todo::TooMany => return Ok(ChangeMessageOutcome::TooManyReactions),
+        Todo::TooMany => return Ok(ChangeMessageOutcome::TooMany),
         Todo::It => {}
     }
     // Line 4: every durable change takes a rev.
@@ -108,19 +142,22 @@ enum Todo {
 
 fn what_to_do(
     conn: &Connection,
-    place: (i64, i64),
+    head: &HeadRow,
     old: &Message,
     change: &MessageChange,
 ) -> Sql<Todo> {
     let MessageChange::React { user, key, on } = change else {
-        let done = change.is_done(old) == Some(true);
-        return Ok(if done { Todo::Nothing } else { Todo::It });
+        if change.is_done(old) == Some(true) {
+            return Ok(Todo::Nothing);
+        }
+        let full = *change == MessageChange::Pin(true) && pins_are_full(conn, head)?;
+        return Ok(if full { Todo::TooMany } else { Todo::It });
     };
     let on = *on;
     let given = one(
         conn,
         "SELECT 1 FROM reactions WHERE rk = ?1 AND seq = ?2 AND key = ?3 AND user = ?4",
-        (place.0, place.1, key.as_str(), user.as_str()),
+        (head.rk, int(old.seq), key.as_str(), user.as_str()),
         |_| Ok(()),
     )?;
     if given.is_some() == on {
@@ -163,13 +200,18 @@ fn apply(
             change(
                 conn,
                 "UPDATE messages SET text = NULL, custom = NULL, extras = NULL, reacted = 0, \
-                 deleted_at = ?3 WHERE rk = ?1 AND seq = ?2",
+                 pinned_at = NULL, deleted_at = ?3 WHERE rk = ?1 AND seq = ?2",
                 (rk, seq, at.0),
             )
         }
         MessageChange::Hide(on) => change(
             conn,
             "UPDATE messages SET hidden_at = ?3 WHERE rk = ?1 AND seq = ?2",
+            (rk, seq, on.then_some(at.0)),
+        ),
+        MessageChange::Pin(on) => change(
+            conn,
+            "UPDATE messages SET pinned_at = ?3 WHERE rk = ?1 AND seq = ?2",
             (rk, seq, on.then_some(at.0)),
         ),
         MessageChange::React { user, key, on: true } => {
@@ -219,6 +261,51 @@ fn keep_version(
         ),
     )
     .map(drop)
+}
+
+fn pins_are_full(conn: &Connection, head: &HeadRow) -> Sql<bool> {
+    let pins = one(
+        conn,
+        "SELECT count(*) FROM messages INDEXED BY messages_pinned \
+         WHERE rk = ?1 AND pinned_at IS NOT NULL AND seq >= ?2",
+        (head.rk, int(head.min_seq)),
+        |row| uint(row, 0),
+    )?;
+    Ok(pins.is_some_and(|pins| pins >= PINS_PER_ROOM_MAX as u64))
+}
+
+fn pinned(conn: &Connection, room: &RoomId, head: &HeadRow, above: u64) -> Sql<Vec<Message>> {
+    let sql = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages m INDEXED BY messages_pinned WHERE m.rk = ?1 AND m.pinned_at IS NOT NULL \
+         AND m.seq > ?2 AND m.deleted_at IS NULL ORDER BY m.pinned_at DESC LIMIT ?3"
+    );
+    let values = (head.rk, int(above), size(PINS_PER_ROOM_MAX));
+    let rows = all(conn, sql, values, |row| message(row, room))?;
+    whole(conn, head.rk, rows)
+}
+
+fn versions(
+    conn: &Connection,
+    head: &HeadRow,
+    id: &MessageId,
+    limit: usize,
+) -> Sql<Vec<MessageVersion>> {
+    let sql = "SELECT v.rev, v.text, v.custom, v.extras, v.by, v.at \
+               FROM messages m JOIN message_versions v ON v.rk = m.rk AND v.seq = m.seq \
+               WHERE m.rk = ?1 AND m.id = ?2 AND m.seq >= ?3 AND m.deleted_at IS NULL \
+               ORDER BY v.rev DESC LIMIT ?4";
+    all(conn, sql, (head.rk, id.as_str(), int(head.min_seq), size(limit)), |row| {
+        Ok(MessageVersion {
+            rev: uint(row, 0)?,
+            text: row.get(1)?,
+            custom: maybe_json(row, 2)?,
+            extras: maybe_extras(row, 3)?,
+            by: maybe_user(row, 4)?,
+            at: time(row, 5)?,
+        })
+    })
 }
 
 /// Puts their reactions to the messages that have some; the others cost nothing.

@@ -207,6 +207,7 @@ pub(crate) fn store(
         edited_at: None,
         deleted_at: None,
         hidden_at: None,
+        pinned_at: None,
         reactions: Vec::new(),
     };
     free_id(conn, head, &message.id)?;

@@ -144,7 +144,7 @@ macro_rules! message_columns {
     () => {
         "m.id, m.seq, m.rev, m.first_rev, m.sender, m.kind, m.text, m.custom, m.silent, m.count, \
          m.created_at, m.deleted_at, m.edited_at, m.hidden_at, m.reacted, \
-         m.external, m.extras"
+         m.external, m.extras, m.pinned_at"
     };
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
@@ -152,7 +152,7 @@ pub(crate) use {head_columns, member_columns, message_columns, room_columns, use
 pub(crate) const HEAD_WIDTH: usize = 14;
 pub(crate) const ROOM_WIDTH: usize = 13;
 pub(crate) const USER_WIDTH: usize = 9;
-pub(crate) const MESSAGE_WIDTH: usize = 17;
+pub(crate) const MESSAGE_WIDTH: usize = 18;
 
 impl HeadRow {
     pub(crate) fn read(row: &Row<'_>) -> Sql<Self> {
@@ -343,6 +343,7 @@ pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
         deleted_at: maybe_time(row, 11)?,
         edited_at: maybe_time(row, 12)?,
         hidden_at: maybe_time(row, 13)?,
+        pinned_at: maybe_time(row, 17)?,
         reactions: Vec::new(),
     };
     Ok(MessageRow { message, reacted: row.get(14)? })

@@ -178,7 +178,7 @@ impl Sim {
         }
     }
 
-    /// Other words or mentions of an own message, a reaction, or the message taken back.
+    /// Other words or mentions of an own message, a reaction, a pin, or the message taken back.
     pub(crate) async fn op_change(&mut self, c: usize) {
         let from = if self.dice.percent(80) { c } else { self.dice.index(self.clients.len()) };
         let Some(Pending { room, send }) = self.dice.pick(&self.clients[from].acked).cloned()
@@ -200,7 +200,8 @@ impl Sim {
                 let edit = EditMessage { mentions, ..EditMessage::default() };
                 engine.edit_message(&actor, &room, &id, edit).await
             }
-            6..9 => engine.react(&actor, &room, &id, "+1", self.dice.percent(70)).await,
+            6..8 => engine.react(&actor, &room, &id, "+1", self.dice.percent(70)).await,
+            8 => engine.pin_message(&actor, &room, &id, self.dice.percent(70)).await,
             _ => engine.delete_message(&actor, &room, &id).await,
         };
         self.say(format!("  {id} in {room}"));

@@ -1,11 +1,11 @@
 //! What the seam hands straight through to the real store, but for two lies of the self-test.
 
 use async_trait::async_trait;
-use snug_core::ids::{AppId, KeyId, RoomId, UserId};
+use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
 use snug_core::model::{
     App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Message,
-    Operator, Room, RoomKind, RoomPatch, ServerKey, Session, SessionSelector, Time, TokenHash,
-    User, UserPatch,
+    MessageVersion, Operator, Room, RoomKind, RoomPatch, ServerKey, Session, SessionSelector, Time,
+    TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
     AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
@@ -278,6 +278,25 @@ impl OperatorStore for SeamStore {
 impl ChangeStore for SeamStore {
     async fn change_message(&self, change: ChangeMessage) -> StoreResult<ChangeMessageOutcome> {
         self.inner.change_message(change).await
+    }
+
+    async fn pinned_messages(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+    ) -> StoreResult<Vec<Message>> {
+        self.inner.pinned_messages(app, room, above_seq).await
+    }
+
+    async fn message_versions(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        id: &MessageId,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageVersion>> {
+        self.inner.message_versions(app, room, id, limit).await
     }
 
     async fn message_at(&self, app: &AppId, at: Time) -> StoreResult<Option<Message>> {

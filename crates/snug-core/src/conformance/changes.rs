@@ -152,9 +152,82 @@ pub async fn reactions_are_counted(store: &dyn Store) {
         changed(&f, &room, "a", react("cleo", &format!("k{n}"), true)).await;
     }
     let over = change(&f, &room, "a", react("cleo", "one more", true)).await;
-    assert_eq!(over, ChangeMessageOutcome::TooManyReactions);
+    assert_eq!(over, ChangeMessageOutcome::TooMany);
     let known = change(&f, &room, "a", react("cleo", "👍", true)).await;
     assert!(matches!(known, ChangeMessageOutcome::Changed(_)), "a known key has room");
+}
+
+/// Pinned messages are listed, those pinned last first; a pin is a change like any other, is
+/// bounded, and goes with the message.
+pub async fn pins_are_the_rooms(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("r", &["anna", "ben"]).await;
+    let other = f.group("o", &["anna"]).await;
+    let pins = async |above: u64| -> Vec<String> {
+        let found = store.pinned_messages(&f.app, &room, above).await.expect("pinned_messages");
+        found.iter().map(|message| message.id.to_string()).collect()
+    };
+    for id in ["a", "b", "c"] {
+        say(&f, &room, id, "anna", id).await;
+        say(&f, &other, id, "anna", id).await;
+    }
+    changed(&f, &other, "a", MessageChange::Pin(true)).await;
+    let before = f.head(&room).await;
+    let (pinned, head) = changed(&f, &room, "b", MessageChange::Pin(true)).await;
+    assert_eq!((pinned.rev, head.rev), (before.rev + 1, before.rev + 1));
+    assert!(pinned.pinned_at.is_some() && pinned.edited_at.is_none());
+    assert_eq!(f.history(&room).await[1], pinned);
+    let again = change(&f, &room, "b", MessageChange::Pin(true)).await;
+    assert_eq!(again, ChangeMessageOutcome::Unchanged(Box::new(pinned)));
+    changed(&f, &room, "a", MessageChange::Pin(true)).await;
+    changed(&f, &room, "a", react("ben", "x", true)).await;
+    assert_eq!(pins(0).await, ["a", "b"]);
+    assert_eq!(pins(1).await, ["b"], "what a member may not see is left out");
+    let (unpinned, _) = changed(&f, &room, "a", MessageChange::Pin(false)).await;
+    assert_eq!(unpinned.pinned_at, None);
+    let (gone, _) = changed(&f, &room, "b", MessageChange::Delete).await;
+    assert_eq!((gone.pinned_at, pins(0).await), (None, Vec::new()));
+    let nowhere = store.pinned_messages(&f.app, &room_id("nowhere"), 0).await;
+    assert_eq!(nowhere.expect("pinned_messages"), []);
+
+    for n in 0..limits::PINS_PER_ROOM_MAX {
+        let id = format!("p{n}");
+        say(&f, &room, &id, "anna", "x").await;
+        changed(&f, &room, &id, MessageChange::Pin(true)).await;
+    }
+    let over = change(&f, &room, "c", MessageChange::Pin(true)).await;
+    assert_eq!(over, ChangeMessageOutcome::TooMany);
+    changed(&f, &room, "p0", MessageChange::Pin(false)).await;
+    changed(&f, &room, "c", MessageChange::Pin(true)).await;
+    let found = pins(0).await;
+    assert_eq!((found.len(), found[0].as_str()), (limits::PINS_PER_ROOM_MAX, "c"));
+}
+
+/// Every edit keeps the words that it replaces, with who did it; a deletion takes them away.
+pub async fn versions_are_kept(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("r", &["anna", "ben"]).await;
+    let versions = async |id: &str, limit: usize| {
+        let found = store.message_versions(&f.app, &room, &message_id(id), limit).await;
+        found.expect("message_versions")
+    };
+    let first = say(&f, &room, "a", "anna", "one").await;
+    say(&f, &room, "b", "anna", "untouched").await;
+    assert_eq!(versions("a", 10).await, []);
+    let (second, _) = changed(&f, &room, "a", edit("two")).await;
+    changed(&f, &room, "a", react("ben", "x", true)).await;
+    let by_backend = ChangeMessage { by: None, ..wanted(&f, &room, "a", edit("three")).await };
+    let outcome = store.change_message(by_backend).await.expect("change_message");
+    let ChangeMessageOutcome::Changed(third) = outcome else { panic!("{outcome:?}") };
+    let kept = versions("a", 10).await;
+    let told: Vec<_> = kept.iter().map(|one| (one.text.as_deref(), one.rev, &one.by)).collect();
+    let (anna, reacted) = (Some(user("anna")), second.rev + 1);
+    assert_eq!(told, [(Some("two"), reacted, &None), (Some("one"), first.rev, &anna)]);
+    assert_eq!(kept[0].at, third.0.edited_at.expect("it was edited"));
+    assert_eq!(versions("a", 1).await, kept[..1]);
+    assert_eq!((versions("b", 10).await, versions("none", 10).await), (Vec::new(), Vec::new()));
+    changed(&f, &room, "a", MessageChange::Delete).await;
+    assert_eq!(versions("a", 10).await, [], "a tombstone has no words, nor those of before");
 }
 
 /// A change that was decided on what has moved is not made.

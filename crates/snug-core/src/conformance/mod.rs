@@ -220,6 +220,8 @@ pub const CASES: &[Case] = &[
     case!(changes::a_deletion_leaves_a_tombstone),
     case!(changes::a_hidden_message_comes_back_whole),
     case!(changes::reactions_are_counted),
+    case!(changes::pins_are_the_rooms),
+    case!(changes::versions_are_kept),
     case!(changes::a_change_is_guarded),
     case!(changes::gone_messages_are_not_unread),
     case!(changes::a_sync_returns_what_changed),

@@ -380,6 +380,7 @@ fn draft(room: &HookRoom, new: &NewMessage, now: Time) -> Message {
         edited_at: None,
         deleted_at: None,
         hidden_at: None,
+        pinned_at: None,
         reactions: Vec::new(),
     }
 }

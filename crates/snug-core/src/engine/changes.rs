@@ -1,5 +1,5 @@
-//! What becomes of a message after it was sent: edit, delete, hide, react; and messages by time,
-//! as other systems' wires name them.
+//! What becomes of a message after it was sent: edit, delete, hide, pin, react; and messages by
+//! time, as other systems' wires name them.
 
 use super::before_send::after;
 use super::extras::edited;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::RoomEventBody;
 use crate::ids::{AppId, MessageId, RoomId};
 use crate::limits;
-use crate::model::{EditMessage, Head, Message, Patch, RoomKind, Time};
+use crate::model::{EditMessage, Head, Message, MessageVersion, Patch, RoomKind, Time, User};
 use crate::policy::{self, Operation};
 use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts};
 
@@ -66,6 +66,66 @@ impl Engine {
         let actor = Actor::Backend(backend.clone());
         let wanted = Wanted::Change(MessageChange::Hide(hidden));
         self.change_message(&actor, room, id, Operation::EditMessage, wanted).await
+    }
+
+    /// Pins a message for everybody in the room, or takes the pin away: a direct room's members'
+    /// to do, in other rooms an admin's, and the backend's. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`Error::MessageNotFound`], too many pins, policy's refusals; the store's.
+    pub async fn pin_message(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        id: &MessageId,
+        on: bool,
+    ) -> Result<Message> {
+        let wanted = Wanted::Change(MessageChange::Pin(on));
+        self.change_message(actor, room, id, Operation::PinMessage, wanted).await
+    }
+
+    /// The room's pinned messages that the caller may see, those pinned last first, with the
+    /// profiles of their senders.
+    ///
+    /// # Errors
+    /// Policy's refusals; the store's.
+    pub async fn pinned_messages(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+    ) -> Result<(Vec<Message>, Vec<User>)> {
+        let facts = self.readable(actor, room).await?;
+        let app = &actor.app().id;
+        let mut found = self.store.pinned_messages(app, room, above(&facts)).await?;
+        if matches!(actor, Actor::Client(_)) {
+            found.retain(|message| message.hidden_at.is_none());
+        }
+        self.put_all_words(actor, room, &mut found).await?;
+        let users = self.senders(app, &found).await?;
+        Ok((found, users))
+    }
+
+    /// The words that edits of a message have replaced, the newest first, at most
+    /// `VERSIONS_SHOWN`: for admins of the room and the backend. An unsent message has none left.
+    ///
+    /// # Errors
+    /// [`Error::MessageNotFound`], policy's refusals; the store's.
+    pub async fn message_versions(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        id: &MessageId,
+    ) -> Result<Vec<MessageVersion>> {
+        let app = &actor.app().id;
+        let facts = self.store.room_facts(app, room, actor.user()).await?;
+        let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+        decide(actor, Operation::ReadVersions, &facts)?;
+        let shown = matches!(actor, Actor::Backend(_));
+        let hit = self.store.message_by_key(app, room, id).await?.map(|hit| hit.message);
+        hit.filter(|message| message.seq > above(&facts))
+            .filter(|message| shown || message.hidden_at.is_none())
+            .ok_or_else(|| Error::MessageNotFound(id.clone()))?;
+        Ok(self.store.message_versions(app, room, id, limits::VERSIONS_SHOWN).await?)
     }
 
     /// Gives or takes back a reaction of the caller's.
@@ -206,11 +266,7 @@ impl Engine {
                 ChangeMessageOutcome::MessageNotFound => {
                     return Err(Error::MessageNotFound(id.clone()));
                 }
-                ChangeMessageOutcome::TooManyReactions => {
-                    let most = limits::REACTION_KEYS_MAX;
-                    let expected = format!("at most {most} different ones on a message");
-                    return Err(Error::too_large("key", expected));
-                }
+                ChangeMessageOutcome::TooMany => return Err(too_many(operation)),
                 ChangeMessageOutcome::GuardMoved => {}
             }
         }
@@ -295,6 +351,15 @@ pub(super) fn worked_out(
     let now_text = text.as_deref().or(found.text.as_deref());
     check_body(found.kind, now_text, custom.as_ref().or(found.custom.as_ref()))?;
     Ok(MessageChange::Edit { text, custom, extras })
+}
+
+fn too_many(operation: Operation) -> Error {
+    if operation == Operation::PinMessage {
+        let most = limits::PINS_PER_ROOM_MAX;
+        return Error::too_large("message", format!("at most {most} pinned ones in a room"));
+    }
+    let most = limits::REACTION_KEYS_MAX;
+    Error::too_large("key", format!("at most {most} different ones on a message"))
 }
 
 /// Two edits as one; where both say something, the later one holds.

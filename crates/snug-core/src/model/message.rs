@@ -76,8 +76,25 @@ pub struct Message {
     /// Taken out of sight by the backend; unlike a tombstone it can be shown again. What the
     /// store returns still has its text: the engine blanks it for everybody but the backend.
     pub hidden_at: Option<Time>,
+    /// Pinned for everybody in the room. Nodes of the release before do not send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_at: Option<Time>,
     /// In the order in which each was first given.
     pub reactions: Vec<Reaction>,
+}
+
+/// Words that an edit has replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageVersion {
+    /// Rev of the message while it had them, at the last.
+    pub rev: u64,
+    pub text: Option<String>,
+    pub custom: Option<CustomJson>,
+    pub extras: Option<Box<Extras>>,
+    /// Who replaced them; `None` is the backend.
+    pub by: Option<UserId>,
+    /// When they were replaced.
+    pub at: Time,
 }
 
 impl Message {
@@ -118,6 +135,7 @@ impl Message {
             self.custom = None;
             self.extras = None;
             self.reactions = Vec::new();
+            self.pinned_at = None;
         }
         self
     }

@@ -22,7 +22,7 @@ pub use extras::{
 };
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Mentioned, Role};
-pub use message::{Message, MessageKind, Preview, Reaction};
+pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use outbox::{
     Delivery, DeliveryState, MemberDetail, OutboxDetail, OutboxKind, OutboxRow, ReactionDetail,

@@ -16,6 +16,8 @@ pub enum OutboxKind {
     MessageDeleted,
     MessageHidden,
     MessageShown,
+    MessagePinned,
+    MessageUnpinned,
     ReactionAdded,
     ReactionRemoved,
     MembersAdded,
@@ -27,12 +29,14 @@ pub enum OutboxKind {
 
 impl OutboxKind {
     /// Every kind, for documents and filters.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::MessageNew,
         Self::MessageEdited,
         Self::MessageDeleted,
         Self::MessageHidden,
         Self::MessageShown,
+        Self::MessagePinned,
+        Self::MessageUnpinned,
         Self::ReactionAdded,
         Self::ReactionRemoved,
         Self::MembersAdded,
@@ -50,6 +54,8 @@ impl OutboxKind {
             Self::MessageDeleted => "message.deleted",
             Self::MessageHidden => "message.hidden",
             Self::MessageShown => "message.shown",
+            Self::MessagePinned => "message.pinned",
+            Self::MessageUnpinned => "message.unpinned",
             Self::ReactionAdded => "reaction.added",
             Self::ReactionRemoved => "reaction.removed",
             Self::MembersAdded => "members.added",
@@ -252,6 +258,7 @@ impl OutboxRow {
     pub fn told(&self, mut message: Message) -> Message {
         message.rev = self.rev;
         message.reactions = Vec::new();
+        message.pinned_at = (self.kind == OutboxKind::MessagePinned).then_some(self.at);
         if message.deleted_at.is_some() {
             message.text = None;
             message.custom = None;

@@ -78,10 +78,16 @@ pub(super) fn body(value: &Value) -> std::result::Result<Body, Failure> {
         return Ok(Body { text: Some(text), custom, kind, mentions, place: None });
     }
     let said = message.filter(|text| !text.is_empty());
+    let own = said.clone();
     let readable = said.or_else(|| alternative(fields)).unwrap_or_else(|| format!("[{kind}]"));
     // An encrypted or very long body stays whole in the custom JSON.
     let text = if kind == "encrypted" { "[encrypted]".to_owned() } else { cut(readable) };
     let place = if kind == "location" { place(&extras) } else { None };
+    // Words stand in one place: an edit or a filter of the app's that changes them changes what
+    // this wire's clients see.
+    if own.as_ref() == Some(&text) {
+        extras.remove("message");
+    }
     let kind = if place.is_some() { MessageKind::Location } else { MessageKind::Custom };
     let custom = Some(wrapped(extras)?);
     Ok(Body { text: Some(text), custom, kind, mentions, place })
@@ -402,6 +408,7 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             hidden_at: None,
+            pinned_at: None,
             reactions: Vec::new(),
         }
     }

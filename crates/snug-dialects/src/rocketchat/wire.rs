@@ -339,6 +339,7 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             hidden_at: None,
+            pinned_at: None,
             external: None,
             reactions: Vec::new(),
         }

@@ -10,7 +10,7 @@ use snug_core::error::{Error, Result};
 use snug_core::ids::RoomId;
 use snug_core::limits;
 use snug_core::model::Message;
-use snug_proto::changes::{ChannelsAnswer, MessageAnswer};
+use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAnswer};
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::object::{Mine, Room, list};
@@ -180,7 +180,10 @@ async fn request_in_room(
             let sync = engine.sync_room(&actor, &data.room.0, rev, epoch, data.limit).await?;
             frame::answer(id, &RoomSyncAnswer::from(sync))
         }
-        Request::MessageEdit(_) | Request::MessageUnsend(_) | Request::MessageReact(_) => {
+        Request::MessageEdit(_)
+        | Request::MessageUnsend(_)
+        | Request::MessageReact(_)
+        | Request::MessagePin(_) => {
             let message = change(app, &actor, request).await?.into();
             frame::answer(id, &MessageAnswer { message })
         }
@@ -201,6 +204,9 @@ async fn change(app: &Arc<App>, actor: &Actor, request: Request) -> Result<Messa
         }
         Request::MessageReact(data) => {
             engine.react(actor, &data.room.0, &data.id.0, &data.key, data.on).await
+        }
+        Request::MessagePin(data) => {
+            engine.pin_message(actor, &data.room.0, &data.id.0, data.on).await
         }
         _ => Err(Error::Internal),
     }
@@ -234,19 +240,9 @@ async fn rarely(
             let view = engine.join_room(client, &data.room.0, true).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
         }
-        Request::ChannelsList(data) => {
-            let after = data.cursor.map(|cursor| cursor.0);
-            let page = engine.channels(actor, after.as_ref(), data.limit).await?;
-            frame::answer(id, &ChannelsAnswer::from(page))
-        }
         Request::RoomLeave(data) => {
             engine.leave_room(client, &data.room.0).await?;
             frame::answer(id, &Nothing {})
-        }
-        Request::MembersList(data) => {
-            let after = data.cursor.map(|cursor| cursor.0);
-            let page = engine.members(actor, &data.room.0, after, data.limit).await?;
-            frame::answer(id, &MembersAnswer::from(page))
         }
         Request::MembersAdd(data) => {
             let (room, body) = data.into_body();
@@ -260,13 +256,45 @@ async fn rarely(
             let view = engine.remove_members(actor, &room, change).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
         }
-        Request::UsersGet(data) => {
-            let users = engine.users(client, ids(data.ids)).await?;
-            frame::answer(id, &UsersAnswer { users: list(users) })
-        }
         Request::MeUpdate(body) => {
             let user = engine.update_me(client, body.into()).await?;
             frame::answer(id, &UserAnswer { user: user.into() })
+        }
+        other => return look(app, client, actor, id, other).await,
+    })
+}
+
+/// What only reads, and seldom.
+async fn look(
+    app: &Arc<App>,
+    client: &Client,
+    actor: &Actor,
+    id: &RequestId,
+    request: Request,
+) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    Ok(match request {
+        Request::MessageVersions(data) => {
+            let found = engine.message_versions(actor, &data.room.0, &data.id.0).await?;
+            frame::answer(id, &VersionsAnswer::from(found))
+        }
+        Request::PinsList(data) => {
+            let found = engine.pinned_messages(actor, &data.room.0).await?;
+            frame::answer(id, &PinsAnswer::from(found))
+        }
+        Request::ChannelsList(data) => {
+            let after = data.cursor.map(|cursor| cursor.0);
+            let page = engine.channels(actor, after.as_ref(), data.limit).await?;
+            frame::answer(id, &ChannelsAnswer::from(page))
+        }
+        Request::MembersList(data) => {
+            let after = data.cursor.map(|cursor| cursor.0);
+            let page = engine.members(actor, &data.room.0, after, data.limit).await?;
+            frame::answer(id, &MembersAnswer::from(page))
+        }
+        Request::UsersGet(data) => {
+            let users = engine.users(client, ids(data.ids)).await?;
+            frame::answer(id, &UsersAnswer { users: list(users) })
         }
         // The rest is answered elsewhere.
         _ => frame::answer(id, &Nothing {}),

@@ -1,4 +1,4 @@
-//! One message: read, edit, unsend, hide, react.
+//! One message: read, edit, unsend, hide, pin, react; what is pinned, and what was said before.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::extract::State;
 use snug_core::engine::Actor;
 use snug_core::ids::{MessageId, RoomId};
 use snug_proto::Problem;
-use snug_proto::changes::{EditBody, HideBody};
+use snug_proto::changes::{EditBody, HideBody, PinsAnswer, VersionsAnswer};
 use snug_proto::object::Message;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,11 +19,21 @@ use crate::wiring::App;
 type Place = (RoomId, MessageId);
 
 pub(super) fn server_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(one_of_any, edit_any, unsend_any)).routes(routes!(hide))
+    OpenApiRouter::new()
+        .routes(routes!(one_of_any, edit_any, unsend_any))
+        .routes(routes!(hide))
+        .routes(routes!(pin_any, unpin_any))
+        .routes(routes!(pins_of_any))
+        .routes(routes!(versions_of_any))
 }
 
 pub(super) fn client_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(one, edit, unsend)).routes(routes!(react, unreact))
+    OpenApiRouter::new()
+        .routes(routes!(one, edit, unsend))
+        .routes(routes!(react, unreact))
+        .routes(routes!(pin, unpin))
+        .routes(routes!(pins))
+        .routes(routes!(versions))
 }
 
 async fn edited(
@@ -153,4 +163,108 @@ async fn hide(
     Body(body): Body<HideBody>,
 ) -> ApiResult<Json<Message>> {
     Ok(Json(app.engine.hide_message(&by.0, &room, &message, body.on).await?.into()))
+}
+
+/// Pin a message for everybody in the room, in a direct room, or as owner or admin; again changes nothing
+#[utoipa::path(put, path = "/v1/rooms/{room}/messages/{message}/pin", tag = "client",
+    security(("session_token" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = Problem)))]
+async fn pin(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<Message>> {
+    Ok(Json(app.engine.pin_message(&by.actor(), &room, &message, true).await?.into()))
+}
+
+/// Take a pin away; again changes nothing
+#[utoipa::path(delete, path = "/v1/rooms/{room}/messages/{message}/pin", tag = "client",
+    security(("session_token" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = Problem)))]
+async fn unpin(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<Message>> {
+    Ok(Json(app.engine.pin_message(&by.actor(), &room, &message, false).await?.into()))
+}
+
+/// A room's pinned messages, those pinned last first
+#[utoipa::path(get, path = "/v1/rooms/{room}/pins", tag = "client",
+    security(("session_token" = [])),
+    params(("room" = String, Path)),
+    responses((status = 200, body = PinsAnswer), (status = "default", body = Problem)))]
+async fn pins(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At(room): At<RoomId>,
+) -> ApiResult<Json<PinsAnswer>> {
+    Ok(Json(app.engine.pinned_messages(&by.actor(), &room).await?.into()))
+}
+
+/// The words of a message that edits have replaced, as owner or admin; the newest first
+#[utoipa::path(get, path = "/v1/rooms/{room}/messages/{message}/versions", tag = "client",
+    security(("session_token" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = VersionsAnswer), (status = "default", body = Problem)))]
+async fn versions(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<VersionsAnswer>> {
+    Ok(Json(app.engine.message_versions(&by.actor(), &room, &message).await?.into()))
+}
+
+/// Pin a message for everybody in the room, as the backend; again changes nothing
+#[utoipa::path(put, path = "/v1/server/rooms/{room}/messages/{message}/pin", tag = "server",
+    security(("server_key" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = Problem)))]
+async fn pin_any(
+    State(app): State<Arc<App>>,
+    by: ByBackend,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<Message>> {
+    Ok(Json(app.engine.pin_message(&by.actor(), &room, &message, true).await?.into()))
+}
+
+/// Take a pin away; again changes nothing
+#[utoipa::path(delete, path = "/v1/server/rooms/{room}/messages/{message}/pin", tag = "server",
+    security(("server_key" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = Problem)))]
+async fn unpin_any(
+    State(app): State<Arc<App>>,
+    by: ByBackend,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<Message>> {
+    Ok(Json(app.engine.pin_message(&by.actor(), &room, &message, false).await?.into()))
+}
+
+/// A room's pinned messages, those pinned last first
+#[utoipa::path(get, path = "/v1/server/rooms/{room}/pins", tag = "server",
+    security(("server_key" = [])),
+    params(("room" = String, Path)),
+    responses((status = 200, body = PinsAnswer), (status = "default", body = Problem)))]
+async fn pins_of_any(
+    State(app): State<Arc<App>>,
+    by: ByBackend,
+    At(room): At<RoomId>,
+) -> ApiResult<Json<PinsAnswer>> {
+    Ok(Json(app.engine.pinned_messages(&by.actor(), &room).await?.into()))
+}
+
+/// The words of a message that edits have replaced; the newest first
+#[utoipa::path(get, path = "/v1/server/rooms/{room}/messages/{message}/versions", tag = "server",
+    security(("server_key" = [])),
+    params(("room" = String, Path), ("message" = String, Path)),
+    responses((status = 200, body = VersionsAnswer), (status = "default", body = Problem)))]
+async fn versions_of_any(
+    State(app): State<Arc<App>>,
+    by: ByBackend,
+    At((room, message)): At<Place>,
+) -> ApiResult<Json<VersionsAnswer>> {
+    Ok(Json(app.engine.message_versions(&by.actor(), &room, &message).await?.into()))
 }

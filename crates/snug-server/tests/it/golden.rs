@@ -14,7 +14,9 @@ use snug_core::ids::UserId;
 use snug_core::model::OutboxKind;
 use snug_core::ports::HookAnswer;
 use snug_proto::before_send::{BeforeSendAnswer, BeforeSendCall, read_verdict};
-use snug_proto::changes::{ChannelsAnswer, EditBody, HideBody, MessageAnswer};
+use snug_proto::changes::{
+    ChannelsAnswer, EditBody, HideBody, MessageAnswer, PinsAnswer, VersionsAnswer,
+};
 use snug_proto::event::{
     EVENTS, Expiring, Hello, MembersChanged, MessageNew, OpenAnswer, ReadEvent, RefreshAnswer,
     RoomAnswer, RoomChanged, RoomJoined, RoomLeft, RoomMine, SentAnswer, TypingEvent, UserAnswer,
@@ -158,7 +160,11 @@ fn answer(name: &str, op: &str, data: &str) {
         "room.update" | "room.join" | "members.add" | "members.remove" => {
             same::<RoomAnswer>(name, data);
         }
-        "message.edit" | "message.unsend" | "message.react" => same::<MessageAnswer>(name, data),
+        "message.edit" | "message.unsend" | "message.react" | "message.pin" => {
+            same::<MessageAnswer>(name, data);
+        }
+        "message.versions" => same::<VersionsAnswer>(name, data),
+        "pins.list" => same::<PinsAnswer>(name, data),
         "channels.list" => same::<ChannelsAnswer>(name, data),
         "history" => same::<HistoryAnswer>(name, data),
         "message.send" => same::<SentAnswer>(name, data),

@@ -39,6 +39,10 @@ fn asked(operation: Operation, room: &str, other: &str) -> Asked {
         }
         Operation::DeleteMessage => ("DELETE", "/messages/m1", "message.unsend", Value::Null),
         Operation::React => ("PUT", "/messages/m1/reactions/%2B1", "message.react", Value::Null),
+        Operation::PinMessage => ("PUT", "/messages/m1/pin", "message.pin", Value::Null),
+        Operation::ReadVersions => {
+            ("GET", "/messages/m1/versions", "message.versions", Value::Null)
+        }
         Operation::Join => ("POST", "/join", "room.join", Value::Null),
         Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
         Operation::CreateFromContact => {
@@ -78,6 +82,8 @@ fn data(asked: &Asked, room: &str) -> Value {
     }
     if asked.path.contains("/reactions/") {
         data["key"] = json!("+1");
+    }
+    if ["message.react", "message.pin"].contains(&asked.op) {
         data["on"] = json!(true);
     }
     data

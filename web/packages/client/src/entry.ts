@@ -104,8 +104,8 @@ export class RoomEntry {
         if (count > this.#toldAt) mine = { ...mine, mentions: mine.mentions! + 1 };
       }
     }
-    // One between was lost, and may have called.
-    if (head.seq > room.seq + 1) this.waiting = true;
+    // One was lost, and may have called.
+    if (head.seq > room.seq + 1 || (head.again && count > room.count)) this.waiting = true;
     this.room = { ...room, ...headOf(head), mine, preview: head.preview ?? room.preview };
     this.#announce(head);
     this.touch();

@@ -101,6 +101,7 @@ function sentView(
     deleted: deleted ?? undefined,
     hidden: hidden ?? undefined,
     editedAt: edited_at ? Date.parse(edited_at) : undefined,
+    pinnedAt: message.pinned_at ? Date.parse(message.pinned_at) : undefined,
     reactions: message.reactions?.map((one) => ({ ...one, own: one.users.includes(me!) })),
     system: kind === 'system' ? systemOf(custom) : undefined,
   };

@@ -1,19 +1,10 @@
 // One room that a page looks at: opened and closed by count, kept whole by rev,
 // seen as a snapshot. What the list shows of it lives in its entry.
-import type {
-  AnswerOf,
-  Edit,
-  Events,
-  Member,
-  Message,
-  RequestOf,
-  RoomSync,
-  User,
-} from '@snug/protocol';
+import type { AnswerOf, Events, Member, Message, RoomSync, User } from '@snug/protocol';
+import { Changing } from './changing.js';
 import type { Context } from './context.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
 import { MessageViews } from './message-views.js';
-import { Derived } from './observable.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, LOST, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
@@ -38,12 +29,10 @@ const NO_ACCESS = new Set([
   'room_deleted',
 ]);
 
-type Change = 'message.edit' | 'message.unsend' | 'message.react';
-
-export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
+export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly id: string;
   draft = '';
-  readonly #context: Context;
+  protected readonly context: Context;
   readonly #entry: RoomEntry;
   readonly #timeline = new Timeline();
   readonly #stream = new RoomStream(() => this.#catchUp());
@@ -53,7 +42,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
   readonly #typingOthers = typingOthers(() => {
-    this.#entry.typing = this.#typingOthers.users().map((id) => this.#context.users.name(id));
+    this.#entry.typing = this.#typingOthers.users().map((id) => this.context.users.name(id));
     this.#entry.touch();
     this.touch();
   });
@@ -80,7 +69,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     super();
     this.id = entry.id;
     this.#entry = entry;
-    this.#context = context;
+    this.context = context;
     this.#views = new MessageViews(context);
     this.#quotes = new Quotes(context, this.id, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
@@ -89,7 +78,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
       changed: () => this.touch(),
       accepted: (message) => {
         entry.applyMessage(message);
-        this.#answered(message);
+        this.answered(message);
       },
     });
   }
@@ -139,22 +128,6 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     this.#outbox.discard(id);
   }
 
-  edit(id: string, words: Edit): Promise<Message> {
-    return this.#change('message.edit', { id, ...words });
-  }
-
-  unsend(id: string): Promise<Message> {
-    return this.#change('message.unsend', { id });
-  }
-
-  react(id: string, key: string, on = true): Promise<Message> {
-    return this.#change('message.react', { id, key, on });
-  }
-
-  unreact(id: string, key: string): Promise<Message> {
-    return this.react(id, key, false);
-  }
-
   loadBefore(): Promise<void> {
     return this.#load('before', this.#timeline.hasBefore, this.#timeline.first);
   }
@@ -180,7 +153,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   }
 
   async leave(): Promise<void> {
-    await this.#context.call('room.leave', { room: this.id });
+    await this.context.call('room.leave', { room: this.id });
     this.left('left');
   }
 
@@ -230,8 +203,8 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   }
 
   typed({ user, on, name }: Events['typing']): void {
-    if (user === this.#context.me()) return;
-    if (name && !this.#context.users.get(user)) this.#context.users.put([{ id: user, name }]);
+    if (user === this.context.me()) return;
+    if (name && !this.context.users.get(user)) this.context.users.put([{ id: user, name }]);
     this.#typingOthers.set(user, on);
   }
 
@@ -265,7 +238,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   async #snapshot(limit: number): Promise<void> {
     const stay = this.#stay;
-    const answer = await this.#context.call('room.open', { room: this.id, limit });
+    const answer = await this.context.call('room.open', { room: this.id, limit });
     if (stay !== this.#stay) return this.#abandoned();
     const { room, history } = answer;
     const whole = limit >= PAGE;
@@ -291,12 +264,12 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   /** The page left while the answer was on its way. */
   #abandoned(): void {
-    if (this.wanted || !this.#context.online()) return;
-    this.#context.request('room.close', { room: this.id }).catch(() => {});
+    if (this.wanted || !this.context.online()) return;
+    this.context.request('room.close', { room: this.id }).catch(() => {});
   }
 
   #apply({ room, history }: AnswerOf<'room.open'>, whole: boolean): void {
-    this.#context.users.put(history.users);
+    this.context.users.put(history.users);
     this.#entry.applyRoom(room);
     this.#entry.applyHead(history.head);
     this.#mergeMembers(room.members, room.member_count);
@@ -313,7 +286,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   /** A gap that did not close by itself. */
   #catchUp(): void {
-    if (this.#status !== 'ready' || !this.wanted || !this.#context.online()) return;
+    if (this.#status !== 'ready' || !this.wanted || !this.context.online()) return;
     this.#sync().catch((error) => {
       const { code, retryAfterMs, ...problem } = asSnugError(error);
       if (LOST.has(code)) return;
@@ -332,7 +305,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
       for (;;) {
         const rev = this.#stream.applied;
         const epoch = this.#epoch;
-        const page = await this.#context.request('room.sync', { room: this.id, rev, epoch });
+        const page = await this.context.request('room.sync', { room: this.id, rev, epoch });
         if (visit !== this.#visit) return;
         if (page.reset) return await this.#reload();
         this.#merge(page);
@@ -344,7 +317,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   }
 
   #merge(page: RoomSync): void {
-    this.#context.users.put(page.users);
+    this.context.users.put(page.users);
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
@@ -358,11 +331,11 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   #load(side: 'before' | 'after', more: boolean, seq: number | undefined): Promise<void> {
     if (!more) return Promise.resolve();
     const visit = this.#visit;
-    this.#loading[side] ??= this.#context
+    this.#loading[side] ??= this.context
       .call('history', { room: this.id, [side]: seq, limit: PAGE })
       .then((page) => {
         if (visit !== this.#visit) return;
-        this.#context.users.put(page.users);
+        this.context.users.put(page.users);
         this.#timeline.add(page, side);
       })
       .finally(() => {
@@ -373,19 +346,8 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     return this.#loading[side];
   }
 
-  /** Whatever is asked of a message may be asked again: the answer is the message as it is. */
-  async #change<O extends Change>(
-    op: O,
-    words: Omit<RequestOf<O>, 'room'> & { id: string },
-  ): Promise<Message> {
-    const asked = { room: this.id, ...words } as unknown as RequestOf<O>;
-    const { message } = await this.#context.call(op, asked);
-    this.#answered(message);
-    return message;
-  }
-
   /** Ahead of its event, which the entry waits for: its revs go up one by one. */
-  #answered(message: Message): void {
+  protected answered(message: Message): void {
     if (this.#status !== 'ready') return;
     this.#merged([message]);
     this.#stream.note(message.rev);
@@ -425,8 +387,8 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   /** In a large room the members at hand are not all. */
   #meet(id: string | null | undefined): void {
-    if (id == null || this.#context.users.get(id)) return;
-    this.#context.meet([id]).catch(() => {});
+    if (id == null || this.context.users.get(id)) return;
+    this.context.meet([id]).catch(() => {});
   }
 
   #mergeRead(user: string, seq: number): void {
@@ -439,7 +401,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     if (this.#lineSet || !mine) return;
     this.#lineSet = true;
     if (this.#entry.unread === 0) return;
-    const me = this.#context.me();
+    const me = this.context.me();
     const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
     const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
     const first = after.find((m) => m.sender !== me && m.kind !== 'system' && !m.silent);
@@ -454,8 +416,8 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   #leaveScreen(): void {
     const joined = this.#status === 'ready' || this.#opening !== undefined;
-    if (joined && this.#context.online()) {
-      this.#context.request('room.close', { room: this.id }).catch(() => {});
+    if (joined && this.context.online()) {
+      this.context.request('room.close', { room: this.id }).catch(() => {});
     }
     this.#depart('closed');
   }
@@ -492,7 +454,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
   }
 
   protected build(): RoomSnapshot {
-    const me = this.#context.me();
+    const me = this.context.me();
     let readByOthers = 0;
     for (const [user, seq] of this.#reads) {
       const active = this.#members.get(user)?.state !== 'left';
@@ -500,7 +462,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
     }
     const users = new Map<string, User>();
     const know = (id: string | null | undefined) => {
-      const user = id == null ? undefined : this.#context.users.get(id);
+      const user = id == null ? undefined : this.context.users.get(id);
       if (user) users.set(user.id, user);
     };
     for (const id of this.#members.keys()) know(id);
@@ -519,7 +481,7 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
       loadingAfter: !!this.#loading.after,
       members: this.#members,
       users,
-      typing: this.#typingOthers.users().map((id) => this.#context.users.get(id) ?? { id }),
+      typing: this.#typingOthers.users().map((id) => this.context.users.get(id) ?? { id }),
       readBy: this.#reads,
       unread: this.#entry.unread,
       unreadLineSeq: this.#line,

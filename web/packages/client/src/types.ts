@@ -15,6 +15,7 @@ import type {
   ProfilePatch,
   Room,
   User,
+  Version,
 } from '@snug/protocol';
 
 export type {
@@ -32,6 +33,7 @@ export type {
   Problem,
   Room,
   User,
+  Version,
 } from '@snug/protocol';
 
 /** A snapshot keeps its identity until something in it changed. */
@@ -127,6 +129,8 @@ export interface MessageView {
   hidden?: boolean;
   /** When its words were last changed, in milliseconds since 1970. */
   editedAt?: number;
+  /** Since when it is pinned for everybody, in milliseconds since 1970. */
+  pinnedAt?: number;
   reactions?: readonly ReactionView[];
 }
 
@@ -222,6 +226,13 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   /** Gives a reaction: an emoji or a word of up to 64 bytes. */
   react(id: string, key: string): Promise<Message>;
   unreact(id: string, key: string): Promise<Message>;
+  /** For everybody: in a direct room, or as owner or admin. */
+  pin(id: string): Promise<Message>;
+  unpin(id: string): Promise<Message>;
+  /** Those pinned last first. */
+  pins(): Promise<{ messages: Message[]; users: User[] }>;
+  /** Words that edits have replaced, the newest first; as owner or admin. */
+  versions(id: string): Promise<{ versions: Version[] }>;
   loadBefore(): Promise<void>;
   loadAfter(): Promise<void>;
   /** Up to `seq`, or up to the newest message; coalesced. */

@@ -39,6 +39,20 @@ async function fresh(server: FakeServer): Promise<RoomHandle> {
   return room;
 }
 
+test('a pin shows by its answer, and lists are asked for', async () => {
+  const { room } = await inRoom(['one', 'my two']);
+  const { id } = view(room, 2);
+  await room.pin(id);
+  assert.ok(view(room, 2).pinnedAt);
+  const { messages } = await room.pins();
+  assert.equal(messages.length, 1);
+  assert.equal(messages[0]?.id, id);
+  await room.unpin(id);
+  assert.equal(view(room, 2).pinnedAt, undefined);
+  assert.equal((await room.pins()).messages.length, 0);
+  assert.equal((await room.versions(id)).versions[0]?.text, 'before');
+});
+
 test('an edit, a reaction and an unsending show by their answers, and once', async () => {
   const { room, server } = await inRoom(['one', 'my helo']);
   const { id } = view(room, 2);

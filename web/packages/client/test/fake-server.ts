@@ -228,7 +228,7 @@ export class FakeServer {
     if (push) {
       for (const connection of this.#live()) {
         if (connection.open.has(id)) connection.push('message.changed', event);
-        else connection.push('room.head', this.head(id));
+        else connection.push('room.head', { ...this.head(id), again: true });
       }
     }
     return event;
@@ -249,6 +249,10 @@ export class FakeServer {
       const { mentions = message.mentions } = data as Partial<Message>;
       if (data.text === message.text && mentions === message.mentions) return message;
       return set({ text: data.text as string, mentions, edited_at: this.#time() });
+    }
+    if (op === 'message.pin') {
+      if (data.on === (message.pinned_at != null)) return message;
+      return set({ pinned_at: data.on ? this.#time() : undefined });
     }
     const others = (message.reactions ?? []).filter(({ key }) => key !== data.key);
     const known = message.reactions?.find(({ key }) => key === data.key)?.users ?? [];
@@ -363,6 +367,16 @@ export class FakeServer {
     }
   }
 
+  #looked(op: string, data: Frame['data'], stored: StoredRoom | undefined): unknown {
+    if (op === 'users.get')
+      return { users: (data.ids as string[]).map((name) => ({ id: name, name })) };
+    if (op === 'message.versions')
+      return { versions: [{ rev: 1, text: 'before', replaced_at: this.#time() }] };
+    if (op !== 'pins.list') return {};
+    const messages = stored!.messages.filter(({ pinned_at }) => pinned_at != null);
+    return { messages, users: [] };
+  }
+
   #carryOut(op: string, data: Frame['data'], connection: FakeConnection): unknown {
     const { user } = connection;
     const stored = typeof data.room === 'string' ? this.rooms.get(data.room) : undefined;
@@ -409,6 +423,7 @@ export class FakeServer {
       case 'message.edit':
       case 'message.unsend':
       case 'message.react':
+      case 'message.pin':
         return { message: this.#answerChange(stored!, user, op, data) };
       case 'channels.list':
         return { rooms: this.#channels() };
@@ -423,14 +438,12 @@ export class FakeServer {
       case 'room.leave':
         stored!.mine.get(user)!.state = 'left';
         return {};
-      case 'users.get':
-        return { users: (data.ids as string[]).map((name) => ({ id: name, name })) };
       case 'me.update':
         return { user: { id: user, ...(data as object) } };
       case 'session.refresh':
         return { token: (data.token as string) ?? 'refreshed', session: 'ses_1', expires_at: '' };
       default:
-        return {};
+        return this.#looked(op, data, stored);
     }
   }
 

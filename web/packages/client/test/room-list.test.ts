@@ -377,6 +377,19 @@ test('a head that was lost may have called: the list asks', async () => {
   assert.deepEqual([list().mentions, server.asked('sync').length], [1, 1]);
 });
 
+test('news that comes without the head of its message asks too', async () => {
+  const { server, list } = await listed((s) => s.makeRoom('a', ['alice', 'bob']));
+  server.say('a', 'bob', '@alice', { push: false, ...calling(alice) });
+  server.last.push('room.head', { ...server.head('a'), again: true });
+  await settle();
+  assert.equal(list().mentions, 0);
+  await pass(100);
+  assert.deepEqual([list().mentions, server.asked('sync').length], [1, 1]);
+  server.last.push('room.head', { ...server.head('a'), again: true });
+  await pass(100);
+  assert.equal(server.asked('sync').length, 1, 'what is known needs no question');
+});
+
 test('reading to the end takes the calls away at once', async () => {
   const { server, client, list } = await listed((s) => {
     s.makeRoom('a', ['alice', 'bob']);

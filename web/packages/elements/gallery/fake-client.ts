@@ -24,6 +24,7 @@ import type {
   RoomSnapshot,
   RoomView,
   User,
+  Version,
 } from '@snug/client';
 
 export class Cell<T> implements Readable<T> {
@@ -216,6 +217,22 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
     const users = old.filter((user) => user !== 'me');
     if (users.length > 0) reactions.push({ key, count: users.length, users, own: false });
     return this.asked(id, `unreact ${id} ${key}`, { reactions });
+  }
+
+  pin(id: string): Promise<Message> {
+    return this.asked(id, `pin ${id}`, { pinnedAt: Date.now() });
+  }
+
+  unpin(id: string): Promise<Message> {
+    return this.asked(id, `unpin ${id}`, { pinnedAt: undefined });
+  }
+
+  pins(): Promise<{ messages: Message[]; users: User[] }> {
+    return Promise.resolve({ messages: [], users: [] });
+  }
+
+  versions(): Promise<{ versions: Version[] }> {
+    return Promise.resolve({ versions: [] });
   }
 
   private reactionsWithout(id: string, key: string): ReactionView[] {

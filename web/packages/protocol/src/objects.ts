@@ -80,7 +80,22 @@ export interface Message {
   deleted?: boolean | null;
   /** Out of sight; it may be shown again. */
   hidden?: boolean | null;
+  /** Since when it is pinned for everybody in the room. */
+  pinned_at?: Timestamp | null;
   reactions?: Reaction[];
+}
+
+/** Words of a message that an edit has replaced. */
+export interface Version {
+  rev: number;
+  text?: string | null;
+  custom?: Custom;
+  mentions?: Mentions | null;
+  card?: Card | null;
+  location?: Place | null;
+  /** Absent when it was the backend. */
+  replaced_by?: string | null;
+  replaced_at: Timestamp;
 }
 
 /** Who reacted with one thing; the first users, and how many there are. */
@@ -117,6 +132,8 @@ export interface Head {
   activity_at: Timestamp;
   /** Whom a new message calls; only in `room.head`. */
   mentions?: Mentions | null;
+  /** It is no news of a message; only in `room.head`. */
+  again?: boolean | null;
 }
 
 export type Role = 'owner' | 'admin' | 'member';

@@ -24,6 +24,7 @@ import type {
   Timestamp,
   User,
   UserSync,
+  Version,
 } from './objects.js';
 
 type Nothing = Record<string, never>;
@@ -146,6 +147,15 @@ export interface Operations {
     request: { room: string; id: string; key: string; on: boolean };
     answer: { message: Message };
   };
+  'message.pin': {
+    request: { room: string; id: string; on: boolean };
+    answer: { message: Message };
+  };
+  'message.versions': {
+    request: { room: string; id: string };
+    answer: { versions: Version[] };
+  };
+  'pins.list': { request: { room: string }; answer: { messages: Message[]; users: User[] } };
   read: { request: { room: string; seq: number }; answer: Mine };
   typing: { request: { room: string; on: boolean }; answer: Nothing };
   sync: { request: { cursor: string }; answer: UserSync };
@@ -184,7 +194,7 @@ export interface Events {
     members_rev: number;
     message: Message;
   };
-  /** Edited, deleted, hidden or reacted to: the message as it is now. */
+  /** Edited, deleted, hidden, pinned or reacted to: the message as it is now. */
   'message.changed': Events['message.new'];
   'room.changed': { room: string; rev: number; members_rev: number; room_object: Room };
   'members.changed': {

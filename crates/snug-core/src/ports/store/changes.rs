@@ -1,11 +1,11 @@
-//! Changes to messages that are stored already: edit, delete, hide, react. A message keeps its
+//! Changes to messages that are stored already: edit, delete, hide, pin, react. A message keeps its
 //! id, seq, hash, counting number and time whatever happens to it.
 
 use async_trait::async_trait;
 
 use super::{Guard, StoreResult};
 use crate::ids::{AppId, MessageId, RoomId, UserId};
-use crate::model::{CustomJson, Extras, Head, Message, Time};
+use crate::model::{CustomJson, Extras, Head, Message, MessageVersion, Time};
 
 /// What is done to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,11 +13,13 @@ pub enum MessageChange {
     /// New words; at least one is given, and what is not given stays. The old ones are kept as a
     /// version. Extras are given whole.
     Edit { text: Option<String>, custom: Option<CustomJson>, extras: Option<Box<Extras>> },
-    /// A tombstone: text, custom, extras, reactions and versions are removed. There is no way
-    /// back.
+    /// A tombstone: text, custom, extras, reactions, pin and versions are removed. There is no
+    /// way back.
     Delete,
     /// Out of sight, or shown again; everything is kept.
     Hide(bool),
+    /// Among the room's pinned messages, or no longer.
+    Pin(bool),
     /// Gives or takes back one reaction of one user.
     React { user: UserId, key: String, on: bool },
 }
@@ -40,6 +42,7 @@ impl MessageChange {
             }
             Self::Delete => Some(now.deleted_at.is_some()),
             Self::Hide(on) => Some(now.hidden_at.is_some() == *on),
+            Self::Pin(on) => Some(now.pinned_at.is_some() == *on),
             Self::React { .. } => None,
         }
     }
@@ -74,8 +77,9 @@ pub enum ChangeMessageOutcome {
     /// No such message in the room, or below its `min_seq`; for everything but `Delete` also a
     /// deleted one.
     MessageNotFound,
-    /// A new key on a message that has `REACTION_KEYS_MAX` different ones.
-    TooManyReactions,
+    /// A new key on a message that has `REACTION_KEYS_MAX` different ones, or a pin in a room
+    /// that has `PINS_PER_ROOM_MAX`.
+    TooMany,
 }
 
 /// Changes to messages, and the reads by time that other systems' wires need.
@@ -87,6 +91,25 @@ pub trait ChangeStore: Send + Sync {
     /// message and of the room, and whom the message mentions now. `room_changes` returns it to
     /// whoever syncs from below that rev.
     async fn change_message(&self, change: ChangeMessage) -> StoreResult<ChangeMessageOutcome>;
+
+    /// Pinned messages of the room above a seq that are not deleted, those pinned last first; at
+    /// most `PINS_PER_ROOM_MAX`. None in a room that is not there.
+    async fn pinned_messages(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        above_seq: u64,
+    ) -> StoreResult<Vec<Message>>;
+
+    /// The words that edits of a message have replaced, the newest first, at most `limit`; none
+    /// of a message that is deleted or not there.
+    async fn message_versions(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        id: &MessageId,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageVersion>>;
 
     /// The message of this app that was stored at exactly this time, with its room: `created_at`
     /// is unique per app. `None` also when the room is deleted or the message below its `min_seq`.

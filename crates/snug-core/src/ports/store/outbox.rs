@@ -82,6 +82,8 @@ impl OutboxEntry {
             MessageChange::Delete => (OutboxKind::MessageDeleted, detail),
             MessageChange::Hide(true) => (OutboxKind::MessageHidden, detail),
             MessageChange::Hide(false) => (OutboxKind::MessageShown, detail),
+            MessageChange::Pin(true) => (OutboxKind::MessagePinned, detail),
+            MessageChange::Pin(false) => (OutboxKind::MessageUnpinned, detail),
             MessageChange::React { user, key, on } => {
                 let kind =
                     if *on { OutboxKind::ReactionAdded } else { OutboxKind::ReactionRemoved };

@@ -85,6 +85,7 @@ fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
         edited_at: None,
         deleted_at: None,
         hidden_at: None,
+        pinned_at: None,
         reactions: Vec::new(),
     };
     event(rev, members_rev, RoomEventBody::MessageAppended { message })

@@ -1,0 +1,56 @@
+// What may be done to the messages of a room after they were sent. Whatever is asked may be asked
+// again: the answer is the message as it is, and is shown ahead of its event.
+import type { AnswerOf, Edit, Message, Op, RequestOf } from '@snug/protocol';
+import type { Context } from './context.js';
+import { Derived } from './observable.js';
+
+type Change = 'message.edit' | 'message.unsend' | 'message.react' | 'message.pin';
+
+export abstract class Changing<T> extends Derived<T> {
+  abstract readonly id: string;
+  protected abstract readonly context: Context;
+  /** A message as an answer has it. */
+  protected abstract answered(message: Message): void;
+
+  edit(id: string, words: Edit): Promise<Message> {
+    return this.#change('message.edit', { id, ...words });
+  }
+
+  unsend(id: string): Promise<Message> {
+    return this.#change('message.unsend', { id });
+  }
+
+  react(id: string, key: string, on = true): Promise<Message> {
+    return this.#change('message.react', { id, key, on });
+  }
+
+  unreact(id: string, key: string): Promise<Message> {
+    return this.react(id, key, false);
+  }
+
+  pin(id: string, on = true): Promise<Message> {
+    return this.#change('message.pin', { id, on });
+  }
+
+  unpin(id: string): Promise<Message> {
+    return this.pin(id, false);
+  }
+
+  pins(): Promise<AnswerOf<'pins.list'>> {
+    return this.#ask('pins.list', {});
+  }
+
+  versions(id: string): Promise<AnswerOf<'message.versions'>> {
+    return this.#ask('message.versions', { id });
+  }
+
+  #ask<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
+    return this.context.call(op, { room: this.id, ...what } as unknown as RequestOf<O>);
+  }
+
+  async #change<O extends Change>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<Message> {
+    const { message } = (await this.#ask(op, what)) as AnswerOf<Change>;
+    this.answered(message);
+    return message;
+  }
+}
