@@ -6,7 +6,7 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0005_plans.sql"),
     include_str!("../migrations/0006_extras.sql"),
     include_str!("../migrations/0007_mentions.sql"),
+    include_str!("../migrations/0008_rooms.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

@@ -8,13 +8,14 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x536e_7567;
 
 /// Place n brings the schema to version n + 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
     include_str!("../migrations/0004_outbox.sql"),
     include_str!("../migrations/0005_extras.sql"),
     include_str!("../migrations/0006_mentions.sql"),
+    include_str!("../migrations/0007_rooms.sql"),
 ];
 
 /// The newest version that this build knows.

@@ -24,6 +24,7 @@ mod panel;
 mod policy;
 mod rest;
 mod rocketchat;
+mod rooms;
 mod secrets;
 mod sessions;
 mod signed;

@@ -6,7 +6,11 @@ import type {
   Events,
   Member,
   Message,
+  Mine,
+  OwnPatch,
   RequestOf,
+  Room,
+  RoomPatch,
   RoomSync,
   User,
 } from '@snug/protocol';
@@ -177,6 +181,18 @@ export class RoomStore extends Derived<RoomSnapshot> implements RoomHandle {
 
   typing(on: boolean): void {
     this.#typingOwn.say(on);
+  }
+
+  async updateMine(patch: OwnPatch): Promise<Mine> {
+    const mine = await this.#context.call('mine.update', { room: this.id, ...patch });
+    this.#entry.applyMine(mine);
+    return mine;
+  }
+
+  async update(patch: RoomPatch): Promise<Room> {
+    const { room } = await this.#context.call('room.update', { room: this.id, ...patch });
+    this.#entry.applyRoom(room);
+    return room;
   }
 
   async leave(): Promise<void> {
