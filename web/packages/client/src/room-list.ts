@@ -147,8 +147,7 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
     const rooms: RoomView[] = [];
     for (const entry of this.#entries.values()) if (entry.listed) rooms.push(entry.view());
     rooms.sort(
-      (a, b) =>
-        +b.pinned - +a.pinned || b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1),
+      (a, b) => +b.pinned - +a.pinned || b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1),
     );
     const loud = rooms.filter(({ muted }) => !muted);
     return {

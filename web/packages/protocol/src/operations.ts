@@ -99,7 +99,7 @@ export interface RoomPatch {
   avatar?: string | null;
   description?: string | null;
   custom?: Custom;
-  /** A JSON merge patch (RFC 7396) of `custom`; not beside `custom`. */
+  /** What changes in `custom`, by RFC 7396; not beside `custom`. */
   custom_patch?: Custom;
   /** All of them. */
   tags?: string[] | null;
