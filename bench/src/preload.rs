@@ -148,6 +148,7 @@ impl Preload<'_> {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: sender.map(user),
             members: members.into_iter().map(|m| (user(m), Role::Member)).collect(),
             epoch: epoch.to_owned(),

@@ -18,6 +18,11 @@ pub(crate) struct Seat {
     pub(crate) rev: u64,
 }
 
+fn itself(room: &Room) -> String {
+    let Room { name, custom, tags, frozen, archived, .. } = room;
+    format!("{name:?} {custom:?} {tags:?} {frozen} {archived} {}", room.head.room_rev)
+}
+
 /// One room as this client knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomState {
@@ -31,8 +36,8 @@ pub(crate) struct RoomState {
     pub(crate) head_seq: u64,
     pub(crate) count: u64,
     pub(crate) creator: Option<UserId>,
-    name: Option<String>,
-    frozen: bool,
+    /// Name, tags and all else that a change of the room itself changes.
+    itself: String,
     pub(crate) messages: BTreeMap<u64, Message>,
     pub(crate) seats: BTreeMap<UserId, Seat>,
     reads: BTreeMap<UserId, u64>,
@@ -82,8 +87,7 @@ impl RoomState {
             head_seq: room.head.seq,
             count: room.head.count,
             creator: room.creator.clone(),
-            name: room.name.clone(),
-            frozen: room.frozen,
+            itself: itself(room),
             messages: BTreeMap::new(),
             seats: BTreeMap::new(),
             reads: BTreeMap::new(),
@@ -92,8 +96,7 @@ impl RoomState {
     }
 
     pub(crate) fn take_room(&mut self, room: &Room) {
-        self.name.clone_from(&room.name);
-        self.frozen = room.frozen;
+        self.itself = itself(room);
         self.min_seq = room.min_seq;
         self.take_head(&room.head);
     }
@@ -124,12 +127,15 @@ impl RoomState {
         *known = seq.max(*known);
     }
 
-    /// The newer of two standings: all three numbers only grow.
+    /// The newer of two standings: all three numbers only grow. Own settings have a rev of theirs.
     pub(crate) fn take_mine(&mut self, mine: &Membership) {
+        let known = &self.mine;
+        let own = if mine.own.rev >= known.own.rev { mine.own.clone() } else { known.own.clone() };
         let age = |m: &Membership| (m.rev, m.read_seq + m.own_count);
-        if age(mine) >= age(&self.mine) {
+        if age(mine) >= age(known) {
             self.mine = mine.clone();
         }
+        self.mine.own = own;
     }
 
     /// Whether a list shows the room to this user at all.
@@ -152,9 +158,10 @@ impl RoomState {
         say("rev".into(), self.rev.to_string());
         say("min_seq".into(), self.min_seq.to_string());
         say("head".into(), format!("{} {}", self.head_seq, self.count));
-        say("room".into(), format!("{:?} {}", self.name, self.frozen));
+        say("room".into(), self.itself.clone());
         let m = &self.mine;
         let unread = self.unread();
+        say("own".into(), format!("{:?} {}", m.own, m.own.is_hidden(self.count)));
         say("mine".into(), format!("{:?} {} {} {unread}", m.role, m.read_seq, m.own_count));
         for (seq, message) in &self.messages {
             let (body, rev) = (Seen::of(message).body, message.rev);

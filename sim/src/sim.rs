@@ -225,6 +225,7 @@ impl Sim {
                     self.checker.accounted(&room.id, mine.rev);
                     self.checker.member(&room.id, &mine.user, mine.rev, true);
                     self.checker.frozen(&room.id, mine.rev, room.frozen);
+                    self.checker.archived(&room.id, mine.rev, room.archived);
                 }
             }
         }
@@ -244,6 +245,7 @@ impl Sim {
             RoomEventBody::RoomUpdated { room: after } => {
                 self.checker.committed(room, rev);
                 self.checker.frozen(room, rev, after.frozen);
+                self.checker.archived(room, rev, after.archived);
             }
             RoomEventBody::MembersChanged { members, .. } => {
                 // An adding was told to who was added first, with the same rev.

@@ -3,7 +3,7 @@
 use snug_core::engine::{Actor, Client, HistoryRequest, RoomListRequest, RoomSync, UserSync};
 use snug_core::error::Error;
 use snug_core::ids::RoomId;
-use snug_core::model::{ListedRoom, Message};
+use snug_core::model::{ListedRoom, Message, RoomFilter};
 
 use crate::client::RoomState;
 use crate::sim::Sim;
@@ -81,7 +81,8 @@ impl Sim {
     pub(crate) async fn list(&mut self, caller: &Client) -> Answer<(Vec<ListedRoom>, String)> {
         let (mut rooms, mut cursor, mut begin) = (Vec::new(), None, None);
         loop {
-            let request = RoomListRequest { cursor, limit: Some(2), include_left: false };
+            let filter = RoomFilter::EVERYTHING;
+            let request = RoomListRequest { cursor, limit: Some(2), include_left: false, filter };
             let page = self.engine.room_list(caller, request).await?;
             rooms.extend(page.rooms);
             begin.get_or_insert(page.sync);

@@ -55,6 +55,11 @@ fn a_user_sync_that_misses_a_room_is_seen() {
 }
 
 #[test]
+fn own_settings_that_other_devices_miss_are_seen() {
+    is_seen(Break::ForgetOwn, 5);
+}
+
+#[test]
 fn a_cursor_that_goes_back_is_seen() {
     is_seen(Break::CursorBack, 9);
 }

@@ -12,6 +12,7 @@ const SHORT: Plan = Plan { operations: 60, rests: 2, fault: Break::Nothing };
 /// Without these a green run would say nothing.
 const MUST_HAPPEN: &[&str] = &[
     "add members",
+    "archive",
     "backend send",
     "conflict refused",
     "connect",
@@ -26,6 +27,7 @@ const MUST_HAPPEN: &[&str] = &[
     "log out",
     "members reloaded",
     "open session",
+    "own settings",
     "read",
     "refresh",
     "remove members",

@@ -29,7 +29,7 @@ const packages = (await readdir(join(web, 'packages'))).map((name) => join(web, 
 /** The longest first: they all run beside each other, and the last one to end is waited for. */
 const WALKS = [
   ...['two-browsers', 'quickstarts', 'answers', 'changes', 'own-ui'],
-  ...['served', 'rocketchat-frame'],
+  ...['served', 'rooms', 'rocketchat-frame'],
 ];
 const isWanted = (path) => wanted.length === 0 || wanted.some((part) => path.includes(part));
 const walks = (browser ? WALKS : [])

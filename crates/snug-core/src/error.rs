@@ -79,6 +79,13 @@ pub enum Error {
     RoleTooLow,
     #[error("the room is frozen")]
     RoomFrozen,
+    #[error("the room is archived; nothing is said in it until it is taken out again")]
+    RoomArchived,
+    #[error("the room was changed since; read it, and decide again")]
+    RevConflict {
+        /// The room's `room_rev` now.
+        room_rev: u64,
+    },
     #[error("no such room: {0}")]
     RoomNotFound(RoomId),
     #[error("no such user: {0}")]

@@ -66,6 +66,12 @@ pub const LISTING_PAGE_MAX: usize = 200;
 pub const MEMBERS_PER_REQUEST_MAX: usize = 1_000;
 /// Members of one room, in users.
 pub const ROOM_MEMBERS_MAX: u32 = 100_000;
+/// Tags of one room, in tags.
+pub const TAGS_MAX: usize = 20;
+/// One tag of a room, in bytes.
+pub const TAG_BYTES_MAX: usize = 64;
+/// The folder that a member puts a room in, in bytes of its name.
+pub const FOLDER_BYTES_MAX: usize = 64;
 /// Rooms that one user may be an active member of, in rooms.
 pub const ROOMS_PER_USER_MAX: usize = 10_000;
 /// Members shown with a room when it is opened, in users.

@@ -27,6 +27,8 @@ pub enum Operation {
     Join,
     Read,
     MarkRead,
+    /// The caller's own settings of a room.
+    SetOwn,
     Type,
     ListRooms,
     UpdateProfile,
@@ -34,7 +36,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the tables in tests and docs.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CreateRoom,
         Self::CreateFromContact,
         Self::UpdateRoom,
@@ -50,6 +52,7 @@ impl Operation {
         Self::Join,
         Self::Read,
         Self::MarkRead,
+        Self::SetOwn,
         Self::Type,
         Self::ListRooms,
         Self::UpdateProfile,
@@ -84,8 +87,9 @@ pub fn check_app(operation: Operation, policy: AppPolicy) -> Result<()> {
 /// Decides for a member and returns the guard to carry to the commit.
 ///
 /// # Errors
-/// [`Error::UserDeactivated`], [`Error::NotAMember`], [`Error::RoomFrozen`],
-/// [`Error::RoleTooLow`], or an invalid field for what a direct room cannot do.
+/// [`Error::UserDeactivated`], [`Error::NotAMember`], [`Error::RoomArchived`],
+/// [`Error::RoomFrozen`], [`Error::RoleTooLow`], or an invalid field for what a direct room cannot
+/// do.
 pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     // A request may have passed the door just before its user was shut out (contract line 11).
     if facts.deactivated {
@@ -97,6 +101,16 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     }
     let mine = active(facts)?;
     match operation {
+        Operation::Send
+        | Operation::Type
+        | Operation::EditMessage
+        | Operation::React
+        | Operation::PinMessage
+        | Operation::AddMembers
+            if room.archived =>
+        {
+            return Err(Error::RoomArchived);
+        }
         Operation::Send
         | Operation::Type
         | Operation::EditMessage
@@ -134,7 +148,21 @@ fn check_join(facts: &RoomFacts) -> Result<Guard> {
     if facts.room.kind != RoomKind::Channel {
         return Err(Error::NotAMember);
     }
+    if facts.room.archived && facts.mine.as_ref().is_none_or(|mine| !mine.is_active()) {
+        return Err(Error::RoomArchived);
+    }
     Ok(backend_guard(&facts.room))
+}
+
+/// Decides for the backend, whom only the room's own state binds.
+///
+/// # Errors
+/// [`Error::RoomArchived`]: nobody speaks there, whoever archived it.
+pub fn check_backend(operation: Operation, room: &Room) -> Result<Guard> {
+    if operation == Operation::Send && room.archived {
+        return Err(Error::RoomArchived);
+    }
+    Ok(backend_guard(room))
 }
 
 /// Whose messages a member may change: the own ones; an admin also deletes those of others.

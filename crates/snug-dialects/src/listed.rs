@@ -3,9 +3,9 @@
 use snug_core::engine::{Client, Engine, RoomListRequest};
 use snug_core::error::Result;
 use snug_core::limits;
-use snug_core::model::ListedRoom;
+use snug_core::model::{ListedRoom, RoomFilter};
 
-/// Every room of the caller's list, by activity.
+/// Every room of the caller's list that the filter leaves: the pinned ones first, then by activity.
 ///
 /// # Errors
 /// The engine's.
@@ -13,10 +13,12 @@ pub(crate) async fn all_rooms(
     engine: &Engine,
     client: &Client,
     include_left: bool,
+    filter: RoomFilter,
 ) -> Result<Vec<ListedRoom>> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
-        let request = RoomListRequest { cursor, limit: Some(limits::ROOMS_PAGE_MAX), include_left };
+        let limit = Some(limits::ROOMS_PAGE_MAX);
+        let request = RoomListRequest { cursor, limit, include_left, filter: filter.clone() };
         let page = engine.room_list(client, request).await?;
         all.extend(page.rooms);
         cursor = page.next;

@@ -355,10 +355,17 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snug_core::model::{Extras, MemberState, Mentions, Role};
+    use snug_core::model::{Extras, MemberState, Mentions, OwnSettings, Role};
 
-    const NOBODY_HEARD: Head =
-        Head { seq: 0, rev: 1, members_rev: 0, count: 0, activity_at: Time(0), preview: None };
+    const NOBODY_HEARD: Head = Head {
+        seq: 0,
+        rev: 1,
+        members_rev: 0,
+        room_rev: 1,
+        count: 0,
+        activity_at: Time(0),
+        preview: None,
+    };
 
     fn user(n: u64) -> UserId {
         UserId::new(&format!("u{n}")).unwrap()
@@ -382,6 +389,7 @@ mod tests {
             read_own: 0,
             gone: 0,
             mentions: Mentioned::default(),
+            own: OwnSettings::default(),
             changed_at: Time(0),
         }
     }

@@ -17,6 +17,7 @@ mod mentions;
 mod messages;
 mod operators;
 mod outbox;
+mod own;
 #[cfg(test)]
 mod plans;
 mod pool;

@@ -34,25 +34,41 @@ const JOIN: &str = "INSERT INTO members AS m (app, room, user_id, role, state, j
       joined_at = excluded.joined_at, left_at = NULL, left_seq = NULL, rev = excluded.rev,
       policy_rev = m.policy_rev + 1, visible_after_seq = 0, read_seq = excluded.read_seq,
       read_count = excluded.read_count, read_rev = excluded.read_rev, read_own = m.own_count,
+      settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL,
       changed_at = excluded.changed_at";
 const FORGET_LEFT: &str = "DELETE FROM left_rooms
     WHERE app = $1 AND room = $2 AND user_id = ANY($3)";
 const LEAVE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_seq = $5, rev = $6,
-      policy_rev = m.policy_rev + 1, changed_at = $7
+      policy_rev = m.policy_rev + 1, changed_at = $7,
+      settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL
     WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)";
 const REMEMBER_LEFT: &str = "INSERT INTO left_rooms (app, room, user_id, name, avatar, description,
-      custom, frozen, changed_at, member_count, seq, rev, members_rev, counted, activity_at,
-      preview_seq, preview_sender, preview_kind, preview_text, preview_at)
+      custom, frozen, tags, archived, changed_at, member_count, seq, rev, members_rev, room_rev,
+      counted, activity_at, preview_seq, preview_sender, preview_kind, preview_text, preview_at)
     SELECT r.app, r.id, i.user_id, r.name, r.avatar, r.description, r.custom, r.frozen,
-      r.changed_at, r.member_count, r.seq, r.rev, r.members_rev, r.counted, r.activity_at,
+      r.tags, r.archived, r.changed_at, r.member_count, r.seq, r.rev, r.members_rev, r.room_rev,
+      r.counted, r.activity_at,
       r.preview_seq, r.preview_sender, r.preview_kind, r.preview_text, r.preview_at
     FROM rooms r CROSS JOIN unnest($3::text[]) AS i(user_id) WHERE r.app = $1 AND r.id = $2";
-const END_ALL: &str = "UPDATE members m SET state = 'left', left_at = $3, left_seq = $4, rev = $5,
-      policy_rev = m.policy_rev + 1, changed_at = $6
-    WHERE m.app = $1 AND m.room = $2 AND m.state <> 'left'";
+/// Own settings go with the room: another may have its id later. Their rev goes on.
+macro_rules! no_settings {
+    () => {
+        "pinned = false, muted_until = NULL, hidden_count = NULL, folder = NULL,
+         settings_rev = m.settings_rev + (m.settings_rev > 0)::integer "
+    };
+}
+const END_ALL: &str = concat!(
+    "UPDATE members m SET state = 'left', left_at = $3, left_seq = $4, rev = $5,
+      policy_rev = m.policy_rev + 1, changed_at = $6, ",
+    no_settings!(),
+    "WHERE m.app = $1 AND m.room = $2 AND m.state <> 'left'"
+);
 /// Those who left before are told of a deletion too, by their change time.
-const TELL_LEFT: &str = "UPDATE members SET changed_at = $3
-    WHERE app = $1 AND room = $2 AND state = 'left'";
+const TELL_LEFT: &str = concat!(
+    "UPDATE members m SET changed_at = $3, ",
+    no_settings!(),
+    "WHERE m.app = $1 AND m.room = $2 AND m.state = 'left'"
+);
 const FORGET_ALL_LEFT: &str = "DELETE FROM left_rooms WHERE app = $1 AND room = $2";
 const STATES: &str = "SELECT user_id, state FROM members
     WHERE app = $1 AND room = $2 AND user_id = ANY($3) ORDER BY user_id FOR UPDATE";

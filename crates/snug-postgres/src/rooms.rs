@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::model::{CustomJson, Head, Member, MemberState, Room, RoomKind, RoomPatch, Time};
+use snug_core::model::{
+    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Room, RoomKind, RoomPatch, Time,
+};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
     Guard, NewRoom, OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
@@ -14,18 +16,17 @@ use crate::members::{self, Joining};
 use crate::messages::append_within;
 use crate::outbox::note;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{
-    Cells, big, db_time, head_columns, membership_columns, room_columns, rows, set, set_json,
-};
-use crate::users;
+use crate::rows::{Cells, big, db_time, head_columns, membership_columns, room_columns, rows};
+use crate::{own, users};
 
 const INSERT: &str = concat!(
     "INSERT INTO rooms AS r (app, id, kind, direct_low, direct_high, direct_context, name, avatar,
        description, custom, creator, frozen, created_at, changed_at, epoch, min_seq, min_rev,
-       policy_rev, member_count, seq, rev, members_rev, counted, activity_at, last_time)
+       policy_rev, member_count, seq, rev, members_rev, room_rev, counted, activity_at, last_time,
+       tags)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false, $12, ",
     db_time!(),
-    ", $13, 1, 1, 1, $14, 0, 1, 0, 0, $12, 0)
+    ", $13, 1, 1, 1, $14, 0, 1, 0, 1, 0, $12, 0, $15)
      ON CONFLICT (app, id) DO NOTHING RETURNING ",
     room_columns!()
 );
@@ -33,10 +34,11 @@ const INSERT: &str = concat!(
 const REVIVE: &str = concat!(
     "UPDATE rooms r SET kind = $3, direct_low = $4, direct_high = $5, direct_context = $6,
        name = $7, avatar = $8, description = $9, custom = $10, creator = $11, frozen = false,
-       created_at = $12, changed_at = ",
+       archived = false, tags = $15, created_at = $12, changed_at = ",
     db_time!(),
     ", deleted_at = NULL, epoch = $13, min_seq = r.seq + 1, min_rev = r.rev + 1,
-       policy_rev = r.policy_rev + 1, member_count = $14, rev = r.rev + 1, activity_at = $12,
+       policy_rev = r.policy_rev + 1, member_count = $14, rev = r.rev + 1,
+       room_rev = r.rev + 1, activity_at = $12,
        preview_seq = NULL, preview_sender = NULL, preview_kind = NULL, preview_text = NULL,
        preview_at = NULL
      WHERE r.app = $1 AND r.id = $2 RETURNING ",
@@ -54,15 +56,11 @@ const FACTS: &str = concat!(
       LEFT JOIN users u ON u.app = r.app AND u.id = $3
       WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL"
 );
+/// Writes a room that was changed in memory under its lock.
 const UPDATE: &str = concat!(
-    "UPDATE rooms r SET
-       name = CASE WHEN $3::boolean THEN $4 ELSE r.name END,
-       avatar = CASE WHEN $5::boolean THEN $6 ELSE r.avatar END,
-       description = CASE WHEN $7::boolean THEN $8 ELSE r.description END,
-       custom = CASE WHEN $9::boolean THEN $10 ELSE r.custom END,
-       frozen = coalesce($11::boolean, r.frozen),
-       policy_rev = r.policy_rev + CASE WHEN $11::boolean IS NULL THEN 0 ELSE 1 END,
-       rev = r.rev + 1, changed_at = ",
+    "UPDATE rooms r SET name = $3, avatar = $4, description = $5, custom = $6, tags = $7,
+       frozen = $8, archived = $9, policy_rev = r.policy_rev + ($10::boolean)::integer,
+       rev = r.rev + 1, room_rev = r.rev + 1, changed_at = ",
     db_time!(),
     " WHERE r.app = $1 AND r.id = $2 RETURNING ",
     room_columns!()
@@ -144,10 +142,33 @@ async fn put(tx: &Tx, statement: &str, new: &NewRoom) -> Result<Option<Row>, Fai
                 &new.now.0,
                 &new.epoch,
                 &count,
+                &new.tags,
             ],
         )
         .await?;
     Ok(row)
+}
+
+async fn write(tx: &Tx, app: &AppId, room: &Room, moves_policy: bool) -> Result<Room, Fail> {
+    let update = tx.prepare_cached(UPDATE).await?;
+    let row = tx
+        .query_one(
+            &update,
+            &[
+                &app.as_str(),
+                &room.id.as_str(),
+                &room.name,
+                &room.avatar,
+                &room.description,
+                &room.custom.as_ref().map(CustomJson::as_str),
+                &room.tags,
+                &room.frozen,
+                &room.archived,
+                &moves_policy,
+            ],
+        )
+        .await?;
+    Cells::of(&row).room()
 }
 
 /// The new room, or the living one that has its id.
@@ -285,30 +306,16 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(UpdateRoomOutcome::GuardMoved);
         }
-        let (name_set, name) = set(&patch.name);
-        let (avatar_set, avatar) = set(&patch.avatar);
-        let (description_set, description) = set(&patch.description);
-        let (custom_set, custom) = set_json(&patch.custom);
-        let update = tx.prepare_cached(UPDATE).await?;
-        let row = tx
-            .query_one(
-                &update,
-                &[
-                    &app.as_str(),
-                    &id.as_str(),
-                    &name_set,
-                    &name,
-                    &avatar_set,
-                    &avatar,
-                    &description_set,
-                    &description,
-                    &custom_set,
-                    &custom,
-                    &patch.frozen,
-                ],
-            )
-            .await?;
-        let room = Cells::of(&row).room()?;
+        if patch.if_rev.is_some_and(|rev| rev != room.head.room_rev) {
+            tx.rollback().await?;
+            return Ok(UpdateRoomOutcome::RevMoved { room_rev: room.head.room_rev });
+        }
+        let mut room = room;
+        if let Err(error) = patch.apply(&mut room) {
+            tx.rollback().await?;
+            return Ok(UpdateRoomOutcome::NotMerged(error));
+        }
+        let room = write(&tx, app, &room, patch.moves_policy()).await?;
         let by = guard.member.as_ref().map(|(user, _)| user);
         let entry = OutboxEntry::room_changed(&room, by);
         note(&tx, (app, id), room.head.rev, &entry, room.changed_at).await?;
@@ -371,6 +378,17 @@ impl RoomStore for PostgresStore {
         _now: Time,
     ) -> StoreResult<UpdateRoomOutcome> {
         Ok(bounded(|| self.update_once(app, room, &patch, guard)).await?)
+    }
+
+    async fn set_own(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        patch: OwnPatch,
+        _now: Time,
+    ) -> StoreResult<Option<(Membership, Head, bool)>> {
+        Ok(bounded(|| own::set_once(self, (app, room, user), &patch)).await?)
     }
 
     async fn delete_room(

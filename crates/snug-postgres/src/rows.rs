@@ -4,8 +4,8 @@
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
-    Message, MessageKind, MessageVersion, Operator, OperatorRole, Patch, Preview, Reaction, Role,
-    Room, RoomKind, Session, Time, User,
+    Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole, OwnSettings, Patch,
+    Preview, Reaction, Role, Room, RoomKind, Session, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -29,6 +29,8 @@ macro_rules! head_columns {
             $t,
             ".members_rev, ",
             $t,
+            ".room_rev, ",
+            $t,
             ".counted, ",
             $t,
             ".activity_at, ",
@@ -49,8 +51,8 @@ macro_rules! room_columns {
     () => {
         concat!(
             "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
-             r.description, r.custom, r.creator, r.frozen, r.created_at, r.changed_at, \
-             r.deleted_at, r.epoch, r.min_seq, r.min_rev, r.policy_rev, r.member_count, ",
+             r.description, r.custom, r.tags, r.creator, r.frozen, r.archived, r.created_at, \
+             r.changed_at, r.deleted_at, r.epoch, r.min_seq, r.min_rev, r.policy_rev, r.member_count, ",
             crate::rows::head_columns!("r")
         )
     };
@@ -59,8 +61,8 @@ macro_rules! room_columns {
 macro_rules! left_columns {
     () => {
         concat!(
-            "l.name, l.avatar, l.description, l.custom, l.frozen, l.changed_at, \
-             l.member_count, ",
+            "l.name, l.avatar, l.description, l.custom, l.frozen, l.tags, l.archived, \
+             l.changed_at, l.member_count, ",
             crate::rows::head_columns!("l")
         )
     };
@@ -102,7 +104,8 @@ macro_rules! membership_columns {
         concat!(
             "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
              m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
-             m.changed_at, (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
+             m.changed_at, m.pinned, m.muted_until, m.hidden_count, m.folder, m.settings_rev, \
+             (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
                AND x.room = m.room AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id \
                LIMIT 1000) y), ",
             $($mentions)+
@@ -221,6 +224,7 @@ impl<'a> Cells<'a> {
             seq: self.number()?,
             rev: self.number()?,
             members_rev: self.number()?,
+            room_rev: self.number()?,
             count: self.number()?,
             activity_at: self.time()?,
             preview: self.preview()?,
@@ -250,8 +254,10 @@ impl<'a> Cells<'a> {
             avatar: self.next()?,
             description: self.next()?,
             custom: self.custom()?,
+            tags: self.next()?,
             creator: self.user_or_none()?,
             frozen: self.next()?,
+            archived: self.next()?,
             created_at: self.time()?,
             changed_at: self.time()?,
             deleted_at: self.time_or_none()?,
@@ -282,9 +288,11 @@ impl<'a> Cells<'a> {
         let (name, avatar, description) = (self.next()?, self.next()?, self.next()?);
         let custom = self.custom()?;
         let Some(frozen) = self.next::<Option<bool>>()? else {
-            self.at += 12;
+            self.at += 15;
             return Ok(false);
         };
+        room.tags = self.next()?;
+        room.archived = self.next()?;
         room.name = name;
         room.avatar = avatar;
         room.description = description;
@@ -305,7 +313,7 @@ impl<'a> Cells<'a> {
         match self.user_or_none()? {
             Some(user) => self.membership_of(user).map(Some),
             None => {
-                self.at += 16;
+                self.at += 21;
                 Ok(None)
             }
         }
@@ -328,6 +336,7 @@ impl<'a> Cells<'a> {
             own_count: self.number()?,
             read_own: self.number()?,
             changed_at: self.time()?,
+            own: self.own()?,
             gone: self.number()?,
             mentions: self.mentioned()?,
         };
@@ -335,6 +344,16 @@ impl<'a> Cells<'a> {
             mine.mentions = Mentioned::default();
         }
         Ok(mine)
+    }
+
+    pub(crate) fn own(&mut self) -> Read<OwnSettings> {
+        Ok(OwnSettings {
+            pinned: self.next()?,
+            muted: self.next::<Option<i64>>()?.map(Mute::from_stored),
+            hidden_count: self.number_or_none()?,
+            folder: self.next()?,
+            rev: self.number()?,
+        })
     }
 
     /// As `mentions_after!` tells it.

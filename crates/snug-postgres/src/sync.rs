@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{
-    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomKind, Time,
+    Head, ListedRoom, Member, MemberState, Membership, Message, NamePart, Room, RoomFilter,
+    RoomKind, Time,
 };
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -33,16 +34,49 @@ macro_rules! listed_from {
             AND x.app = m.app AND x.room = m.room AND x.user_id = m.user_id LIMIT 1) l ON true "
     };
 }
+/// Which of them: what left is as it was then. The unread that are gone are counted only where
+/// there is something unread.
+macro_rules! listed_where {
+    () => {
+        "CROSS JOIN LATERAL (SELECT coalesce(l.activity_at, r.activity_at) AS at,
+           coalesce(l.counted, r.counted) AS counted) a
+         WHERE m.app = $1 AND m.user_id = $2 AND r.deleted_at IS NULL
+           AND (m.state <> 'left' OR ($3 AND l.room IS NOT NULL))
+           AND (coalesce(l.seq, r.seq) >= r.min_seq OR r.creator = m.user_id)
+           AND ($4::bigint IS NULL OR (m.pinned, a.at, r.id) < ($6::boolean, $4, $5::text))
+           AND ($7::boolean IS NULL OR coalesce(l.archived, r.archived) = $7)
+           AND ($8::boolean IS NULL OR coalesce(m.hidden_count >= a.counted, false) = $8)
+           AND ($9::text IS NULL OR m.folder = $9)
+           AND ($10::boolean IS NULL OR coalesce(m.muted_until > $11::bigint, false) = $10)
+           AND ($12::text IS NULL OR r.kind = $12)
+           AND ($13::text IS NULL OR $13 = ANY (coalesce(l.tags, r.tags)))
+           AND (NOT $14::boolean OR (m.state = 'active' AND CASE
+             WHEN r.counted - m.read_count - m.own_count + m.read_own <= 0 THEN false
+             ELSE r.counted - m.read_count - m.own_count + m.read_own > (SELECT count(*) FROM (
+               SELECT FROM gone_messages x WHERE x.app = m.app AND x.room = m.room
+                 AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id
+               LIMIT 1000) y) END)) "
+    };
+}
 const LIST: &str = concat!(
     "SELECT ",
     listed_columns!(),
     listed_from!(),
-    "CROSS JOIN LATERAL (SELECT coalesce(l.activity_at, r.activity_at) AS at) a
-     WHERE m.app = $1 AND m.user_id = $2 AND r.deleted_at IS NULL
-       AND (m.state <> 'left' OR ($3 AND l.room IS NOT NULL))
-       AND (coalesce(l.seq, r.seq) >= r.min_seq OR r.creator = m.user_id)
-       AND ($4::bigint IS NULL OR (a.at, r.id) < ($4, $5::text))
-     ORDER BY a.at DESC, r.id DESC LIMIT $6"
+    listed_where!(),
+    "AND ($15::text[] IS NULL OR r.id = ANY ($15)) ORDER BY m.pinned DESC, a.at DESC, r.id DESC
+     LIMIT $16"
+);
+/// The names of the rooms of a list, which are compared in here: a database compares them by the
+/// rules of its own locale.
+const NAMES: &str = concat!(
+    "SELECT r.id, CASE WHEN l.room IS NOT NULL THEN l.name ELSE r.name END,
+       CASE WHEN m.state <> 'left' THEN u.name END, p.id",
+    listed_from!(),
+    "CROSS JOIN LATERAL (SELECT CASE WHEN r.direct_low = m.user_id THEN r.direct_high
+       ELSE r.direct_low END AS id) p
+     LEFT JOIN users u ON u.app = m.app AND u.id = p.id ",
+    listed_where!(),
+    "ORDER BY m.pinned DESC, a.at DESC, r.id DESC"
 );
 const CHANGED: &str = concat!(
     "SELECT t.at, ",
@@ -114,6 +148,75 @@ const READS: &str = "SELECT user_id, read_seq FROM members
     WHERE app = $1 AND room = $2 AND read_rev >= $3 AND read_rev >= 0 AND state = 'active'
     ORDER BY read_rev DESC, user_id LIMIT $4";
 
+/// A query as the statements of the list take it.
+struct Asked<'a> {
+    app: &'a str,
+    user: &'a str,
+    include_left: bool,
+    at: Option<i64>,
+    room: Option<&'a str>,
+    pinned: bool,
+    filter: &'a RoomFilter,
+    kind: Option<&'static str>,
+    now: i64,
+}
+
+impl<'a> Asked<'a> {
+    fn of(app: &'a AppId, user: &'a UserId, query: &'a RoomListQuery) -> Self {
+        let after = query.after.as_ref();
+        Self {
+            app: app.as_str(),
+            user: user.as_str(),
+            include_left: query.include_left,
+            at: after.map(|cursor| cursor.activity_at.0),
+            room: after.map(|cursor| cursor.room.as_str()),
+            pinned: after.is_some_and(|cursor| cursor.pinned),
+            filter: &query.filter,
+            kind: query.filter.kind.map(RoomKind::as_str),
+            now: query.now.0,
+        }
+    }
+
+    fn bounds(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let RoomFilter { kind: _, tag, unread, archived, hidden, folder, muted, name: _ } =
+            self.filter;
+        vec![
+            &self.app,
+            &self.user,
+            &self.include_left,
+            &self.at,
+            &self.room,
+            &self.pinned,
+            archived,
+            hidden,
+            folder,
+            muted,
+            &self.now,
+            &self.kind,
+            tag,
+            unread,
+        ]
+    }
+}
+
+/// The first rooms that the name is a part of.
+fn named(found: &[Row], part: &NamePart, limit: usize) -> Result<Vec<String>, Fail> {
+    let mut rooms = Vec::new();
+    for row in found {
+        if rooms.len() >= limit {
+            break;
+        }
+        let mut cells = Cells::of(row);
+        let room: &str = cells.next()?;
+        let name: Option<&str> = cells.next()?;
+        let (other, id): (Option<&str>, Option<&str>) = (cells.next()?, cells.next()?);
+        if name.or(other).or(id).is_some_and(|name| part.is_in(name)) {
+            rooms.push(room.to_owned());
+        }
+    }
+    Ok(rooms)
+}
+
 /// The room as its reader may see it, and the reader's membership.
 fn listed(cells: &mut Cells<'_>) -> Result<ListedRoom, Fail> {
     let mut room = cells.room()?;
@@ -131,14 +234,17 @@ fn forget(room: &mut Room, mine: &Membership) {
     room.avatar = None;
     room.description = None;
     room.custom = None;
+    room.tags = Vec::new();
     room.creator = None;
     room.frozen = false;
+    room.archived = false;
     room.member_count = 0;
     room.changed_at = mine.changed_at;
     room.head = Head {
         seq: mine.left_seq.unwrap_or(0),
         rev: mine.rev,
         members_rev: mine.rev,
+        room_rev: mine.rev,
         count: mine.read_count,
         activity_at: mine.left_at.unwrap_or(mine.changed_at),
         preview: None,
@@ -154,21 +260,21 @@ impl PostgresStore {
     ) -> Result<Vec<ListedRoom>, Fail> {
         let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
+        let asked = Asked::of(app, user, query);
+        let named = match &query.filter.name {
+            None => None,
+            Some(part) => {
+                let names = client.prepare_cached(NAMES).await?;
+                let found = client.query(&names, &asked.bounds()).await?;
+                Some(named(&found, part, query.limit)?)
+            }
+        };
         let list = client.prepare_cached(LIST).await?;
-        let after = query.after.as_ref();
-        let found = client
-            .query(
-                &list,
-                &[
-                    &app.as_str(),
-                    &user.as_str(),
-                    &query.include_left,
-                    &after.map(|cursor| cursor.activity_at.0),
-                    &after.map(|cursor| cursor.room.as_str()),
-                    &rows(query.limit, 0),
-                ],
-            )
-            .await?;
+        let limit = rows(query.limit, 0);
+        let mut bounds = asked.bounds();
+        bounds.push(&named);
+        bounds.push(&limit);
+        let found = client.query(&list, &bounds).await?;
         drop(client);
         let mut rooms =
             found.iter().map(|row| listed(&mut Cells::of(row))).collect::<Result<Vec<_>, _>>()?;

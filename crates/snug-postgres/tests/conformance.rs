@@ -88,6 +88,21 @@ async fn mentions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn own() {
+    run("own").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates() {
+    run("updates").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters() {
+    run("filters").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records() {
     run("records").await;
 }
@@ -117,7 +132,7 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    for section in ["races", "outbox", "jobs"] {
+    for section in ["races", "outbox", "jobs", "own", "updates"] {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }
 }

@@ -33,6 +33,7 @@ async fn make_room(store: &PostgresStore, app: &AppId, id: &str) {
         avatar: None,
         description: None,
         custom: None,
+        tags: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").expect("a user id"), Role::Owner)],
         epoch: "1".to_owned(),

@@ -35,6 +35,7 @@ async fn store_at(url: &str) -> Arc<PostgresStore> {
         avatar: None,
         description: None,
         custom: None,
+        tags: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").expect("an id"), Role::Owner)],
         epoch: "1".to_owned(),

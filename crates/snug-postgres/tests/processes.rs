@@ -81,6 +81,7 @@ fn new_room(id: RoomId, kind: RoomKind, direct: Option<DirectKey>) -> NewRoom {
         avatar: None,
         description: None,
         custom: None,
+        tags: Vec::new(),
         creator: None,
         members: vec![(user("anna"), Role::Owner), (user("ben"), Role::Member)],
         epoch: format!("by {}", std::process::id()),

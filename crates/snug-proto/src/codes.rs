@@ -83,6 +83,8 @@ codes! {
     NotAMember "not_a_member" 403 false "Not a member of this room";
     RoleTooLow "role_too_low" 403 false "The role does not allow this";
     RoomFrozen "room_frozen" 403 false "The room is frozen";
+    RoomArchived "room_archived" 403 false "The room is archived";
+    RevConflict "rev_conflict" 409 false "The room was changed since";
     RoomNotFound "room_not_found" 404 false "No such room";
     UserNotFound "user_not_found" 404 false "No such user";
     MessageNotFound "message_not_found" 404 false "No such message";

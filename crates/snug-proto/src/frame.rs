@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use snug_core::engine::RoomListRequest;
+use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::Patch;
@@ -12,8 +14,8 @@ use crate::codes::ErrorCode;
 use crate::extras::{Card, Location, Mentions};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
-use crate::rooms::{CreateRoomBody, UpdateRoomBody};
-use crate::value::{CustomIn, Id, object, or_default, patch};
+use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
+use crate::value::{CustomIn, Id, MutedUntil, object, or_default, patch};
 
 /// A request's id, echoed as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,7 @@ ops! {
     RoomJoin "room.join" RoomData;
     RoomLeave "room.leave" RoomData;
     RoomSync "room.sync" RoomSyncData;
+    MineUpdate "mine.update" MineUpdateData;
     History "history" HistoryData;
     MessageSend "message.send" SendData;
     MessageEdit "message.edit" EditData;
@@ -128,6 +131,39 @@ pub struct RoomsListData {
     pub cursor: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub include: Vec<String>,
+    pub kind: Option<String>,
+    pub tag: Option<String>,
+    pub unread: Option<Which>,
+    pub archived: Option<Which>,
+    pub hidden: Option<Which>,
+    pub folder: Option<String>,
+    pub muted: Option<Which>,
+    pub name: Option<String>,
+}
+
+impl RoomsListData {
+    /// The engine's request.
+    ///
+    /// # Errors
+    /// A kind that there is not.
+    pub fn into_request(self) -> Result<RoomListRequest, Error> {
+        let Self {
+            limit,
+            cursor,
+            include,
+            kind,
+            tag,
+            unread,
+            archived,
+            hidden,
+            folder,
+            muted,
+            name,
+        } = self;
+        let wanted = WantedRooms { kind, tag, unread, archived, hidden, folder, muted, name };
+        let include_left = include.iter().any(|what| what == "left");
+        Ok(RoomListRequest { cursor, limit, include_left, filter: wanted.try_into()? })
+    }
 }
 
 /// `room.open`.
@@ -150,14 +186,53 @@ pub struct RoomUpdateData {
     pub description: Patch<String>,
     #[serde(default, deserialize_with = "patch")]
     pub custom: Patch<CustomIn>,
+    #[serde(default, deserialize_with = "patch")]
+    pub custom_patch: Patch<CustomIn>,
+    #[serde(default, deserialize_with = "patch")]
+    pub tags: Patch<Vec<String>>,
+    pub archived: Option<bool>,
+    pub if_rev: Option<u64>,
 }
 
 impl RoomUpdateData {
     /// The room and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, UpdateRoomBody) {
-        let Self { room, name, avatar, description, custom } = self;
-        (room.0, UpdateRoomBody { name, avatar, description, custom, frozen: None })
+        let Self { room, name, avatar, description, custom, custom_patch, tags, archived, if_rev } =
+            self;
+        let body = UpdateRoomBody {
+            name,
+            avatar,
+            description,
+            custom,
+            custom_patch,
+            tags,
+            frozen: None,
+            archived,
+            if_rev,
+        };
+        (room.0, body)
+    }
+}
+
+/// `mine.update`: as the REST body, with the room.
+#[derive(Debug, Deserialize)]
+pub struct MineUpdateData {
+    pub room: Id<RoomId>,
+    pub pinned: Option<bool>,
+    #[serde(default, deserialize_with = "patch")]
+    pub muted_until: Patch<MutedUntil>,
+    pub hidden: Option<bool>,
+    #[serde(default, deserialize_with = "patch")]
+    pub folder: Patch<String>,
+}
+
+impl MineUpdateData {
+    /// The room and the REST body of the same meaning.
+    #[must_use]
+    pub fn into_body(self) -> (RoomId, OwnBody) {
+        let Self { room, pinned, muted_until, hidden, folder } = self;
+        (room.0, OwnBody { pinned, muted_until, hidden, folder })
     }
 }
 

@@ -6,7 +6,7 @@ use snug_core::model;
 use utoipa::ToSchema;
 
 use crate::extras::{Card, Location, Mentions, ReplyTo};
-use crate::value::{WireTime, raw};
+use crate::value::{MutedUntil, WireTime, raw};
 
 /// A person of the customer's.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -210,6 +210,9 @@ pub struct Head {
     pub seq: u64,
     pub rev: u64,
     pub members_rev: u64,
+    /// Rev of the last change of the room itself, such as its name.
+    #[serde(default)]
+    pub room_rev: u64,
     pub count: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<Preview>,
@@ -227,12 +230,13 @@ pub struct Head {
 impl Head {
     #[must_use]
     pub fn of(room: &str, head: model::Head) -> Self {
-        let model::Head { seq, rev, members_rev, count, activity_at, preview } = head;
+        let model::Head { seq, rev, members_rev, room_rev, count, activity_at, preview } = head;
         Self {
             room: room.to_owned(),
             seq,
             rev,
             members_rev,
+            room_rev,
             count,
             preview: preview.map(Into::into),
             activity_at: WireTime(activity_at),
@@ -299,6 +303,9 @@ pub struct Mine {
     /// Unread messages that mention the caller, at most 100: told as "99+".
     #[serde(default)]
     pub mentions: u64,
+    /// How the caller keeps the room; absent until it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: WireTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -320,9 +327,45 @@ impl Mine {
             read_own: mine.read_own,
             gone: mine.gone,
             mentions: mine.mentions.all,
+            settings: Settings::of(&mine.own, count),
             joined_at: WireTime(mine.joined_at),
             left_at: mine.left_at.map(WireTime),
         }
+    }
+}
+
+/// The caller's own settings of a room.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// One more with each change: of two views the one with the higher rev is the newer.
+    pub rev: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// A time, or `forever`. One that has passed mutes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub muted_until: Option<MutedUntil>,
+    /// Out of the list as long as the room's `count` is not above `hidden_count`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_count: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+}
+
+impl Settings {
+    fn of(own: &model::OwnSettings, room_count: u64) -> Option<Self> {
+        let hidden = own.is_hidden(room_count);
+        let model::OwnSettings { pinned, muted, hidden_count, folder, rev } = own;
+        (*rev > 0).then(|| Self {
+            rev: *rev,
+            pinned: *pinned,
+            muted_until: muted.map(MutedUntil),
+            hidden,
+            hidden_count: *hidden_count,
+            folder: folder.clone(),
+        })
     }
 }
 
@@ -345,12 +388,20 @@ pub struct Room {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
     pub frozen: bool,
+    /// Out of the lists; nobody says anything in it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub archived: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: WireTime,
     pub epoch: String,
     pub seq: u64,
     pub rev: u64,
     pub members_rev: u64,
+    /// Rev of the last change of the room itself: what `if_rev` is held against.
+    #[serde(default)]
+    pub room_rev: u64,
     pub count: u64,
     pub min_seq: u64,
     pub member_count: u32,
@@ -381,8 +432,10 @@ impl Room {
             avatar,
             description,
             custom,
+            tags,
             creator,
             frozen,
+            archived,
             created_at,
             changed_at: _,
             deleted_at,
@@ -393,7 +446,7 @@ impl Room {
             member_count,
             head,
         } = room;
-        let model::Head { seq, rev, members_rev, count, activity_at, preview } = head;
+        let model::Head { seq, rev, members_rev, room_rev, count, activity_at, preview } = head;
         Self {
             id: id.into(),
             kind: kind.as_str().to_owned(),
@@ -404,11 +457,14 @@ impl Room {
             context: direct.map(|direct| direct.context).filter(|context| !context.is_empty()),
             creator: creator.map(Into::into),
             frozen,
+            archived,
+            tags,
             created_at: WireTime(created_at),
             epoch,
             seq,
             rev,
             members_rev,
+            room_rev,
             count,
             min_seq,
             member_count,

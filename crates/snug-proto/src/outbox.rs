@@ -95,6 +95,10 @@ pub struct EventRoom {
     pub creator: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     pub member_count: u32,
 }
 
@@ -109,10 +113,23 @@ impl From<RoomDetail> for EventRoom {
             custom,
             creator,
             frozen,
+            archived,
+            tags,
             member_count,
         } = room;
-        let creator = creator.map(Into::into);
-        Self { kind, context, name, avatar, description, custom, creator, frozen, member_count }
+        Self {
+            kind,
+            context,
+            name,
+            avatar,
+            description,
+            custom,
+            creator: creator.map(Into::into),
+            frozen,
+            archived,
+            tags,
+            member_count,
+        }
     }
 }
 

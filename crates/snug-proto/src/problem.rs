@@ -111,6 +111,10 @@ impl From<Error> for Problem {
             Error::NotAMember => new(ErrorCode::NotAMember),
             Error::RoleTooLow => new(ErrorCode::RoleTooLow),
             Error::RoomFrozen => new(ErrorCode::RoomFrozen),
+            Error::RoomArchived => new(ErrorCode::RoomArchived),
+            Error::RevConflict { room_rev } => {
+                new(ErrorCode::RevConflict).at("if_rev", format!("{room_rev}, the room_rev of now"))
+            }
             Error::RoomNotFound(_) => new(ErrorCode::RoomNotFound),
             Error::UserNotFound(_) => new(ErrorCode::UserNotFound),
             Error::MessageNotFound(_) => new(ErrorCode::MessageNotFound),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use snug_core::ids::InvalidId;
 use snug_core::limits;
-use snug_core::model::{CustomJson, Patch, Time};
+use snug_core::model::{CustomJson, Mute, Patch, Time};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -70,6 +70,39 @@ impl<'de> Deserialize<'de> for WireTime {
             .map_err(|_| de::Error::custom("a time between 1678 and 2262"))?;
         Ok(Self(Time(nanos)))
     }
+}
+
+/// How long a room is muted: a time, or `forever`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MutedUntil(pub Mute);
+
+const FOREVER: &str = "forever";
+
+impl Serialize for MutedUntil {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Mute::Until(at) => WireTime(at).serialize(to),
+            Mute::Forever => to.serialize_str(FOREVER),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MutedUntil {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text == FOREVER {
+            return Ok(Self(Mute::Forever));
+        }
+        let at = parse_time(&text);
+        at.map(|at| Self(Mute::Until(at)))
+            .ok_or_else(|| de::Error::custom("an RFC 3339 time, or `forever`"))
+    }
+}
+
+/// `None` also for times before 1678 and after 2262.
+fn parse_time(text: &str) -> Option<Time> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(at.unix_timestamp_nanos()).ok().map(Time)
 }
 
 /// `2026-11-20T10:42:07.123Z`. Written by hand of the parts, since it runs for every message.
@@ -184,6 +217,17 @@ mod tests {
         assert_eq!(id.0.as_str(), "9007199254740993");
         assert!(serde_json::from_str::<Id<UserId>>("1.5").is_err());
         assert!(serde_json::from_str::<Id<UserId>>("\"\"").is_err());
+    }
+
+    #[test]
+    fn a_mute_is_a_time_or_for_ever() {
+        for text in ["\"2023-11-14T22:13:20.123Z\"", "\"forever\""] {
+            let read: MutedUntil = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        }
+        for wrong in ["\"always\"", "\"9999-12-31T23:59:59Z\"", "5", "true"] {
+            assert!(serde_json::from_str::<MutedUntil>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ async fn fill(store: &dyn Store) {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: None,
             members: vec![(user(), Role::Member)],
             epoch: "e".to_owned(),

@@ -20,6 +20,10 @@ pub(crate) struct LeftRoom {
     custom: Option<Box<RawValue>>,
     creator: Option<UserId>,
     frozen: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    archived: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
     created_at: i64,
     changed_at: i64,
     epoch: String,
@@ -30,6 +34,8 @@ pub(crate) struct LeftRoom {
     seq: u64,
     rev: u64,
     members_rev: u64,
+    #[serde(default)]
+    room_rev: u64,
     count: u64,
     activity_at: i64,
     preview: Option<LeftPreview>,
@@ -55,6 +61,8 @@ impl LeftRoom {
             custom: room.custom.as_ref().map(|custom| custom.raw().to_owned()),
             creator: room.creator.clone(),
             frozen: room.frozen,
+            archived: room.archived,
+            tags: room.tags.clone(),
             created_at: room.created_at.0,
             changed_at: room.changed_at.0,
             epoch: room.epoch.clone(),
@@ -65,6 +73,7 @@ impl LeftRoom {
             seq: head.seq,
             rev: head.rev,
             members_rev: head.members_rev,
+            room_rev: head.room_rev,
             count: head.count,
             activity_at: head.activity_at.0,
             preview: head.preview.as_ref().map(LeftPreview::of),
@@ -114,6 +123,8 @@ impl LeftRoom {
         };
         room.creator.clone_from(&self.creator);
         room.frozen = self.frozen;
+        room.archived = self.archived;
+        room.tags.clone_from(&self.tags);
         room.created_at = Time(self.created_at);
         room.changed_at = Time(self.changed_at);
         room.epoch.clone_from(&self.epoch);
@@ -125,6 +136,7 @@ impl LeftRoom {
             seq: self.seq,
             rev: self.rev,
             members_rev: self.members_rev,
+            room_rev: self.room_rev,
             count: self.count,
             activity_at: Time(self.activity_at),
             preview: self.preview.as_ref().map(LeftPreview::read).transpose()?,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, UserId};
 use snug_core::limits::ROOM_MEMBERS_MAX;
-use snug_core::model::{Member, MemberState, Membership, Mentioned, Role, Time};
+use snug_core::model::{Member, MemberState, Membership, Mentioned, Mute, Role, Time};
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, OutboxEntry,
 };
@@ -61,10 +61,12 @@ fn put_member(
     let mut put = conn.prepare_cached(
         "INSERT OR REPLACE INTO members (rk, user, app, state, role, joined_at, left_at, \
          left_seq, rev, policy_rev, visible_after_seq, read_seq, read_count, read_rev, \
-         own_count, read_own, last_own_seq, changed_at, left_activity_at, left_room) \
+         own_count, read_own, last_own_seq, changed_at, left_activity_at, left_room, pinned, \
+         muted_until, hidden_count, folder, settings_rev) \
          VALUES (:rk, :user, :app, :state, :role, :joined_at, :left_at, \
          :left_seq, :rev, :policy_rev, :visible_after_seq, :read_seq, :read_count, :read_rev, \
-         :own_count, :read_own, :last_own_seq, :changed_at, :left_activity_at, :left_room)",
+         :own_count, :read_own, :last_own_seq, :changed_at, :left_activity_at, :left_room, \
+         :pinned, :muted_until, :hidden_count, :folder, :settings_rev)",
     )?;
     put.execute(named_params! {
         ":rk": rk,
@@ -87,7 +89,33 @@ fn put_member(
         ":changed_at": facts.changed_at.0,
         ":left_activity_at": left.map(|(_, activity_at)| activity_at.0),
         ":left_room": left.map(|(room, _)| room),
+        ":pinned": facts.own.pinned,
+        ":muted_until": facts.own.muted.map(Mute::stored),
+        ":hidden_count": facts.own.hidden_count.map(int),
+        ":folder": facts.own.folder,
+        ":settings_rev": int(facts.own.rev),
     })
+    .map(drop)
+}
+
+/// Writes a membership's own settings.
+pub(crate) fn save_own(conn: &Connection, rk: i64, facts: &Membership) -> Sql<()> {
+    let own = &facts.own;
+    change(
+        conn,
+        "UPDATE members SET pinned = ?3, muted_until = ?4, hidden_count = ?5, folder = ?6, \
+         settings_rev = ?7, changed_at = ?8 WHERE rk = ?1 AND user = ?2",
+        (
+            rk,
+            facts.user.as_str(),
+            own.pinned,
+            own.muted.map(Mute::stored),
+            own.hidden_count.map(int),
+            &own.folder,
+            int(own.rev),
+            facts.changed_at.0,
+        ),
+    )
     .map(drop)
 }
 
@@ -113,6 +141,8 @@ impl Joining<'_> {
         let made = users::get(conn, self.app, user, self.now)?;
         let old = find_member(conn, self.head.rk, user)?;
         let own_count = old.as_ref().map_or(0, |old| old.facts.own_count);
+        let mut own = old.as_ref().map(|old| old.facts.own.clone()).unwrap_or_default();
+        own.show();
         let facts = Membership {
             user: user.clone(),
             role,
@@ -130,6 +160,7 @@ impl Joining<'_> {
             read_own: own_count,
             gone: 0,
             mentions: Mentioned::default(),
+            own,
             changed_at: self.at,
         };
         let last_own_seq = old.map_or(0, |old| old.last_own_seq);
@@ -281,6 +312,7 @@ fn remove(
         facts.left_seq = Some(head.seq);
         facts.rev = head.rev;
         facts.policy_rev += 1;
+        facts.own.show();
         facts.changed_at = at;
         let kept = Some((left.as_str(), head.activity_at));
         put_member(conn, &wanted.app, head.rk, &mine, kept)?;
@@ -309,19 +341,34 @@ pub(crate) fn erase_left(conn: &Connection, rk: i64, seq: i64) -> Sql<()> {
     Ok(())
 }
 
+/// Own settings go with the room: another may have its id later. Their rev goes on.
+macro_rules! no_settings {
+    () => {
+        "pinned = 0, muted_until = NULL, hidden_count = NULL, folder = NULL, \
+         settings_rev = settings_rev + (settings_rev > 0)"
+    };
+}
+
 /// Ends every membership of a room that is deleted, and keeps nothing of it for anybody. Those
 /// who left before are told of the deletion too, by their change time.
 pub(crate) fn end_all(conn: &Connection, head: &HeadRow, (now, at): (Time, Time)) -> Sql<()> {
     change(
         conn,
-        "UPDATE members SET changed_at = ?2, left_activity_at = NULL, left_room = NULL \
-         WHERE rk = ?1 AND state = 'left'",
+        concat!(
+            "UPDATE members SET changed_at = ?2, left_activity_at = NULL, left_room = NULL, ",
+            no_settings!(),
+            " WHERE rk = ?1 AND state = 'left'"
+        ),
         (head.rk, at.0),
     )?;
     change(
         conn,
-        "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
-         policy_rev = policy_rev + 1, changed_at = ?5 WHERE rk = ?1 AND state <> 'left'",
+        concat!(
+            "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
+             policy_rev = policy_rev + 1, changed_at = ?5, ",
+            no_settings!(),
+            " WHERE rk = ?1 AND state <> 'left'"
+        ),
         (head.rk, now.0, int(head.seq), int(head.rev), at.0),
     )
     .map(drop)

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{
-    CustomJson, Head, Member, MemberState, Patch, Role, Room, RoomKind, RoomPatch, Time,
+    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind, RoomPatch,
+    Time,
 };
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom,
@@ -18,6 +19,7 @@ use crate::messages::{guard_holds, store_said};
 use crate::outbox::{heard_by, hearers, note};
 use crate::rows::{
     HEAD_WIDTH, HeadRow, Sql, all, change, head_columns, int, one, room, room_columns, size,
+    stored_tags,
 };
 use crate::users;
 
@@ -72,10 +74,33 @@ impl RoomStore for SqliteStore {
             if !guard_holds(conn, &head, &guard, None)? {
                 return Ok(UpdateRoomOutcome::GuardMoved);
             }
-            let updated = update(conn, &mut head, &patch, at)?;
+            if patch.if_rev.is_some_and(|rev| rev != head.room_rev) {
+                return Ok(UpdateRoomOutcome::RevMoved { room_rev: head.room_rev });
+            }
+            let mut updated = room_of(conn, &head)?;
+            if let Err(error) = patch.apply(&mut updated) {
+                return Ok(UpdateRoomOutcome::NotMerged(error));
+            }
+            update(conn, &mut head, &mut updated, (patch.moves_policy(), at))?;
             let by = guard.member.as_ref().map(|(user, _)| user);
             note(conn, &id, &head, || OutboxEntry::room_changed(&updated, by), at)?;
             Ok(UpdateRoomOutcome::Updated(Box::new(updated)))
+        })
+        .await
+    }
+
+    async fn set_own(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        patch: OwnPatch,
+        now: Time,
+    ) -> StoreResult<Option<(Membership, Head, bool)>> {
+        let (id, room, user) = (app.clone(), room.clone(), user.clone());
+        self.write_at(app, now, move |conn, at| match living(conn, &id, &room)? {
+            Some(head) => set_own(conn, &head, &user, &patch, at),
+            None => Ok(None),
         })
         .await
     }
@@ -218,7 +243,8 @@ pub(crate) fn save_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
         "UPDATE heads SET seq = :seq, rev = :rev, members_rev = :members_rev, count = :count, \
          activity_at = :activity_at, changed_at = :changed_at, deleted_at = :deleted_at, \
          min_seq = :min_seq, min_rev = :min_rev, policy_rev = :policy_rev, \
-         member_count = :member_count, gone = :gone, mentioned = :mentioned WHERE rk = :rk",
+         member_count = :member_count, gone = :gone, mentioned = :mentioned, \
+         archived = :archived, room_rev = :room_rev WHERE rk = :rk",
         head,
     )
 }
@@ -227,9 +253,11 @@ fn insert_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
     write_head(
         conn,
         "INSERT INTO heads (rk, seq, rev, members_rev, count, activity_at, changed_at, \
-         deleted_at, min_seq, min_rev, policy_rev, member_count, gone, mentioned) \
+         deleted_at, min_seq, min_rev, policy_rev, member_count, gone, mentioned, archived, \
+         room_rev) \
          VALUES (:rk, :seq, :rev, :members_rev, :count, :activity_at, :changed_at, \
-         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count, :gone, :mentioned)",
+         :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count, :gone, :mentioned, \
+         :archived, :room_rev)",
         head,
     )
 }
@@ -253,6 +281,8 @@ fn write_head(conn: &Connection, sql: &str, head: &HeadRow) -> Sql<()> {
             ":member_count": head.member_count,
             ":gone": int(head.gone),
             ":mentioned": int(head.mentioned),
+            ":archived": head.archived,
+            ":room_rev": int(head.room_rev),
         },
     )
     .map(drop)
@@ -296,9 +326,9 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
     write_room(
         conn,
         "INSERT INTO rooms (app, id, kind, direct_low, direct_high, direct_context, name, \
-         avatar, description, custom, creator, frozen, created_at, epoch) \
+         avatar, description, custom, creator, frozen, created_at, epoch, tags) \
          VALUES (:app, :id, :kind, :low, :high, :context, :name, \
-         :avatar, :description, :custom, :creator, 0, :created_at, :epoch)",
+         :avatar, :description, :custom, :creator, 0, :created_at, :epoch, :tags)",
         new,
     )?;
     let head = HeadRow {
@@ -316,6 +346,8 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
         member_count: 0,
         gone: 0,
         mentioned: 0,
+        archived: false,
+        room_rev: 1,
         heard_by: hearers(conn, &new.app)?,
     };
     insert_head(conn, &head)?;
@@ -329,7 +361,7 @@ fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<He
         "UPDATE rooms SET kind = :kind, direct_low = :low, direct_high = :high, \
          direct_context = :context, name = :name, avatar = :avatar, description = :description, \
          custom = :custom, creator = :creator, frozen = 0, created_at = :created_at, \
-         epoch = :epoch WHERE app = :app AND id = :id",
+         epoch = :epoch, tags = :tags WHERE app = :app AND id = :id",
         new,
     )?;
     Ok(HeadRow {
@@ -342,6 +374,8 @@ fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<He
         policy_rev: old.policy_rev + 1,
         member_count: 0,
         gone: 0,
+        archived: false,
+        room_rev: old.rev + 1,
         ..old
     })
 }
@@ -365,12 +399,13 @@ fn write_room(conn: &Connection, sql: &str, new: &NewRoom) -> Sql<()> {
             ":creator": new.creator.as_ref().map(UserId::as_str),
             ":created_at": new.now.0,
             ":epoch": new.epoch,
+            ":tags": stored_tags(&new.tags),
         },
     )
     .map(drop)
 }
 
-type FirstMembers = (Vec<Member>, Vec<snug_core::model::Membership>);
+type FirstMembers = (Vec<Member>, Vec<Membership>);
 
 fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> Sql<FirstMembers> {
     let (mut members, mut memberships) = (Vec::new(), Vec::new());
@@ -392,18 +427,17 @@ fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> 
     Ok((members, memberships))
 }
 
-fn update(conn: &Connection, head: &mut HeadRow, patch: &RoomPatch, at: Time) -> Sql<Room> {
-    let RoomPatch { name, avatar, description, custom, frozen } = patch;
-    let mut room = room_of(conn, head)?;
-    set(&mut room.name, name);
-    set(&mut room.avatar, avatar);
-    set(&mut room.description, description);
-    set(&mut room.custom, custom);
-    room.frozen = frozen.unwrap_or(room.frozen);
+/// Writes a room that was changed in memory.
+fn update(
+    conn: &Connection,
+    head: &mut HeadRow,
+    room: &mut Room,
+    (moves_policy, at): (bool, Time),
+) -> Sql<()> {
     change(
         conn,
-        "UPDATE rooms SET name = ?2, avatar = ?3, description = ?4, custom = ?5, frozen = ?6 \
-         WHERE rk = ?1",
+        "UPDATE rooms SET name = ?2, avatar = ?3, description = ?4, custom = ?5, frozen = ?6, \
+         tags = ?7 WHERE rk = ?1",
         (
             head.rk,
             &room.name,
@@ -411,21 +445,41 @@ fn update(conn: &Connection, head: &mut HeadRow, patch: &RoomPatch, at: Time) ->
             &room.description,
             room.custom.as_ref().map(CustomJson::as_str),
             room.frozen,
+            stored_tags(&room.tags),
         ),
     )?;
     // Line 4: a rev for what is the same for all members. Line 11: freezing moves the policy.
     head.rev += 1;
-    head.policy_rev += u64::from(frozen.is_some());
+    head.room_rev = head.rev;
+    head.archived = room.archived;
+    head.policy_rev += u64::from(moves_policy);
     head.changed_at = at;
     save_head(conn, head)?;
     room.head.rev = head.rev;
+    room.head.room_rev = head.room_rev;
     room.policy_rev = head.policy_rev;
     room.changed_at = at;
-    Ok(room)
+    Ok(())
 }
 
-fn set<T: Clone>(field: &mut Option<T>, patch: &Patch<T>) {
-    *field = patch.clone().apply(field.take());
+fn set_own(
+    conn: &Connection,
+    head: &HeadRow,
+    user: &UserId,
+    patch: &OwnPatch,
+    at: Time,
+) -> Sql<Option<(Membership, Head, bool)>> {
+    let mine = members::find_member(conn, head.rk, user)?;
+    let Some(mut mine) = mine.map(|mine| mine.facts).filter(Membership::is_active) else {
+        return Ok(None);
+    };
+    let changed = mine.own.apply(patch, head.count);
+    if changed {
+        mine.changed_at = at;
+        members::save_own(conn, head.rk, &mine)?;
+    }
+    count_aside(conn, head, &mut mine)?;
+    Ok(Some((mine, head.head(conn)?, changed)))
 }
 
 /// Messages stay in the file until they are cleared away, below `min_seq` for every reader.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
     CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned, Message,
-    MessageKind, Preview, Role, Room, RoomKind, Time, User,
+    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User,
 };
 
 pub(crate) type Sql<T> = rusqlite::Result<T>;
@@ -111,6 +111,9 @@ pub(crate) struct HeadRow {
     pub(crate) gone: u64,
     /// Seq of the newest message that mentioned somebody.
     pub(crate) mentioned: u64,
+    pub(crate) archived: bool,
+    /// Rev of the room's own last change.
+    pub(crate) room_rev: u64,
     /// Who hears of the app's changes, as `outbox::heard_by` reads it where a change begins.
     pub(crate) heard_by: u8,
 }
@@ -118,20 +121,22 @@ pub(crate) struct HeadRow {
 macro_rules! head_columns {
     () => {
         "h.rk, h.seq, h.rev, h.members_rev, h.count, h.activity_at, h.changed_at, h.deleted_at, \
-         h.min_seq, h.min_rev, h.policy_rev, h.member_count, h.gone, h.mentioned"
+         h.min_seq, h.min_rev, h.policy_rev, h.member_count, h.gone, h.mentioned, h.archived, \
+         h.room_rev"
     };
 }
 macro_rules! room_columns {
     () => {
         "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
-         r.description, r.custom, r.creator, r.frozen, r.created_at, r.epoch"
+         r.description, r.custom, r.creator, r.frozen, r.created_at, r.epoch, r.tags"
     };
 }
 macro_rules! member_columns {
     () => {
         "m.user, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
          m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
-         m.changed_at, m.last_own_seq"
+         m.changed_at, m.last_own_seq, m.pinned, m.muted_until, m.hidden_count, m.folder, \
+         m.settings_rev"
     };
 }
 macro_rules! user_columns {
@@ -149,8 +154,8 @@ macro_rules! message_columns {
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
 
-pub(crate) const HEAD_WIDTH: usize = 14;
-pub(crate) const ROOM_WIDTH: usize = 13;
+pub(crate) const HEAD_WIDTH: usize = 16;
+pub(crate) const ROOM_WIDTH: usize = 14;
 pub(crate) const USER_WIDTH: usize = 9;
 pub(crate) const MESSAGE_WIDTH: usize = 18;
 
@@ -175,6 +180,8 @@ impl HeadRow {
             member_count: row.get(at + 11)?,
             gone: uint(row, at + 12)?,
             mentioned: uint(row, at + 13)?,
+            archived: row.get(at + 14)?,
+            room_rev: uint(row, at + 15)?,
             heard_by: 0,
         })
     }
@@ -196,6 +203,7 @@ impl HeadRow {
             seq: self.seq,
             rev: self.rev,
             members_rev: self.members_rev,
+            room_rev: self.room_rev,
             count: self.count,
             activity_at: self.activity_at,
             preview,
@@ -235,8 +243,10 @@ pub(crate) fn room(conn: &Connection, row: &Row<'_>, at: usize, head: &HeadRow) 
         avatar: row.get(at + 6)?,
         description: row.get(at + 7)?,
         custom: maybe_json(row, at + 8)?,
+        tags: tags(row, at + 13)?,
         creator: maybe_user(row, at + 9)?,
         frozen: row.get(at + 10)?,
+        archived: head.archived,
         created_at: time(row, at + 11)?,
         changed_at: head.changed_at,
         deleted_at: head.deleted_at,
@@ -280,10 +290,35 @@ impl MemberRow {
             read_own: uint(row, at + 13)?,
             gone: 0,
             mentions: Mentioned::default(),
+            own: own(row, at + 16)?,
             changed_at: time(row, at + 14)?,
         };
         Ok(Self { facts, last_own_seq: uint(row, at + 15)? })
     }
+}
+
+fn own(row: &Row<'_>, at: usize) -> Sql<OwnSettings> {
+    Ok(OwnSettings {
+        pinned: row.get(at)?,
+        muted: row.get::<_, Option<i64>>(at + 1)?.map(Mute::from_stored),
+        hidden_count: row.get::<_, Option<i64>>(at + 2)?.map(i64::unsigned_abs),
+        folder: row.get(at + 3)?,
+        rev: uint(row, at + 4)?,
+    })
+}
+
+/// A room's tags: a JSON list; most rooms have none.
+pub(crate) fn tags(row: &Row<'_>, at: usize) -> Sql<Vec<String>> {
+    let Some(text) = row.get_ref(at)?.as_str_or_null()? else {
+        return Ok(Vec::new());
+    };
+    serde_json::from_str(text).map_err(|_| damaged(at, "tags that are none"))
+}
+
+/// As `tags` reads them.
+pub(crate) fn stored_tags(tags: &[String]) -> Option<String> {
+    // A list of strings can always be written.
+    (!tags.is_empty()).then(|| serde_json::to_string(tags).unwrap_or_default())
 }
 
 pub(crate) fn user(row: &Row<'_>) -> Sql<User> {

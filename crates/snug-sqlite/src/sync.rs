@@ -1,11 +1,11 @@
 //! The named cross-room reads (room list, user sync) and the sync of one room.
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits::SYNC_READS_MAX;
 use snug_core::model::{
-    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomKind, Time,
+    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomFilter, RoomKind, Time,
 };
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -18,8 +18,8 @@ use crate::members;
 use crate::rooms::{living, room_of};
 use crate::rows::{
     HEAD_WIDTH, HeadRow, MemberRow, ROOM_WIDTH, Sql, all, head_columns, int, member,
-    member_columns, message, message_columns, one, room, room_columns, size, time, uint,
-    user_columns,
+    member_columns, message, message_columns, one, room, room_columns, size, tags, time, uint,
+    user_columns, word,
 };
 
 #[async_trait]
@@ -125,14 +125,17 @@ fn forget(room: &mut Room, mine: &Membership) {
     room.avatar = None;
     room.description = None;
     room.custom = None;
+    room.tags = Vec::new();
     room.creator = None;
     room.frozen = false;
+    room.archived = false;
     room.member_count = 0;
     room.changed_at = mine.changed_at;
     room.head = Head {
         seq: mine.left_seq.unwrap_or(0),
         rev: mine.rev,
         members_rev: mine.rev,
+        room_rev: mine.rev,
         count: mine.read_count,
         activity_at: mine.left_at.unwrap_or(mine.changed_at),
         preview: None,
@@ -160,38 +163,110 @@ fn shown_members(
     Ok(members)
 }
 
+/// The rooms of a user's list with what they are ordered by, and what the list leaves out of
+/// itself. A room that was left and deleted has no place (`at` is null, and no bound holds). Of rooms that were left more is said by what is kept of them.
+macro_rules! candidates {
+    ($more:literal, $from:literal) => {
+        concat!(
+            "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
+             m.rk, m.pinned",
+            $more,
+            " FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk ",
+            $from,
+            "WHERE m.app = ?1 AND m.user = ?2 AND h.deleted_at IS NULL \
+             AND m.pinned <= ?3 AND at <= iif(m.pinned = ?3, ?4, 9223372036854775807) \
+             AND (m.state <> 'left' OR ?5) AND (m.state <> 'active' OR h.seq >= h.min_seq \
+             OR (SELECT c.creator FROM rooms c WHERE c.rk = m.rk) = ?2) \
+             AND (?6 IS NULL OR m.state = 'left' OR h.archived = ?6) \
+             AND (?7 IS NULL OR coalesce(m.hidden_count >= h.count, 0) = ?7) \
+             AND (?8 IS NULL OR m.folder = ?8) \
+             AND (?9 IS NULL OR coalesce(m.muted_until > ?10, 0) = ?9)"
+        )
+    };
+}
+/// Only the index by user and the narrow heads are read for rooms that are not on the page.
+const NARROW: &str = candidates!("", "");
+/// Also the rooms' own rows, the cursors, and the others of direct rooms.
+const WIDE: &str = candidates!(
+    ", m.state = 'left', r.kind, r.tags, h.count - m.read_count - m.own_count + m.read_own, \
+     coalesce(r.name, (SELECT coalesce(u.name, u.id) FROM users u WHERE u.app = m.app \
+     AND u.id = iif(r.direct_low = m.user, r.direct_high, r.direct_low)))",
+    "CROSS JOIN rooms r ON r.rk = m.rk "
+);
+
+/// Where a room stands in the list.
+type Place = (bool, Time, i64);
+
+fn places(conn: &Connection, app: &AppId, user: &UserId, query: &RoomListQuery) -> Sql<Vec<Place>> {
+    let filter = &query.filter;
+    let until = query.after.as_ref().map_or(i64::MAX, |after| after.activity_at.0);
+    let bounds = (
+        app.as_str(),
+        user.as_str(),
+        query.after.as_ref().is_none_or(|after| after.pinned),
+        until,
+        query.include_left,
+        filter.archived,
+        filter.hidden,
+        &filter.folder,
+        filter.muted,
+        query.now.0,
+    );
+    let place = |row: &Row<'_>| Ok((row.get(2)?, time(row, 0)?, row.get(1)?));
+    let mut places = if filter.is_wide() {
+        let found = all(conn, WIDE, bounds, |row| Ok((place(row)?, may_hold(row, filter)?)))?;
+        found.into_iter().filter(|(_, may)| *may).map(|(place, _)| place).collect()
+    } else {
+        all(conn, NARROW, bounds, place)?
+    };
+    places.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(places)
+}
+
+/// Spares building rows that the filter would leave out. A room that was left is looked at when
+/// it is dressed, and what is gone of the unread when it is counted.
+fn may_hold(row: &Row<'_>, filter: &RoomFilter) -> Sql<bool> {
+    if row.get::<_, bool>(3)? {
+        return Ok(true);
+    }
+    if let Some(kind) = filter.kind
+        && word(row, 4, RoomKind::parse)? != kind
+    {
+        return Ok(false);
+    }
+    if filter.unread && row.get::<_, i64>(6)? <= 0 {
+        return Ok(false);
+    }
+    if let Some(part) = &filter.name
+        && !row.get_ref(7)?.as_str_or_null()?.is_some_and(|name| part.is_in(name))
+    {
+        return Ok(false);
+    }
+    match &filter.tag {
+        Some(tag) => Ok(tags(row, 5)?.contains(tag)),
+        None => Ok(true),
+    }
+}
+
 fn list(
     conn: &Connection,
     app: &AppId,
     user: &UserId,
     query: &RoomListQuery,
 ) -> Sql<Vec<ListedRoom>> {
-    // Only the index by user and the narrow heads are read for rooms that are not on the page.
-    let until = query.after.as_ref().map_or(i64::MAX, |after| after.activity_at.0);
-    let mut rooms = all(
-        conn,
-        "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
-         m.rk FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
-         WHERE m.app = ?1 AND m.user = ?2 AND at <= ?3 AND h.deleted_at IS NULL \
-         AND (m.state <> 'left' OR ?4) AND (m.state <> 'active' OR h.seq >= h.min_seq \
-         OR (SELECT r.creator FROM rooms r WHERE r.rk = m.rk) = ?2)",
-        (app.as_str(), user.as_str(), until, query.include_left),
-        |row| Ok((time(row, 0)?, row.get::<_, i64>(1)?)),
-    )?;
-    rooms.sort_unstable_by(|a, b| b.cmp(a));
+    let rooms = places(conn, app, user, query)?;
     let mut page = Vec::new();
-    for alike in rooms.chunk_by(|a, b| a.0 == b.0) {
+    for alike in rooms.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let mut ties = Vec::with_capacity(alike.len());
-        for (at, rk) in alike {
+        for (pinned, at, rk) in alike {
             let Some((listed, left)) = listed(conn, app, user, *rk, query.members_shown)? else {
                 continue;
             };
             let empty = left.is_some_and(|left| !left.has_message() && !left.is_creator(user));
-            let seen = query
-                .after
-                .as_ref()
-                .is_some_and(|after| (*at, &listed.room.id) >= (after.activity_at, &after.room));
-            if !empty && !seen {
+            let seen = query.after.as_ref().is_some_and(|after| {
+                (*pinned, *at, &listed.room.id) >= (after.pinned, after.activity_at, &after.room)
+            });
+            if !empty && !seen && query.filter.holds(&listed, query.now) {
                 ties.push(listed);
             }
         }

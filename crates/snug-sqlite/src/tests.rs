@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
-use snug_core::model::{Message, MessageKind, Role, RoomKind, Time};
+use snug_core::model::{Message, MessageKind, Role, RoomFilter, RoomKind, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, ChangeMessage,
     ChangeMessageOutcome, ChangeStore, Guard, MemberChange, MessageChange, MessageStore,
@@ -209,6 +209,7 @@ async fn room(store: &SqliteStore) -> RoomId {
         avatar: None,
         description: None,
         custom: None,
+        tags: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
         epoch: "e".to_owned(),
@@ -407,7 +408,14 @@ async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
     assert!(matches!(store.append_message(append(&room, "m")).await, Ok(AppendOutcome::Stored(_))));
     members(MemberChange::Remove { users: vec![ben.clone()] }, 3).await;
     let shown = async || {
-        let query = RoomListQuery { after: None, limit: 9, include_left: true, members_shown: 0 };
+        let query = RoomListQuery {
+            after: None,
+            limit: 9,
+            include_left: true,
+            members_shown: 0,
+            filter: RoomFilter::EVERYTHING,
+            now: Time(0),
+        };
         let list = store.room_list(&app(1), &ben, &query).await.unwrap();
         let preview = list[0].room.head.preview.clone().expect("the message stays");
         assert_eq!(preview.seq, 1);

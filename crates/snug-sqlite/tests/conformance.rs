@@ -94,6 +94,21 @@ async fn mentions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn own() {
+    section("own").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates() {
+    section("updates").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters() {
+    section("filters").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records() {
     section("records").await;
 }
@@ -140,8 +155,8 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "extras", "mentions", "records", "bridge", "outbox", "jobs",
-        "races",
+        "catch_up", "changes", "extras", "mentions", "own", "updates", "filters", "records",
+        "bridge", "outbox", "jobs", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

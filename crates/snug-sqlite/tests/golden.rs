@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{MemberState, MessageKind, Time, TokenHash};
+use snug_core::model::{MemberState, MessageKind, RoomFilter, Time, TokenHash};
 use snug_core::ports::{
     AppStore, Append, AppendOutcome, ChangeStore, Guard, HistoryQuery, MessageStore, NewMessage,
     OperatorStore, PayloadHash, RoomListQuery, RoomStore, SessionStore, Store, SyncStore,
@@ -67,7 +67,14 @@ async fn version_1_opens_whole() {
 
 /// The stored document of a room that was left.
 async fn check_left_room(store: &SqliteStore) {
-    let query = RoomListQuery { after: None, limit: 9, include_left: true, members_shown: 5 };
+    let query = RoomListQuery {
+        after: None,
+        limit: 9,
+        include_left: true,
+        members_shown: 5,
+        filter: RoomFilter::default(),
+        now: NOW,
+    };
     let list = store.room_list(&app(), &user("ben"), &query).await.unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(list[0].mine.state, MemberState::Left);

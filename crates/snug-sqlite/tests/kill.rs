@@ -67,6 +67,7 @@ async fn send_until_killed(path: &Path) {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: None,
             members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
             epoch: "e".to_owned(),

@@ -63,7 +63,9 @@ impl<D: Door> Client<D> {
     /// All rooms of the user's with the caller's own view; also sets where sync begins.
     pub(crate) async fn list(&mut self) -> Result<Vec<(RoomId, Value)>, String> {
         let mut rooms = Vec::new();
-        let mut ask = json!({"limit": 100});
+        // Hidden ones too: who resumed knows them.
+        let all_rooms = json!({"limit": 100, "archived": "any", "hidden": "any"});
+        let mut ask = all_rooms.clone();
         loop {
             let page = self.ask("rooms.list", ask).await;
             let page = page.map_err(|refused| format!("rooms.list: {}", refused.code))?;
@@ -73,7 +75,10 @@ impl<D: Door> Client<D> {
             let found = all(&page["rooms"]).iter();
             rooms.extend(found.map(|room| (RoomId::from_stored(&text(&room["id"])), room.clone())));
             match page["next"].as_str() {
-                Some(next) => ask = json!({"limit": 100, "cursor": next}),
+                Some(next) => {
+                    ask = all_rooms.clone();
+                    ask["cursor"] = json!(next);
+                }
                 None => return Ok(rooms),
             }
         }
@@ -433,6 +438,19 @@ impl<D: Door> Client<D> {
         }
     }
 
+    /// Changes its own settings of the room.
+    pub(crate) async fn set_own(&mut self, room: &RoomId, mut data: Value) {
+        data["room"] = json!(room);
+        match self.ask("mine.update", data).await {
+            Ok(mine) => {
+                if let Some(known) = self.rooms.get_mut(room) {
+                    known.take_own(&mine);
+                }
+            }
+            Err(refused) => self.refused("mine.update", room, &refused),
+        }
+    }
+
     /// What changed for the user since the list was read: rooms that are new or left.
     pub(crate) async fn sync_user(&mut self) {
         loop {
@@ -453,7 +471,9 @@ impl<D: Door> Client<D> {
                 let gone = room["deleted"] == true || room["mine"]["state"] == "left";
                 if gone {
                     self.rooms.remove(&id);
-                } else if !self.rooms.contains_key(&id) {
+                } else if let Some(known) = self.rooms.get_mut(&id) {
+                    known.take_own(&room["mine"]);
+                } else {
                     self.load(&id).await;
                 }
             }
@@ -478,6 +498,10 @@ impl<D: Door> Client<D> {
 
 /// Takes an event; says whether the room is behind now.
 fn known_after(known: &mut Known, event: &str, data: &Value) -> bool {
+    if event == "room.mine" {
+        known.take_own(&data["mine"]);
+        return false;
+    }
     if event == "read" {
         known.take_read(&text(&data["user"]), number(&data["seq"]));
         return false;

@@ -20,6 +20,8 @@ pub(crate) struct Known {
     seats: BTreeMap<String, (String, u64)>,
     reads: BTreeMap<String, u64>,
     name: Option<String>,
+    /// The user's own settings, with their rev.
+    own: (u64, Value),
 }
 
 impl Known {
@@ -27,6 +29,7 @@ impl Known {
     pub(crate) fn opened(room: &Value) -> Self {
         let mut known = Self { epoch: text(&room["epoch"]), rev: 1, synced: 1, ..Self::default() };
         known.name = room["name"].as_str().map(str::to_owned);
+        known.take_own(&room["mine"]);
         for member in all(&room["members"]) {
             known.take_member(member);
         }
@@ -59,6 +62,19 @@ impl Known {
         *known = seq.max(*known);
     }
 
+    /// The user's own view: settings that are newer. Whether a room is hidden follows from the
+    /// room's count, and is told as it was then.
+    pub(crate) fn take_own(&mut self, mine: &Value) {
+        let mut settings = mine["settings"].clone();
+        let rev = number(&settings["rev"]);
+        if let Some(settings) = settings.as_object_mut() {
+            settings.remove("hidden");
+        }
+        if rev > self.own.0 {
+            self.own = (rev, settings);
+        }
+    }
+
     /// What a sync's page says.
     pub(crate) fn take_page(&mut self, page: &Value) {
         for message in all(&page["messages"]) {
@@ -86,6 +102,7 @@ impl Known {
         facts.insert("epoch".to_owned(), self.epoch.clone());
         facts.insert("rev".to_owned(), self.rev.to_string());
         facts.insert("name".to_owned(), format!("{:?}", self.name));
+        facts.insert("own settings".to_owned(), self.own.1.to_string());
         for (seq, message) in &self.messages {
             facts.insert(format!("message {seq:>9}"), message.to_string());
         }

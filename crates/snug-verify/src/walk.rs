@@ -164,7 +164,8 @@ impl<D: Door> Walker<D> {
             match (self.dice.below(100), room) {
                 (0..55, Some(room)) => self.send(&room, false).await,
                 (55..62, Some(room)) => self.send(&room, true).await,
-                (62..68, Some(room)) => self.send_by_rest(&room).await,
+                (62..66, Some(room)) => self.send_by_rest(&room).await,
+                (66..68, Some(room)) => self.set_own(&room).await,
                 (68..80, Some(room)) => self.read(&room).await,
                 (80..85, Some(room)) => self.history(&room).await,
                 (85..88, _) => self.client.hang_up(),
@@ -227,6 +228,19 @@ impl<D: Door> Walker<D> {
         };
         let data = json!({"id": message["id"], "key": "+1", "on": true});
         self.client.change("message.react", room, data).await;
+    }
+
+    /// Pins, mutes, hides the room or puts it in a folder.
+    async fn set_own(&mut self, room: &RoomId) {
+        let on = self.dice.below(2) == 0;
+        let data = match self.dice.below(4) {
+            0 => json!({"pinned": on}),
+            1 => json!({"hidden": on}),
+            2 if on => json!({"muted_until": "forever"}),
+            2 => json!({"muted_until": null}),
+            _ => json!({"folder": format!("folder {}", self.dice.below(3))}),
+        };
+        self.client.set_own(room, data).await;
     }
 
     /// The same id at two nodes at once, by REST: one message.

@@ -3,7 +3,7 @@
 use snug_core::engine::{Actor, ChangeMembersRequest, CreateRoom, CreateRoomKind};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
-use snug_core::model::{Patch, Role, RoomPatch};
+use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch};
 
 use crate::sim::Sim;
 
@@ -52,6 +52,7 @@ impl Sim {
         if made.created && made.message.is_none() {
             self.checker.accounted(&room.id, room.head.rev);
             self.checker.frozen(&room.id, room.head.rev, room.frozen);
+            self.checker.archived(&room.id, room.head.rev, room.archived);
         }
         if !self.rooms.contains(&room.id) {
             self.rooms.push(room.id.clone());
@@ -79,6 +80,7 @@ impl Sim {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator,
             message,
             return_existing: false,
@@ -102,6 +104,7 @@ impl Sim {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: None,
             message,
             return_existing: false,
@@ -144,8 +147,50 @@ impl Sim {
     pub(crate) async fn op_update(&mut self, c: usize) {
         let Some(actor) = self.page_or_backend(c).await else { return };
         let Some(room) = self.some_room(c) else { return };
-        let name = Patch::Set(format!("name {}", self.trace.len()));
-        self.update(&actor, &room, RoomPatch { name, ..RoomPatch::default() }, "update").await;
+        let number = self.trace.len();
+        let mut patch = RoomPatch::default();
+        match self.dice.roll(3) {
+            0 => patch.name = Patch::Set(format!("name {number}")),
+            1 => patch.tags = Some(vec![format!("tag {}", number % 3)]),
+            _ => {
+                let part = format!("{{\"k{}\":{number}}}", number % 4);
+                patch.custom_patch = CustomJson::from_stored(part).ok();
+            }
+        }
+        if self.dice.percent(30) {
+            // Right or wrong: the store says which.
+            patch.if_rev = Some(1 + self.dice.roll(4));
+        }
+        self.update(&actor, &room, patch, "update").await;
+    }
+
+    /// A device of a member's keeps the room in another way.
+    pub(crate) async fn op_own(&mut self, c: usize) {
+        let Some(room) = self.some_room(c) else { return };
+        let Some(caller) = self.caller(c).await else { return };
+        let mut patch = OwnPatch::default();
+        match self.dice.roll(4) {
+            0 => patch.pinned = Some(self.dice.percent(60)),
+            1 => patch.hidden = Some(self.dice.percent(80)),
+            2 if self.dice.percent(30) => patch.muted = Patch::Clear,
+            2 => patch.muted = Patch::Set(Mute::Forever),
+            _ => patch.folder = Patch::Set(format!("folder {}", self.dice.roll(3))),
+        }
+        self.say(format!("  {room} {patch:?}"));
+        let answer = self.engine.set_own(&caller, &room, patch).await;
+        self.note("own settings", &answer);
+        let Ok((mine, _)) = answer else { return };
+        if let Some(state) = self.clients[c].rooms.get_mut(&room) {
+            state.take_mine(&mine);
+        }
+    }
+
+    pub(crate) async fn op_archive(&mut self, c: usize) {
+        let Some(actor) = self.page_or_backend(c).await else { return };
+        let Some(room) = self.any_room() else { return };
+        // Mostly taken out again, or nobody could send for long.
+        let patch = RoomPatch { archived: Some(self.dice.percent(35)), ..RoomPatch::default() };
+        self.update(&actor, &room, patch, "archive").await;
     }
 
     pub(crate) async fn op_freeze(&mut self) {
@@ -174,6 +219,7 @@ impl Sim {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: None,
             message: None,
             return_existing: false,

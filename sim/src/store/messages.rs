@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{Head, ListedRoom, Membership, Message, MessageKind, Time};
+use snug_core::model::{Head, ListedRoom, Membership, Message, MessageKind, OwnSettings, Time};
 use snug_core::ports::{
     Append, AppendOutcome, HistoryQuery, KeyHit, MessageStore, RoomChanges, RoomListQuery,
     StoreError, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -149,6 +149,9 @@ impl SyncStore for SeamStore {
         let mut changes = self.inner.user_changes(app, user, query, now).await?;
         if self.is(Break::ForgetRoom) && !changes.rooms.is_empty() {
             changes.rooms.remove(0);
+        }
+        if self.is(Break::ForgetOwn) {
+            changes.rooms.iter_mut().for_each(|(_, row)| row.mine.own = OwnSettings::default());
         }
         Ok(changes)
     }

@@ -37,6 +37,8 @@ pub enum Break {
     ForgetMembers,
     /// User syncs leave out the first changed room.
     ForgetRoom,
+    /// Own settings are told neither at once nor by user syncs.
+    ForgetOwn,
     /// Policy is shown a removed member as active.
     TrustRemoved,
     /// The hub tells removed users of what happens.

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
 use snug_core::model::{
-    App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Message,
-    MessageVersion, Operator, Room, RoomKind, RoomPatch, ServerKey, Session, SessionSelector, Time,
-    TokenHash, User, UserPatch,
+    App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Membership,
+    Message, MessageVersion, Operator, OwnPatch, Room, RoomKind, RoomPatch, ServerKey, Session,
+    SessionSelector, Time, TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
     AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
@@ -196,6 +196,23 @@ impl RoomStore for SeamStore {
         now: Time,
     ) -> StoreResult<UpdateRoomOutcome> {
         self.inner.update_room(app, room, patch, guard, now).await
+    }
+
+    async fn set_own(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        patch: OwnPatch,
+        now: Time,
+    ) -> StoreResult<Option<(Membership, Head, bool)>> {
+        let mut set = self.inner.set_own(app, room, user, patch, now).await?;
+        if let Some((_, _, changed)) = &mut set
+            && self.is(Break::ForgetOwn)
+        {
+            *changed = false;
+        }
+        Ok(set)
     }
 
     async fn delete_room(

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::fixtures::{random_app, room_id, user};
 use crate::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use crate::ids::AppId;
-use crate::model::{CloseReason, Head, Time};
+use crate::model::{CloseReason, Head};
 use crate::ports::{Bus, BusSink, Topic};
 
 /// Makes a node of one bus: its events arrive at the sink.
@@ -82,7 +82,7 @@ fn beacon(app: &AppId, room: &str, rev: u64) -> Event {
     Event::Room(RoomEvent {
         app: app.clone(),
         room: room_id(room),
-        head: Head { seq: 0, rev, members_rev: 0, count: 0, activity_at: Time(0), preview: None },
+        head: Head { rev, ..Head::default() },
         body: RoomEventBody::Beacon,
     })
 }

@@ -78,6 +78,7 @@ impl<'a> Fixture<'a> {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: members.first().map(|name| user(name)),
             members: members
                 .iter()

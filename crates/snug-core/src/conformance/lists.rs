@@ -2,7 +2,7 @@
 
 use super::fixtures::{ALL, Fixture, room_id, system_message, user};
 use crate::ids::{RoomId, direct_room_id};
-use crate::model::{DirectKey, ListedRoom, MemberState, Preview, RoomKind};
+use crate::model::{DirectKey, ListedRoom, MemberState, Preview, RoomFilter, RoomKind};
 use crate::ports::{ListCursor, RoomListQuery, Store};
 
 async fn page(
@@ -12,7 +12,9 @@ async fn page(
     limit: usize,
     include_left: bool,
 ) -> Vec<ListedRoom> {
-    let query = RoomListQuery { after, limit, include_left, members_shown: 3 };
+    let filter = RoomFilter::default();
+    let query =
+        RoomListQuery { after, limit, include_left, members_shown: 3, filter, now: f.now() };
     f.store.room_list(&f.app, &user(name), &query).await.expect("room_list")
 }
 
@@ -26,6 +28,7 @@ fn ids(rooms: &[ListedRoom]) -> Vec<&str> {
 
 fn end_of(rooms: &[ListedRoom]) -> Option<ListCursor> {
     rooms.last().map(|last| ListCursor {
+        pinned: false,
         activity_at: last.room.head.activity_at,
         room: last.room.id.clone(),
     })

@@ -3,7 +3,7 @@
 use super::fixtures::{ALL, Fixture, hashed, json, message_id, text_message, user, users};
 use crate::ids::RoomId;
 use crate::limits::MENTIONS_COUNTED_MAX;
-use crate::model::{Extras, Mentioned, Mentions, MessageKind, Role, Time};
+use crate::model::{Extras, Mentioned, Mentions, MessageKind, Role, RoomFilter, Time};
 use crate::ports::{
     AppendOutcome, ChangeMessage, ChangeMessageOutcome, MemberChange, MessageChange, NewMessage,
     RoomListQuery, Store, UserSyncQuery,
@@ -34,7 +34,14 @@ fn counted(all: u64, by_name: u64) -> Mentioned {
 /// What the room itself says, which the list and a sync must say too.
 async fn told(f: &Fixture<'_>, room: &RoomId, name: &str) -> Mentioned {
     let mine = f.mine(room, name).await.mentions;
-    let query = RoomListQuery { after: None, limit: 50, include_left: true, members_shown: 5 };
+    let query = RoomListQuery {
+        after: None,
+        limit: 50,
+        include_left: true,
+        members_shown: 5,
+        filter: RoomFilter::default(),
+        now: f.now(),
+    };
     let list = f.store.room_list(&f.app, &user(name), &query).await.expect("room_list");
     let listed = list.iter().find(|row| row.room.id == *room).expect("it is listed");
     assert_eq!(listed.mine.mentions, mine, "the list agrees");

@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, records, outbox, jobs, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, own, updates, filters, records, outbox, jobs, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -44,6 +44,7 @@ pub mod catch_up;
 pub mod changes;
 pub mod cursors;
 pub mod extras;
+pub mod filters;
 mod fixtures;
 pub mod jobs;
 pub mod lists;
@@ -52,11 +53,13 @@ pub mod mentions;
 pub mod messages;
 pub mod operators;
 pub mod outbox;
+pub mod own;
 pub mod races;
 pub mod records;
 pub mod rooms;
 pub mod sessions;
 pub mod sync;
+pub mod updates;
 pub mod users;
 
 use std::pin::Pin;
@@ -103,7 +106,8 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "extras", "mentions", "records", "bridge", "outbox", "jobs", "races",
+    "catch_up", "changes", "extras", "mentions", "own", "updates", "filters", "records", "bridge",
+    "outbox", "jobs", "races",
 ];
 
 /// Cases that share a database.
@@ -231,6 +235,21 @@ pub const CASES: &[Case] = &[
     case!(changes::channels_and_users_are_listed),
     race!(changes::racing_reactions_are_exact),
     race!(changes::racing_appends_share_no_time),
+    case!(own::settings_are_the_members_alone),
+    case!(own::hidden_until_the_next_message_that_counts),
+    case!(own::settings_stay_whatever_happens),
+    case!(own::coming_back_finds_settings_and_shows_the_room),
+    case!(own::a_room_made_anew_is_kept_in_no_way),
+    race!(own::devices_at_once_lose_nothing),
+    case!(updates::tags_are_kept),
+    case!(updates::archiving_moves_the_policy),
+    case!(updates::a_change_holds_only_if_nobody_changed_the_room),
+    case!(updates::custom_json_is_merged),
+    race!(updates::changes_at_once_lose_nothing),
+    case!(filters::pinned_rooms_come_first),
+    case!(filters::a_list_leaves_out_the_archived_and_the_hidden),
+    case!(filters::each_filter_is_its_predicate),
+    case!(filters::filters_find_what_people_mean),
     case!(records::documents_are_kept_by_their_rev),
     case!(records::documents_expire),
     case!(records::a_lookup_finds_the_app),
@@ -357,6 +376,9 @@ mod tests {
         ("changes", include_str!("changes.rs")),
         ("extras", include_str!("extras.rs")),
         ("mentions", include_str!("mentions.rs")),
+        ("own", include_str!("own.rs")),
+        ("updates", include_str!("updates.rs")),
+        ("filters", include_str!("filters.rs")),
         ("records", include_str!("records.rs")),
         ("bridge", include_str!("bridge.rs")),
         ("outbox", include_str!("outbox.rs")),

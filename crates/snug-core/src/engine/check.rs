@@ -104,3 +104,25 @@ pub(super) fn limit(asked: Option<usize>, default: usize, max: usize) -> Result<
         Some(limit) => Ok(limit),
     }
 }
+
+/// A room's tags: short, bounded, each once, in the order of their bytes.
+pub(super) fn tags(mut tags: Vec<String>) -> Result<Vec<String>> {
+    let most = limits::TAGS_MAX;
+    for (place, tag) in tags.iter().enumerate() {
+        short_name(&format!("tags[{place}]"), tag, limits::TAG_BYTES_MAX)?;
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    if tags.len() > most {
+        return Err(Error::too_large("tags", format!("at most {most} tags")));
+    }
+    Ok(tags)
+}
+
+/// A label that is not empty.
+pub(super) fn short_name(field: &str, text: &str, max: usize) -> Result<()> {
+    if text.is_empty() {
+        return Err(Error::invalid(field, "at least one character"));
+    }
+    label(field, text, max)
+}

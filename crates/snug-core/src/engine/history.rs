@@ -93,9 +93,7 @@ impl Engine {
         let (app, user) = (&client.app.id, client.user());
         let moved = self.store.move_cursor(app, room, user, seq, self.now()).await?;
         let Some((mine, head, moved)) = moved else {
-            let facts = self.store.room_facts(app, room, Some(user)).await?;
-            let shown = facts.is_some_and(|f| f.room.direct.is_none() || f.mine.is_some());
-            return Err(if shown { Error::NotAMember } else { Error::RoomNotFound(room.clone()) });
+            return Err(self.not_a_member(client, room).await?);
         };
         let count = head.count;
         if moved {

@@ -148,7 +148,8 @@ impl Engine {
                 room: room.clone(),
                 guard,
                 change: change.clone(),
-                announce: announce.clone(),
+                // In an archived room nothing is said, by the room itself neither.
+                announce: announce.clone().filter(|_| !facts.room.archived),
                 now: self.now(),
             };
             match self.store.change_members(request).await? {

@@ -274,7 +274,7 @@ impl Engine {
 /// App policy, then the member's, then the guard that the commit compares.
 pub(super) fn decide(actor: &Actor, operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     match actor {
-        Actor::Backend(_) => Ok(policy::backend_guard(&facts.room)),
+        Actor::Backend(_) => policy::check_backend(operation, &facts.room),
         Actor::Client(client) => {
             policy::check_app(operation, client.app.policy)?;
             if reads_as_guest(operation, facts) {

@@ -19,6 +19,7 @@ mod members;
 mod messages;
 mod minted;
 mod operators;
+mod own;
 mod records;
 mod room_list;
 mod rooms;

@@ -6,7 +6,7 @@ use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::limits;
-use crate::model::{ListedRoom, Room, RoomKind, Time};
+use crate::model::{ListedRoom, NamePart, Room, RoomFilter, RoomKind, Time};
 use crate::policy::{self, Operation};
 use crate::ports::{ListCursor, RoomListQuery};
 
@@ -17,9 +17,10 @@ pub struct RoomListRequest {
     pub cursor: Option<String>,
     pub limit: Option<usize>,
     pub include_left: bool,
+    pub filter: RoomFilter,
 }
 
-/// A page of the list, by activity, newest first.
+/// A page of the list: the pinned rooms first, each part by activity, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomListPage {
     pub rooms: Vec<ListedRoom>,
@@ -63,7 +64,7 @@ impl Engine {
     /// A page of the caller's rooms.
     ///
     /// # Errors
-    /// An invalid cursor or limit; the store's.
+    /// An invalid cursor, limit or filter; the store's.
     pub async fn room_list(
         &self,
         client: &Client,
@@ -73,6 +74,7 @@ impl Engine {
         let (usual, most) = (limits::ROOMS_PAGE_DEFAULT, limits::ROOMS_PAGE_MAX);
         let limit = check::limit(request.limit, usual, most)?;
         let after = request.cursor.as_deref().map(list_cursor).transpose()?;
+        check_filter(&request.filter)?;
         if after.is_none() && self.bridge(&client.app.id).await?.is_some() {
             boxed(self.find_threads(client)).await?;
         }
@@ -85,6 +87,8 @@ impl Engine {
             limit: limit + 1,
             include_left: request.include_left,
             members_shown: limits::LIST_MEMBERS_SHOWN,
+            filter: request.filter,
+            now: self.now(),
         };
         let mut rooms = self.store.room_list(&client.app.id, client.user(), &query).await?;
         let more = rooms.len() > limit;
@@ -92,24 +96,42 @@ impl Engine {
         for listed in &mut rooms {
             self.put_preview(&client.app.id, &listed.room.id, &mut listed.room.head);
         }
-        let next = rooms.last().filter(|_| more).map(|last| {
-            let at = activity(last);
-            encode(&[&at.0.to_string(), last.room.id.as_str()])
-        });
+        let next = rooms.last().filter(|_| more).map(cursor_behind);
         Ok(RoomListPage { rooms, next, sync: sync.encode() })
     }
 }
 
-fn activity(listed: &ListedRoom) -> Time {
-    listed.room.head.activity_at
+fn check_filter(filter: &RoomFilter) -> Result<()> {
+    let name = filter.name.as_ref().map(NamePart::as_str);
+    for (field, text, most) in [
+        ("tag", filter.tag.as_deref(), limits::TAG_BYTES_MAX),
+        ("folder", filter.folder.as_deref(), limits::FOLDER_BYTES_MAX),
+        ("name", name, limits::NAME_BYTES_MAX),
+    ] {
+        if let Some(text) = text {
+            check::short_name(field, text, most)?;
+        }
+    }
+    Ok(())
+}
+
+/// Behind a room that is not pinned it is written as before there were pins, so that a node of the
+/// release before goes on from it.
+fn cursor_behind(listed: &ListedRoom) -> String {
+    let at = listed.room.head.activity_at.0.to_string();
+    let room = listed.room.id.as_str();
+    if listed.mine.own.pinned { encode(&[&at, room, "pinned"]) } else { encode(&[&at, room]) }
 }
 
 fn list_cursor(text: &str) -> Result<ListCursor> {
     let wrong = || Error::invalid("cursor", "`next` of the page before");
     let parts = decode(text).ok_or_else(wrong)?;
-    let [at, room] = parts.as_slice() else {
-        return Err(wrong());
+    let (at, room, pinned) = match parts.as_slice() {
+        [at, room] => (at, room, false),
+        [at, room, pinned] if pinned == "pinned" => (at, room, true),
+        _ => return Err(wrong()),
     };
     let activity_at = Time(at.parse().map_err(|_| wrong())?);
-    Ok(ListCursor { activity_at, room: RoomId::new(room).map_err(|_| wrong())? })
+    let room = RoomId::new(room).map_err(|_| wrong())?;
+    Ok(ListCursor { pinned, activity_at, room })
 }

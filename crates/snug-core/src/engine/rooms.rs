@@ -10,8 +10,8 @@ use crate::event::{RoomEventBody, UserEventBody};
 use crate::ids::{AppId, DIRECT_PREFIX, RoomId, UserId, direct_room_id};
 use crate::limits;
 use crate::model::{
-    ContactKind, CustomJson, DirectKey, Member, Membership, Message, Patch, Role, Room, RoomKind,
-    RoomPatch,
+    ContactKind, CustomJson, DirectKey, Member, Membership, MergeError, Message, Patch, Role, Room,
+    RoomKind, RoomPatch,
 };
 use crate::policy::{self, Operation};
 use crate::ports::{CreateRoomOutcome, CreatedRoom, NewRoom, RoomFacts, UpdateRoomOutcome};
@@ -52,6 +52,8 @@ pub struct CreateRoom {
     pub avatar: Option<String>,
     pub description: Option<String>,
     pub custom: Option<CustomJson>,
+    /// Of a page only for a room that it will own.
+    pub tags: Vec<String>,
     /// Only a backend may name one; else the caller.
     pub creator: Option<UserId>,
     /// Stored in the same commit.
@@ -91,6 +93,9 @@ impl Engine {
             policy::check_app(operation, client.app.policy)?;
             if let Some(bridge) = self.bridge(&client.app.id).await? {
                 check_texts(&create)?;
+                if !create.tags.is_empty() {
+                    return Err(Error::BridgeUnsupported { what: "tag a room" });
+                }
                 return boxed(self.create_bridged(client, &bridge, create)).await;
             }
         } else if self.bridge(&actor.app().id).await?.is_some() {
@@ -153,17 +158,17 @@ impl Engine {
         Ok(RoomView { room: found, members, mine: facts.mine })
     }
 
-    /// Changes a room.
+    /// Changes a room; with `if_rev` only as the caller knows it.
     ///
     /// # Errors
-    /// An invalid field; policy's refusals; the store's.
+    /// An invalid field, [`Error::RevConflict`]; policy's refusals; the store's.
     pub async fn update_room(
         &self,
         actor: &Actor,
         room: &RoomId,
-        patch: RoomPatch,
+        mut patch: RoomPatch,
     ) -> Result<RoomView> {
-        check_patch(&patch)?;
+        check_patch(&mut patch)?;
         self.told_by_backend(actor, "change a room").await?;
         if patch.frozen.is_some() && matches!(actor, Actor::Client(_)) {
             return Err(Error::invalid("frozen", "absent; only the backend freezes a room"));
@@ -182,6 +187,10 @@ impl Engine {
                     return self.room(actor, room).await;
                 }
                 UpdateRoomOutcome::RoomNotFound => return Err(Error::RoomNotFound(room.clone())),
+                UpdateRoomOutcome::RevMoved { room_rev } => {
+                    return Err(Error::RevConflict { room_rev });
+                }
+                UpdateRoomOutcome::NotMerged(error) => return Err(not_merged(error)),
                 UpdateRoomOutcome::GuardMoved => {}
             }
         }
@@ -211,6 +220,7 @@ impl Engine {
 
     async fn new_room(&self, actor: &Actor, mut create: CreateRoom) -> Result<NewRoom> {
         check_texts(&create)?;
+        let tags = new_tags(actor, &mut create)?;
         let app = actor.app().id.clone();
         let creator = match actor {
             Actor::Client(client) => Some(client.user().clone()),
@@ -261,6 +271,7 @@ impl Engine {
             avatar: create.avatar,
             description: create.description,
             custom: create.custom,
+            tags,
             creator,
             members,
             epoch: self.random_text(8),
@@ -352,16 +363,25 @@ fn group_members(
 }
 
 fn check_texts(create: &CreateRoom) -> Result<()> {
-    check_patch(&RoomPatch {
+    check_patch(&mut RoomPatch {
         name: create.name.clone().map_or(Patch::Keep, Patch::Set),
         avatar: create.avatar.clone().map_or(Patch::Keep, Patch::Set),
         description: create.description.clone().map_or(Patch::Keep, Patch::Set),
         custom: create.custom.clone().map_or(Patch::Keep, Patch::Set),
-        frozen: None,
+        ..RoomPatch::default()
     })
 }
 
-fn check_patch(patch: &RoomPatch) -> Result<()> {
+/// Tags say how a room is dealt with: a page gives them to rooms that it will own.
+fn new_tags(actor: &Actor, create: &mut CreateRoom) -> Result<Vec<String>> {
+    let owns = matches!(create.kind, CreateRoomKind::Group { .. } | CreateRoomKind::Channel { .. });
+    if !create.tags.is_empty() && matches!(actor, Actor::Client(_)) && !owns {
+        return Err(Error::invalid("tags", "absent; only the backend tags such a room"));
+    }
+    check::tags(std::mem::take(&mut create.tags))
+}
+
+fn check_patch(patch: &mut RoomPatch) -> Result<()> {
     if let Patch::Set(name) = &patch.name {
         check::label("name", name, limits::NAME_BYTES_MAX)?;
     }
@@ -377,5 +397,24 @@ fn check_patch(patch: &RoomPatch) -> Result<()> {
     if let Patch::Set(custom) = &patch.custom {
         check::bytes("custom", custom.as_str(), limits::CUSTOM_BYTES_MAX)?;
     }
+    if let Some(part) = &patch.custom_patch {
+        check::bytes("custom_patch", part.as_str(), limits::CUSTOM_BYTES_MAX)?;
+        if !patch.custom.is_keep() {
+            return Err(Error::invalid("custom_patch", "absent when custom is given"));
+        }
+    }
+    patch.tags = patch.tags.take().map(check::tags).transpose()?;
     Ok(())
+}
+
+fn not_merged(error: MergeError) -> Error {
+    match error {
+        MergeError::TooLarge => {
+            let most = limits::CUSTOM_BYTES_MAX;
+            Error::too_large("custom_patch", format!("a result of at most {most} bytes"))
+        }
+        MergeError::Unreadable => {
+            Error::invalid("custom_patch", "names that are Unicode text, in the room's JSON too")
+        }
+    }
 }

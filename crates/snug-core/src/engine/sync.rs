@@ -193,8 +193,7 @@ mod tests {
     #[test]
     fn who_may_have_missed_something_is_reset() {
         let at = Time(0);
-        let head =
-            Head { seq: 9, rev: 20, members_rev: 0, count: 9, activity_at: at, preview: None };
+        let head = Head { seq: 9, rev: 20, count: 9, activity_at: at, ..Head::default() };
         let room = Room {
             id: RoomId::new("r").unwrap(),
             kind: RoomKind::Group,
@@ -203,8 +202,10 @@ mod tests {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: None,
             frozen: false,
+            archived: false,
             created_at: at,
             changed_at: at,
             deleted_at: None,

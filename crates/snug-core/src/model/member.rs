@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Time, User};
+use super::{OwnSettings, Time, User};
 use crate::ids::UserId;
 use crate::limits;
 
@@ -100,6 +100,9 @@ pub struct Membership {
     /// Not stored: counted when the membership is read, with the role of now; none unless active.
     #[serde(default)]
     pub mentions: Mentioned,
+    /// How this member keeps the room; moves no rev of the room.
+    #[serde(default)]
+    pub own: OwnSettings,
     pub changed_at: Time,
 }
 

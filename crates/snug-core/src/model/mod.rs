@@ -4,11 +4,14 @@
 mod app;
 mod contact;
 mod extras;
+mod filter;
 mod json;
 mod member;
+mod merge;
 mod message;
 mod operator;
 mod outbox;
+mod own;
 mod room;
 mod session;
 mod settings;
@@ -20,14 +23,17 @@ pub use contact::{Contact, ContactKind};
 pub use extras::{
     Card, CardAction, CardImage, Degrees, EditMessage, Extras, Location, Mentions, ReplyTo,
 };
+pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use member::{Member, MemberState, Membership, Mentioned, Role};
+pub use merge::MergeError;
 pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use outbox::{
     Delivery, DeliveryState, MemberDetail, OutboxDetail, OutboxKind, OutboxRow, ReactionDetail,
     RoomDetail,
 };
+pub use own::{Mute, OwnPatch, OwnSettings};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
 pub use settings::{

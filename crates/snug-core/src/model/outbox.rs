@@ -124,6 +124,10 @@ pub struct RoomDetail {
     pub creator: Option<UserId>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     pub member_count: u32,
 }
 
@@ -162,6 +166,8 @@ impl OutboxDetail {
             custom: room.custom.as_ref().map(|custom: &CustomJson| custom.raw().to_owned()),
             creator: room.creator.clone(),
             frozen: room.frozen,
+            archived: room.archived,
+            tags: room.tags.clone(),
             member_count: room.member_count,
         });
         self
@@ -283,6 +289,9 @@ mod tests {
         let stored = r#"{"v":1,"by":"anna","reaction":{"user":"anna","key":"+1"},"members":[{"user":"ben","role":"member"},{"user":"cho"}],"room":{"kind":"group","context":"c","name":"n","avatar":"a","description":"d","custom":{"b": 1,"a":2},"creator":"anna","frozen":true,"member_count":3}}"#;
         let read: OutboxDetail = serde_json::from_str(stored).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), stored);
+        let more = r#"{"v":1,"room":{"kind":"channel","archived":true,"tags":["a","標籤"],"member_count":0}}"#;
+        let read: OutboxDetail = serde_json::from_str(more).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), more);
         let bare: OutboxDetail = serde_json::from_str(r#"{"v":1}"#).unwrap();
         assert_eq!(serde_json::to_string(&bare).unwrap(), r#"{"v":1}"#);
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CustomJson, Member, Membership, Patch, Preview, Time};
+use super::merge::merged;
+use super::{CustomJson, Member, Membership, MergeError, Patch, Preview, Time};
 use crate::ids::{RoomId, UserId};
 
 /// The kinds of rooms.
@@ -65,7 +66,7 @@ impl DirectKey {
 }
 
 /// Where a room stands: the light part that changes with every event, alike for all members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Seq of the newest message; 0 in a room without one.
     pub seq: u64,
@@ -73,6 +74,10 @@ pub struct Head {
     pub rev: u64,
     /// Rev of the last removal of a member.
     pub members_rev: u64,
+    /// Rev of the last change of the room itself (name, tags, archived …), or of its making: what
+    /// `RoomPatch::if_rev` is held against, and how who has not opened it notices.
+    #[serde(default)]
+    pub room_rev: u64,
     /// The counting number of the newest message.
     pub count: u64,
     /// Time of the newest message, else of making the room.
@@ -90,8 +95,14 @@ pub struct Room {
     pub avatar: Option<String>,
     pub description: Option<String>,
     pub custom: Option<CustomJson>,
+    /// In the order of their bytes, each once.
+    #[serde(default)]
+    pub tags: Vec<String>,
     pub creator: Option<UserId>,
     pub frozen: bool,
+    /// Out of the lists, and nobody says anything in it.
+    #[serde(default)]
+    pub archived: bool,
     pub created_at: Time,
     pub changed_at: Time,
     pub deleted_at: Option<Time>,
@@ -112,7 +123,46 @@ pub struct RoomPatch {
     pub avatar: Patch<String>,
     pub description: Patch<String>,
     pub custom: Patch<CustomJson>,
+    /// A JSON merge patch (RFC 7396) of `custom`; not beside a new one.
+    pub custom_patch: Option<CustomJson>,
+    /// All of them, in the order of their bytes, each once.
+    pub tags: Option<Vec<String>>,
     pub frozen: Option<bool>,
+    pub archived: Option<bool>,
+    /// Only if the room's `room_rev` is still this.
+    pub if_rev: Option<u64>,
+}
+
+impl RoomPatch {
+    /// Makes the changes to a room as it stands under its lock; revs and times are the store's.
+    ///
+    /// # Errors
+    /// [`MergeError`]; the room is as it was.
+    pub fn apply(&self, room: &mut Room) -> Result<(), MergeError> {
+        let Self {
+            name, avatar, description, custom, custom_patch, tags, frozen, archived, ..
+        } = self;
+        let custom = match custom_patch {
+            Some(patch) => merged(room.custom.as_ref(), patch)?,
+            None => custom.clone().apply(room.custom.take()),
+        };
+        room.custom = custom;
+        room.name = name.clone().apply(room.name.take());
+        room.avatar = avatar.clone().apply(room.avatar.take());
+        room.description = description.clone().apply(room.description.take());
+        if let Some(tags) = tags {
+            room.tags.clone_from(tags);
+        }
+        room.frozen = frozen.unwrap_or(room.frozen);
+        room.archived = archived.unwrap_or(room.archived);
+        Ok(())
+    }
+
+    /// Whether policy looks at what it changes.
+    #[must_use]
+    pub fn moves_policy(&self) -> bool {
+        self.frozen.is_some() || self.archived.is_some()
+    }
 }
 
 /// A row of a user's room list.

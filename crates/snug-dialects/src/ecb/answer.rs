@@ -78,7 +78,9 @@ impl From<Error> for Failure {
             }
             Error::TokenExpired => (StatusCode::UNAUTHORIZED, "user_token_expired"),
             Error::VerifyFailed => (StatusCode::UNAUTHORIZED, "access_token_refused"),
-            Error::NotAMember | Error::RoomFrozen => (StatusCode::FORBIDDEN, "not_a_member"),
+            Error::NotAMember | Error::RoomFrozen | Error::RoomArchived => {
+                (StatusCode::FORBIDDEN, "not_a_member")
+            }
             Error::OriginRefused { .. } => (StatusCode::FORBIDDEN, "origin_refused"),
             Error::BridgeRefused { .. } => (StatusCode::FORBIDDEN, "backend_refused"),
             Error::BridgeUnreachable { .. } => {

@@ -161,6 +161,7 @@ async fn create_room(State(door): State<Arc<Door>>, request: Request) -> Answer 
         avatar: None,
         description: None,
         custom,
+        tags: Vec::new(),
         creator: None,
         message: None,
         return_existing: false,

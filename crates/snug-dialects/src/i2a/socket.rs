@@ -263,6 +263,7 @@ impl Asking {
             Error::NotAMember => Refusal::not_a_member(room, self.client.user()),
             Error::RoomNotFound(_) => Refusal::no_such_room(),
             Error::RoomFrozen
+            | Error::RoomArchived
             | Error::BackendOnly
             | Error::BridgeRefused { .. }
             | Error::BridgeUnsupported { .. }

@@ -105,6 +105,7 @@ impl From<Error> for Failure {
             | Error::BridgeRefused { .. }
             | Error::BridgeUnsupported { .. }
             | Error::MessageRefused { .. }
+            | Error::RoomArchived
             | Error::RoomFrozen => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
             Error::NotAMember => (StatusCode::FORBIDDEN, "NOT_ROOM_MEMBER"),
             Error::RoleTooLow => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),

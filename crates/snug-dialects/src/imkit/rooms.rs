@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use snug_core::engine::{Actor, Client, CreateRoom, CreateRoomKind, Engine, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{DIRECT_PREFIX, RoomId, UserId};
-use snug_core::model::{AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomPatch};
+use snug_core::model::{
+    AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomFilter, RoomPatch,
+};
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Caller, Door, User, body};
@@ -71,7 +73,7 @@ pub(super) async fn list(
         }
         None => Query::default(),
     };
-    let mut rooms = all_rooms(engine, &client, false).await?;
+    let mut rooms = all_rooms(engine, &client, false, RoomFilter::EVERYTHING).await?;
     if let Some(member) = query.equals("members").map(wire::user_id).transpose()? {
         rooms = having(engine, &client, rooms, &member).await?;
         query.forget("members");
@@ -101,7 +103,7 @@ pub(super) async fn ids(
     User(client): User,
     UrlQuery(asked): UrlQuery<ListQuery>,
 ) -> Answer {
-    let rooms = all_rooms(door.engine(), &client, false).await?;
+    let rooms = all_rooms(door.engine(), &client, false, RoomFilter::EVERYTHING).await?;
     let skip = number("skip", asked.skip.as_deref())?.unwrap_or(0);
     let limit = number("limit", asked.limit.as_deref())?.filter(|limit| *limit > 0);
     let ids = rooms.iter().skip(skip).take(limit.unwrap_or(usize::MAX));
@@ -236,6 +238,7 @@ impl Wanted {
             avatar: self.cover.clone(),
             description: self.description.clone(),
             custom: Some(self.custom()?),
+            tags: Vec::new(),
             creator,
             message: None,
             return_existing: true,
@@ -434,6 +437,7 @@ pub(super) async fn update(
         description: patch(&value, "description")?,
         custom,
         frozen,
+        ..RoomPatch::default()
     };
     let view = engine.update_room(&actor, &room, patch).await?;
     ok(Rooms { engine, actor: &actor }.view(&view).await?)

@@ -11,7 +11,9 @@ use snug_core::engine::{Backend, Engine, IssuedToken, OpenSession, RevokeSession
 use snug_core::error::Error;
 use snug_core::ids::{DeviceId, UserId};
 use snug_core::limits;
-use snug_core::model::{Patch, SessionSelector, Time, TokenHash, User as Profile, UserPatch};
+use snug_core::model::{
+    Patch, RoomFilter, SessionSelector, Time, TokenHash, User as Profile, UserPatch,
+};
 
 use super::answer::{Answer, Failure, ok};
 use super::door::{Admin, Door, Guest, User, body};
@@ -195,7 +197,9 @@ pub(super) async fn badge(
         .map(|(_, value)| value.into_owned())
         .collect();
     let mut badge = 0;
-    for one in all_rooms(door.engine(), &client, false).await? {
+    // What the list shows, without what is muted.
+    let shown = RoomFilter { muted: Some(false), ..RoomFilter::default() };
+    for one in all_rooms(door.engine(), &client, false, shown).await? {
         let ours = wire::ours(one.room.custom.as_ref());
         let has = |tag: &String| {
             let all = ours.get("roomTags").and_then(Value::as_array);

@@ -136,6 +136,7 @@ impl From<Error> for Failure {
             Error::NotAMember => Self::not_allowed(),
             Error::RoleTooLow | Error::BackendOnly => Self::unauthorized(),
             Error::RoomFrozen => Self::bad("room_is_blocked", "This room is blocked"),
+            Error::RoomArchived => Self::bad("room_is_archived", "This room is archived"),
             Error::RoomNotFound(_) => Self::no_room(),
             Error::UserNotFound(_) => Self::no_user(),
             Error::MessageNotFound(id) => no_message(id.as_str()),

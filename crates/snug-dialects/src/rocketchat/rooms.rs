@@ -8,7 +8,7 @@ use snug_core::engine::{Actor, CreateRoom, CreateRoomKind, Engine, RoomView};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{ListedRoom, Patch, Role, Room, RoomKind, RoomPatch};
+use snug_core::model::{ListedRoom, Patch, Role, Room, RoomFilter, RoomKind, RoomPatch};
 use snug_core::policy::{self, Operation};
 
 use super::answer::{Answer, Failure, ok};
@@ -213,6 +213,7 @@ async fn made(door: &Door, caller: &Caller, make: &Make, id: RoomId) -> Result<R
         avatar: None,
         description: None,
         custom: Some(custom.map_err(|wrong| Failure::param(wrong.to_string()))?),
+        tags: Vec::new(),
         creator: actor.user().is_none().then(|| owner.clone()),
         message: None,
         return_existing: false,
@@ -272,6 +273,7 @@ pub(super) async fn direct(
         avatar: None,
         description: None,
         custom: None,
+        tags: Vec::new(),
         creator: None,
         message: None,
         return_existing: true,
@@ -294,7 +296,7 @@ pub(super) async fn create_direct(State(door): State<Arc<Door>>, asked: Asked) -
 
 /// Members of a list that is paged by offset.
 async fn own_rooms(door: &Door, caller: &Caller, family: Family) -> Result<Vec<Room>, Failure> {
-    let all = all_rooms(door.engine(), &caller.client, false).await?;
+    let all = all_rooms(door.engine(), &caller.client, false, RoomFilter::EVERYTHING).await?;
     let rooms = all.into_iter().map(|one| one.room);
     Ok(rooms.filter(|room| family.holds(room.kind)).collect())
 }
@@ -414,7 +416,8 @@ pub(super) async fn changed(
     caller: &Caller,
     since: Option<snug_core::model::Time>,
 ) -> Result<(Vec<ListedRoom>, Vec<ListedRoom>), Failure> {
-    let all = all_rooms(door.engine(), &caller.client, since.is_some()).await?;
+    let all =
+        all_rooms(door.engine(), &caller.client, since.is_some(), RoomFilter::EVERYTHING).await?;
     let Some(since) = since else {
         let living = all.into_iter().filter(|one| one.mine.is_active()).collect();
         return Ok((living, Vec::new()));

@@ -104,7 +104,7 @@ impl Window {
 mod tests {
     use snug_core::event::{Event, RoomEvent, RoomEventBody};
     use snug_core::ids::{AppId, RoomId, UserId};
-    use snug_core::model::{Head, Time};
+    use snug_core::model::Head;
 
     use super::super::wire::pack;
     use super::*;
@@ -113,14 +113,7 @@ mod tests {
         pack(&Event::Room(RoomEvent {
             app: AppId::from_stored("app_00000000000000000000"),
             room: RoomId::new("room").unwrap(),
-            head: Head {
-                seq: 0,
-                rev,
-                members_rev: 0,
-                count: 0,
-                activity_at: Time(0),
-                preview: None,
-            },
+            head: Head { rev, ..Head::default() },
             body,
         }))
     }

@@ -177,8 +177,7 @@ mod tests {
     fn event(room: u64, rev: u64, body: RoomEventBody) -> RoomEvent {
         let app = AppId::from_stored("app_00000000000000000000");
         let room = RoomId::new(&format!("room{room}")).unwrap();
-        let activity_at = Time(0);
-        let head = Head { seq: rev, rev, members_rev: 0, count: rev, activity_at, preview: None };
+        let head = Head { seq: rev, rev, count: rev, ..Head::default() };
         RoomEvent { app, room, head, body }
     }
 
@@ -198,8 +197,10 @@ mod tests {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: None,
             frozen: false,
+            archived: false,
             created_at: Time(0),
             changed_at: Time(0),
             deleted_at: None,

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use snug_core::engine::{
-    Actor, ChangeMembersRequest, Client, HistoryRequest, RoomListRequest, SendMessage,
-};
+use snug_core::engine::{Actor, ChangeMembersRequest, Client, HistoryRequest, SendMessage};
 use snug_core::error::{Error, Result};
 use snug_core::ids::RoomId;
 use snug_core::limits;
@@ -162,9 +160,8 @@ async fn request_in_room(
             frame::answer(id, &Nothing {})
         }
         Request::RoomsList(data) => {
-            let include_left = data.include.iter().any(|what| what == "left");
-            let request = RoomListRequest { cursor: data.cursor, limit: data.limit, include_left };
-            frame::answer(id, &RoomsAnswer::from(engine.room_list(client, request).await?))
+            let page = engine.room_list(client, data.into_request()?).await?;
+            frame::answer(id, &RoomsAnswer::from(page))
         }
         Request::History(data) => {
             let (room, params) = data.into_params();
@@ -235,6 +232,11 @@ async fn rarely(
             let (room, body) = data.into_body();
             let view = engine.update_room(actor, &room, body.into()).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::MineUpdate(data) => {
+            let (room, body) = data.into_body();
+            let (mine, count) = engine.set_own(client, &room, body.into()).await?;
+            frame::answer(id, &Mine::of(&mine, count))
         }
         Request::RoomJoin(data) => {
             let view = engine.join_room(client, &data.room.0, true).await?;

@@ -14,7 +14,7 @@ use snug_proto::rest::{
     HistoryAnswer, HistoryParams, MembersAnswer, MembersBody, ReadBody, RoomSyncAnswer,
     RoomSyncParams, RoomsAnswer, SendBody, TypingBody,
 };
-use snug_proto::rooms::{CreateRoomBody, UpdateRoomBody};
+use snug_proto::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(leave))
         .routes(routes!(history, send))
         .routes(routes!(mark_read))
+        .routes(routes!(set_own))
         .routes(routes!(typing))
         .routes(routes!(room_sync))
 }
@@ -45,9 +46,50 @@ struct RoomsParams {
     cursor: Option<String>,
     /// `left`: also rooms that were left, as they were then
     include: Option<String>,
+    /// `direct`, `group` or `channel`
+    kind: Option<String>,
+    /// Rooms with this tag
+    tag: Option<String>,
+    /// `true`: only rooms with unread messages
+    #[param(value_type = Option<bool>)]
+    unread: Option<Which>,
+    /// `true`, `false` (the default) or `any`
+    #[param(value_type = Option<String>)]
+    archived: Option<Which>,
+    /// `true`, `false` (the default) or `any`: rooms that the caller has hidden
+    #[param(value_type = Option<String>)]
+    hidden: Option<Which>,
+    /// Rooms that the caller has put in this folder
+    folder: Option<String>,
+    /// `true` or `false`: rooms that the caller has muted, or not
+    #[param(value_type = Option<bool>)]
+    muted: Option<Which>,
+    /// A part of the name, in upper or lower case
+    name: Option<String>,
 }
 
-/// The caller's rooms by activity
+impl RoomsParams {
+    fn into_request(self) -> Result<RoomListRequest, Error> {
+        let Self {
+            limit,
+            cursor,
+            include,
+            kind,
+            tag,
+            unread,
+            archived,
+            hidden,
+            folder,
+            muted,
+            name,
+        } = self;
+        let wanted = WantedRooms { kind, tag, unread, archived, hidden, folder, muted, name };
+        let include_left = include.as_deref() == Some("left");
+        Ok(RoomListRequest { cursor, limit, include_left, filter: wanted.try_into()? })
+    }
+}
+
+/// The caller's rooms: the pinned ones first, then by activity
 #[utoipa::path(get, path = "/v1/rooms", tag = "client", security(("session_token" = [])),
     params(RoomsParams),
     responses((status = 200, body = RoomsAnswer), (status = "default", body = Problem)))]
@@ -56,9 +98,7 @@ async fn rooms(
     by: ByClient,
     Query(params): Query<RoomsParams>,
 ) -> ApiResult<Json<RoomsAnswer>> {
-    let include_left = params.include.as_deref() == Some("left");
-    let request = RoomListRequest { cursor: params.cursor, limit: params.limit, include_left };
-    Ok(Json(app.engine.room_list(&by.client, request).await?.into()))
+    Ok(Json(app.engine.room_list(&by.client, params.into_request()?).await?.into()))
 }
 
 /// Make a room, or find the direct one; with an optional first message in the same commit
@@ -89,7 +129,7 @@ async fn room(
     Ok(Json(app.engine.room(&by.actor(), &room).await?.into()))
 }
 
-/// Change a room; `null` clears
+/// Change a room; `null` clears; with `if_rev` only as the caller knows it
 #[utoipa::path(patch, path = "/v1/rooms/{room}", tag = "client", security(("session_token" = [])),
     params(("room" = String, Path)), request_body = UpdateRoomBody,
     responses((status = 200, body = Room), (status = "default", body = Problem)))]
@@ -231,6 +271,20 @@ async fn mark_read(
     Body(body): Body<ReadBody>,
 ) -> ApiResult<Json<Mine>> {
     let (mine, count) = app.engine.mark_read(&by.client, &room, body.seq).await?;
+    Ok(Json(Mine::of(&mine, count)))
+}
+
+/// Pin, mute or hide a room for the caller, or put it in a folder; `null` clears
+#[utoipa::path(patch, path = "/v1/rooms/{room}/me", tag = "client",
+    security(("session_token" = [])), params(("room" = String, Path)), request_body = OwnBody,
+    responses((status = 200, body = Mine), (status = "default", body = Problem)))]
+async fn set_own(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At(room): At<RoomId>,
+    Body(body): Body<OwnBody>,
+) -> ApiResult<Json<Mine>> {
+    let (mine, count) = app.engine.set_own(&by.client, &room, body.into()).await?;
     Ok(Json(Mine::of(&mine, count)))
 }
 

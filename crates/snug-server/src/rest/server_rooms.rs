@@ -56,7 +56,7 @@ async fn room(
     Ok(Json(app.engine.room(&by.actor(), &room).await?.into()))
 }
 
-/// Change a room; `null` clears; `frozen` stops sends
+/// Change a room; `null` clears; `frozen` stops sends, `archived` also takes it out of the lists
 #[utoipa::path(patch, path = "/v1/server/rooms/{room}", tag = "server",
     security(("server_key" = [])), params(("room" = String, Path)), request_body = UpdateRoomBody,
     responses((status = 200, body = Room), (status = "default", body = Problem)))]

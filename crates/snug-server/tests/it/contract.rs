@@ -180,8 +180,9 @@ async fn line_06_one_call_catches_up_a_user() {
         let app = server.app().await;
         let stays = app.group(&["ann", "bob"]).await;
         let left = app.group(&["ann", "bob"]).await;
+        let pinned = app.group(&["ann", "bob"]).await;
         let ((opened, mut ann), (_, mut bob)) = (app.enter("ann").await, app.enter("bob").await);
-        for room in [&stays, &left] {
+        for room in [&stays, &left, &pinned] {
             send(&mut bob, room, "m1").await;
         }
         let cursor = text(&ann.request("rooms.list", json!({})).await["cursor"]);
@@ -191,6 +192,9 @@ async fn line_06_one_call_catches_up_a_user() {
         send(&mut bob, &stays, "m2").await;
         let out = json!({"users": ["ann"]});
         app.backend_ok("POST", &format!("rooms/{left}/members/remove"), out).await;
+        let tablet = app.open_session_on("ann", "tablet").await.token;
+        let pin = json!({"pinned": true});
+        app.api("PATCH", &format!("/v1/rooms/{pinned}/me"), pin, &tablet).await.is(200);
         let path = format!("/v1/sync?cursor={}", segment(&cursor));
         let synced = app.api("GET", &path, Value::Null, &opened.token).await.is(200);
         let found = |room: &str| {
@@ -200,6 +204,7 @@ async fn line_06_one_call_catches_up_a_user() {
         assert_eq!(found(&stays)["seq"], 2);
         assert_eq!(found(&new)["mine"]["unread"], 1);
         assert_eq!(found(&left)["mine"]["state"], "left");
+        assert_eq!(found(&pinned)["mine"]["settings"]["pinned"], true, "what another device did");
         // Repeats are harmless.
         let again = app.api("GET", &path, Value::Null, &opened.token).await.is(200);
         assert_eq!(again["rooms"], synced["rooms"]);

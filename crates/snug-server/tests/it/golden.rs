@@ -29,7 +29,7 @@ use snug_proto::rest::{
     ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer, RoomSyncAnswer, RoomsAnswer,
     SendBody, SessionsAnswer, TokenAnswer, TypingBody, UserSyncAnswer, UsersAnswer,
 };
-use snug_proto::rooms::{CreateRoomBody, UpdateRoomBody};
+use snug_proto::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody};
 use snug_proto::verified::{CodeAnswer, EmbeddingAnswer, OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
 
@@ -77,7 +77,7 @@ fn same<T: Serialize + DeserializeOwned>(name: &str, text: &str) {
 fn every_field_is_known(name: &str, body: &Value, refused_at: &dyn Fn(&Value) -> Option<String>) {
     fn paths(value: &Value, at: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
         for (field, value) in value.as_object().into_iter().flatten() {
-            if field == "custom" {
+            if field == "custom" || field == "custom_patch" {
                 continue;
             }
             at.push(field.clone());
@@ -168,7 +168,7 @@ fn answer(name: &str, op: &str, data: &str) {
         "channels.list" => same::<ChannelsAnswer>(name, data),
         "history" => same::<HistoryAnswer>(name, data),
         "message.send" => same::<SentAnswer>(name, data),
-        "read" => same::<Mine>(name, data),
+        "read" | "mine.update" => same::<Mine>(name, data),
         "sync" => same::<UserSyncAnswer>(name, data),
         "room.sync" => same::<RoomSyncAnswer>(name, data),
         "users.get" => same::<UsersAnswer>(name, data),
@@ -286,7 +286,7 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "open-session" => same::<TokenAnswer>(name, text),
         "refresh-session" => same::<RefreshedAnswer>(name, text),
         "revoke-sessions" => same::<RevokedAnswer>(name, text),
-        "read" => same::<Mine>(name, text),
+        "read" | "set-own" => same::<Mine>(name, text),
         "room-sync" => same::<RoomSyncAnswer>(name, text),
         "sync" => same::<UserSyncAnswer>(name, text),
         "users" => same::<UsersAnswer>(name, text),
@@ -334,6 +334,10 @@ fn rest_request(name: &str, call: &str, text: &str) {
         }
         "update-room" | "server-update-room" => {
             parsed::<UpdateRoomBody>(name, text);
+            Ok(())
+        }
+        "set-own" => {
+            parsed::<OwnBody>(name, text);
             Ok(())
         }
         "read" => {

@@ -24,6 +24,7 @@ mod panel;
 mod policy;
 mod rest;
 mod rocketchat;
+mod rooms;
 mod schemathesis;
 mod secrets;
 mod sessions;

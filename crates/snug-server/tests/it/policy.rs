@@ -57,6 +57,7 @@ fn asked(operation: Operation, room: &str, other: &str) -> Asked {
         Operation::Send => ("POST", "/messages", "message.send", json!({"text": "hi"})),
         Operation::Read => ("GET", "/messages", "history", Value::Null),
         Operation::MarkRead => ("POST", "/read", "read", json!({"seq": 1})),
+        Operation::SetOwn => ("PATCH", "/me", "mine.update", json!({"pinned": true})),
         Operation::Type => ("POST", "/typing", "typing", json!({"on": true})),
         Operation::ListRooms => ("GET", "", "rooms.list", Value::Null),
         Operation::UpdateProfile => ("PATCH", "", "me.update", json!({"name": "New"})),

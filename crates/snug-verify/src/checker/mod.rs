@@ -145,6 +145,10 @@ impl Checker {
         if !answer.changed && *asked != answer.body {
             self.broken(2, format!("{room}: {id} was acked for another payload: {asked}"));
         }
+        if self.room(room).is_archived_at(answer.first_rev) {
+            let rev = answer.first_rev;
+            self.broken(11, format!("{room}: archived, and {id} stored at rev {rev}"));
+        }
         if let Some(user) = page_of {
             let log = self.room(room);
             let inside = log.is_member_at(user, answer.first_rev);
@@ -235,6 +239,11 @@ impl Checker {
     /// From this rev on the room is frozen, or not any more.
     pub fn frozen(&mut self, room: &RoomId, rev: u64, frozen: bool) {
         self.room(room).frozen.insert(rev, frozen);
+    }
+
+    /// From this rev on the room is archived, or not any more.
+    pub fn archived(&mut self, room: &RoomId, rev: u64, archived: bool) {
+        self.room(room).archived.insert(rev, archived);
     }
 
     /// An event with a room's rev reached a user's connection: line 12.

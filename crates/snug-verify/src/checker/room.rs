@@ -17,6 +17,7 @@ pub(super) struct RoomLog {
     /// For each user: from which rev on a member, or not.
     members: BTreeMap<UserId, BTreeMap<u64, bool>>,
     pub(super) frozen: BTreeMap<u64, bool>,
+    pub(super) archived: BTreeMap<u64, bool>,
     pub(super) cursors: BTreeMap<UserId, u64>,
     pub(super) revs: BTreeSet<u64>,
     /// Changes that may have taken a rev of which nobody knows.
@@ -78,6 +79,10 @@ impl RoomLog {
 
     pub(super) fn is_frozen_at(&self, rev: u64) -> bool {
         self.frozen.range(..rev).next_back().is_some_and(|(_, frozen)| *frozen)
+    }
+
+    pub(super) fn is_archived_at(&self, rev: u64) -> bool {
+        self.archived.range(..rev).next_back().is_some_and(|(_, archived)| *archived)
     }
 
     /// The removal that a user was under at this rev, later than the removal itself.

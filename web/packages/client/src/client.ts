@@ -164,6 +164,10 @@ export class SnugClient implements Client {
     return this.#call('channels.list', page);
   }
 
+  listRooms(page: RequestOf<'rooms.list'> = {}): Promise<AnswerOf<'rooms.list'>> {
+    return this.#call('rooms.list', page);
+  }
+
   async joinChannel(id: string): Promise<RoomHandle> {
     return this.#entered(await this.#call('room.join', { room: id }));
   }

@@ -45,7 +45,9 @@ export class RoomEntry {
   /** Whether the room list shows it. */
   get listed(): boolean {
     const { room, mine } = this;
-    if (!room || room.deleted || mine?.state !== 'active') return false;
+    if (!room || room.deleted || room.archived || mine?.state !== 'active') return false;
+    // Hidden until a message counts above that.
+    if ((mine.settings?.hidden_count ?? -1) >= room.count) return false;
     // Nobody but its creator sees a room in which nothing was said.
     return room.seq > 0 || room.creator === this.#context.me();
   }
@@ -54,6 +56,12 @@ export class RoomEntry {
   get unread(): number {
     if (this.#held) return this.#held.unread;
     return this.room && this.mine ? unreadOf(this.room.count, this.mine) : 0;
+  }
+
+  /** Looked at anew with the list: a mute ends by itself. */
+  get muted(): boolean {
+    const until = this.mine?.settings?.muted_until;
+    return until === 'forever' || Date.parse(until!) > this.#context.now();
   }
 
   /** `joined`: the room is news to its user, and so is its last message. */
@@ -104,8 +112,9 @@ export class RoomEntry {
         if (count > this.#toldAt) mine = { ...mine, mentions: mine.mentions! + 1 };
       }
     }
-    // One was lost, and may have called.
-    if (head.seq > room.seq + 1 || (head.again && count > room.count)) this.waiting = true;
+    // One was lost, and may have called; or the room itself is another.
+    const missed = head.seq > room.seq + 1 || (head.again && count > room.count);
+    if (missed || head.room_rev! > room.room_rev!) this.waiting = true;
     this.room = { ...room, ...headOf(head), mine, preview: head.preview ?? room.preview };
     this.#announce(head);
     this.touch();
@@ -133,6 +142,8 @@ export class RoomEntry {
   applyMine(mine: Mine): void {
     const { room } = this;
     if (!room) {
+      // On another device it was taken out of hiding, or read.
+      this.waiting = true;
       this.#early.mine = mine;
       return;
     }
@@ -179,7 +190,8 @@ export class RoomEntry {
 
   /** Of a room that is listed. */
   view(): RoomView {
-    if (this.#view) return this.#view;
+    const { muted } = this;
+    if (this.#view?.muted === muted) return this.#view;
     const room = this.room!;
     const { users } = this.#context;
     const peerId = this.peerId();
@@ -194,6 +206,8 @@ export class RoomEntry {
       activityAt: Date.parse(room.activity_at),
       unread: this.unread,
       mentions: room.mine?.mentions ?? 0,
+      pinned: !!room.mine?.settings?.pinned,
+      muted,
       typing: this.typing,
       room,
     };
@@ -238,6 +252,8 @@ export class RoomEntry {
   /** What was told stands for where the room stood then; a later head calls besides. */
   #nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
     if (!news) return known;
+    const { settings } = known ?? {};
+    if ((settings?.rev ?? 0) > (news.settings?.rev ?? 0)) news = { ...news, settings };
     // Joined again or left: the numbers of before belong to another stay.
     const mine = known?.state === news.state ? mergeMine(known, news) : news;
     if (mine.read_seq > news.read_seq) return mine;

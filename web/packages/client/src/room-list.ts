@@ -1,4 +1,4 @@
-// The rooms of the user, latest activity first: loaded by page, kept by heads,
+// The rooms of the user, the pinned ones first, latest activity first: loaded by page, kept by heads,
 // caught up by the user's cursor. It holds every entry, listed or not.
 import type { Room } from '@snug/protocol';
 import type { Context } from './context.js';
@@ -146,12 +146,15 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
   protected build(): RoomListSnapshot {
     const rooms: RoomView[] = [];
     for (const entry of this.#entries.values()) if (entry.listed) rooms.push(entry.view());
-    rooms.sort((a, b) => b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1));
+    rooms.sort(
+      (a, b) => +b.pinned - +a.pinned || b.activityAt - a.activityAt || (a.id < b.id ? -1 : 1),
+    );
+    const loud = rooms.filter(({ muted }) => !muted);
     return {
       status: this.#status,
       rooms,
-      unread: rooms.reduce((sum, { unread }) => sum + unread, 0),
-      mentions: rooms.reduce((sum, { mentions }) => sum + mentions, 0),
+      unread: loud.reduce((sum, { unread }) => sum + unread, 0),
+      mentions: loud.reduce((sum, { mentions }) => sum + mentions, 0),
       hasMore: this.#next !== undefined,
       problem: this.#problem,
     };

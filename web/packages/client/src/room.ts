@@ -1,6 +1,17 @@
 // One room that a page looks at: opened and closed by count, kept whole by rev,
 // seen as a snapshot. What the list shows of it lives in its entry.
-import type { AnswerOf, Events, Member, Message, RoomSync, User } from '@snug/protocol';
+import type {
+  AnswerOf,
+  Events,
+  Member,
+  Message,
+  Mine,
+  OwnPatch,
+  Room,
+  RoomPatch,
+  RoomSync,
+  User,
+} from '@snug/protocol';
 import { Changing } from './changing.js';
 import type { Context } from './context.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
@@ -150,6 +161,18 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   typing(on: boolean): void {
     this.#typingOwn.say(on);
+  }
+
+  async updateMine(patch: OwnPatch): Promise<Mine> {
+    const mine = await this.context.call('mine.update', { room: this.id, ...patch });
+    this.#entry.applyMine(mine);
+    return mine;
+  }
+
+  async update(patch: RoomPatch): Promise<Room> {
+    const { room } = await this.context.call('room.update', { room: this.id, ...patch });
+    this.#entry.applyRoom(room);
+    return room;
   }
 
   async leave(): Promise<void> {

@@ -9,11 +9,16 @@ import type {
   Mentions,
   Message,
   MessageKind,
+  Mine,
+  OwnPatch,
   Place,
   Policy,
   Preview,
   ProfilePatch,
   Room,
+  RoomFilter,
+  RoomPage,
+  RoomPatch,
   User,
   Version,
 } from '@snug/protocol';
@@ -28,10 +33,15 @@ export type {
   Mentions,
   Message,
   Mine,
+  OwnPatch,
   Place,
   Preview,
   Problem,
   Room,
+  RoomFilter,
+  RoomPage,
+  RoomPatch,
+  Settings,
   User,
   Version,
 } from '@snug/protocol';
@@ -165,6 +175,10 @@ export interface RoomView {
   unread: number;
   /** Unread messages that call the user; the server counts to 100. */
   mentions: number;
+  /** Before the others in the list. */
+  pinned: boolean;
+  /** Left out of the sums. */
+  muted: boolean;
   /** Names of those who type now (known for open rooms only). */
   typing: readonly string[];
   room: Room;
@@ -172,9 +186,12 @@ export interface RoomView {
 
 export interface RoomListSnapshot {
   status: 'loading' | 'ready' | 'error';
-  /** Latest activity first; only rooms of which the user is an active member. */
+  /**
+   * The pinned ones first, then by latest activity; only rooms of which the user is an active
+   * member, and neither archived nor hidden ones.
+   */
   rooms: readonly RoomView[];
-  /** The sums over the loaded rooms. */
+  /** The sums over those that are not muted. */
   unread: number;
   mentions: number;
   hasMore: boolean;
@@ -242,6 +259,10 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   /** Kept for the page's lifetime; not sent. */
   draft: string;
   leave(): Promise<void>;
+  /** Pins, mutes, hides the room or puts it in a folder, for this user on all devices. */
+  updateMine(patch: OwnPatch): Promise<Mine>;
+  /** With `if_rev` only as it is known here: else it rejects with `rev_conflict`. */
+  update(patch: RoomPatch): Promise<Room>;
 }
 
 export interface CreateDirectOptions {
@@ -346,6 +367,8 @@ export interface Client {
   createWithContact(options: CreateWithContactOptions): Promise<RoomHandle>;
   /** Rooms that every user of the app may read and join, by id; `next` is the next `cursor`. */
   channels(page?: { limit?: number; cursor?: string }): Promise<ChannelPage>;
+  /** A page of the list as the server has it now, also of archived and hidden rooms. */
+  listRooms(page?: RoomFilter & { limit?: number; cursor?: string }): Promise<RoomPage>;
   /** Being in already is no error; `room(id).leave()` is the way out. */
   joinChannel(id: string): Promise<RoomHandle>;
   users(ids: string[]): Promise<User[]>;

@@ -9,6 +9,7 @@ import type {
   Member,
   Message,
   Mine,
+  OwnPatch,
   Problem,
   Room,
 } from '@snug/protocol';
@@ -122,6 +123,7 @@ export class FakeServer {
         seq: 0,
         rev: 1,
         members_rev: 1,
+        room_rev: 1,
         count: 0,
         min_seq: 1,
         member_count: members.length,
@@ -264,8 +266,9 @@ export class FakeServer {
   }
 
   head(id: string): Head {
-    const { seq, rev, members_rev, count, preview, activity_at } = this.rooms.get(id)!.room;
-    return { room: id, seq, rev, members_rev, count, preview, activity_at };
+    const { seq, rev, members_rev, room_rev, count, preview, activity_at } =
+      this.rooms.get(id)!.room;
+    return { room: id, seq, rev, members_rev, room_rev, count, preview, activity_at };
   }
 
   view(id: string, user: string, all = false): Room {
@@ -286,6 +289,36 @@ export class FakeServer {
       !silent &&
       (to?.everyone || to?.roles?.includes(own.role) || to?.users?.includes(user));
     return { ...own, unread, mentions: messages.filter(calls).length };
+  }
+
+  /** The room itself changes; heard whole where it is open. */
+  updateRoom(id: string, fields: Partial<Room>): Room {
+    const { room } = this.rooms.get(id)!;
+    Object.assign(room, fields, { rev: room.rev + 1, room_rev: room.rev + 1 });
+    this.#touch(id);
+    const { rev, members_rev } = room;
+    const event = { room: id, rev, members_rev, room_object: { ...room, members: [] } };
+    for (const connection of this.#live()) {
+      if (connection.open.has(id)) connection.push('room.changed', structuredClone(event));
+      else connection.push('room.head', this.head(id));
+    }
+    return room;
+  }
+
+  /** Own settings, as from any device of the user; told to all unless told not to. */
+  keep(id: string, user: string, patch: OwnPatch, push = true): Mine {
+    const { room, mine } = this.rooms.get(id)!;
+    const own = mine.get(user)!;
+    const { hidden, ...rest } = patch;
+    const { rev, hidden: _, ...old } = own.settings ?? { rev: 0 };
+    const count = hidden === undefined ? old.hidden_count : hidden ? room.count : undefined;
+    own.settings = { ...old, ...rest, hidden_count: count, rev: rev + 1 };
+    this.#touch(id);
+    const told = structuredClone(this.mine(id, user));
+    for (const connection of push ? this.#live() : []) {
+      if (connection.user === user) connection.push('room.mine', { room: id, mine: told });
+    }
+    return told;
   }
 
   readAs(id: string, user: string, seq: number): void {
@@ -435,6 +468,16 @@ export class FakeServer {
         return this.mine(id, user);
       case 'room.create':
         return this.#create(user, data);
+      case 'mine.update': {
+        const { room: _, ...patch } = data;
+        return this.keep(id, user, patch);
+      }
+      case 'room.update': {
+        const { room: _, if_rev, ...fields } = data;
+        if (if_rev !== undefined && if_rev !== stored!.room.room_rev) throw refusal('rev_conflict');
+        this.updateRoom(id, fields as Partial<Room>);
+        return { room: this.view(id, user, true) };
+      }
       case 'room.leave':
         stored!.mine.get(user)!.state = 'left';
         return {};
@@ -466,7 +509,13 @@ export class FakeServer {
     const all = [...this.rooms.keys()]
       .filter((room) => this.rooms.get(room)!.mine.get(user)?.state === 'active')
       .map((room) => this.view(room, user))
-      .sort((a, b) => b.activity_at.localeCompare(a.activity_at));
+      .filter(({ archived, count, mine }) => {
+        return archived !== true && (mine!.settings?.hidden_count ?? -1) < count;
+      })
+      .sort((a, b) => {
+        const [one, other] = [a, b].map(({ mine }) => Number(mine!.settings?.pinned ?? false));
+        return other! - one! || b.activity_at.localeCompare(a.activity_at);
+      });
     const from = Number(cursor ?? 0);
     const rooms = all.slice(from, from + limit);
     const next = from + limit < all.length ? String(from + limit) : undefined;

@@ -14,6 +14,7 @@ import type {
   Member,
   Message,
   MessageView,
+  Mine,
   Outgoing,
   ReactionView,
   Readable,
@@ -21,6 +22,7 @@ import type {
   RoomHandle,
   RoomList,
   RoomListSnapshot,
+  RoomPage,
   RoomSnapshot,
   RoomView,
   User,
@@ -280,6 +282,14 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   async leave(): Promise<void> {}
 
+  async updateMine(): Promise<Mine> {
+    throw new Error('not in the gallery');
+  }
+
+  async update(): Promise<Room> {
+    throw new Error('not in the gallery');
+  }
+
   /** A message of another user arrives. */
   receive(text: string, sender: User): void {
     this.append({
@@ -372,6 +382,8 @@ export class FakeClient implements Client {
       activityAt: Date.now(),
       unread: 0,
       mentions: 0,
+      pinned: false,
+      muted: false,
       typing: [],
       ...view,
       room,
@@ -383,7 +395,8 @@ export class FakeClient implements Client {
   }
 
   list(rooms: readonly RoomView[]): void {
-    const sum = (of: 'unread' | 'mentions') => rooms.reduce((all, room) => all + room[of], 0);
+    const loud = rooms.filter(({ muted }) => !muted);
+    const sum = (of: 'unread' | 'mentions') => loud.reduce((all, room) => all + room[of], 0);
     this.rooms.patch({ rooms, unread: sum('unread'), mentions: sum('mentions') });
   }
 
@@ -425,6 +438,10 @@ export class FakeClient implements Client {
 
   async channels(): Promise<ChannelPage> {
     return { rooms: [] };
+  }
+
+  async listRooms(): Promise<RoomPage> {
+    return { rooms: [], cursor: '' };
   }
 
   async joinChannel(id: string): Promise<RoomHandle> {

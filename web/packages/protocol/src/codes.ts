@@ -30,6 +30,8 @@ export const ERROR_CODES = {
   not_a_member: { status: 403, retryable: false },
   role_too_low: { status: 403, retryable: false },
   room_frozen: { status: 403, retryable: false },
+  room_archived: { status: 403, retryable: false },
+  rev_conflict: { status: 409, retryable: false },
   room_not_found: { status: 404, retryable: false },
   user_not_found: { status: 404, retryable: false },
   message_not_found: { status: 404, retryable: false },

@@ -127,6 +127,8 @@ export interface Head {
   seq: number;
   rev: number;
   members_rev: number;
+  /** Rev of the last change of the room itself, such as its name. */
+  room_rev?: number;
   count: number;
   preview?: Preview | null;
   activity_at: Timestamp;
@@ -164,8 +166,23 @@ export interface Mine {
   gone?: number;
   /** Unread messages that call the user, at most 100. */
   mentions?: number;
+  /** How the user keeps the room; absent until it was said. */
+  settings?: Settings | null;
   joined_at: Timestamp;
   left_at?: Timestamp | null;
+}
+
+/** A user's own settings of a room: nobody else's to see. */
+export interface Settings {
+  /** One more with each change: of two views the one with the higher rev is the newer. */
+  rev: number;
+  pinned?: boolean;
+  /** One that has passed mutes nothing. */
+  muted_until?: Timestamp | 'forever' | null;
+  /** As it was told; as long as the room's `count` is not above `hidden_count`. */
+  hidden?: boolean;
+  hidden_count?: number | null;
+  folder?: string | null;
 }
 
 export type RoomKind = 'direct' | 'group' | 'channel';
@@ -180,11 +197,16 @@ export interface Room {
   context?: string | null;
   creator?: string | null;
   frozen: boolean;
+  /** Out of the lists; nobody says anything in it. */
+  archived?: boolean;
+  tags?: string[];
   created_at: Timestamp;
   epoch: string;
   seq: number;
   rev: number;
   members_rev: number;
+  /** Rev of the last change of the room itself: what `if_rev` is held against. */
+  room_rev?: number;
   count: number;
   min_seq: number;
   member_count: number;

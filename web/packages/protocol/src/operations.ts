@@ -18,6 +18,7 @@ import type {
   Problem,
   Role,
   Room,
+  RoomKind,
   RoomPage,
   RoomSync,
   SessionRef,
@@ -81,6 +82,7 @@ export interface CreateGroup {
   avatar?: string;
   description?: string;
   custom?: Custom;
+  tags?: string[];
   members: string[];
   message?: Draft;
 }
@@ -98,6 +100,36 @@ export interface RoomPatch {
   avatar?: string | null;
   description?: string | null;
   custom?: Custom;
+  /** What changes in `custom`, by RFC 7396; not beside `custom`. */
+  custom_patch?: Custom;
+  /** All of them. */
+  tags?: string[] | null;
+  archived?: boolean;
+  /** The room's `room_rev` as it is known here; another one is `rev_conflict`. */
+  if_rev?: number;
+}
+
+/** Changes to the own settings of a room; `null` clears. */
+export interface OwnPatch {
+  pinned?: boolean;
+  muted_until?: Timestamp | 'forever' | null;
+  /** Out of the list until the next message that counts. */
+  hidden?: boolean;
+  folder?: string | null;
+}
+
+/** Which rooms of the list; without any, neither archived nor hidden ones. */
+export interface RoomFilter {
+  kind?: RoomKind;
+  tag?: string;
+  /** Only rooms with unread messages. */
+  unread?: boolean;
+  archived?: boolean | 'any';
+  hidden?: boolean | 'any';
+  folder?: string;
+  muted?: boolean;
+  /** A part of the name, in upper or lower case. */
+  name?: string;
 }
 
 export interface HistoryRequest {
@@ -120,7 +152,7 @@ export interface Operations {
   };
   'session.close': { request: Nothing; answer: Nothing };
   'rooms.list': {
-    request: { limit?: number; cursor?: string; include?: 'left'[] };
+    request: RoomFilter & { limit?: number; cursor?: string; include?: 'left'[] };
     answer: RoomPage;
   };
   'room.open': {
@@ -175,6 +207,7 @@ export interface Operations {
   'members.add': { request: MemberChange; answer: { room: Room } };
   'members.remove': { request: MemberChange; answer: { room: Room } };
   'room.update': { request: RoomPatch & { room: string }; answer: { room: Room } };
+  'mine.update': { request: OwnPatch & { room: string }; answer: Mine };
   'room.join': { request: { room: string }; answer: { room: Room } };
   'room.leave': { request: { room: string }; answer: Nothing };
   'me.update': { request: ProfilePatch; answer: { user: User } };

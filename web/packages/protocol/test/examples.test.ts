@@ -67,6 +67,8 @@ const REST: Record<string, string> = {
   'join-room.answer': 'Room',
   'read.request': '{ seq: number }',
   'read.answer': 'Mine',
+  'set-own.request': 'OwnPatch',
+  'set-own.answer': 'Mine',
   'typing.request': '{ on: boolean }',
   'room-sync.answer': 'RoomSync',
   'sync.answer': 'UserSync',

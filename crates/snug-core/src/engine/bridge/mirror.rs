@@ -119,6 +119,7 @@ impl Engine {
             avatar: None,
             description: None,
             custom: None,
+            tags: Vec::new(),
             creator: creator.cloned(),
             members: members.map(|user| (user, Role::Member)).collect(),
             epoch: self.random_text(8),

@@ -371,7 +371,7 @@ fn guard(actor: &Actor, facts: &RoomFacts, senders: Senders) -> Result<Guard> {
                 return Err(Error::RoomFrozen);
             }
         }
-        return Ok(policy::backend_guard(&facts.room));
+        return policy::check_backend(Operation::Send, &facts.room);
     }
     decide(actor, Operation::Send, facts)
 }

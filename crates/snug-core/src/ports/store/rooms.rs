@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::{Appended, Guard, NewMessage, StoreResult};
 use crate::ids::{AppId, RoomId, UserId};
 use crate::model::{
-    CustomJson, DirectKey, Head, Member, Membership, Role, Room, RoomKind, RoomPatch, Time,
+    CustomJson, DirectKey, Head, Member, Membership, MergeError, OwnPatch, Role, Room, RoomKind,
+    RoomPatch, Time,
 };
 
 /// A room to be made.
@@ -19,6 +20,8 @@ pub struct NewRoom {
     pub avatar: Option<String>,
     pub description: Option<String>,
     pub custom: Option<CustomJson>,
+    /// In the order of their bytes, each once.
+    pub tags: Vec<String>,
     /// Listed as `Creator` when not among the members.
     pub creator: Option<UserId>,
     pub members: Vec<(UserId, Role)>,
@@ -65,6 +68,12 @@ pub struct RoomFacts {
 pub enum UpdateRoomOutcome {
     Updated(Box<Room>),
     GuardMoved,
+    /// The room was changed since `if_rev`: its `room_rev` is this. Nothing was stored.
+    RevMoved {
+        room_rev: u64,
+    },
+    /// The merged custom JSON cannot be. Nothing was stored.
+    NotMerged(MergeError),
     RoomNotFound,
 }
 
@@ -131,7 +140,9 @@ pub trait RoomStore: Send + Sync {
         user: Option<&UserId>,
     ) -> StoreResult<Option<RoomFacts>>;
 
-    /// Changes the given fields and takes a rev; `frozen` also moves `policy_rev`.
+    /// Changes the given fields and takes a rev, which is also `room_rev`; `frozen` and `archived`
+    /// also move `policy_rev`. Under the room's lock: the guard, then `if_rev`, then the merge of
+    /// `custom_patch` with the custom JSON as it is there.
     async fn update_room(
         &self,
         app: &AppId,
@@ -140,6 +151,18 @@ pub trait RoomStore: Send + Sync {
         guard: &Guard,
         now: Time,
     ) -> StoreResult<UpdateRoomOutcome>;
+
+    /// Changes an active member's own settings ([`OwnPatch`]); takes no rev of the room. A change
+    /// moves `changed_at` of the membership, so that the user's sync tells it. The flag says
+    /// whether anything changed. `None` when the user is no active member of a living room.
+    async fn set_own(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        patch: OwnPatch,
+        now: Time,
+    ) -> StoreResult<Option<(Membership, Head, bool)>>;
 
     /// Marks the room deleted: takes a rev, which is also `members_rev`, ends every membership,
     /// raises `min_seq` and `min_rev`, moves `policy_rev`. Messages are gone for every reader.
@@ -151,6 +174,7 @@ pub trait RoomStore: Send + Sync {
     /// removes), `policy_rev` of each changed membership moves, one more rev and a seq for the
     /// announcement. Added users that do not exist are made; who joins starts read up to the
     /// room's position. A removed member keeps a membership in state `Left` with `left_seq`.
+    /// Own settings stay through leaving and coming back, but for `hidden_count`: both clear it.
     async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome>;
 
     /// Active members by user id, above `after`.

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::ids::{AppId, RoomId, UserId};
-use crate::model::{ListedRoom, Member, Message, Room, Time};
+use crate::model::{ListedRoom, Member, Message, Room, RoomFilter, Time};
 
-/// Where a page of the room list ended: activity and room id, both exclusive.
+/// Where a page of the room list ended: whether among the pinned, activity and room id, exclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
+    pub pinned: bool,
     pub activity_at: Time,
     pub room: RoomId,
 }
@@ -22,6 +23,9 @@ pub struct RoomListQuery {
     pub include_left: bool,
     /// Members to show with each group.
     pub members_shown: usize,
+    pub filter: RoomFilter,
+    /// What mutes are held against.
+    pub now: Time,
 }
 
 /// Everything of one room above a rev, in its latest state.
@@ -65,8 +69,9 @@ pub struct UserChanges {
 /// Reads that answer "what is new".
 #[async_trait]
 pub trait SyncStore: Send + Sync {
-    /// The user's rooms by activity, newest first, ties by room id descending. A room without a
-    /// message is listed for its creator only; deleted rooms never.
+    /// The user's rooms, the pinned ones first, each part by activity, newest first, ties by room
+    /// id descending. A room without a message is listed for its creator only; deleted rooms
+    /// never; of the others those that [`RoomFilter::holds`].
     async fn room_list(
         &self,
         app: &AppId,

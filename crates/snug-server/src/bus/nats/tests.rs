@@ -3,7 +3,7 @@
 use snug_core::conformance::bus::run_all;
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::{AppId, RoomId};
-use snug_core::model::{Head, Time};
+use snug_core::model::Head;
 use snug_testkit::{FaultProxy, NatsServer};
 
 use super::*;
@@ -91,7 +91,7 @@ fn beacon(rev: u64) -> Arc<Event> {
     Arc::new(Event::Room(RoomEvent {
         app: AppId::from_stored("app_00000000000000000000"),
         room: RoomId::new("room").unwrap(),
-        head: Head { seq: 0, rev, members_rev: 0, count: 0, activity_at: Time(0), preview: None },
+        head: Head { rev, ..Head::default() },
         body: RoomEventBody::Beacon,
     }))
 }

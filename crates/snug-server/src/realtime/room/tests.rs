@@ -62,7 +62,7 @@ fn room(names: &[&str]) -> (LocalRoom, Vec<Arc<Connection>>) {
 }
 
 fn event(rev: u64, members_rev: u64, body: RoomEventBody) -> Arc<RoomEvent> {
-    let head = Head { seq: rev, rev, members_rev, count: rev, activity_at: Time(0), preview: None };
+    let head = Head { seq: rev, rev, members_rev, count: rev, ..Head::default() };
     Arc::new(RoomEvent { app: app(), room: room_id(), head, body })
 }
 
@@ -115,8 +115,10 @@ fn members(rev: u64, members_rev: u64, name: &str, state: MemberState) -> Arc<Ro
         avatar: None,
         description: None,
         custom: None,
+        tags: Vec::new(),
         creator: None,
         frozen: false,
+        archived: false,
         created_at: Time(0),
         changed_at: Time(0),
         deleted_at: None,

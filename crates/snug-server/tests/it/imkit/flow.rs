@@ -143,6 +143,15 @@ async fn read(imkit: &Imkit, ann: &str, bob: &str, room: &str) {
     let badge = result(imkit.user(bob, "GET", "/me/badge", Value::Null).await);
     // All four of Ann's: what Bob sent later has not read the first one for him.
     assert_eq!(badge, json!({"badge": 4}));
+    // What is muted on another device is not in it; the room's own number stays.
+    let native = imkit.app.page("bob").await;
+    for (until, badge) in [(json!("forever"), 0), (Value::Null, 4)] {
+        let muted = json!({"muted_until": until});
+        let mine = native.call("PATCH", &format!("rooms/{room}/me"), muted).await.is(200);
+        assert_eq!(mine["unread"], 4);
+        let told = result(imkit.user(bob, "GET", "/me/badge", Value::Null).await);
+        assert_eq!(told, json!({"badge": badge}), "muted until {until}");
+    }
     let path = format!("/rooms/{room}/messages/v3?limit=1");
     let last = result(imkit.user(bob, "GET", &path, Value::Null).await)["data"][0].clone();
     assert_eq!(last["n"], 2);
