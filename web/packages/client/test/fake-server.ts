@@ -306,10 +306,10 @@ export class FakeServer {
   }
 
   /** Own settings, as from any device of the user; told to all unless told not to. */
-  keep(id: string, user: string, patch: OwnPatch, push = true): Mine {
+  keep(id: string, user: string, patch: OwnPatch & { room?: unknown }, push = true): Mine {
     const { room, mine } = this.rooms.get(id)!;
     const own = mine.get(user)!;
-    const { hidden, ...rest } = patch;
+    const { hidden, room: _room, ...rest } = patch;
     const { rev, hidden: _, ...old } = own.settings ?? { rev: 0 };
     const count = hidden === undefined ? old.hidden_count : hidden ? room.count : undefined;
     own.settings = { ...old, ...rest, hidden_count: count, rev: rev + 1 };
@@ -400,6 +400,13 @@ export class FakeServer {
     }
   }
 
+  #userSync(user: string, data: Frame['data']): unknown {
+    const rooms = [...this.rooms.keys()]
+      .filter((room) => this.#changed.get(room)! > Number(data.cursor))
+      .map((room) => this.view(room, user));
+    return { reset: false, cursor: String(this.#changes), more: false, rooms };
+  }
+
   #looked(op: string, data: Frame['data'], stored: StoredRoom | undefined): unknown {
     if (op === 'users.get')
       return { users: (data.ids as string[]).map((name) => ({ id: name, name })) };
@@ -423,14 +430,7 @@ export class FakeServer {
       case 'rooms.list':
         return this.#list(user, data as { limit?: number; cursor?: string });
       case 'sync':
-        return {
-          reset: false,
-          cursor: String(this.#changes),
-          more: false,
-          rooms: [...this.rooms.keys()]
-            .filter((room) => this.#changed.get(room)! > Number(data.cursor))
-            .map((room) => this.view(room, user)),
-        };
+        return this.#userSync(user, data);
       case 'room.open':
         connection.open.add(id);
         return {
@@ -468,10 +468,8 @@ export class FakeServer {
         return this.mine(id, user);
       case 'room.create':
         return this.#create(user, data);
-      case 'mine.update': {
-        const { room: _, ...patch } = data;
-        return this.keep(id, user, patch);
-      }
+      case 'mine.update':
+        return this.keep(id, user, data);
       case 'room.update': {
         const { room: _, if_rev, ...fields } = data;
         if (if_rev !== undefined && if_rev !== stored!.room.room_rev) throw refusal('rev_conflict');
