@@ -65,7 +65,7 @@ impl Compressed<'_> {
         most: usize,
     ) -> Result<Message<'static>, Error> {
         let payload = inflater.inflate(&self.payload, most)?;
-        if self.kind == Kind::Text && std::str::from_utf8(&payload).is_err() {
+        if self.kind == Kind::Text && !crate::utf8::is_utf8(&payload) {
             return Err(Error::InvalidUtf8);
         }
         Ok(Message { kind: self.kind, payload: Cow::Owned(payload) })

@@ -12,16 +12,15 @@
 /// assert_eq!(&payload, b"Hello");
 /// ```
 pub fn mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
-    let mut key = key;
-    key.rotate_left(offset % 4);
-    let [a, b, c, d] = key;
+    let turned = u32::from_be_bytes(key).rotate_left(8 * (offset % 4) as u32);
+    let [a, b, c, d] = turned.to_be_bytes();
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     // Words of eight bytes: the compiler makes vector instructions of this loop.
     let (words, tail) = payload.as_chunks_mut::<8>();
     for bytes in words {
         *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
     }
-    for (byte, key) in tail.iter_mut().zip(key.into_iter().cycle()) {
+    for (byte, key) in tail.iter_mut().zip(word.to_ne_bytes()) {
         *byte ^= key;
     }
 }

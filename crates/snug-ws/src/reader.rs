@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::incoming::{Goodbye, Incoming, Kind, Message};
 use crate::partial::{Frame, Partial};
+use crate::utf8::is_utf8;
 use crate::{Error, Header, OpCode, mask};
 
 /// Which end of the connection this is.
@@ -250,7 +251,7 @@ impl Reader {
         };
         let is_first = begins && frame.opcode != OpCode::Continuation;
         if is_first && is_whole && frame.fin {
-            if kind == Kind::Text && !frame.compressed && std::str::from_utf8(chunk).is_err() {
+            if kind == Kind::Text && !frame.compressed && !is_utf8(chunk) {
                 return Err(Error::InvalidUtf8);
             }
             return Ok(Some(incoming(kind, frame.compressed, Cow::Borrowed(chunk))));

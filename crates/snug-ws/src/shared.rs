@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::{Header, Kind, OpCode};
 
@@ -159,5 +159,8 @@ fn put_header(mut bytes: Vec<u8>, header: Header) -> (Bytes, u8) {
     let header = header.encode();
     let from = HEAD_ROOM - header.len();
     bytes[from..HEAD_ROOM].copy_from_slice(&header);
-    (Bytes::from(bytes).slice(from..), header.len() as u8)
+    let mut bytes = Bytes::from(bytes);
+    // Not a slice of it: as long as nobody shares the bytes, they need no count.
+    bytes.advance(from);
+    (bytes, header.len() as u8)
 }

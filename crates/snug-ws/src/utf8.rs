@@ -2,6 +2,12 @@
 
 use crate::Error;
 
+/// Whether this is UTF-8. Most text on a wire is ASCII, for which one look with vector instructions
+/// is enough.
+pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
+}
+
 /// Checks text piece by piece, holding at most the beginning of one character.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Utf8 {
@@ -16,6 +22,9 @@ impl Utf8 {
             let Some((&byte, rest)) = piece.split_first() else { return Ok(()) };
             piece = rest;
             self.go_on(byte)?;
+        }
+        if piece.is_ascii() {
+            return Ok(());
         }
         let Err(error) = std::str::from_utf8(piece) else { return Ok(()) };
         if error.error_len().is_some() {
