@@ -91,7 +91,7 @@ impl Header {
     /// The header on the wire.
     #[must_use]
     pub fn encode(&self) -> HeaderBytes {
-        let mut encoded = HeaderBytes { bytes: [0; HEADER_BYTES_MAX], len: 0 };
+        let mut encoded = HeaderBytes::default();
         let fin = if self.fin { FIN } else { 0 };
         let compressed = if self.compressed { COMPRESSED } else { 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
@@ -160,8 +160,8 @@ fn decode_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, Error> 
     if length < least { Err(Error::LengthNotMinimal) } else { Ok(Some((length, rest))) }
 }
 
-/// A header on the wire, held in place.
-#[derive(Clone, Copy)]
+/// A header on the wire, held in place. The default is empty.
+#[derive(Clone, Copy, Default)]
 pub struct HeaderBytes {
     bytes: [u8; HEADER_BYTES_MAX],
     len: u8,

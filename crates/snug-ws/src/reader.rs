@@ -36,7 +36,7 @@ impl Default for Limits {
     }
 }
 
-/// The reading side of one connection. Between messages it holds no buffer and takes 32 bytes;
+/// The reading side of one connection. Between messages it holds no buffer and takes 24 bytes;
 /// within a message it holds what has come of it and no more than twice that.
 ///
 /// ```
