@@ -36,6 +36,8 @@ const HOUSE: &[Allowed] = &[
     // Looks at an install from outside: it knows the words, and no door or store.
     Allowed { name: "snug-verify", normal: &["snug-core"], tests: KIT },
     Allowed { name: "snug-ws", normal: &[], tests: &[] },
+    // Outside of the workspace, since it is built with flags of its own.
+    Allowed { name: "snug-ws-fuzz", normal: &["snug-ws"], tests: &[] },
     Allowed {
         name: "snug-server",
         normal: &[
