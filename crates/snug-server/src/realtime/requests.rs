@@ -245,6 +245,30 @@ async fn rarely(
             engine.leave_room(client, &data.room.0).await?;
             frame::answer(id, &Nothing {})
         }
+        Request::MembersList(_) | Request::MembersAdd(_) | Request::MembersRemove(_) => {
+            return members(app, actor, id, request).await;
+        }
+        Request::UsersGet(data) => {
+            let users = engine.users(client, ids(data.ids)).await?;
+            frame::answer(id, &UsersAnswer { users: list(users) })
+        }
+        Request::MeUpdate(body) => {
+            let user = engine.update_me(client, body.into()).await?;
+            frame::answer(id, &UserAnswer { user: user.into() })
+        }
+        // The rest is answered elsewhere.
+        _ => frame::answer(id, &Nothing {}),
+    })
+}
+
+async fn members(
+    app: &Arc<App>,
+    actor: &Actor,
+    id: &RequestId,
+    request: Request,
+) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    Ok(match request {
         Request::MembersList(data) => {
             let after = data.cursor.map(|cursor| cursor.0);
             let page = engine.members(actor, &data.room.0, after, data.limit).await?;
@@ -262,16 +286,7 @@ async fn rarely(
             let view = engine.remove_members(actor, &room, change).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
         }
-        Request::UsersGet(data) => {
-            let users = engine.users(client, ids(data.ids)).await?;
-            frame::answer(id, &UsersAnswer { users: list(users) })
-        }
-        Request::MeUpdate(body) => {
-            let user = engine.update_me(client, body.into()).await?;
-            frame::answer(id, &UserAnswer { user: user.into() })
-        }
-        // The rest is answered elsewhere.
-        _ => frame::answer(id, &Nothing {}),
+        _ => return Err(Error::Internal),
     })
 }
 

@@ -409,14 +409,7 @@ export class FakeServer {
       case 'rooms.list':
         return this.#list(user, data as { limit?: number; cursor?: string });
       case 'sync':
-        return {
-          reset: false,
-          cursor: String(this.#changes),
-          more: false,
-          rooms: [...this.rooms.keys()]
-            .filter((room) => this.#changed.get(room)! > Number(data.cursor))
-            .map((room) => this.view(room, user)),
-        };
+        return this.#sync(user, Number(data.cursor));
       case 'room.open':
         connection.open.add(id);
         return {
@@ -453,16 +446,9 @@ export class FakeServer {
         return this.mine(id, user);
       case 'room.create':
         return this.#create(user, data);
-      case 'mine.update': {
-        const { room: _, ...patch } = data;
-        return this.keep(id, user, patch);
-      }
-      case 'room.update': {
-        const { room: _, if_rev, ...fields } = data;
-        if (if_rev !== undefined && if_rev !== stored!.room.room_rev) throw refusal('rev_conflict');
-        this.updateRoom(id, fields as Partial<Room>);
-        return { room: this.view(id, user, true) };
-      }
+      case 'mine.update':
+      case 'room.update':
+        return this.#update(stored!, user, op, data);
       case 'room.leave':
         stored!.mine.get(user)!.state = 'left';
         return {};
@@ -475,6 +461,21 @@ export class FakeServer {
       default:
         return {};
     }
+  }
+
+  #sync(user: string, cursor: number) {
+    const rooms = [...this.rooms.keys()]
+      .filter((room) => this.#changed.get(room)! > cursor)
+      .map((room) => this.view(room, user));
+    return { reset: false, cursor: String(this.#changes), more: false, rooms };
+  }
+
+  #update({ room }: StoredRoom, user: string, op: string, data: Frame['data']) {
+    const { room: id, if_rev, ...fields } = data as { room: string; if_rev?: number };
+    if (op === 'mine.update') return this.keep(id, user, fields);
+    if (if_rev !== undefined && if_rev !== room.room_rev) throw refusal('rev_conflict');
+    this.updateRoom(id, fields as Partial<Room>);
+    return { room: this.view(id, user, true) };
   }
 
   /** What a send brings beside its words. */
