@@ -400,13 +400,6 @@ export class FakeServer {
     }
   }
 
-  #userSync(user: string, data: Frame['data']): unknown {
-    const rooms = [...this.rooms.keys()]
-      .filter((room) => this.#changed.get(room)! > Number(data.cursor))
-      .map((room) => this.view(room, user));
-    return { reset: false, cursor: String(this.#changes), more: false, rooms };
-  }
-
   #looked(op: string, data: Frame['data'], stored: StoredRoom | undefined): unknown {
     if (op === 'users.get')
       return { users: (data.ids as string[]).map((name) => ({ id: name, name })) };
@@ -430,7 +423,7 @@ export class FakeServer {
       case 'rooms.list':
         return this.#list(user, data as { limit?: number; cursor?: string });
       case 'sync':
-        return this.#userSync(user, data);
+        return this.#sync(user, Number(data.cursor));
       case 'room.open':
         connection.open.add(id);
         return {
@@ -469,13 +462,8 @@ export class FakeServer {
       case 'room.create':
         return this.#create(user, data);
       case 'mine.update':
-        return this.keep(id, user, data);
-      case 'room.update': {
-        const { room: _, if_rev, ...fields } = data;
-        if (if_rev !== undefined && if_rev !== stored!.room.room_rev) throw refusal('rev_conflict');
-        this.updateRoom(id, fields as Partial<Room>);
-        return { room: this.view(id, user, true) };
-      }
+      case 'room.update':
+        return this.#update(stored!, user, op, data);
       case 'room.leave':
         stored!.mine.get(user)!.state = 'left';
         return {};
@@ -486,6 +474,21 @@ export class FakeServer {
       default:
         return this.#looked(op, data, stored);
     }
+  }
+
+  #sync(user: string, cursor: number) {
+    const rooms = [...this.rooms.keys()]
+      .filter((room) => this.#changed.get(room)! > cursor)
+      .map((room) => this.view(room, user));
+    return { reset: false, cursor: String(this.#changes), more: false, rooms };
+  }
+
+  #update({ room }: StoredRoom, user: string, op: string, data: Frame['data']) {
+    const { room: id, if_rev, ...fields } = data as { room: string; if_rev?: number };
+    if (op === 'mine.update') return this.keep(id, user, fields);
+    if (if_rev !== undefined && if_rev !== room.room_rev) throw refusal('rev_conflict');
+    this.updateRoom(id, fields as Partial<Room>);
+    return { room: this.view(id, user, true) };
   }
 
   /** What a send brings beside its words. */

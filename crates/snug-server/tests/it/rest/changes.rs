@@ -22,6 +22,25 @@ async fn stored(page: &Page, room: &str) -> Value {
     all.iter().find(|message| message["id"] == "m1").expect("the message").clone()
 }
 
+/// Who may is tested beside the other changes; this is each route at its best.
+pub(super) async fn pins(app: &TestApp) {
+    let (room, path) = said(app, &["p-ann", "p-bob"]).await;
+    let ann = app.page("p-ann").await;
+    ann.call("PATCH", &path, json!({"text": "hello"})).await.is(200);
+    let (pin, versions, list) =
+        (format!("{path}/pin"), format!("{path}/versions"), format!("rooms/{room}/pins"));
+    let pinned = ann.call("PUT", &pin, Value::Null).await.is(200);
+    assert_eq!(ann.get(&list).await.is(200)["messages"], json!([pinned]));
+    assert_eq!(app.backend("GET", &list, Value::Null).await.is(200)["messages"], json!([pinned]));
+    ann.call("DELETE", &pin, Value::Null).await.is(200);
+    assert_eq!(ann.get(&list).await.is(200)["messages"], json!([]));
+    app.backend("PUT", &pin, Value::Null).await.is(200);
+    app.backend("DELETE", &pin, Value::Null).await.is(200);
+    let before = ann.get(&versions).await.is(200);
+    assert_eq!(before["versions"][0]["text"], "helo");
+    assert_eq!(app.backend("GET", &versions, Value::Null).await.is(200), before);
+}
+
 pub(super) async fn by_pages(app: &TestApp) {
     let (room, path) = said(app, &["e-ann", "e-bob", "e-cat"]).await;
     let (ann, bob) = (app.page("e-ann").await, app.page("e-bob").await);

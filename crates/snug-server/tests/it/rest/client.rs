@@ -149,6 +149,9 @@ pub(super) async fn messages(app: &TestApp) {
     bob.post(&path, json!({"text": "answer", "read_up_to": 7})).await.is(201);
     let mine = bob.get(&format!("rooms/{room}")).await.is(200)["mine"].take();
     assert_eq!((&mine["read_seq"], &mine["unread"]), (&json!(8), &json!(0)));
+    let own = bob.call("PATCH", &format!("rooms/{room}/me"), json!({"pinned": true})).await.is(200);
+    assert_eq!(own["settings"], json!({"rev": 1, "pinned": true}));
+    assert_eq!(own["read_seq"], mine["read_seq"], "the whole of the caller's view");
     bob.post(&format!("rooms/{room}/typing"), json!({"on": true})).await.is(204);
 
     // A repeat is answered alike, also after its sender was removed; nothing else is taken.

@@ -27,6 +27,7 @@ async fn every_route(server: &TestServer) {
     client::session(&app).await;
     changes::by_pages(&app).await;
     changes::by_backend(&app).await;
+    changes::pins(&app).await;
     changes::channels(&app).await;
     extras::by_pages(&app).await;
     extras::by_backend(&app).await;
