@@ -76,9 +76,6 @@ impl Need {
     }
 }
 
-/// Chromium without windows.
-const SHELL: &str = "chromium-headless-shell";
-
 const FONTS: &[&str] = &[
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
@@ -173,8 +170,7 @@ fn python() -> bool {
 }
 
 fn chromium() -> Option<PathBuf> {
-    // The shell without windows first: the same engine, and it computes less for the same page.
-    let names = [SHELL, "chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
+    let names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
     names.iter().find_map(|name| in_path(name))
 }
 
@@ -196,16 +192,13 @@ fn is_root() -> bool {
 }
 
 fn install(needs: &[Need]) -> Result<(), String> {
+    let packages: Vec<_> = needs.iter().flat_map(|need| need.packages()).collect();
     let apt = || {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
         command
     };
     run(apt().arg("update"))?;
-    // Debian has it from 12 on, Ubuntu has not.
-    let shell = works(Command::new("apt-cache").args(["show", SHELL]));
-    let named = |name: &'static str| if shell && name == "chromium" { SHELL } else { name };
-    let packages = needs.iter().flat_map(|need| need.packages()).map(|name| named(name));
     run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
