@@ -37,7 +37,10 @@ async fn a_second_socket_with_one_token_ends_the_first() {
     let vendor = Vendor::new(&server).await;
     let room = vendor.room(&["anna", "ben"]).await;
     let token = vendor.token("anna", "phone").await;
-    let first = vendor.socket(&token).await;
+    // The one that is let in later stays: the first is in before the second comes.
+    let mut first = vendor.socket(&token).await;
+    first.say(about("GET_UNREAD_MESSAGES_COUNT", &room)).await;
+    first.next("GET_UNREAD_MESSAGES_COUNT").await;
     let mut second = vendor.socket(&token).await;
     first.closed().await;
     // Another device of the same user has a socket of its own.
