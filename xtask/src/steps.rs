@@ -99,6 +99,8 @@ impl Context {
         });
         command.env("SNUG_TEST_PG_URL", postgres.url());
         command.env("SNUG_BIN", self.repo.built("debug", "snug"));
+        // Forty lines of the runtime behind each failed test push out what the test said.
+        command.env("RUST_BACKTRACE", "0");
         if let Some(chromium) = &self.ready.chromium {
             command.env("SNUG_CHROMIUM", chromium);
         }

@@ -289,6 +289,8 @@ pub const BUS_EVENT_BYTES_MAX: usize = 512 * 1_024;
 /// How long events between nodes are kept to be told again, in milliseconds; who was cut off for
 /// longer has its clients sync.
 pub const BUS_KEPT_MS: u64 = 15_000;
+/// Nodes whose payloads on the bus are counted, in nodes; nodes that ended are among them.
+pub const BUS_NODES_MAX: usize = 1_024;
 /// Time between two looks at the bus between nodes, in milliseconds.
 pub const BUS_PULSE_MS: u64 = 2_000;
 /// Time for the bus between nodes to answer such a look, in milliseconds.

@@ -32,6 +32,7 @@ pub struct Metrics {
     pub bus_heard: Counter,
     pub bus_lost: Counter,
     pub bus_missed: Counter,
+    pub bus_gaps: Counter,
     pub webhooks_delivered: Counter,
     pub webhooks_failed: Counter,
     pub webhooks_parked: Counter,
@@ -59,6 +60,8 @@ impl Default for Metrics {
         let bus_sent = counter(&mut registry, "bus_sent", "Events sent to other nodes");
         let bus_heard = counter(&mut registry, "bus_heard", "Events heard from other nodes");
         let bus_lost = counter(&mut registry, "bus_lost", "Events that the bus had to drop");
+        let help = "How often other nodes were asked to tell again what did not arrive";
+        let bus_gaps = counter(&mut registry, "bus_gaps", help);
         let help =
             "How often it was said that all connections must come anew after a cut of the bus";
         let bus_missed = counter(&mut registry, "bus_missed", help);
@@ -88,6 +91,7 @@ impl Default for Metrics {
             bus_heard,
             bus_lost,
             bus_missed,
+            bus_gaps,
             frames_in,
             frames_out,
             messages,

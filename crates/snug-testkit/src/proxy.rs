@@ -20,6 +20,8 @@ struct Faults {
     cut: AtomicBool,
     /// Each piece waits so long before it goes on, in milliseconds.
     delay: AtomicU64,
+    /// Pieces that were swallowed, either way.
+    swallowed: AtomicU64,
     ended: AtomicBool,
 }
 
@@ -70,6 +72,12 @@ impl FaultProxy {
         self.faults.mute.store(heard, Ordering::SeqCst);
     }
 
+    /// Pieces that were swallowed since it started, either way.
+    #[must_use]
+    pub fn swallowed(&self) -> u64 {
+        self.faults.swallowed.load(Ordering::SeqCst)
+    }
+
     /// Keeps each piece for so many milliseconds.
     pub fn delay(&self, millis: u64) {
         self.faults.delay.store(millis, Ordering::SeqCst);
@@ -106,7 +114,9 @@ fn carry(mut from: TcpStream, mut to: TcpStream, faults: &Faults, says: bool) {
         let read = if over { Ok(0) } else { from.read(&mut piece) };
         match read {
             Ok(0) => break,
-            Ok(_) if swallows.load(Ordering::SeqCst) => {}
+            Ok(_) if swallows.load(Ordering::SeqCst) => {
+                faults.swallowed.fetch_add(1, Ordering::SeqCst);
+            }
             Ok(length) => {
                 std::thread::sleep(Duration::from_millis(faults.delay.load(Ordering::SeqCst)));
                 if to.write_all(&piece[..length]).is_err() {
@@ -142,6 +152,7 @@ mod tests {
         assert_eq!(&got, b"c", "the other way is open");
         far.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         assert!(far.read(&mut got).is_err(), "swallowed");
+        assert_eq!(proxy.swallowed(), 1);
         proxy.cut(true);
         assert_eq!(near.read(&mut got).unwrap(), 0);
         let mut refused = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();

@@ -1,5 +1,6 @@
 //! Buses: how events travel between nodes. Nothing above the port may know which one runs.
 
+mod ears;
 mod in_process;
 mod nats;
 mod window;

@@ -1,9 +1,9 @@
 //! The bus of nodes that share a NATS server (core publish and subscribe, never JetStream).
 //!
 //! Every node hears every event and steps over those of topics that nobody here listens to
-//! (`docs/adr/0012`). Own events go the short way, through the process. What a cut may have
-//! swallowed is asked for again when the link is back; where that is not possible, everybody who
-//! is connected here syncs.
+//! (`docs/adr/0012`). Own events go the short way, through the process. A node numbers
+//! its payloads and says every few seconds which was the last: who misses one asks for it again;
+//! where that is not possible, everybody who is connected there syncs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use snug_core::limits;
 use snug_core::ports::{Bus, BusSink, Topic};
 use tokio::sync::{Notify, watch};
 
+use super::ears::{Ask, Ears};
 use super::in_process::InProcessNode;
 use super::window::Window;
 use super::wire::{self, Packed};
@@ -79,9 +80,14 @@ struct Link {
     heard: watch::Sender<u64>,
     window: Mutex<Window>,
     filled: Notify,
+    /// Which payload was the last is to be said.
+    pulse: AtomicBool,
+    /// Who asked for what, and the payload with which they are told again.
+    asked: Mutex<Vec<Asked>>,
+    ears: Mutex<Ears>,
     /// How often each topic is subscribed here, by the topic's hash.
     topics: RwLock<HashMap<u64, usize>>,
-    /// Whether the link was shown to work, and nothing is owed from before.
+    /// Whether the link was shown to work.
     stands: watch::Sender<bool>,
     /// Events were dropped here, since they came faster than they were delivered.
     slow: Arc<AtomicBool>,
@@ -102,13 +108,24 @@ struct Told {
     slow_at: Option<Instant>,
 }
 
+/// `node` misses what follows the payload `after`, and is told again from `first` on.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    node: u64,
+    after: u64,
+    first: u64,
+}
+
 /// What nodes say to each other beside events. What is unknown is passed over.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Word {
-    /// `node` may have missed what was published in so many milliseconds before now.
-    Again { node: u64, millis: u64 },
-    /// What was published can not be told again; to one node, or to all.
-    Missed { node: Option<u64> },
+    /// `node` misses what `from` published behind its payload `after`, or in so many milliseconds
+    /// before now if that is less; it has heard `heard`.
+    Again { from: u64, node: u64, after: u64, millis: Option<u64>, heard: u64 },
+    /// All of that was told again, in the payloads from `first` to `last`.
+    Told { by: u64, node: u64, after: u64, first: u64, last: u64 },
+    /// What `by` published can not be told again; to one node, or to all.
+    Missed { by: u64, node: Option<u64> },
 }
 
 impl std::fmt::Debug for NatsParts {
@@ -145,6 +162,9 @@ impl NatsNode {
             heard: watch::Sender::new(0),
             window: Mutex::new(Window::new()),
             filled: Notify::new(),
+            pulse: AtomicBool::new(false),
+            asked: Mutex::default(),
+            ears: Mutex::new(Ears::new(Instant::now())),
             topics: RwLock::default(),
             stands: watch::Sender::new(false),
             slow,
@@ -171,9 +191,12 @@ impl NatsNode {
         let rest = async {
             if *self.link.stands.borrow() {
                 // What a sender that was stopped had in hand may not be on its way.
-                if let Some(since) = Instant::now().checked_sub(self.link.times.proof) {
-                    self.link.window.lock().rewind(since);
+                {
+                    let mut window = self.link.window.lock();
+                    let last = window.number();
+                    window.rewind(last.saturating_sub(1));
                 }
+                self.link.pulse.store(true, Ordering::SeqCst);
                 self.link.send_all().await;
                 // Its answer comes behind all of it.
                 self.link.works().await;
@@ -182,7 +205,7 @@ impl NatsNode {
         let _ = tokio::time::timeout(self.link.times.proof, rest).await;
     }
 
-    /// Resolves when the link stands and owes nothing.
+    /// Resolves when the link stands.
     pub async fn standing(&self) {
         // The sender lives as long as this node.
         let _ = self.link.stands.subscribe().wait_for(|stands| *stands).await;
@@ -287,65 +310,114 @@ impl Link {
         }
     }
 
+    /// Called by one task at a time: what leaves is counted.
     async fn send_all(&self) {
         loop {
-            let batch = self.window.lock().next(Instant::now());
+            // Read before the window: whoever asks moves the window first.
+            let asked = std::mem::take(&mut *self.asked.lock());
+            let (batch, number) = {
+                let mut window = self.window.lock();
+                (window.next(Instant::now()), window.number())
+            };
             if batch.is_empty() {
+                for Asked { node, after, first } in asked {
+                    self.say(&Word::Told { by: self.node, node, after, first, last: number }).await;
+                }
+                if self.pulse.swap(false, Ordering::SeqCst) {
+                    self.publish(wire::payload(self.node, number, &[])).await;
+                }
                 return;
             }
-            let payload = wire::payload(self.node, &batch);
+            self.asked.lock().extend(asked);
             self.metrics.bus_sent.inc_by(batch.len() as u64);
-            if let Err(error) = self.client.publish(self.events.clone(), payload).await {
-                tracing::warn!(%error, "events could not be sent");
-                self.metrics.bus_lost.inc_by(batch.len() as u64);
-            }
+            // One that stays behind is missed by its number.
+            self.publish(wire::payload(self.node, number, &batch)).await;
+        }
+    }
+
+    async fn publish(&self, payload: Bytes) {
+        if let Err(error) = self.client.publish(self.events.clone(), payload).await {
+            tracing::warn!(%error, "events could not be sent");
         }
     }
 
     /// Delivers others' events to who listens here.
     async fn hear(self: Arc<Self>, mut events: Subscriber) {
         while let Some(message) = events.next().await {
-            self.take(&message.payload);
+            if let Some(ask) = self.take(&message.payload) {
+                self.ask(ask).await;
+            }
         }
     }
 
-    fn take(&self, payload: &Bytes) {
+    /// Says what is missing before it.
+    fn take(&self, payload: &Bytes) -> Option<Ask> {
         let wanted = |topic: u64| self.topics.read().contains_key(&topic);
         let unreadable = |error: wire::Unreadable| {
             tracing::warn!(%error, "the bus");
             self.metrics.bus_lost.inc();
         };
-        match wire::open(payload, wanted) {
-            Ok((node, _)) if node == self.node => {}
-            Ok((_, events)) => {
-                for event in events {
-                    match event {
-                        Ok(event) => {
-                            self.metrics.bus_heard.inc();
-                            self.sink.deliver(Arc::new(event));
-                        }
-                        Err(error) => unreadable(error),
-                    }
-                }
+        let opened = match wire::open(payload, wanted) {
+            Ok(opened) if opened.node == self.node => return None,
+            Ok(opened) => opened,
+            Err(error) => {
+                unreadable(error);
+                return None;
             }
-            Err(error) => unreadable(error),
+        };
+        for event in opened.events {
+            match event {
+                Ok(event) => {
+                    self.metrics.bus_heard.inc();
+                    self.sink.deliver(Arc::new(event));
+                }
+                Err(error) => unreadable(error),
+            }
         }
+        let mut ears = self.ears.lock();
+        let missing = ears.heard(opened.node, opened.number, opened.pulse, Instant::now());
+        if missing.is_some() && self.slow.load(Ordering::SeqCst) {
+            // More of the same is what there was too much of: everybody syncs, see `admit`.
+            ears.forgive(opened.node);
+            return None;
+        }
+        missing
+    }
+
+    async fn ask(&self, Ask { from, after, ago, heard }: Ask) {
+        self.metrics.bus_gaps.inc();
+        let millis = ago.map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
+        self.say(&Word::Again { from, node: self.node, after, millis, heard }).await;
+    }
+
+    fn again(&self, after: u64, millis: Option<u64>, heard: u64) -> Option<u64> {
+        let mut window = self.window.lock();
+        let since = millis.and_then(|millis| {
+            // A little more than was asked for: the clocks of two nodes tick apart.
+            let ago = Duration::from_millis(millis).saturating_add(self.times.proof);
+            Instant::now().checked_sub(ago)
+        });
+        let after = since.map_or(after, |since| after.max(window.last_before(since)));
+        window.again(after, heard)
     }
 
     /// Does what other nodes ask for.
     async fn obey(self: Arc<Self>, mut words: Subscriber) {
         while let Some(message) = words.next().await {
             match serde_json::from_slice(&message.payload) {
-                Ok(Word::Again { node, millis }) if node != self.node => {
-                    // A little more than was asked for: the clocks of two nodes tick apart.
-                    let ago = Duration::from_millis(millis).saturating_add(self.times.proof);
-                    let since = Instant::now().checked_sub(ago);
-                    if !since.is_some_and(|since| self.window.lock().rewind(since)) {
-                        self.say(&Word::Missed { node: Some(node) }).await;
-                    }
+                Ok(Word::Again { from, node, after, millis, heard }) if from == self.node => {
+                    let Some(first) = self.again(after, millis, heard) else {
+                        self.say(&Word::Missed { by: self.node, node: Some(node) }).await;
+                        continue;
+                    };
+                    self.asked.lock().push(Asked { node, after, first });
                     self.filled.notify_one();
                 }
-                Ok(Word::Missed { node }) if node.is_none_or(|node| node == self.node) => {
+                Ok(Word::Told { by, node, after, first, last }) if node == self.node => {
+                    self.ears.lock().told(by, after, (first, last));
+                }
+                Ok(Word::Missed { by, node }) if node.is_none_or(|node| node == self.node) => {
+                    self.ears.lock().forgive(by);
                     self.miss("another node could not tell again what it had published");
                 }
                 Ok(_) => {}
@@ -354,30 +426,34 @@ impl Link {
         }
     }
 
-    /// Looks at the link every few seconds and whenever it changed, and makes good what a cut
-    /// may have swallowed.
+    /// Looks at the link every few seconds and whenever it changed, says which payload was the
+    /// last, and asks once more for what did not come.
     async fn watch(self: Arc<Self>) {
         let statistics = self.client.statistics();
-        // Until then everything that was sent has arrived, here and at the server.
-        let mut proven = Instant::now();
-        let mut settled = 0;
+        // How often it was connected by then, and since when it stands.
+        let mut link: Option<(u64, Instant)> = None;
         let mut told = Told::default();
         loop {
             let began = Instant::now();
             let connects = statistics.connects.load(Ordering::SeqCst);
-            if !self.works().await {
+            if self.works().await {
+                if link.is_none_or(|(same, _)| same != connects) {
+                    link = Some((connects, began));
+                }
+                self.stands.send_replace(true);
+                self.pulse.store(true, Ordering::SeqCst);
+                self.filled.notify_one();
+                let due = self.ears.lock().due(Instant::now(), self.times.pulse);
+                for ask in due {
+                    self.ask(ask).await;
+                }
+                self.admit(&mut told).await;
+            } else {
+                link = None;
                 self.stands.send_replace(false);
                 self.mend().await;
-            } else if connects != statistics.connects.load(Ordering::SeqCst) {
-                // Another link than the one that was asked on: once more.
-                continue;
-            } else if connects == settled || self.make_good(proven).await {
-                settled = connects;
-                proven = began;
-                self.stands.send_replace(true);
-                self.admit(&mut told).await;
             }
-            self.tidy(proven);
+            self.tidy(link.map(|(_, since)| since));
             // Whatever woke us: the next look tells what it was.
             let _ = tokio::time::timeout(self.times.pulse, self.changed.notified()).await;
         }
@@ -392,18 +468,25 @@ impl Link {
         let due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() > self.times.kept);
         if lost > told.lost && due(told.lost_at) {
             (told.lost, told.lost_at) = (lost, Some(Instant::now()));
-            self.say(&Word::Missed { node: None }).await;
+            self.say(&Word::Missed { by: self.node, node: None }).await;
+        }
+        if self.ears.lock().give_up(Instant::now(), self.times.kept) {
+            self.miss("a node is gone that had more to tell");
         }
         if due(told.slow_at) && self.slow.swap(false, Ordering::SeqCst) {
             told.slow_at = Some(Instant::now());
+            self.ears.lock().forgive_all();
             self.miss("events came faster than they could be delivered");
         }
     }
 
-    /// Forgets what nobody can ask for any more.
-    fn tidy(&self, proven: Instant) {
-        if let Some(before) = Instant::now().checked_sub(self.times.kept) {
-            self.window.lock().forget(before.min(proven));
+    /// Forgets what nobody can ask for any more. What went out before the link stood may not have
+    /// arrived, and those who miss it learn of it from now on.
+    fn tidy(&self, stood: Option<Instant>) {
+        if let Some(before) = Instant::now().checked_sub(self.times.kept)
+            && stood.is_some_and(|since| since < before)
+        {
+            self.window.lock().forget(before);
         }
         self.metrics.bus_connected.set(i64::from(*self.stands.borrow()));
     }
@@ -443,29 +526,6 @@ impl Link {
             let cutting = self.client.force_reconnect();
             let _ = tokio::time::timeout(self.times.proof, cutting).await;
         }
-    }
-
-    /// The link is a new one: tells again what may have been lost on the old, and asks others to
-    /// do so. Says whether that has arrived.
-    async fn make_good(&self, proven: Instant) -> bool {
-        let whole = self.window.lock().rewind_all(proven);
-        let away = proven.elapsed();
-        let too_long = away > self.times.kept.saturating_sub(self.times.proof);
-        if !too_long {
-            let millis = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
-            self.say(&Word::Again { node: self.node, millis }).await;
-        }
-        if !self.works().await {
-            return false;
-        }
-        if !whole {
-            self.say(&Word::Missed { node: None }).await;
-        }
-        if too_long {
-            self.miss("the bus was away for too long");
-        }
-        self.filled.notify_one();
-        true
     }
 
     fn miss(&self, reason: &str) {

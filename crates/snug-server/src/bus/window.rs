@@ -1,5 +1,5 @@
 //! What this node published lately: what waits to be sent, and what was sent and may not have
-//! arrived. After a cut it is gone through once more; events may be doubled, so that is safe.
+//! arrived. What others miss is handed out once more; events may be doubled, so that is safe.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,7 +13,16 @@ struct Kept {
     at: Instant,
     /// When it was last handed out. Rises from the front on, as far as `sent` goes.
     sent_at: Option<Instant>,
+    /// The payload in which that was; 0 before.
+    number: u64,
     event: Packed,
+}
+
+/// Somebody asked for all behind the payload `after`, and the payload `first` begins with it.
+#[derive(Debug)]
+struct Again {
+    after: u64,
+    first: u64,
 }
 
 /// A queue that remembers what it has handed out.
@@ -23,80 +32,118 @@ pub(super) struct Window {
     /// How many from the front were handed out.
     sent: usize,
     bytes: usize,
-    /// When the newest of those that are gone was handed out, or should have been.
-    forgot: Option<Instant>,
+    /// Of the payload that was handed out last.
+    number: u64,
+    /// The newest payload of which something is gone, and when it was handed out.
+    forgot: u64,
+    forgot_at: Option<Instant>,
+    again: Option<Again>,
     /// Events that had to go before they were ever handed out.
     lost: u64,
 }
 
 impl Window {
     pub(super) fn new() -> Self {
-        Self { kept: VecDeque::new(), sent: 0, bytes: 0, forgot: None, lost: 0 }
+        Self {
+            kept: VecDeque::new(),
+            sent: 0,
+            bytes: 0,
+            number: 0,
+            forgot: 0,
+            forgot_at: None,
+            again: None,
+            lost: 0,
+        }
     }
 
     /// Puts an event in line; the oldest go where there is no room.
     pub(super) fn push(&mut self, event: Packed, now: Instant) {
         self.bytes += event.bytes();
-        self.kept.push_back(Kept { at: now, sent_at: None, event });
+        self.kept.push_back(Kept { at: now, sent_at: None, number: 0, event });
         while self.kept.len() > limits::BUS_QUEUE_MAX || self.bytes > limits::BUS_QUEUE_BYTES_MAX {
-            self.pop(now);
+            self.pop();
         }
     }
 
-    /// The next to be sent, as many as one payload takes.
+    /// The next to be sent, as many as one payload takes: `number` is then that payload's.
     pub(super) fn next(&mut self, now: Instant) -> Vec<Packed> {
         let stale = Duration::from_millis(limits::TYPING_EVERY_MS);
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        while let Some(Kept { at, sent_at, event }) = self.kept.get_mut(self.sent) {
-            *sent_at = Some(now);
-            let worthless = event.fleeting && now.saturating_duration_since(*at) > stale;
+        while let Some(kept) = self.kept.get_mut(self.sent) {
+            let event = &kept.event;
+            let worthless = event.fleeting && now.saturating_duration_since(kept.at) > stale;
             if !worthless {
                 if !batch.is_empty() && bytes + event.bytes() > limits::BUS_PAYLOAD_BYTES {
-                    *sent_at = None;
                     break;
                 }
                 bytes += event.bytes();
                 batch.push(event.clone());
             }
+            (kept.sent_at, kept.number) = (Some(now), self.number + 1);
             self.sent += 1;
         }
+        self.number += u64::from(!batch.is_empty());
         batch
+    }
+
+    /// The payload that was handed out last; they are counted from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// What was handed out before this has arrived, and others have had time to ask for it again.
     pub(super) fn forget(&mut self, before: Instant) {
         while self.sent > 0 && self.kept.front().is_some_and(|kept| kept.sent_at < Some(before)) {
-            self.pop(before);
+            self.pop();
         }
     }
 
-    /// Hands out once more what was handed out since then. Says whether that is all of it.
-    pub(super) fn rewind(&mut self, since: Instant) -> bool {
+    /// The newest payload that was handed out before `since`.
+    pub(super) fn last_before(&self, since: Instant) -> u64 {
         let sent = self.kept.iter().take(self.sent);
-        self.sent = sent.take_while(|kept| kept.sent_at < Some(since)).count();
-        self.forgot.is_none_or(|forgot| forgot < since)
+        let older = sent.take_while(|kept| kept.sent_at < Some(since)).last();
+        let forgot = if self.forgot_at < Some(since) { self.forgot } else { 0 };
+        older.map_or(forgot, |kept| kept.number)
     }
 
-    /// Hands out once more all that is kept, after a link that was last known to work at `proven`.
-    /// Older events too: another node may have been cut off before this one was, and could ask
-    /// nobody. Says whether nothing since then is missing.
-    pub(super) fn rewind_all(&mut self, proven: Instant) -> bool {
-        self.sent = 0;
-        self.forgot.is_none_or(|forgot| forgot < proven)
+    /// Hands out once more what was handed out behind the payload `after`, for somebody who has
+    /// heard payloads up to `heard`. Says with which payload that begins; `None` when some of it
+    /// is gone. Many ask for the same when the way to all of them was bad: it is told once.
+    pub(super) fn again(&mut self, after: u64, heard: u64) -> Option<u64> {
+        if let Some(again) = &self.again
+            && again.after <= after
+            && heard < again.first
+        {
+            return Some(again.first);
+        }
+        if self.forgot > after {
+            return None;
+        }
+        self.rewind(after);
+        let first = self.number + 1;
+        self.again = Some(Again { after, first });
+        Some(first)
+    }
+
+    /// Hands out once more what was handed out behind the payload `after`, as far as it is kept.
+    pub(super) fn rewind(&mut self, after: u64) {
+        let sent = self.kept.iter().take(self.sent);
+        self.sent = sent.take_while(|kept| kept.number <= after).count();
     }
 
     pub(super) fn lost(&self) -> u64 {
         self.lost
     }
 
-    fn pop(&mut self, now: Instant) {
+    fn pop(&mut self) {
         let Some(gone) = self.kept.pop_front() else { return };
         self.bytes -= gone.event.bytes();
         match self.sent.checked_sub(1) {
             Some(sent) => self.sent = sent,
             None => self.lost += 1,
         }
-        self.forgot = self.forgot.max(gone.sent_at.or(Some(now)));
+        self.forgot = self.forgot.max(gone.number);
+        self.forgot_at = self.forgot_at.max(gone.sent_at);
     }
 }
 
@@ -127,19 +174,28 @@ mod tests {
     }
 
     #[test]
-    fn each_is_handed_out_once_and_again_after_a_cut() {
+    fn each_is_handed_out_once_and_again_when_it_is_asked_for() {
         let (mut window, start) = (Window::new(), Instant::now());
-        for n in 0..5 {
+        for n in 1..=5 {
             window.push(beacon(n), start);
             assert_eq!(window.next(after(start, n * 1_000)).len(), 1);
+            assert_eq!(window.number(), n);
         }
         assert!(window.next(start).is_empty());
-        assert!(window.rewind(after(start, 3_000)), "all of it is there");
-        assert_eq!(window.next(start).len(), 2);
-        window.forget(after(start, 2_000));
-        assert!(window.rewind_all(after(start, 3_000)));
-        assert_eq!(window.next(start).len(), 3);
-        assert!(!window.rewind(after(start, 500)), "some of it is forgotten");
+        assert_eq!(window.number(), 5, "nothing is no payload");
+        assert_eq!(window.again(3, 5), Some(6));
+        assert_eq!(window.next(after(start, 6_000)).len(), 2);
+        // Another who misses the same has heard nothing of the second telling yet.
+        assert_eq!(window.again(4, 5), Some(6));
+        assert!(window.next(start).is_empty());
+        assert_eq!(window.again(4, 6), Some(7), "who lost it in the second telling has");
+        assert_eq!(window.next(after(start, 7_000)).len(), 2);
+        window.forget(after(start, 2_500));
+        assert_eq!(window.again(2, 7), Some(8), "what is gone was heard");
+        assert_eq!(window.next(after(start, 8_000)).len(), 3);
+        assert_eq!(window.again(1, 8), None, "some of it is gone");
+        let before = |millis| window.last_before(after(start, millis));
+        assert_eq!((before(8_500), before(8_000), before(2_001), before(2_000)), (8, 2, 2, 0));
     }
 
     /// What waited through a cut counts from when it went out, or who was cut off just then could
@@ -150,7 +206,7 @@ mod tests {
         window.push(beacon(1), start);
         assert_eq!(window.next(after(start, 13_000)).len(), 1);
         window.forget(after(start, 10_000));
-        assert!(window.rewind(after(start, 12_000)));
+        assert_eq!(window.again(0, 0), Some(2));
         assert_eq!(window.next(after(start, 16_000)).len(), 1);
     }
 
@@ -173,9 +229,8 @@ mod tests {
             window.push(beacon(n), after(start, 1_000));
         }
         assert_eq!((window.kept.len(), window.lost()), (limits::BUS_QUEUE_MAX, 0));
-        assert!(window.rewind(after(start, 500)), "what went was sent before what is asked for");
-        assert!(!window.rewind(start));
-        assert!(!window.rewind_all(start));
+        assert_eq!(window.again(1, 1), Some(2), "what went was sent before what is asked for");
+        assert_eq!(window.again(0, 0), None);
         window.push(beacon(7), after(start, 2_000));
         assert_eq!(window.lost(), 1, "never sent");
     }

@@ -1,8 +1,9 @@
 //! How events travel between nodes: many in one payload, each behind the hash of its topic, so
 //! that a node steps over what nobody here listens to without reading it.
 //!
-//! Payload: version (1 byte), node (8 bytes), then per event: length of its JSON (4 bytes), hash
-//! of its topic (8 bytes), JSON. Numbers are big-endian.
+//! Payload: version (1 byte), node (8 bytes), number (8 bytes), then per event: length of its JSON
+//! (4 bytes), hash of its topic (8 bytes), JSON. Numbers are big-endian. A node counts its payloads
+//! from 1; one without events is no payload of its own and repeats the last number.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,8 +13,8 @@ use snug_core::ports::Topic;
 
 /// What this release writes. It reads nothing else: a node of another wire is told apart at the
 /// first byte, and what it says counts as lost.
-const VERSION: u8 = 1;
-const HEAD: usize = 1 + 8;
+const VERSION: u8 = 2;
+const HEAD: usize = 1 + 8 + 8;
 const FRAME_HEAD: usize = 4 + 8;
 
 /// One event, ready to be sent.
@@ -78,12 +79,13 @@ fn shorter(event: &Event) -> Event {
     event
 }
 
-/// One payload of what waits, at least one event of it.
-pub(super) fn payload(node: u64, events: &[Packed]) -> Bytes {
+/// One payload of what waits.
+pub(super) fn payload(node: u64, number: u64, events: &[Packed]) -> Bytes {
     let bytes = events.iter().map(Packed::bytes).sum::<usize>();
     let mut payload = BytesMut::with_capacity(HEAD + bytes);
     payload.put_u8(VERSION);
     payload.put_u64(node);
+    payload.put_u64(number);
     for event in events {
         payload.put_u32(u32::try_from(event.json.len()).unwrap_or(u32::MAX));
         payload.put_u64(event.topic);
@@ -103,20 +105,31 @@ pub(super) enum Unreadable {
     Event(String),
 }
 
-/// The node that sent it, and its events one by one: those whose topic `wanted` names.
+/// A payload of another node.
+pub(super) struct Opened<'a, W> {
+    pub(super) node: u64,
+    pub(super) number: u64,
+    /// It holds no events.
+    pub(super) pulse: bool,
+    /// Those whose topic is wanted.
+    pub(super) events: Events<'a, W>,
+}
+
+/// What sent it, and its events one by one: those whose topic `wanted` names.
 ///
 /// # Errors
 /// [`Unreadable::Version`], [`Unreadable::Cut`].
 pub(super) fn open<W: Fn(u64) -> bool>(
     payload: &[u8],
     wanted: W,
-) -> Result<(u64, Events<'_, W>), Unreadable> {
+) -> Result<Opened<'_, W>, Unreadable> {
     let (version, rest) = payload.split_first().ok_or(Unreadable::Cut)?;
     if *version != VERSION {
         return Err(Unreadable::Version(*version));
     }
     let (node, rest) = number::<8>(rest)?;
-    Ok((node, Events { rest, wanted }))
+    let (number, rest) = number::<8>(rest)?;
+    Ok(Opened { node, number, pulse: rest.is_empty(), events: Events { rest, wanted } })
 }
 
 /// The events of one payload.
@@ -234,23 +247,24 @@ mod tests {
     fn only_what_is_wanted_is_read() {
         let events: Vec<Event> = golden().collect();
         let packed: Vec<Packed> = events.iter().map(pack).collect();
-        let bytes = payload(7, &packed);
+        let bytes = payload(7, 3, &packed);
         for wanted in &events {
             let topic = Topic::of(wanted);
             let hash = hash_of(&topic);
-            let (node, got) = open(&bytes, |topic| topic == hash).unwrap();
-            let got: Vec<Event> = got.map(Result::unwrap).collect();
+            let opened = open(&bytes, |topic| topic == hash).unwrap();
+            assert_eq!((opened.node, opened.number, opened.pulse), (7, 3, false));
+            let got: Vec<Event> = opened.events.map(Result::unwrap).collect();
             let of_topic: Vec<_> = events.iter().filter(|e| Topic::of(e) == topic).collect();
-            assert_eq!((node, got.iter().collect::<Vec<_>>()), (7, of_topic));
+            assert_eq!(got.iter().collect::<Vec<_>>(), of_topic);
         }
     }
 
     #[test]
     fn a_payload_that_is_cut_or_bent_is_an_error_and_nothing_worse() {
         let packed: Vec<Packed> = golden().map(|event| pack(&event)).collect();
-        let bytes = payload(7, &packed);
+        let bytes = payload(7, 3, &packed);
         let read = |bytes: &[u8]| match open(bytes, |_| true) {
-            Ok((_, events)) => events.map(|event| event.is_ok()).filter(|ok| *ok).count(),
+            Ok(opened) => opened.events.filter(Result::is_ok).count(),
             Err(_) => 0,
         };
         assert_eq!(read(&bytes), packed.len());
@@ -262,7 +276,16 @@ mod tests {
             bent[at] ^= 0x55;
             read(&bent);
         }
-        assert_eq!(open(&[2, 0], |_| true).err(), Some(Unreadable::Version(2)));
+        assert_eq!(open(&[1, 0], |_| true).err(), Some(Unreadable::Version(1)));
+    }
+
+    #[test]
+    fn a_pulse_is_a_head_alone() {
+        let bytes = payload(0x0102, 0x0304, &[]);
+        assert_eq!(bytes[..], [2, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 3, 4]);
+        let opened = open(&bytes, |_| true).unwrap();
+        assert_eq!((opened.node, opened.number, opened.pulse), (0x0102, 0x0304, true));
+        assert_eq!(opened.events.count(), 0);
     }
 
     #[test]

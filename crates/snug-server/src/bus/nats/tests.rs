@@ -111,7 +111,10 @@ impl Pair {
     }
 
     async fn keeping(kept: Duration) -> Self {
-        let times = Times { kept, ..QUICK };
+        Self::with(Times { kept, ..QUICK }).await
+    }
+
+    async fn with(times: Times) -> Self {
         let (server, tasks) = (NatsServer::start(), Tasks::default());
         let proxy = FaultProxy::start(server.port());
         let heard: [Arc<Heard>; 2] = [Arc::default(), Arc::default()];
@@ -134,6 +137,16 @@ impl Pair {
         let mut stands = self.nodes[node].link.stands.subscribe();
         let fell = tokio::time::timeout(PATIENCE, stands.wait_for(|stands| !stands)).await;
         assert!(fell.is_ok(), "the cut was not noticed");
+    }
+
+    /// Until the network has swallowed something that it was given since `before`.
+    async fn swallows(&self, before: u64) {
+        let swallowed = async {
+            while self.proxy.swallowed() == before {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, swallowed).await.expect("something is swallowed");
     }
 
     async fn both_have(&self, why: &str, revs: std::ops::Range<u64>) {
@@ -180,6 +193,30 @@ async fn a_link_that_swallows_is_noticed_in_either_direction() {
         pair.falls(1).await;
         pair.proxy.swallow(false, false);
         pair.both_have("after", from..from + 20).await;
+    }
+}
+
+/// No look at the link falls into it: the link is as good as ever, and yet something is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_swallowed_between_two_looks_is_told_again() {
+    for (said, heard) in [(true, false), (false, true)] {
+        let pair = Pair::with(Times { pulse: Duration::from_secs(2), ..QUICK }).await;
+        pair.publish(0..10, 10..20);
+        pair.both_have("before", 0..20).await;
+        let before = pair.proxy.swallowed();
+        pair.proxy.swallow(said, heard);
+        if said {
+            pair.publish(0..0, 20..21);
+        } else {
+            pair.publish(20..21, 0..0);
+        }
+        pair.swallows(before).await;
+        pair.proxy.swallow(false, false);
+        // Nothing is published behind it that would show the gap.
+        pair.both_have("after", 0..21).await;
+        pair.publish(21..22, 22..23);
+        pair.both_have("as ever", 0..23).await;
+        assert!(!pair.heard[0].missed() && !pair.heard[1].missed());
     }
 }
 
@@ -245,6 +282,30 @@ async fn a_password_in_the_url_opens_and_a_wrong_one_does_not() {
     let wrong = NatsNode::join(&open(""), parts(3, &heard[0]), &tasks).await.unwrap();
     let stood = tokio::time::timeout(Duration::from_secs(1), wrong.standing()).await;
     assert!(stood.is_err(), "without the password");
+}
+
+/// What nodes of the wire's second version say to each other beside events.
+#[test]
+fn words_stay_what_they_are() {
+    for (word, line) in [
+        (
+            Word::Again { from: 1, node: 2, after: 3, millis: None, heard: 4 },
+            r#"{"Again":{"from":1,"node":2,"after":3,"millis":null,"heard":4}}"#,
+        ),
+        (
+            Word::Again { from: 1, node: 2, after: 0, millis: Some(3), heard: 4 },
+            r#"{"Again":{"from":1,"node":2,"after":0,"millis":3,"heard":4}}"#,
+        ),
+        (
+            Word::Told { by: 1, node: 2, after: 3, first: 4, last: 5 },
+            r#"{"Told":{"by":1,"node":2,"after":3,"first":4,"last":5}}"#,
+        ),
+        (Word::Missed { by: 1, node: Some(2) }, r#"{"Missed":{"by":1,"node":2}}"#),
+        (Word::Missed { by: 1, node: None }, r#"{"Missed":{"by":1,"node":null}}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&word).unwrap(), line);
+        assert_eq!(serde_json::from_str::<Word>(line).unwrap(), word);
+    }
 }
 
 #[test]
