@@ -158,6 +158,12 @@ pub const REST_REQUESTS_PER_SECOND: u32 = 50;
 pub const REST_REQUESTS_BURST: u32 = 200;
 /// A frame from a client, in bytes.
 pub const FRAME_BYTES_MAX: usize = 64 * 1_024;
+/// A message from a client may come in so many WebSocket frames, in frames.
+pub const MESSAGE_FRAMES_MAX: u32 = 1_024;
+/// Read from a socket at once, and so what may wait behind the frame that is worked on, in bytes.
+pub const SOCKET_READ_BYTES: usize = 16 * 1_024;
+/// Frames for one socket wait for each other until there is so much to write, in bytes.
+pub const SOCKET_WRITE_BYTES: usize = 8 * 1_024;
 /// Request ids on the socket, in bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 64;
 /// Frames per second that one connection may send, in frames, and the burst.

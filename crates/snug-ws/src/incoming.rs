@@ -19,9 +19,8 @@ pub enum Kind {
 pub enum Incoming<'b> {
     /// A whole message.
     Message(Message<'b>),
-    /// A whole message, still compressed. Only after
-    /// [`Reader::with_deflate`](crate::Reader::with_deflate).
-    #[cfg(feature = "deflate")]
+    /// A whole message, still compressed. It comes only where compression was agreed on, which
+    /// takes the feature `deflate`.
     Compressed(Compressed<'b>),
     /// A ping; owed is a pong with the same payload, unless a close frame was sent.
     Ping(Cow<'b, [u8]>),
@@ -44,14 +43,14 @@ pub struct Message<'b> {
 }
 
 /// A message that is still compressed. Its text was not looked at yet.
-#[cfg(feature = "deflate")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compressed<'b> {
-    pub(crate) kind: Kind,
-    pub(crate) payload: Cow<'b, [u8]>,
+    /// Which kind.
+    pub kind: Kind,
+    /// What it carries, compressed (RFC 7692, 7.2).
+    pub payload: Cow<'b, [u8]>,
 }
 
-#[cfg(feature = "deflate")]
 impl Compressed<'_> {
     /// Inflates the message to at most `most` bytes. The inflater keeps nothing between messages:
     /// one serves all connections of a thread.
@@ -59,6 +58,7 @@ impl Compressed<'_> {
     /// # Errors
     /// Data that cannot be inflated, more than `most` bytes, or text that is not UTF-8. The
     /// connection is then to be closed as after an error of the reader.
+    #[cfg(feature = "deflate")]
     pub fn inflate(
         self,
         inflater: &mut crate::deflate::Inflater,

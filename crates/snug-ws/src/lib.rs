@@ -19,9 +19,7 @@ pub use closing::Closing;
 pub use code::CloseCode;
 pub use error::Error;
 pub use header::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Header, HeaderBytes, OpCode};
-#[cfg(feature = "deflate")]
-pub use incoming::Compressed;
-pub use incoming::{Goodbye, Incoming, Kind, Message};
+pub use incoming::{Compressed, Goodbye, Incoming, Kind, Message};
 pub use mask::mask;
 pub use reader::{Limits, Reader, Role};
 pub use shared::{FrameBuilder, SharedFrame};

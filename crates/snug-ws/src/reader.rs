@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::incoming::{Goodbye, Incoming, Kind, Message};
+use crate::incoming::{Compressed, Goodbye, Incoming, Kind, Message};
 use crate::partial::{Frame, Partial};
 use crate::utf8::is_utf8;
 use crate::{Error, Header, OpCode, mask};
@@ -276,13 +276,12 @@ impl Reader {
     }
 }
 
-#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "none is compressed"))]
 fn incoming(kind: Kind, compressed: bool, payload: Cow<'_, [u8]>) -> Incoming<'_> {
-    #[cfg(feature = "deflate")]
     if compressed {
-        return Incoming::Compressed(crate::Compressed { kind, payload });
+        Incoming::Compressed(Compressed { kind, payload })
+    } else {
+        Incoming::Message(Message { kind, payload })
     }
-    Incoming::Message(Message { kind, payload })
 }
 
 /// Up to `most` bytes from the front.

@@ -1,11 +1,24 @@
-//! The codec seam: the only file that names the WebSocket library. `snug-ws` will take its place.
+//! The codec seam: `snug-ws` over a stream, and the only file that names it. A socket that is idle
+//! holds no buffer: it is read into one of the thread, and what it writes are shared frames.
 
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
 use snug_core::limits;
 use snug_proto::CloseCode;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio_websockets::{Error, Limits, Message, Payload, ServerBuilder, WebSocketStream};
+use snug_ws::{Closing, ControlFrame, Error, Header, HeaderBytes, Limits, OpCode, Reader, Role};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+thread_local! {
+    /// What is read is taken apart before the thread does anything else.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; limits::SOCKET_READ_BYTES]);
+}
 
 /// What a client sent.
 #[derive(Debug)]
@@ -31,16 +44,12 @@ pub(super) enum Broken {
 
 /// A server's end of one WebSocket.
 pub(super) struct Socket<S> {
-    stream: WebSocketStream<S>,
-    /// Reading failed: the library says nothing more, so the last words are written past it.
-    broken: bool,
-}
-
-/// What the last words of a broken connection look like: small frames, unmasked.
-#[derive(Debug, Clone, Copy)]
-enum RawFrame {
-    Text = 0x81,
-    Close = 0x88,
+    stream: S,
+    reader: Reader,
+    closing: Closing,
+    /// What was read behind the frame that was handed out last.
+    unread: BytesMut,
+    queue: Queue,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -51,45 +60,132 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// As `new`, with a bound of its own on what a client may send, in bytes.
     pub(super) fn bounded(stream: S, most: usize) -> Self {
-        let limits = Limits::default().max_payload_len(Some(most));
-        Self { stream: ServerBuilder::new().limits(limits).serve(stream), broken: false }
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let fragments = limits::MESSAGE_FRAMES_MAX;
+        let limits = Limits { frame_bytes: most, message_bytes: most, fragments };
+        let reader = Reader::new(Role::Server, limits);
+        let (unread, queue) = (BytesMut::new(), Queue::default());
+        Self { stream, reader, closing: Closing::Open, unread, queue }
     }
 
     /// The next thing the client sent. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Incoming, Broken> {
-        let next = self.stream.next().await;
-        self.broken |= matches!(next, Some(Err(_)));
-        match next {
-            None => Ok(Incoming::Closed),
-            Some(Ok(message)) if message.is_text() || message.is_binary() => {
-                Ok(Incoming::Data(message.into_payload().into()))
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Broken>> {
+        // An answer that found no room leaves when there is some.
+        if self.queue.bytes > 0 {
+            match self.queue.poll_flush(&mut self.stream, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Gone)),
+                // Who does not read the answers to its pings is not read either.
+                Poll::Pending if self.queue.is_full() => return Poll::Pending,
+                Poll::Pending => {}
             }
-            Some(Ok(message)) if message.is_close() => Ok(Incoming::Closed),
-            Some(Ok(_)) => Ok(Incoming::Alive),
-            Some(Err(Error::PayloadTooLong { .. })) => Err(Broken::TooLarge),
-            Some(Err(Error::Protocol(_))) => Err(Broken::Protocol),
-            Some(Err(_)) => Err(Broken::Gone),
         }
+        loop {
+            if self.reader.has_ended() {
+                return Poll::Ready(Ok(Incoming::Closed));
+            }
+            if !self.unread.is_empty() {
+                let mut unread = std::mem::take(&mut self.unread);
+                let mut input = &mut unread[..];
+                let found = self.reader.next(&mut input);
+                let left = input.len();
+                let said = self.understand(found);
+                unread.advance(unread.len() - left);
+                if left > 0 && !self.reader.has_ended() {
+                    self.unread = unread;
+                }
+                if let Some(said) = said {
+                    return Poll::Ready(said);
+                }
+            }
+            if let Some(said) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(said);
+            }
+        }
+    }
+
+    /// Reads once, and hands out the first thing that is whole.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Broken>>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if read.is_err() {
+                return Poll::Ready(Some(Err(Broken::Gone)));
+            }
+            let mut input = buffer.filled_mut();
+            if input.is_empty() {
+                return Poll::Ready(Some(Ok(Incoming::Closed)));
+            }
+            let found = self.reader.next(&mut input);
+            if !input.is_empty() && !self.reader.has_ended() {
+                self.unread = BytesMut::from(&*input);
+            }
+            Poll::Ready(self.understand(found))
+        })
+    }
+
+    fn understand(
+        &mut self,
+        found: Result<Option<snug_ws::Incoming<'_>>, Error>,
+    ) -> Option<Result<Incoming, Broken>> {
+        let incoming = match found {
+            Ok(incoming) => incoming?,
+            Err(Error::FrameTooLarge { .. } | Error::MessageTooLarge) => {
+                return Some(Err(Broken::TooLarge));
+            }
+            Err(_) => return Some(Err(Broken::Protocol)),
+        };
+        Some(Ok(match incoming {
+            snug_ws::Incoming::Message(message) => Incoming::Data(match message.payload {
+                Cow::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+                Cow::Owned(bytes) => bytes.into(),
+            }),
+            snug_ws::Incoming::Ping(payload) => {
+                if self.closing.may_send() {
+                    self.queue.push_control(&ControlFrame::pong(&payload, None));
+                }
+                Incoming::Alive
+            }
+            snug_ws::Incoming::Close(goodbye) => {
+                if self.closing.received() && self.closing.sent() {
+                    let code = goodbye.map(|goodbye| goodbye.code);
+                    self.queue.push_control(&ControlFrame::close(code, "", None));
+                }
+                Incoming::Closed
+            }
+            // Compression is agreed on with nobody.
+            snug_ws::Incoming::Pong(_) | snug_ws::Incoming::Compressed(_) => Incoming::Alive,
+        }))
     }
 
     /// Queues a shared text frame without copying its payload.
     pub(super) async fn feed(&mut self, frame: Bytes) -> Result<(), Broken> {
-        if self.broken {
-            return self.write_raw(RawFrame::Text, &frame).await;
+        if !self.closing.may_send() {
+            return Err(Broken::Gone);
         }
-        self.stream.feed(Message::text(Payload::from(frame))).await.map_err(|_| Broken::Gone)
+        if self.queue.is_full() {
+            self.flush().await?;
+        }
+        self.queue.push(Header::new(OpCode::Text, frame.len() as u64).encode(), frame);
+        Ok(())
     }
 
     pub(super) async fn ping(&mut self) -> Result<(), Broken> {
-        self.stream.feed(Message::ping(Payload::from(Bytes::new()))).await.map_err(|_| Broken::Gone)
+        if !self.closing.may_send() {
+            return Err(Broken::Gone);
+        }
+        self.queue.push_control(&ControlFrame::ping(b"", None));
+        Ok(())
     }
 
     /// Writes what is queued in as few system calls as the socket takes.
     pub(super) async fn flush(&mut self) -> Result<(), Broken> {
-        if self.broken {
-            return Ok(());
-        }
-        self.stream.flush().await.map_err(|_| Broken::Gone)
+        let wrote = poll_fn(|cx| self.queue.poll_flush(&mut self.stream, cx)).await;
+        wrote.map_err(|_| Broken::Gone)
     }
 
     /// Says goodbye with a code and waits for what is queued to leave.
@@ -99,47 +195,281 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// As `close`, with any number and reason.
     pub(super) async fn close_with(&mut self, code: u16, reason: &str) {
-        if self.broken {
-            let mut payload = code.to_be_bytes().to_vec();
-            payload.extend_from_slice(reason.as_bytes());
-            if self.write_raw(RawFrame::Close, &payload).await.is_ok() {
-                self.let_go().await;
-            }
+        if !self.closing.sent() {
+            // Said already; it may still wait.
+            let _ = self.flush().await;
             return;
         }
-        let number = tokio_websockets::CloseCode::try_from(code);
-        let message = Message::close(number.ok(), reason);
-        if self.stream.send(message).await.is_ok() {
-            // Closing the socket at once could take the goodbye with it.
-            while let Some(Ok(_)) = self.stream.next().await {}
-            self.let_go().await;
+        let code = snug_ws::CloseCode::new(code);
+        self.queue.push_control(&ControlFrame::close(code, reason, None));
+        if self.flush().await.is_err() {
+            return;
         }
+        // Closing the socket at once could take the goodbye with it.
+        while !self.reader.has_ended() {
+            if let Ok(Incoming::Closed) | Err(_) = self.next().await {
+                break;
+            }
+        }
+        self.let_go().await;
     }
 
     /// Ends our side and reads what the client still sends: a socket that is closed with bytes
     /// unread is reset, and the reset takes the goodbye with it. Bounded by the caller.
     async fn let_go(&mut self) {
-        let stream = self.stream.get_mut();
-        if stream.shutdown().await.is_err() {
-            return;
+        if self.stream.shutdown().await.is_ok() {
+            poll_fn(|cx| self.poll_to_the_end(cx)).await;
         }
-        let mut scratch = [0; 4_096];
-        while matches!(stream.read(&mut scratch).await, Ok(read) if read > 0) {}
     }
 
-    /// A frame past the library, which has queued a goodbye of its own that nobody flushes.
-    async fn write_raw(&mut self, kind: RawFrame, payload: &[u8]) -> Result<(), Broken> {
-        let mut frame = Vec::with_capacity(payload.len() + 4);
-        frame.push(kind as u8);
-        match u16::try_from(payload.len()) {
-            Ok(length @ 0..=125) => frame.push(length.to_be_bytes()[1]),
-            Ok(length) => {
-                frame.push(126);
-                frame.extend_from_slice(&length.to_be_bytes());
+    fn poll_to_the_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            loop {
+                let mut buffer = ReadBuf::new(scratch);
+                let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+                if read.is_err() || buffer.filled().is_empty() {
+                    return Poll::Ready(());
+                }
             }
-            Err(_) => return Err(Broken::Protocol),
+        })
+    }
+}
+
+/// Frames that wait to be written. Empty, it holds no memory.
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Queued>,
+    /// Of all that waits.
+    bytes: usize,
+    /// Of the first frame, how much was written.
+    written: usize,
+}
+
+/// Most often a header and a payload that other connections share.
+struct Queued {
+    head: HeaderBytes,
+    body: Bytes,
+}
+
+impl Queue {
+    /// Parts of frames that one system call takes.
+    const PARTS: usize = 64;
+
+    fn push(&mut self, head: HeaderBytes, body: Bytes) {
+        self.bytes += head.len() + body.len();
+        self.frames.push_back(Queued { head, body });
+    }
+
+    fn push_control(&mut self, frame: &ControlFrame) {
+        self.push(HeaderBytes::default(), Bytes::copy_from_slice(frame));
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= limits::SOCKET_WRITE_BYTES
+    }
+
+    fn poll_flush<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        while self.bytes > 0 {
+            let mut parts = [IoSlice::new(&[]); Self::PARTS];
+            let count = self.parts(&mut parts);
+            let wrote = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &parts[..count]))?;
+            if wrote == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(wrote);
         }
-        frame.extend_from_slice(payload);
-        self.stream.get_mut().write_all(&frame).await.map_err(|_| Broken::Gone)
+        Pin::new(stream).poll_flush(cx)
+    }
+
+    /// What is to be written next, and how many parts it has.
+    fn parts<'q>(&'q self, parts: &mut [IoSlice<'q>]) -> usize {
+        let all = self.frames.iter().flat_map(|frame| [&frame.head[..], &frame.body[..]]);
+        let mut skipped = self.written;
+        let mut count = 0;
+        for part in all {
+            let begin = skipped.min(part.len());
+            skipped -= begin;
+            if begin == part.len() {
+                continue;
+            }
+            let Some(place) = parts.get_mut(count) else { break };
+            *place = IoSlice::new(&part[begin..]);
+            count += 1;
+        }
+        count
+    }
+
+    fn advance(&mut self, wrote: usize) {
+        self.bytes -= wrote;
+        self.written += wrote;
+        while let Some(first) = self.frames.front() {
+            let length = first.head.len() + first.body.len();
+            if self.written < length {
+                return;
+            }
+            self.written -= length;
+            self.frames.pop_front();
+        }
+        self.frames = VecDeque::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, Incoming, Socket};
+    use bytes::Bytes;
+    use snug_proto::CloseCode;
+    use snug_ws::{ControlFrame, Header, Limits, OpCode, Reader, Role, append_frame};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::net::TcpStream;
+
+    const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
+
+    fn from_client(out: &mut Vec<u8>, text: &str) {
+        let header = Header { mask: MASK, ..Header::new(OpCode::Text, 0) };
+        append_frame(out, header, text.as_bytes());
+    }
+
+    fn is_data(found: Result<Incoming, Broken>, text: &str) -> bool {
+        matches!(found, Ok(Incoming::Data(bytes)) if bytes == text)
+    }
+
+    /// What a client understands, as text.
+    fn understood(mut bytes: Vec<u8>) -> Vec<String> {
+        let mut reader = Reader::new(Role::Client, Limits::default());
+        let (mut input, mut said) = (&mut bytes[..], Vec::new());
+        while let Some(incoming) = reader.next(&mut input).expect("all is well formed") {
+            said.push(match incoming {
+                snug_ws::Incoming::Message(message) => {
+                    String::from_utf8_lossy(&message.payload).into_owned()
+                }
+                snug_ws::Incoming::Close(Some(goodbye)) => {
+                    format!("{} {}", goodbye.code, goodbye.reason)
+                }
+                other => format!("{other:?}"),
+            });
+        }
+        said
+    }
+
+    #[tokio::test]
+    async fn what_came_at_once_is_handed_out_in_order_and_nothing_stays() {
+        assert!(size_of::<Socket<TcpStream>>() <= 192, "{}", size_of::<Socket<TcpStream>>());
+        let (near, mut far) = duplex(1 << 16);
+        let mut socket = Socket::new(near);
+        let mut bytes = Vec::new();
+        for text in ["one", "two"] {
+            from_client(&mut bytes, text);
+        }
+        bytes.extend_from_slice(&ControlFrame::ping(b"", MASK));
+        from_client(&mut bytes, "three");
+        let end = bytes.len() - 3;
+        far.write_all(&bytes[..end]).await.expect("room");
+        for text in ["one", "two"] {
+            assert!(is_data(socket.next().await, text));
+        }
+        assert!(matches!(socket.next().await, Ok(Incoming::Alive)));
+        // Given up in the middle of a frame, nothing of it is lost.
+        let given_up = tokio::time::timeout(std::time::Duration::ZERO, socket.next()).await;
+        assert!(given_up.is_err() && socket.reader.is_within());
+        far.write_all(&bytes[end..]).await.expect("room");
+        assert!(is_data(socket.next().await, "three"));
+        assert!(!socket.reader.is_within());
+        assert_eq!((socket.unread.capacity(), socket.queue.frames.capacity()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn frames_leave_whole_through_a_narrow_pipe() {
+        let (near, mut far) = duplex(7);
+        let mut socket = Socket::new(near);
+        let texts: Vec<String> = (0..200).map(|n| format!("{n} ").repeat(n)).collect();
+        let mut received = Vec::new();
+        let write = async {
+            for text in &texts {
+                socket.feed(Bytes::from(text.clone())).await.expect("open");
+            }
+            socket.flush().await.expect("open");
+            assert_eq!(socket.queue.frames.capacity(), 0);
+            drop(socket);
+        };
+        let (_, read) = tokio::join!(write, far.read_to_end(&mut received));
+        read.expect("open");
+        assert_eq!(understood(received), texts);
+    }
+
+    #[tokio::test]
+    async fn who_pings_and_does_not_read_costs_no_memory() {
+        let (near, mut far) = duplex(4_096);
+        let mut socket = Socket::new(near);
+        let ping = ControlFrame::ping(&[7; 125], MASK);
+        let floods = async {
+            for _ in 0..1_000 {
+                if far.write_all(&ping).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let reads = async { while matches!(socket.next().await, Ok(Incoming::Alive)) {} };
+        tokio::pin!(floods);
+        let mut reads = Box::pin(reads);
+        // Both stand still, each waiting for the other to read.
+        for _ in 0..10_000 {
+            tokio::select! {
+                biased;
+                () = &mut floods => panic!("all of it was taken"),
+                () = &mut reads => panic!("it is not over"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        drop(reads);
+        let most = snug_core::limits::SOCKET_WRITE_BYTES + 127;
+        assert!(socket.queue.bytes <= most, "{}", socket.queue.bytes);
+    }
+
+    #[tokio::test]
+    async fn a_goodbye_is_answered_and_nothing_follows_it() {
+        let (near, mut far) = duplex(1 << 16);
+        let mut socket = Socket::new(near);
+        let goodbye = ControlFrame::close(snug_ws::CloseCode::new(3_456), "enough", MASK);
+        far.write_all(&goodbye).await.expect("room");
+        assert!(matches!(socket.next().await, Ok(Incoming::Closed)));
+        assert_eq!(socket.feed(Bytes::from_static(b"late")).await, Err(Broken::Gone));
+        assert_eq!(socket.ping().await, Err(Broken::Gone));
+        socket.close(CloseCode::GoingAway).await;
+        drop(socket);
+        let mut received = Vec::new();
+        far.read_to_end(&mut received).await.expect("open");
+        assert_eq!(understood(received), ["3456 "]);
+    }
+
+    #[tokio::test]
+    async fn who_broke_the_protocol_hears_why() {
+        let too_long = snug_core::limits::FRAME_BYTES_MAX + 1;
+        for (first, length, broken) in
+            [(0x83, 0, Broken::Protocol), (0x81, too_long, Broken::TooLarge)]
+        {
+            let (near, mut far) = duplex(1 << 20);
+            let mut socket = Socket::new(near);
+            let mut bytes = Vec::new();
+            from_client(&mut bytes, &"x".repeat(length));
+            bytes[0] = first;
+            far.write_all(&bytes).await.expect("room");
+            assert_eq!(socket.next().await.expect_err("it is broken"), broken);
+            socket.feed(Bytes::from_static(b"because")).await.expect("open");
+            let client = async move {
+                let mut received = Vec::new();
+                // Until our goodbye; that of the client is not waited for.
+                far.read_to_end(&mut received).await.expect("open");
+                drop(far);
+                received
+            };
+            let (received, ()) = tokio::join!(client, async {
+                socket.close(CloseCode::ProtocolError).await;
+            });
+            assert_eq!(understood(received), ["because", "4206 protocol_error"]);
+        }
     }
 }
