@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Stdio;
 
-use crate::repo::Repo;
+use crate::repo::{Repo, commit};
 use crate::say::say;
 
 const TABLE: &str = "docs/contract-results.md";
@@ -55,13 +55,6 @@ fn results(told: &str) -> Vec<(String, String)> {
         .collect();
     all.sort();
     all
-}
-
-fn commit(repo: &Repo) -> Result<String, String> {
-    let mut git = std::process::Command::new("git");
-    git.current_dir(&repo.root).args(["log", "-1", "--format=%h of %cs"]);
-    let output = git.output().map_err(|e| format!("git cannot be started: {e}"))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! beyond the standard library is compiled before the first command does anything, so it is
 //! next to nothing.
 
+pub mod autobahn;
 pub mod contract;
 pub mod generate;
 pub mod machine;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use xtask::repo::Repo;
 use xtask::say::{say, warn};
 use xtask::suite::Choice;
-use xtask::{contract, generate, mutate, run, steps, suite};
+use xtask::{autobahn, contract, generate, mutate, run, steps, suite};
 
 const USAGE: &str = "\
 cargo xtask <task>
@@ -20,6 +20,8 @@ cargo xtask <task>
   contract                     run the tests of the delivery contract and write down the result
   mutate [NAME]...             break promises in a copy of the source, and list what no test
                                noticed; all of them take about half an hour
+  autobahn                     Autobahn's whole suite against the WebSocket codec; takes a quarter
+                               of an hour and a Python 2.7
   bench [args]                 build and run the benchmarks
   sim [args]                   build and run the simulation
 ";
@@ -47,6 +49,7 @@ fn task(args: &[String]) -> Result<(), String> {
             _ => Err(USAGE.to_owned()),
         },
         "tidy" => steps::tidy_all(&repo),
+        "autobahn" => autobahn::all(&repo),
         "contract" => contract::contract(&repo),
         "mutate" => mutate::mutate(&repo, rest),
         "bench" => run::release(&repo, "snug-bench", after_dashes(rest)),

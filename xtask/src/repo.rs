@@ -105,6 +105,17 @@ pub fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
+/// The commit that is checked out, with its day.
+///
+/// # Errors
+/// When git cannot be started.
+pub fn commit(repo: &Repo) -> Result<String, String> {
+    let mut git = Command::new("git");
+    git.current_dir(&repo.root).args(["log", "-1", "--format=%h of %cs"]);
+    let output = git.output().map_err(|e| format!("git cannot be started: {e}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use snug_testkit::PgServer;
 
+use crate::autobahn;
 use crate::generate::derive;
 use crate::machine::{Need, Ready};
 use crate::repo::{Repo, run, works};
@@ -75,6 +76,12 @@ pub const STEPS: &[Step] = &[
         run: rust,
     },
     Step { name: "doctest", about: "examples in the documentation", needs: RUST, run: doctest },
+    Step {
+        name: "autobahn",
+        about: "Autobahn's suite against the WebSocket codec",
+        needs: RUST,
+        run: autobahn_step,
+    },
     Step {
         name: "browser",
         about: "browsers against the real server",
@@ -195,6 +202,13 @@ fn doctest(context: &Context) -> Outcome {
         Err(reason) => Outcome::Failed(reason),
         Ok(false) => Outcome::Skipped("no documentation holds an example to run".to_owned()),
         Ok(true) => outcome(run(context.repo.cargo().args(["test", "--workspace", "--doc"]))),
+    }
+}
+
+fn autobahn_step(context: &Context) -> Outcome {
+    match autobahn::python() {
+        Some(python) => outcome(autobahn::short(&context.repo, &python)),
+        None => Outcome::Skipped("Autobahn's suite needs Python 2.7, which is not here".to_owned()),
     }
 }
 
