@@ -23,6 +23,9 @@ struct Ear {
     number: u64,
     at: Instant,
     gap: Option<Gap>,
+    /// It was heard shortly before the own link broke, and not since: what it said meanwhile is
+    /// not known.
+    doubt: bool,
 }
 
 /// Something behind the payload `after` is missing.
@@ -33,6 +36,7 @@ struct Gap {
     from_start: bool,
     /// The newest payload that may be missing.
     upto: u64,
+    since: Instant,
     asked: Option<Instant>,
     /// The first and the last payload in which it was told again.
     told: Option<(u64, u64)>,
@@ -65,19 +69,21 @@ impl Ears {
         if !self.nodes.contains_key(&node) {
             self.make_room();
         }
-        let ear = self.nodes.entry(node).or_insert(Ear { number: 0, at: now, gap: None });
+        let new = Ear { number: 0, at: now, gap: None, doubt: false };
+        let ear = self.nodes.entry(node).or_insert(new);
         if before > ear.number {
             let gap = ear.gap.get_or_insert(Gap {
                 after: ear.number,
                 from_start: ear.number == 0,
                 upto: before,
+                since: now,
                 asked: None,
                 told: None,
             });
             gap.upto = before;
         }
         ear.number = ear.number.max(number);
-        ear.at = now;
+        (ear.at, ear.doubt) = (now, false);
         ear.mend();
         ear.ask(node, self.since, now, Duration::MAX)
     }
@@ -109,12 +115,37 @@ impl Ears {
         self.nodes.iter_mut().filter_map(|(node, ear)| ear.ask(*node, since, now, every)).collect()
     }
 
-    /// Gives up what nodes owe that were silent for `long`; says whether there was anything.
+    /// The own link was broken, and works again `now`: whoever was heard shortly before it broke
+    /// may have said its last meanwhile. `long` is how long events are kept.
+    pub(super) fn doubt(&mut self, broke: Instant, now: Instant, long: Duration) {
+        for ear in self.nodes.values_mut() {
+            if broke.saturating_duration_since(ear.at) < long {
+                // It has as long as anybody to speak again.
+                (ear.doubt, ear.at) = (true, now);
+            }
+        }
+    }
+
+    /// A node ends. When all of it was heard, nothing is waited for.
+    pub(super) fn bye(&mut self, node: u64, number: u64) {
+        let whole = |ear: &Ear| ear.gap.is_none() && ear.number >= number;
+        if self.nodes.get(&node).is_some_and(whole) {
+            self.nodes.remove(&node);
+        }
+    }
+
+    /// Gives up what nodes owe that were silent for `long`, or do not hear what is asked of them;
+    /// says whether there was anything.
     pub(super) fn give_up(&mut self, now: Instant, long: Duration) -> bool {
         let mut owed = false;
         for ear in self.nodes.values_mut() {
+            let old = |gap: &Gap| now.saturating_duration_since(gap.since) > 2 * long;
             if now.saturating_duration_since(ear.at) > long {
-                owed |= ear.gap.take().is_some();
+                owed |= ear.gap.take().is_some() || ear.doubt;
+                ear.doubt = false;
+            } else if ear.gap.as_ref().is_some_and(old) {
+                ear.gap = None;
+                owed = true;
             }
         }
         owed
@@ -221,6 +252,37 @@ mod tests {
         assert!(!ears.give_up(now + SECOND, SECOND));
         assert!(ears.give_up(now + 2 * SECOND, SECOND), "it does not answer any more");
         assert_eq!(ears.due(now + 2 * SECOND, Duration::ZERO), []);
+    }
+
+    #[test]
+    fn who_is_silent_after_a_cut_has_perhaps_said_its_last() {
+        let (mut ears, now) = ears();
+        ears.heard(8, 0, true, now);
+        ears.heard(9, 0, true, now);
+        ears.bye(9, 0);
+        // Cut for a minute: each has some time to speak again.
+        let back = now + 60 * SECOND;
+        ears.doubt(now + SECOND, back, 2 * SECOND);
+        ears.heard(8, 3, false, back + SECOND);
+        ears.forgive(8);
+        assert!(!ears.give_up(back + SECOND, 2 * SECOND));
+        assert!(ears.give_up(back + 3 * SECOND, 2 * SECOND), "the one that was not heard again");
+        assert!(!ears.give_up(back + 9 * SECOND, 2 * SECOND), "is given up once");
+        ears.doubt(back + 9 * SECOND, back + 10 * SECOND, 2 * SECOND);
+        assert!(!ears.give_up(back + 19 * SECOND, 2 * SECOND), "those were silent before it");
+    }
+
+    #[test]
+    fn a_gap_that_nobody_closes_is_given_up() {
+        let (mut ears, now) = ears();
+        assert!(ears.heard(7, 12, false, now).is_some());
+        ears.bye(7, 12);
+        for n in 0..5 {
+            assert!(!ears.give_up(now + n * SECOND, 2 * SECOND));
+            ears.heard(7, 12, true, now + n * SECOND);
+        }
+        assert!(ears.give_up(now + 5 * SECOND, 2 * SECOND));
+        assert_eq!(ears.due(now + 6 * SECOND, SECOND), []);
     }
 
     #[test]

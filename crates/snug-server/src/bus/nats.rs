@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event as LinkEvent, Subscriber};
+use async_nats::{Client, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::{Mutex, RwLock};
@@ -21,9 +21,10 @@ use snug_core::limits;
 use snug_core::ports::{Bus, BusSink, Topic};
 use tokio::sync::{Notify, watch};
 
+use self::connect::connect;
 use super::ears::{Ask, Ears};
 use super::in_process::InProcessNode;
-use super::window::Window;
+use super::window::{Again, Window};
 use super::wire::{self, Packed};
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
@@ -85,12 +86,19 @@ struct Link {
     /// Who asked for what, and the payload with which they are told again.
     asked: Mutex<Vec<Asked>>,
     ears: Mutex<Ears>,
+    /// All that was published until then has reached the server.
+    told: Mutex<Option<Instant>>,
     /// How often each topic is subscribed here, by the topic's hash.
     topics: RwLock<HashMap<u64, usize>>,
     /// Whether the link was shown to work.
     stands: watch::Sender<bool>,
     /// Events were dropped here, since they came faster than they were delivered.
     slow: Arc<AtomicBool>,
+    /// Payloads that were heard, and up to which of them a gap is what was dropped so.
+    reads: AtomicU64,
+    slow_until: AtomicU64,
+    /// Connections here are to come anew, and why.
+    misses: Mutex<Option<&'static str>>,
     changed: Arc<Notify>,
     sink: Arc<dyn BusSink>,
     metrics: Arc<Metrics>,
@@ -102,18 +110,22 @@ struct Link {
 struct Told {
     /// Events that are in the metrics.
     counted: u64,
-    /// Events that others know of.
-    lost: u64,
-    lost_at: Option<Instant>,
     slow_at: Option<Instant>,
 }
 
-/// `node` misses what follows the payload `after`, and is told again from `first` on.
+/// `node` misses what follows the payload `after`, and is told again.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     node: u64,
     after: u64,
-    first: u64,
+    again: Again,
+}
+
+/// What the sender does next.
+enum Next {
+    Nothing,
+    Report { over: Vec<Asked>, last: u64 },
+    Payload { events: Vec<Packed>, number: u64 },
 }
 
 /// What nodes say to each other beside events. What is unknown is passed over.
@@ -124,8 +136,10 @@ enum Word {
     Again { from: u64, node: u64, after: u64, millis: Option<u64>, heard: u64 },
     /// All of that was told again, in the payloads from `first` to `last`.
     Told { by: u64, node: u64, after: u64, first: u64, last: u64 },
-    /// What `by` published can not be told again; to one node, or to all.
-    Missed { by: u64, node: Option<u64> },
+    /// What `by` published can not be told again.
+    Missed { by: u64, node: u64 },
+    /// `by` ends; its last payload was `number`.
+    Bye { by: u64, number: u64 },
 }
 
 impl std::fmt::Debug for NatsParts {
@@ -165,9 +179,13 @@ impl NatsNode {
             pulse: AtomicBool::new(false),
             asked: Mutex::default(),
             ears: Mutex::new(Ears::new(Instant::now())),
+            told: Mutex::new(None),
             topics: RwLock::default(),
             stands: watch::Sender::new(false),
             slow,
+            reads: AtomicU64::new(0),
+            slow_until: AtomicU64::new(0),
+            misses: Mutex::new(None),
             changed,
             sink,
             metrics,
@@ -186,23 +204,32 @@ impl NatsNode {
         Ok(Arc::new(Self { local, link }))
     }
 
-    /// Sends what waits, as far as the link stands. The server is about to end.
-    pub async fn close(&self) {
+    /// Sends what waits, as far as the link stands, and says goodbye; says whether all of it has
+    /// reached the server. The node is about to end.
+    pub async fn close(&self) -> bool {
         let rest = async {
-            if *self.link.stands.borrow() {
-                // What a sender that was stopped had in hand may not be on its way.
-                {
-                    let mut window = self.link.window.lock();
-                    let last = window.number();
-                    window.rewind(last.saturating_sub(1));
-                }
-                self.link.pulse.store(true, Ordering::SeqCst);
-                self.link.send_all().await;
-                // Its answer comes behind all of it.
-                self.link.works().await;
+            while self.link.window.lock().waits_since().is_some() {
+                self.link.filled.notify_one();
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            let number = self.link.window.lock().number();
+            self.link.say(&Word::Bye { by: self.link.node, number }).await;
+            // Comes back behind all of it.
+            self.link.works().await
         };
-        let _ = tokio::time::timeout(self.link.times.proof, rest).await;
+        let stands = *self.link.stands.borrow();
+        stands && tokio::time::timeout(self.link.times.proof, rest).await.unwrap_or(false)
+    }
+
+    /// How long ago it was that all which had been published until then had reached the server,
+    /// as far as is known.
+    pub fn told_ago(&self) -> Option<Duration> {
+        self.link.told.lock().map(|told| told.elapsed())
+    }
+
+    /// As other nodes know it.
+    pub fn name(&self) -> String {
+        format!("{:016x}", self.link.node)
     }
 
     /// Resolves when the link stands.
@@ -210,91 +237,6 @@ impl NatsNode {
         // The sender lives as long as this node.
         let _ = self.link.stands.subscribe().wait_for(|stands| *stands).await;
     }
-}
-
-/// The servers without what opens them, and that.
-struct Servers {
-    addresses: Vec<String>,
-    user: Option<(String, Option<String>)>,
-    tls: bool,
-}
-
-/// The client takes no password out of a URL, and would write the URL into its log.
-fn servers(url: &str) -> Result<Servers, String> {
-    let mut all = Servers { addresses: Vec::new(), user: None, tls: false };
-    for server in url.split(',').map(str::trim) {
-        let (scheme, rest) = server.split_once("://").ok_or("bus: a server without nats://")?;
-        let (user, address) = match rest.rsplit_once('@') {
-            Some((user, address)) => (Some(user), address),
-            None => (None, rest),
-        };
-        let decoded = |text: &str| {
-            let bytes = percent_encoding::percent_decode_str(text);
-            bytes.decode_utf8().map(std::borrow::Cow::into_owned)
-        };
-        if let Some(user) = user {
-            let (name, password) = match user.split_once(':') {
-                Some((name, password)) => (decoded(name), Some(decoded(password)).transpose()),
-                None => (decoded(user), Ok(None)),
-            };
-            let (Ok(name), Ok(password)) = (name, password) else {
-                return Err("bus: the user or password is not UTF-8 behind its %".to_owned());
-            };
-            let user = Some((name, password));
-            if all.user.is_some() && all.user != user {
-                return Err("bus: all servers take one user and password".to_owned());
-            }
-            all.user = user;
-        }
-        all.tls |= scheme == "tls";
-        all.addresses.push(format!("{scheme}://{address}"));
-    }
-    Ok(all)
-}
-
-async fn connect(
-    url: &str,
-    times: Times,
-    changed: Arc<Notify>,
-    slow: Arc<AtomicBool>,
-) -> Result<Client, String> {
-    let Servers { addresses, user, tls } = servers(url)?;
-    let options = match user {
-        Some((name, Some(password))) => ConnectOptions::with_user_and_password(name, password),
-        Some((token, None)) => ConnectOptions::with_token(token),
-        None => ConnectOptions::new(),
-    };
-    options
-        .name("snug")
-        .require_tls(tls)
-        // They would be told by addresses that no certificate names.
-        .ignore_discovered_servers()
-        .retry_on_initial_connect()
-        .max_reconnects(None)
-        .ping_interval(times.pulse)
-        .connection_timeout(times.proof)
-        .subscription_capacity(limits::BUS_UNREAD_MAX)
-        .client_capacity(limits::BUS_UNSENT_MAX)
-        .reconnect_delay_callback(|attempts| {
-            let millis = 50_u64.saturating_mul(1 << attempts.min(6));
-            Duration::from_millis(millis.min(limits::BUS_RECONNECT_MS_MAX))
-        })
-        .event_callback(move |event| {
-            match event {
-                LinkEvent::Connected => tracing::info!("the bus is connected"),
-                // Looked at with the next pulse: it may come a thousand times a second.
-                LinkEvent::SlowConsumer(_) => {
-                    slow.store(true, Ordering::SeqCst);
-                    return std::future::ready(());
-                }
-                other => tracing::warn!(%other, "the bus"),
-            }
-            changed.notify_one();
-            std::future::ready(())
-        })
-        .connect(addresses)
-        .await
-        .map_err(|error| format!("bus: {error}"))
 }
 
 impl Link {
@@ -310,28 +252,45 @@ impl Link {
         }
     }
 
-    /// Called by one task at a time: what leaves is counted.
+    /// Called by one task: what leaves is counted.
     async fn send_all(&self) {
         loop {
-            // Read before the window: whoever asks moves the window first.
-            let asked = std::mem::take(&mut *self.asked.lock());
-            let (batch, number) = {
-                let mut window = self.window.lock();
-                (window.next(Instant::now()), window.number())
-            };
-            if batch.is_empty() {
-                for Asked { node, after, first } in asked {
-                    self.say(&Word::Told { by: self.node, node, after, first, last: number }).await;
+            match self.next() {
+                Next::Nothing => return,
+                Next::Report { over, last } => self.report(&over, last).await,
+                Next::Payload { events, number } => {
+                    self.metrics.bus_sent.inc_by(events.len() as u64);
+                    // One that stays behind is missed by its number.
+                    self.publish(wire::payload(self.node, number, &events)).await;
                 }
-                if self.pulse.swap(false, Ordering::SeqCst) {
-                    self.publish(wire::payload(self.node, number, &[])).await;
-                }
-                return;
             }
-            self.asked.lock().extend(asked);
-            self.metrics.bus_sent.inc_by(batch.len() as u64);
-            // One that stays behind is missed by its number.
-            self.publish(wire::payload(self.node, number, &batch)).await;
+        }
+    }
+
+    /// What is due to be said goes before what waits, which may never have an end.
+    fn next(&self) -> Next {
+        let mut window = self.window.lock();
+        let (place, last) = (window.place(), window.number());
+        let is_over = |asked: &mut Asked| asked.again.until <= place;
+        let over: Vec<Asked> = self.asked.lock().extract_if(.., is_over).collect();
+        if !over.is_empty() || self.pulse.load(Ordering::SeqCst) {
+            return Next::Report { over, last };
+        }
+        let events = window.next(Instant::now());
+        match events.is_empty() {
+            true => Next::Nothing,
+            false => Next::Payload { events, number: window.number() },
+        }
+    }
+
+    /// Says to whom all was told again, and which payload was the last.
+    async fn report(&self, over: &[Asked], last: u64) {
+        for Asked { node, after, again } in over.iter().copied() {
+            let (by, first) = (self.node, again.first);
+            self.say(&Word::Told { by, node, after, first, last }).await;
+        }
+        if self.pulse.swap(false, Ordering::SeqCst) {
+            self.publish(wire::payload(self.node, last, &[])).await;
         }
     }
 
@@ -374,9 +333,12 @@ impl Link {
                 Err(error) => unreadable(error),
             }
         }
+        let reads = self.reads.fetch_add(1, Ordering::SeqCst);
         let mut ears = self.ears.lock();
         let missing = ears.heard(opened.node, opened.number, opened.pulse, Instant::now());
-        if missing.is_some() && self.slow.load(Ordering::SeqCst) {
+        let slow =
+            self.slow.load(Ordering::SeqCst) || reads < self.slow_until.load(Ordering::SeqCst);
+        if missing.is_some() && slow {
             // More of the same is what there was too much of: everybody syncs, see `admit`.
             ears.forgive(opened.node);
             return None;
@@ -390,7 +352,7 @@ impl Link {
         self.say(&Word::Again { from, node: self.node, after, millis, heard }).await;
     }
 
-    fn again(&self, after: u64, millis: Option<u64>, heard: u64) -> Option<u64> {
+    fn again(&self, after: u64, millis: Option<u64>, heard: u64) -> Option<Again> {
         let mut window = self.window.lock();
         let since = millis.and_then(|millis| {
             // A little more than was asked for: the clocks of two nodes tick apart.
@@ -406,17 +368,21 @@ impl Link {
         while let Some(message) = words.next().await {
             match serde_json::from_slice(&message.payload) {
                 Ok(Word::Again { from, node, after, millis, heard }) if from == self.node => {
-                    let Some(first) = self.again(after, millis, heard) else {
-                        self.say(&Word::Missed { by: self.node, node: Some(node) }).await;
+                    let Some(again) = self.again(after, millis, heard) else {
+                        self.say(&Word::Missed { by: self.node, node }).await;
                         continue;
                     };
-                    self.asked.lock().push(Asked { node, after, first });
+                    let mut asked = self.asked.lock();
+                    asked.retain(|before| before.node != node);
+                    asked.push(Asked { node, after, again });
+                    drop(asked);
                     self.filled.notify_one();
                 }
                 Ok(Word::Told { by, node, after, first, last }) if node == self.node => {
                     self.ears.lock().told(by, after, (first, last));
                 }
-                Ok(Word::Missed { by, node }) if node.is_none_or(|node| node == self.node) => {
+                Ok(Word::Bye { by, number }) => self.ears.lock().bye(by, number),
+                Ok(Word::Missed { by, node }) if node == self.node => {
                     self.ears.lock().forgive(by);
                     self.miss("another node could not tell again what it had published");
                 }
@@ -430,16 +396,26 @@ impl Link {
     /// last, and asks once more for what did not come.
     async fn watch(self: Arc<Self>) {
         let statistics = self.client.statistics();
+        let started = Instant::now();
+        // When it was last shown to work.
+        let mut worked: Option<Instant> = None;
         // How often it was connected by then, and since when it stands.
         let mut link: Option<(u64, Instant)> = None;
         let mut told = Told::default();
         loop {
             let began = Instant::now();
+            let waits = self.window.lock().waits_since();
             let connects = statistics.connects.load(Ordering::SeqCst);
             if self.works().await {
-                if link.is_none_or(|(same, _)| same != connects) {
+                if link.is_some_and(|(same, _)| same == connects) {
+                    *self.told.lock() = Some(waits.unwrap_or(began));
+                } else {
+                    // What went out on the old one may be asked for: told is what is told by the
+                    // next look.
+                    self.stand_up(worked, started);
                     link = Some((connects, began));
                 }
+                worked = Some(began);
                 self.stands.send_replace(true);
                 self.pulse.store(true, Ordering::SeqCst);
                 self.filled.notify_one();
@@ -447,11 +423,16 @@ impl Link {
                 for ask in due {
                     self.ask(ask).await;
                 }
-                self.admit(&mut told).await;
+                self.admit(&mut told);
             } else {
                 link = None;
                 self.stands.send_replace(false);
                 self.mend().await;
+            }
+            if let Some(reason) = self.misses.lock().take() {
+                tracing::warn!(reason, "connections are told to come anew");
+                self.metrics.bus_missed.inc();
+                self.sink.missed();
             }
             self.tidy(link.map(|(_, since)| since));
             // Whatever woke us: the next look tells what it was.
@@ -459,22 +440,32 @@ impl Link {
         }
     }
 
-    /// Says what was lost for want of room while the link stands, here and to the others; seldom,
-    /// since what it asks for is dear.
-    async fn admit(&self, told: &mut Told) {
+    /// The link is a new one: whoever has ended since the old one broke has nobody to say what it
+    /// said.
+    fn stand_up(&self, worked: Option<Instant>, started: Instant) {
+        match worked {
+            Some(broke) => self.ears.lock().doubt(broke, Instant::now(), self.times.kept),
+            None if started.elapsed() > self.times.proof => {
+                self.miss("the bus was not there when the node began");
+            }
+            None => {}
+        }
+    }
+
+    /// Says what was lost for want of room; seldom, since what it asks for is dear.
+    fn admit(&self, told: &mut Told) {
         let lost = self.window.lock().lost();
         self.metrics.bus_lost.inc_by(lost - told.counted);
         told.counted = lost;
-        let due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() > self.times.kept);
-        if lost > told.lost && due(told.lost_at) {
-            (told.lost, told.lost_at) = (lost, Some(Instant::now()));
-            self.say(&Word::Missed { by: self.node, node: None }).await;
-        }
         if self.ears.lock().give_up(Instant::now(), self.times.kept) {
-            self.miss("a node is gone that had more to tell");
+            self.miss("a node is gone, or does not answer, that had more to tell");
         }
-        if due(told.slow_at) && self.slow.swap(false, Ordering::SeqCst) {
+        let due = told.slow_at.is_none_or(|at| at.elapsed() > self.times.kept);
+        if due && self.slow.swap(false, Ordering::SeqCst) {
             told.slow_at = Some(Instant::now());
+            // What stands before the gap is read first.
+            let reads = self.reads.load(Ordering::SeqCst) + limits::BUS_UNREAD_MAX as u64;
+            self.slow_until.store(reads, Ordering::SeqCst);
             self.ears.lock().forgive_all();
             self.miss("events came faster than they could be delivered");
         }
@@ -528,10 +519,9 @@ impl Link {
         }
     }
 
-    fn miss(&self, reason: &str) {
-        tracing::warn!(reason, "connections are told to come anew");
-        self.metrics.bus_missed.inc();
-        self.sink.missed();
+    /// All connections here are to come anew, once for whatever is found before the next look.
+    fn miss(&self, reason: &'static str) {
+        *self.misses.lock() = Some(reason);
     }
 
     async fn say(&self, word: &Word) {
@@ -572,5 +562,6 @@ impl Bus for NatsNode {
     }
 }
 
+mod connect;
 #[cfg(test)]
 mod tests;

@@ -18,11 +18,13 @@ struct Kept {
     event: Packed,
 }
 
-/// Somebody asked for all behind the payload `after`, and the payload `first` begins with it.
-#[derive(Debug)]
-struct Again {
-    after: u64,
-    first: u64,
+/// All behind the payload `after` is handed out once more: the payload `first` begins with it, and
+/// it is over when the window has come to the place `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Again {
+    pub(super) after: u64,
+    pub(super) first: u64,
+    pub(super) until: u64,
 }
 
 /// A queue that remembers what it has handed out.
@@ -31,6 +33,8 @@ pub(super) struct Window {
     kept: VecDeque<Kept>,
     /// How many from the front were handed out.
     sent: usize,
+    /// How many are gone from the front.
+    gone: u64,
     bytes: usize,
     /// Of the payload that was handed out last.
     number: u64,
@@ -38,6 +42,9 @@ pub(super) struct Window {
     forgot: u64,
     forgot_at: Option<Instant>,
     again: Option<Again>,
+    /// Something went before it was handed out, and has taken a number: nobody hears a payload of
+    /// that number, and who asks for it learns that it is gone.
+    hole: bool,
     /// Events that had to go before they were ever handed out.
     lost: u64,
 }
@@ -47,11 +54,13 @@ impl Window {
         Self {
             kept: VecDeque::new(),
             sent: 0,
+            gone: 0,
             bytes: 0,
             number: 0,
             forgot: 0,
             forgot_at: None,
             again: None,
+            hole: false,
             lost: 0,
         }
     }
@@ -61,7 +70,7 @@ impl Window {
         self.bytes += event.bytes();
         self.kept.push_back(Kept { at: now, sent_at: None, number: 0, event });
         while self.kept.len() > limits::BUS_QUEUE_MAX || self.bytes > limits::BUS_QUEUE_BYTES_MAX {
-            self.pop();
+            self.pop(now);
         }
     }
 
@@ -79,11 +88,26 @@ impl Window {
                 bytes += event.bytes();
                 batch.push(event.clone());
             }
-            (kept.sent_at, kept.number) = (Some(now), self.number + 1);
+            kept.sent_at = Some(now);
+            // What is left out of a payload that nobody sees takes no number of its own.
+            kept.number = self.number + u64::from(!batch.is_empty());
             self.sent += 1;
         }
-        self.number += u64::from(!batch.is_empty());
+        if !batch.is_empty() {
+            self.number += 1;
+            self.hole = false;
+        }
         batch
+    }
+
+    /// Since when the oldest of those waits that were not handed out, or not for the last time.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.kept.get(self.sent).map(|kept| kept.at)
+    }
+
+    /// How many were published before the one that is handed out next.
+    pub(super) fn place(&self) -> u64 {
+        self.gone + self.sent as u64
     }
 
     /// The payload that was handed out last; they are counted from 1.
@@ -94,7 +118,7 @@ impl Window {
     /// What was handed out before this has arrived, and others have had time to ask for it again.
     pub(super) fn forget(&mut self, before: Instant) {
         while self.sent > 0 && self.kept.front().is_some_and(|kept| kept.sent_at < Some(before)) {
-            self.pop();
+            self.pop(before);
         }
     }
 
@@ -107,43 +131,51 @@ impl Window {
     }
 
     /// Hands out once more what was handed out behind the payload `after`, for somebody who has
-    /// heard payloads up to `heard`. Says with which payload that begins; `None` when some of it
-    /// is gone. Many ask for the same when the way to all of them was bad: it is told once.
-    pub(super) fn again(&mut self, after: u64, heard: u64) -> Option<u64> {
-        if let Some(again) = &self.again
-            && again.after <= after
-            && heard < again.first
-        {
-            return Some(again.first);
-        }
+    /// heard payloads up to `heard`; `None` when some of it is gone. Many ask for the same when the
+    /// way to all of them was bad, and ask again while it lasts: it is told once.
+    pub(super) fn again(&mut self, after: u64, heard: u64) -> Option<Again> {
         if self.forgot > after {
             return None;
         }
-        self.rewind(after);
-        let first = self.number + 1;
-        self.again = Some(Again { after, first });
-        Some(first)
-    }
-
-    /// Hands out once more what was handed out behind the payload `after`, as far as it is kept.
-    pub(super) fn rewind(&mut self, after: u64) {
+        if let Some(again) = self.again
+            && again.after <= after
+            && (heard < again.first || self.place() < again.until)
+        {
+            return Some(again);
+        }
+        let until = self.place();
         let sent = self.kept.iter().take(self.sent);
         self.sent = sent.take_while(|kept| kept.number <= after).count();
+        let again = Again { after, first: self.number + 1, until };
+        self.again = Some(again);
+        Some(again)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
     }
 
     pub(super) fn lost(&self) -> u64 {
         self.lost
     }
 
-    fn pop(&mut self) {
+    fn pop(&mut self, now: Instant) {
         let Some(gone) = self.kept.pop_front() else { return };
         self.bytes -= gone.event.bytes();
-        match self.sent.checked_sub(1) {
-            Some(sent) => self.sent = sent,
-            None => self.lost += 1,
-        }
+        self.gone += 1;
         self.forgot = self.forgot.max(gone.number);
         self.forgot_at = self.forgot_at.max(gone.sent_at);
+        if let Some(sent) = self.sent.checked_sub(1) {
+            self.sent = sent;
+            return;
+        }
+        self.lost += 1;
+        if !std::mem::replace(&mut self.hole, true) {
+            self.number += 1;
+        }
+        self.forgot = self.forgot.max(self.number);
+        self.forgot_at = self.forgot_at.max(Some(now));
     }
 }
 
@@ -183,15 +215,17 @@ mod tests {
         }
         assert!(window.next(start).is_empty());
         assert_eq!(window.number(), 5, "nothing is no payload");
-        assert_eq!(window.again(3, 5), Some(6));
+        let first = |again: Option<Again>| again.map(|again| again.first);
+        assert_eq!(window.again(3, 5), Some(Again { after: 3, first: 6, until: 5 }));
+        assert_eq!((window.place(), window.again(3, 6).unwrap().first), (3, 6), "it is under way");
         assert_eq!(window.next(after(start, 6_000)).len(), 2);
         // Another who misses the same has heard nothing of the second telling yet.
-        assert_eq!(window.again(4, 5), Some(6));
+        assert_eq!(first(window.again(4, 5)), Some(6));
         assert!(window.next(start).is_empty());
-        assert_eq!(window.again(4, 6), Some(7), "who lost it in the second telling has");
+        assert_eq!(first(window.again(4, 6)), Some(7), "who lost it in the second telling has");
         assert_eq!(window.next(after(start, 7_000)).len(), 2);
         window.forget(after(start, 2_500));
-        assert_eq!(window.again(2, 7), Some(8), "what is gone was heard");
+        assert_eq!(first(window.again(2, 7)), Some(8), "what is gone was heard");
         assert_eq!(window.next(after(start, 8_000)).len(), 3);
         assert_eq!(window.again(1, 8), None, "some of it is gone");
         let before = |millis| window.last_before(after(start, millis));
@@ -206,7 +240,7 @@ mod tests {
         window.push(beacon(1), start);
         assert_eq!(window.next(after(start, 13_000)).len(), 1);
         window.forget(after(start, 10_000));
-        assert_eq!(window.again(0, 0), Some(2));
+        assert!(window.again(0, 0).is_some());
         assert_eq!(window.next(after(start, 16_000)).len(), 1);
     }
 
@@ -229,10 +263,15 @@ mod tests {
             window.push(beacon(n), after(start, 1_000));
         }
         assert_eq!((window.kept.len(), window.lost()), (limits::BUS_QUEUE_MAX, 0));
-        assert_eq!(window.again(1, 1), Some(2), "what went was sent before what is asked for");
+        assert!(window.again(1, 1).is_some(), "what went was sent before what is asked for");
         assert_eq!(window.again(0, 0), None);
-        window.push(beacon(7), after(start, 2_000));
-        assert_eq!(window.lost(), 1, "never sent");
+        for _ in 0..3 {
+            window.push(beacon(7), after(start, 2_000));
+        }
+        assert_eq!((window.lost(), window.number()), (3, 2), "never sent, and one number for all");
+        assert_eq!(window.again(1, 1), None, "who misses that number learns that it is gone");
+        assert!(window.next(start).len() > 1 && window.number() == 3);
+        assert!(window.again(2, 2).is_some());
     }
 
     #[test]

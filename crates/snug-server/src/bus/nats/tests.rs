@@ -6,6 +6,7 @@ use snug_core::ids::{AppId, RoomId};
 use snug_core::model::Head;
 use snug_testkit::{FaultProxy, NatsServer};
 
+use super::connect::servers;
 use super::*;
 use crate::bus::InProcessBus;
 
@@ -225,10 +226,15 @@ async fn who_was_away_for_too_long_has_missed_something() {
     let kept = Duration::from_millis(1_500);
     let pair = Pair::keeping(kept).await;
     pair.proxy.cut(true);
-    pair.publish(0..10, 10..20);
     pair.falls(1).await;
-    // What is asked for is older than what is kept, whatever happens meanwhile.
-    tokio::time::sleep(kept).await;
+    pair.publish(0..10, 10..20);
+    // What will be asked for is not there any more.
+    let forgotten = async {
+        while !pair.nodes[0].link.window.lock().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.expect("what is old is forgotten");
     pair.proxy.cut(false);
     pair.heard[1].until("it was told", Heard::missed).await;
     pair.heard[0].has("what waited at the other end came", 10..20).await;
@@ -300,8 +306,8 @@ fn words_stay_what_they_are() {
             Word::Told { by: 1, node: 2, after: 3, first: 4, last: 5 },
             r#"{"Told":{"by":1,"node":2,"after":3,"first":4,"last":5}}"#,
         ),
-        (Word::Missed { by: 1, node: Some(2) }, r#"{"Missed":{"by":1,"node":2}}"#),
-        (Word::Missed { by: 1, node: None }, r#"{"Missed":{"by":1,"node":null}}"#),
+        (Word::Missed { by: 1, node: 2 }, r#"{"Missed":{"by":1,"node":2}}"#),
+        (Word::Bye { by: 1, number: 2 }, r#"{"Bye":{"by":1,"number":2}}"#),
     ] {
         assert_eq!(serde_json::to_string(&word).unwrap(), line);
         assert_eq!(serde_json::from_str::<Word>(line).unwrap(), word);
