@@ -196,9 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// As `close`, with any number and reason.
     pub(super) async fn close_with(&mut self, code: u16, reason: &str) {
         if !self.closing.sent() {
-            // Said already; it may still wait.
-            let _ = self.flush().await;
-            return;
+            return self.end().await;
         }
         let code = snug_ws::CloseCode::new(code);
         self.queue.push_control(&ControlFrame::close(code, reason, None));
@@ -212,6 +210,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
         }
         self.let_go().await;
+    }
+
+    /// Ends a connection on which nothing is left to be said, once what waits has left.
+    pub(super) async fn end(&mut self) {
+        if self.flush().await.is_ok() {
+            self.let_go().await;
+        }
     }
 
     /// Ends our side and reads what the client still sends: a socket that is closed with bytes
@@ -438,10 +443,12 @@ mod tests {
         assert!(matches!(socket.next().await, Ok(Incoming::Closed)));
         assert_eq!(socket.feed(Bytes::from_static(b"late")).await, Err(Broken::Gone));
         assert_eq!(socket.ping().await, Err(Broken::Gone));
-        socket.close(CloseCode::GoingAway).await;
-        drop(socket);
-        let mut received = Vec::new();
-        far.read_to_end(&mut received).await.expect("open");
+        let client = async move {
+            let mut received = Vec::new();
+            far.read_to_end(&mut received).await.expect("open");
+            received
+        };
+        let (received, ()) = tokio::join!(client, socket.close(CloseCode::GoingAway));
         assert_eq!(understood(received), ["3456 "]);
     }
 

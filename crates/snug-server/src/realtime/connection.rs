@@ -66,7 +66,7 @@ where
         match code {
             Some(code) => life.socket.close(code).await,
             // The answer to the client's own goodbye may wait.
-            None => drop(life.socket.flush().await),
+            None => life.socket.end().await,
         }
     };
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;

@@ -54,7 +54,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
                         // A pong to the client's ping waits in the codec.
                         bounded(self.socket.flush()).await?;
                     }
-                    Ok(Incoming::Closed) | Err(_) => return None,
+                    Ok(Incoming::Closed) => {
+                        // The answer to the client's goodbye waits in the codec.
+                        let _ = tokio::time::timeout(GOODBYE, self.socket.end()).await;
+                        return None;
+                    }
+                    Err(_) => return None,
                 },
                 () = tokio::time::sleep_until(check) => {
                     if self.heard_at.elapsed() >= millis(limits::LIVENESS_MS) {
