@@ -306,6 +306,17 @@ pub const BUS_RECONNECT_MS_MAX: u64 = 2_000;
 /// Over which a node's connections are told to come anew after a long cut of the bus, in
 /// milliseconds.
 pub const BUS_MISSED_SPREAD_MS: u64 = 10_000;
+/// Time between two signs of life of a node that shares its store, in milliseconds.
+pub const NODE_BEAT_MS: u64 = 2_000;
+/// A node that gave no sign of life for so long is gone, in milliseconds.
+pub const NODE_SILENT_MS: u64 = 8_000;
+/// Between a commit and the moment when it is handed to the bus, and for a sign of life to arrive,
+/// in milliseconds, at most: what changed so long before a dead node's last word is announced too.
+pub const NODE_MARGIN_MS: u64 = 30_000;
+/// Rooms that are announced for a dead node, in rooms; the rest is told with their next event.
+pub const NODE_ROOMS_MAX: usize = 50_000;
+/// How many of them a second, in rooms.
+pub const NODE_ROOMS_PER_SECOND: usize = 10_000;
 /// Time for a client to send its request's head, in milliseconds.
 pub const HEADERS_MS_MAX: u64 = 15_000;
 /// A request's head, in bytes.

@@ -15,6 +15,7 @@ mod jobs;
 mod members;
 mod mentions;
 mod messages;
+mod nodes;
 mod operators;
 mod outbox;
 mod own;

@@ -22,6 +22,8 @@ const ON_PURPOSE: &[(&str, &str)] = &[
     ("FROM apps a ORDER BY a.created_at", "the panel's list of applications"),
     ("FROM consumers WHERE webhook OR pull", "a row for each application that has a consumer"),
     ("FROM consumers c WHERE c.webhook", "the same, looked at for work"),
+    ("UPDATE nodes SET seen_at", "a row for each node"),
+    ("FROM rooms r WHERE r.changed_at >= $1", "once when a node has died"),
 ];
 
 /// Indexes that hold only for statements that repeat their condition, by a piece of these.

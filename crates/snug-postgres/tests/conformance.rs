@@ -123,6 +123,11 @@ async fn jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nodes() {
+    run("nodes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     run("races").await;
 }
@@ -132,7 +137,7 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    for section in ["races", "outbox", "jobs", "own", "updates"] {
+    for section in ["races", "outbox", "jobs", "nodes", "own", "updates"] {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }
 }

@@ -13,6 +13,7 @@ pub mod docs;
 pub mod embed;
 pub mod jwt;
 pub mod metrics;
+mod nodes;
 pub mod outbound;
 pub mod panel;
 pub mod realtime;

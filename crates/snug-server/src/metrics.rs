@@ -33,6 +33,7 @@ pub struct Metrics {
     pub bus_lost: Counter,
     pub bus_missed: Counter,
     pub bus_gaps: Counter,
+    pub nodes_lost: Counter,
     pub webhooks_delivered: Counter,
     pub webhooks_failed: Counter,
     pub webhooks_parked: Counter,
@@ -62,6 +63,8 @@ impl Default for Metrics {
         let bus_lost = counter(&mut registry, "bus_lost", "Events that the bus had to drop");
         let help = "How often other nodes were asked to tell again what did not arrive";
         let bus_gaps = counter(&mut registry, "bus_gaps", help);
+        let help = "Nodes that died and whose news this one announced";
+        let nodes_lost = counter(&mut registry, "nodes_lost", help);
         let help =
             "How often it was said that all connections must come anew after a cut of the bus";
         let bus_missed = counter(&mut registry, "bus_missed", help);
@@ -92,6 +95,7 @@ impl Default for Metrics {
             bus_lost,
             bus_missed,
             bus_gaps,
+            nodes_lost,
             frames_in,
             frames_out,
             messages,

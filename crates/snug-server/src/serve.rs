@@ -49,6 +49,7 @@ impl Server {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let tasks = Tasks::default();
         let app = App::build_with(&config, given, tasks.clone()).await?;
+        app.live();
         let router = router(&app);
         let proxies = Arc::new(config.proxies);
         tasks.spawn(accept(listener, router, proxies, tasks.clone()));

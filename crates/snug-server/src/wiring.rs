@@ -1,8 +1,10 @@
 //! The wiring: the only file that names a concrete store or bus. Builds a server's parts from a
 //! configuration.
 
+use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
 use snug_core::engine::{Engine, EngineParts, allows_origin};
@@ -21,6 +23,7 @@ use crate::config::{Config, DialectApps, StoreConfig};
 use crate::dispatch::{Dispatcher, Parts};
 use crate::jwt::Jwts;
 use crate::metrics::Metrics;
+use crate::nodes::{NodeParts, Nodes};
 use crate::outbound::{GuardedClient, PublishedKeys};
 use crate::panel::password::LoginGate;
 use crate::realtime::{Arrivals, BeaconBus, Hub, HubParts};
@@ -48,6 +51,9 @@ pub struct App {
     /// Keeps the bus alive; the hub holds it weakly.
     _bus: Arc<dyn Bus>,
     nats: Option<Arc<NatsNode>>,
+    nodes: OnceLock<Arc<Nodes>>,
+    clock: Arc<dyn Clock>,
+    last: Tasks,
     store: Opened,
     unauthenticated: Arc<Semaphore>,
     sessions: DefaultKeyedRateLimiter<SessionId>,
@@ -124,14 +130,17 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
         let local = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
-        let nats = join_nats(config, &master_key, &local, &hub, &metrics, &tasks).await?;
+        // The bus and what goes with it end last: what requests under way commit is told, too.
+        let last = Tasks::default();
+        let nats = join_nats(config, &master_key, &local, &hub, &metrics, &last).await?;
+        let clock = given.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let node = nats.clone().map_or(local as Arc<dyn Bus>, |nats| nats);
         let dispatcher = Dispatcher::default();
         let bus: Arc<dyn Bus> = dispatcher.listen(BeaconBus::start(node, &tasks));
         let engine = Arc::new(Engine::new(EngineParts {
             store: store.port(),
             bus: bus.clone(),
-            clock: given.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             vault: Arc::new(AeadVault::new(&master_key)),
             minted: Arc::new(Jwts),
@@ -162,16 +171,13 @@ impl App {
             dialects: config.dialects.clone(),
             _bus: bus,
             nats,
+            nodes: OnceLock::new(),
+            clock,
+            last,
             store,
             unauthenticated: Arc::new(Semaphore::new(limits::UNAUTHENTICATED_MAX)),
-            sessions: DefaultKeyedRateLimiter::keyed(quota(
-                limits::REST_REQUESTS_PER_SECOND,
-                limits::REST_REQUESTS_BURST,
-            )),
-            verified: DefaultKeyedRateLimiter::keyed(quota(
-                limits::VERIFY_PER_SECOND,
-                limits::VERIFY_BURST,
-            )),
+            sessions: limiter(limits::REST_REQUESTS_PER_SECOND, limits::REST_REQUESTS_BURST),
+            verified: limiter(limits::VERIFY_PER_SECOND, limits::VERIFY_BURST),
             guests: GuestGate::default(),
         }))
     }
@@ -179,12 +185,35 @@ impl App {
     /// Tells other nodes and writes what is left, and closes the store.
     pub async fn close(&self) {
         if let Some(nats) = &self.nats {
-            nats.close().await;
+            let all_told = nats.close().await;
+            self.last.stop(Duration::from_secs(1)).await;
+            if let Some(nodes) = self.nodes.get() {
+                nodes.leave(all_told).await;
+            }
         }
         match &self.store {
             Opened::Embedded(store) => store.close().await,
             // Its connections end with the last handle; nothing waits in the process.
             Opened::Postgres(_) => {}
+        }
+    }
+
+    /// Counts as a node from now on, which others look after: for a server, not for a command that
+    /// ends at once.
+    pub fn live(&self) {
+        if let Some(nats) = &self.nats {
+            self.nodes.get_or_init(|| {
+                let told = nats.clone();
+                let parts = NodeParts {
+                    store: self.store.port(),
+                    bus: nats.clone(),
+                    told_ago: Box::new(move || told.told_ago()),
+                    clock: self.clock.clone(),
+                    metrics: self.metrics.clone(),
+                    name: nats.name(),
+                };
+                Nodes::start(parts, &self.last)
+            });
         }
     }
 
@@ -254,10 +283,11 @@ impl App {
     }
 }
 
-fn quota(per_second: u32, burst: u32) -> Quota {
+fn limiter<K: Clone + Eq + Hash>(per_second: u32, burst: u32) -> DefaultKeyedRateLimiter<K> {
     let nonzero =
         |number: u32| std::num::NonZeroU32::new(number).unwrap_or(std::num::NonZeroU32::MIN);
-    Quota::per_second(nonzero(per_second)).allow_burst(nonzero(burst))
+    let quota = Quota::per_second(nonzero(per_second)).allow_burst(nonzero(burst));
+    DefaultKeyedRateLimiter::keyed(quota)
 }
 
 /// Joins the nodes of other processes, where the configuration names a way.

@@ -10,6 +10,7 @@ mod left;
 mod members;
 mod mentions;
 mod messages;
+mod nodes;
 mod open;
 mod operators;
 mod outbox;

@@ -129,6 +129,11 @@ async fn jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nodes() {
+    section("nodes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn races() {
     section("races").await;
 }
@@ -156,7 +161,7 @@ fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
         "catch_up", "changes", "extras", "mentions", "own", "updates", "filters", "records",
-        "bridge", "outbox", "jobs", "races",
+        "bridge", "outbox", "jobs", "nodes", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

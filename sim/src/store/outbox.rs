@@ -1,11 +1,11 @@
-//! The outbox and its leases, straight through.
+//! The outbox, leases and signs of life, straight through.
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId};
 use snug_core::model::{OutboxRow, Time};
 use snug_core::ports::{
-    Attempted, Consumers, JobPlace, JobStore, Lease, OutboxQuery, OutboxStore, Released,
-    StoreResult,
+    Attempted, ChangedRoom, Consumers, JobPlace, JobStore, Lease, LostNode, NodeStore, OutboxQuery,
+    OutboxStore, Released, StoreResult,
 };
 
 use super::SeamStore;
@@ -83,6 +83,25 @@ impl OutboxStore for SeamStore {
         limit: usize,
     ) -> StoreResult<u64> {
         self.inner.clear_outbox(app, waiting_since, kept_since, limit).await
+    }
+}
+
+#[async_trait]
+impl NodeStore for SeamStore {
+    async fn beat_node(&self, node: &str, told_ms: u64, now: Time) -> StoreResult<()> {
+        self.inner.beat_node(node, told_ms, now).await
+    }
+
+    async fn lost_node(&self, silent_ms: u64, now: Time) -> StoreResult<Option<LostNode>> {
+        self.inner.lost_node(silent_ms, now).await
+    }
+
+    async fn forget_node(&self, node: &str) -> StoreResult<()> {
+        self.inner.forget_node(node).await
+    }
+
+    async fn rooms_changed(&self, since: Time, limit: usize) -> StoreResult<Vec<ChangedRoom>> {
+        self.inner.rooms_changed(since, limit).await
     }
 }
 

@@ -30,9 +30,10 @@ const CORE: &str = "-p snug-core -p snug-sim";
 const HUB: &str = "-p snug-server --lib";
 const SOCKET: &str = "-p snug-server --test it -E test(socket::)";
 const HOOK: &str = "-p snug-server --test it -E test(before_send::)";
+const NODES: &str = "-p snug-server --test it -E test(delivery::nodes::line_08)";
 const DOORS: &str = "-p snug-server --test it -E test(rest::)|test(sessions::)";
 
-pub(super) const BREAKS: [Break; 30] = [
+pub(super) const BREAKS: [Break; 31] = [
     Break {
         line: 1,
         name: "an ack without a commit",
@@ -258,6 +259,14 @@ pub(super) const BREAKS: [Break; 30] = [
         from: "if self.now() >= session.expires_at {",
         to: "if self.now().0 / 2 >= session.expires_at.0 {",
         tests: DOORS,
+    },
+    Break {
+        line: 8,
+        name: "what a dead node did not tell is not announced",
+        file: "crates/snug-server/src/nodes.rs",
+        from: "self.parts.bus.publish(Arc::new(Event::Room(RoomEvent { app, room, head, body })));",
+        to: "drop((app, room, head, body));",
+        tests: NODES,
     },
     Break {
         line: 8,

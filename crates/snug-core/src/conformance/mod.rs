@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, own, updates, filters, records, outbox, jobs, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, own, updates, filters, records, outbox, jobs, nodes, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -51,6 +51,7 @@ pub mod lists;
 pub mod members;
 pub mod mentions;
 pub mod messages;
+pub mod nodes;
 pub mod operators;
 pub mod outbox;
 pub mod own;
@@ -107,7 +108,7 @@ macro_rules! race {
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
     "catch_up", "changes", "extras", "mentions", "own", "updates", "filters", "records", "bridge",
-    "outbox", "jobs", "races",
+    "outbox", "jobs", "nodes", "races",
 ];
 
 /// Cases that share a database.
@@ -275,6 +276,10 @@ pub const CASES: &[Case] = &[
     case!(jobs::a_lease_ends_by_itself),
     case!(jobs::a_renewed_lease_lives_on),
     race!(jobs::racing_workers_get_one_lease),
+    case!(nodes::the_silent_are_lost),
+    case!(nodes::what_was_told_goes_forward),
+    case!(nodes::changed_rooms_are_found),
+    race!(nodes::one_announces),
     race!(races::racing_creators_make_one_direct_room),
     race!(races::creators_with_the_same_people_do_not_block_each_other),
     race!(races::racing_senders_leave_no_hole),
@@ -383,6 +388,7 @@ mod tests {
         ("bridge", include_str!("bridge.rs")),
         ("outbox", include_str!("outbox.rs")),
         ("jobs", include_str!("jobs.rs")),
+        ("nodes", include_str!("nodes.rs")),
         ("races", include_str!("races.rs")),
         ("operators", include_str!("operators.rs")),
     ];

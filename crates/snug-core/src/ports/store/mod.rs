@@ -13,6 +13,7 @@ mod apps;
 mod changes;
 mod jobs;
 mod messages;
+mod nodes;
 mod operators;
 mod outbox;
 mod records;
@@ -32,6 +33,7 @@ pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     PayloadHash,
 };
+pub use nodes::{ChangedRoom, LostNode, NodeStore};
 pub use operators::{CreateOperator, OperatorSession, OperatorStore};
 pub use outbox::{Attempted, Consumers, OutboxEntry, OutboxQuery, OutboxStore};
 pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
@@ -84,6 +86,7 @@ pub trait Store:
     + RecordStore
     + OutboxStore
     + JobStore
+    + NodeStore
     + SyncStore
     + OperatorStore
     + Send

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use snug_core::engine::NewAppRequest;
-use snug_core::model::AppPolicy;
+use snug_core::model::{AppPolicy, Time};
+use snug_core::ports::NodeStore;
+use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_server::bus::InProcessBus;
 use snug_server::wiring::Given;
 use snug_server::{Config, Server, StoreConfig};
@@ -317,4 +319,46 @@ async fn a_revoke_that_was_not_told_of_is_told_by_its_repeat() {
         assert_eq!(stays.closed().await, 4201);
     }
     nodes.stop().await;
+}
+
+/// A node stores a message and ends before it can tell: its row stays, and the other announces
+/// what changed since its last word. One that could tell everything leaves no row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn line_08_what_a_dead_node_did_not_tell_is_announced() {
+    let (nodes, _server, proxy) = over_nats().await;
+    let (room, mut alice) = {
+        let [one, two] = &nodes.at;
+        let ((_, mut alice), (_, mut bob)) = (one.enter("alice").await, two.enter("bob").await);
+        let room = one.group(&["alice", "bob"]).await;
+        for socket in [&mut alice, &mut bob] {
+            socket.event("room.joined").await;
+        }
+        bob.request("message.send", json!({"room": room, "text": "heard"})).await;
+        alice.event_where("room.head", |head| head["seq"] == 1).await;
+        proxy.cut(true);
+        let cut_off = async {
+            while nodes.servers[1].app().metrics.bus_connected.get() != 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within("the cut", cut_off).await;
+        bob.request("message.send", json!({"room": room, "text": "not told"})).await;
+        (room, alice)
+    };
+    let [one, two] = nodes.servers;
+    within("the cut-off node's end", two.stop()).await;
+    let announced = alice.event_where("room.head", |head| head["seq"] == 2);
+    let head = tokio::time::timeout(Duration::from_secs(40), announced).await;
+    assert_eq!(head.expect("nobody announced it")["room"], room);
+    proxy.cut(false);
+    let (three, _data) = node(&Way::Nats(proxy.port()), &nodes.database).await;
+    within("the bus", three.app().bus_stands()).await;
+    within("a node's end", three.stop()).await;
+    within("the last node's end", one.stop()).await;
+    let config = PostgresConfig::new(&nodes.database, [0; 16]);
+    let store = PostgresStore::connect(config).await.expect("the database is there");
+    let left = store.lost_node(0, Time(0)).await.expect("lost_node");
+    assert_eq!(left, None, "who could tell everything leaves no row");
+    drop(store);
+    PgServer::shared().drop_database(&nodes.database);
 }
