@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::ErrorCode;
 use crate::body::parse_within;
 use crate::changes::EditBody;
-use crate::extras::{Card, Location, Mentions, ReplyTo};
+use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo};
 use crate::value::{WireTime, object, or_default, raw};
 
 /// Who is asked before a message of a user's is stored.
@@ -157,6 +157,8 @@ pub struct BeforeSendMessage {
     pub card: Option<Card>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
 }
@@ -185,7 +187,7 @@ impl From<ports::HookRoom> for BeforeSendRoom {
 
 impl From<model::Message> for BeforeSendMessage {
     fn from(message: model::Message) -> Self {
-        let model::Extras { mentions, reply_to, card, location } =
+        let model::Extras { mentions, reply_to, card, location, forwarded } =
             message.extras.map_or_else(Default::default, |extras| *extras);
         Self {
             id: message.id.into(),
@@ -197,6 +199,7 @@ impl From<model::Message> for BeforeSendMessage {
             reply_to: reply_to.map(Into::into),
             card: card.map(Into::into),
             location: location.map(Into::into),
+            forwarded: forwarded.map(Into::into),
             silent: message.silent,
         }
     }

@@ -164,8 +164,8 @@ impl From<Vec<model::MessageVersion>> for VersionsAnswer {
 impl From<model::MessageVersion> for Version {
     fn from(version: model::MessageVersion) -> Self {
         let model::MessageVersion { rev, text, custom, extras, by, at } = version;
-        // What it answers no edit changes.
-        let model::Extras { mentions, reply_to: _, card, location } =
+        // What it answers, and whose words it passes on, no edit changes.
+        let model::Extras { mentions, reply_to: _, card, location, forwarded: _ } =
             extras.map(|extras| *extras).unwrap_or_default();
         Self {
             rev,

@@ -2,13 +2,13 @@
 
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
-use snug_core::engine::SendExtras;
+use snug_core::engine::{self, SendExtras};
 use snug_core::error::Error;
-use snug_core::ids::{MessageId, UserId};
+use snug_core::ids::{MessageId, RoomId, UserId};
 use snug_core::model::{self, Degrees, Role};
 use utoipa::ToSchema;
 
-use crate::value::{Id, ids, object, or_default};
+use crate::value::{Id, WireTime, ids, object, or_default};
 
 /// Whom a message is meant for in particular; its text says so in words, `@` and a name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -36,6 +36,23 @@ fn roles<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Role>, D::Error> {
 pub struct ReplyTo {
     pub id: String,
     pub seq: u64,
+}
+
+/// The message whose words are sent once more; nothing else of a message stands beside it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Forward {
+    #[schema(value_type = String)]
+    pub room: Id<RoomId>,
+    #[schema(value_type = String)]
+    pub id: Id<MessageId>,
+}
+
+/// Who said the words first, and when.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Forwarded {
+    pub sender: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: WireTime,
 }
 
 /// A picture, words and buttons; at least a title or a text.
@@ -105,6 +122,13 @@ impl From<model::ReplyTo> for ReplyTo {
     }
 }
 
+impl From<model::Forwarded> for Forwarded {
+    fn from(forwarded: model::Forwarded) -> Self {
+        let model::Forwarded { sender, at } = forwarded;
+        Self { sender: sender.into(), created_at: WireTime(at) }
+    }
+}
+
 impl From<Card> for model::Card {
     fn from(wire: Card) -> Self {
         let Card { title, text, image, url, actions } = wire;
@@ -152,6 +176,7 @@ pub fn send_extras(
     reply_to: Option<Id<MessageId>>,
     card: Option<Card>,
     location: Option<Location>,
+    forward: Option<Forward>,
 ) -> Result<SendExtras, Error> {
     Ok(SendExtras {
         mentions: mentions.unwrap_or_default().into(),
@@ -159,5 +184,6 @@ pub fn send_extras(
         reply_to: reply_to.map(|id| id.0),
         card: card.map(Into::into),
         location: location.map(TryInto::try_into).transpose()?,
+        forward: forward.map(|of| engine::ForwardOf { room: of.room.0, id: of.id.0 }),
     })
 }

@@ -11,7 +11,7 @@ use snug_core::model::Patch;
 use crate::body::parse_body;
 use crate::changes::{ChannelsListData, EditData, MessageData, PinData, ReactData};
 use crate::codes::ErrorCode;
-use crate::extras::{Card, Location, Mentions};
+use crate::extras::{Card, Forward, Location, Mentions};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
@@ -278,6 +278,8 @@ pub struct SendData {
     pub card: Option<Card>,
     #[serde(default, deserialize_with = "object")]
     pub location: Option<Location>,
+    #[serde(default, deserialize_with = "object")]
+    pub forward: Option<Forward>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
@@ -297,6 +299,7 @@ impl SendData {
             reply_to,
             card,
             location,
+            forward,
             silent,
             read_up_to,
         } = self;
@@ -310,6 +313,7 @@ impl SendData {
             reply_to,
             card,
             location,
+            forward,
             silent,
             read_up_to,
         };

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use snug_core::model;
 use utoipa::ToSchema;
 
-use crate::extras::{Card, Location, Mentions, ReplyTo};
+use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo};
 use crate::value::{MutedUntil, WireTime, raw};
 
 /// A person of the customer's.
@@ -87,6 +87,8 @@ pub struct Message {
     pub card: Option<Card>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub silent: bool,
     /// The room's counting number after this message.
@@ -150,7 +152,7 @@ impl From<model::Message> for Message {
             pinned_at,
             reactions,
         } = message;
-        let model::Extras { mentions, reply_to, card, location } =
+        let model::Extras { mentions, reply_to, card, location, forwarded } =
             extras.map(|extras| *extras).unwrap_or_default();
         Self {
             id: id.into(),
@@ -165,6 +167,7 @@ impl From<model::Message> for Message {
             reply_to: reply_to.map(Into::into),
             card: card.map(Into::into),
             location: location.map(Into::into),
+            forwarded: forwarded.map(Into::into),
             silent,
             count,
             created_at: WireTime(created_at),

@@ -11,7 +11,7 @@ use snug_core::ids::{DeviceId, MessageId, ROCKETCHAT_PREFIX, RoomId, SessionId, 
 use snug_core::model::{self, MessageKind, Patch, Role, SessionSelector, UserPatch};
 use utoipa::ToSchema;
 
-use crate::extras::{Card, Location, Mentions, send_extras};
+use crate::extras::{Card, Forward, Location, Mentions, send_extras};
 use crate::object::{Head, Member, Message, Room, User, list};
 use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, object, or_default, patch};
 
@@ -239,6 +239,8 @@ pub struct SendBody {
     pub card: Option<Card>,
     #[serde(default, deserialize_with = "object")]
     pub location: Option<Location>,
+    #[serde(default, deserialize_with = "object")]
+    pub forward: Option<Forward>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
@@ -264,7 +266,13 @@ impl TryFrom<SendBody> for SendMessage {
             kind,
             text: body.text,
             custom: custom(body.custom),
-            extras: send_extras(body.mentions, body.reply_to, body.card, body.location)?,
+            extras: send_extras(
+                body.mentions,
+                body.reply_to,
+                body.card,
+                body.location,
+                body.forward,
+            )?,
             silent: body.silent,
             read_up_to: body.read_up_to,
         })

@@ -2,7 +2,9 @@
 
 use super::fixtures::{Fixture, hashed, message_id, text_message, user};
 use crate::ids::RoomId;
-use crate::model::{Card, Degrees, Extras, Location, Mentions, Message, OutboxKind, ReplyTo, Role};
+use crate::model::{
+    Card, Degrees, Extras, Forwarded, Location, Mentions, Message, OutboxKind, ReplyTo, Role, Time,
+};
 use crate::ports::{
     Append, AppendOutcome, ChangeMessage, ChangeMessageOutcome, Consumers, MessageChange,
     NewMessage, OutboxQuery, Store,
@@ -25,6 +27,7 @@ fn extras() -> Extras {
             name: None,
             address: Some("line\nline".to_owned()),
         }),
+        forwarded: Some(Forwarded { sender: user("語"), at: Time(1_760_000_000_000_000_001) }),
     }
 }
 

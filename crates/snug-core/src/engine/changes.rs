@@ -3,6 +3,7 @@
 
 use super::before_send::after;
 use super::extras::edited;
+use super::forward::check_own_words;
 use super::history::above;
 use super::messages::{check_body, decide};
 use super::{Actor, Backend, Engine, check};
@@ -323,6 +324,7 @@ impl Wanted {
             Self::Edit(edit) => edit.as_ref(),
             Self::Change(change) => return Ok(change.clone()),
         };
+        check_own_words(actor, found)?;
         let change = worked_out(actor, Some(facts), found, edit.clone())?;
         let Some(made) = made else { return Ok(change) };
         let edited = after(found, &change);

@@ -1,5 +1,7 @@
 //! What a message carries beside its words: checked, and put into the form that is stored.
 
+use serde::Serialize;
+
 use super::history::above;
 use super::messages::SendMessage;
 use super::{Actor, Engine, check};
@@ -22,12 +24,24 @@ pub struct SendExtras {
     pub reply_to: Option<MessageId>,
     pub card: Option<Card>,
     pub location: Option<Location>,
+    /// The words are those of another message.
+    pub forward: Option<ForwardOf>,
+}
+
+/// Which message is passed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForwardOf {
+    pub room: RoomId,
+    pub id: MessageId,
 }
 
 impl SendExtras {
     /// What a send's hash takes of it, after the rest; nothing for a plain message.
     pub(super) fn hashed(&self) -> Option<String> {
-        let Self { mentions, mentions_read, reply_to, card, location } = self;
+        let Self { mentions, mentions_read, reply_to, card, location, forward } = self;
+        if let Some(forward) = forward {
+            return serde_json::to_string(forward).ok();
+        }
         let none = Mentions::default();
         let mentions = if *mentions_read { &none } else { mentions };
         if mentions.is_empty() && reply_to.is_none() && card.is_none() && location.is_none() {
@@ -38,7 +52,7 @@ impl SendExtras {
 
     /// Checked, and without what only the store knows: see `Engine::find_answered`.
     pub(super) fn checked(self, kind: MessageKind) -> Result<Extras> {
-        let Self { mentions, mentions_read: _, reply_to: _, card, location } = self;
+        let Self { mentions, mentions_read: _, reply_to: _, card, location, forward: _ } = self;
         match kind {
             MessageKind::Card if card.is_none() => return Err(Error::missing("card")),
             MessageKind::Location if location.is_none() => return Err(Error::missing("location")),
@@ -57,7 +71,7 @@ impl SendExtras {
         if let Some(place) = &location {
             check_place(place)?;
         }
-        Ok(Extras { mentions, reply_to: None, card, location })
+        Ok(Extras { mentions, card, location, ..Extras::default() })
     }
 }
 
@@ -66,6 +80,9 @@ impl SendExtras {
 /// said in text and custom JSON, as by IMKit's clients, goes as these.
 pub(super) fn for_bridge(send: &mut SendMessage) -> Result<()> {
     let extras = std::mem::take(&mut send.extras);
+    if extras.forward.is_some() {
+        return Err(Error::BridgeUnsupported { what: "forward a message" });
+    }
     let said = send.text.is_some() && send.custom.is_some();
     if extras.card.is_some() || (extras.location.is_some() && !said) {
         return Err(Error::BridgeUnsupported { what: "keep a card or a location" });

@@ -4,6 +4,7 @@
 use super::bridge::boxed;
 use super::changes::reads_as_guest;
 use super::extras::{SendExtras, for_bridge};
+use super::forward::check_alone;
 use super::{Actor, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::{RoomEventBody, UserEventBody};
@@ -57,9 +58,13 @@ impl Engine {
             for_bridge(&mut send)?;
         }
         let answers = send.extras.reply_to.clone();
-        let message = self.new_message(actor, send)?;
+        let forwards = send.extras.forward.clone();
+        let mut message = self.new_message(actor, send)?;
         if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {
             return Ok(sent);
+        }
+        if let Some(of) = forwards {
+            self.take_forwarded(actor, &of, &mut message).await?;
         }
         if let Some(bridge) = bridge {
             return match actor {
@@ -172,7 +177,11 @@ impl Engine {
     pub(super) fn new_message(&self, actor: &Actor, mut send: SendMessage) -> Result<NewMessage> {
         let sender = sender(actor, send.sender.take())?;
         let kind = kind(actor, &send, sender.is_some())?;
-        check_body(kind, send.text.as_deref(), send.custom.as_ref())?;
+        if send.extras.forward.is_some() {
+            check_alone(&send)?;
+        } else {
+            check_body(kind, send.text.as_deref(), send.custom.as_ref())?;
+        }
         let id = match send.id {
             Some(id) => id,
             None => MessageId::from_stored(&self.ulid()),
@@ -309,6 +318,8 @@ fn sender(actor: &Actor, named: Option<UserId>) -> Result<Option<UserId>> {
 fn kind(actor: &Actor, send: &SendMessage, has_sender: bool) -> Result<MessageKind> {
     let kind = match send.kind {
         Some(kind) => kind,
+        // Until its words are there.
+        None if send.extras.forward.is_some() => MessageKind::Text,
         None if !has_sender => MessageKind::System,
         None if send.extras.card.is_some() => MessageKind::Card,
         None if send.extras.location.is_some() => MessageKind::Location,

@@ -1,10 +1,11 @@
-//! What a message carries beside its words: whom it mentions, what it answers, a card, a place.
+//! What a message carries beside its words: whom it mentions, what it answers, a card, a place,
+//! whose words it passes on.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CustomJson, Patch, Role};
+use super::{CustomJson, Patch, Role, Time};
 use crate::ids::{MessageId, UserId};
 
 /// One stored document (`extras` of a message's row), and what members see of it. Fields are only
@@ -19,6 +20,8 @@ pub struct Extras {
     pub card: Option<Card>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
 }
 
 /// New words of a message, as a door or the app's hook hands them over: what is absent stays.
@@ -51,6 +54,15 @@ pub struct Mentions {
 pub struct ReplyTo {
     pub id: MessageId,
     pub seq: u64,
+}
+
+/// Whose words a message passes on. Not from which room: who reads them here may not know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forwarded {
+    /// Who said them first, however often they were passed on.
+    pub sender: UserId,
+    /// When.
+    pub at: Time,
 }
 
 /// A picture, words and things to do. At least a title or a text.
@@ -222,12 +234,15 @@ mod tests {
 
     /// The document of a released build: it may gain fields, and this text is never edited.
     const V1: &str = r#"{"mentions":{"users":["anna","ben 2"],"roles":["admin"],"everyone":true},"reply_to":{"id":"m-1","seq":7},"card":{"title":"Bicycle","text":"90 €","image":{"url":"https://x.example/1.png","alt":"A bicycle"},"url":"https://x.example/1","actions":[{"id":"buy","label":"Buy"},{"id":"more","label":"More","url":"https://x.example/2"}]},"location":{"lat":25.0339639,"lng":121.5644722,"name":"Taipei 101","address":"台北市信義路五段7號"}}"#;
+    const FORWARDED: &str = r#"{"forwarded":{"sender":"anna","at":1760000000000000001}}"#;
 
     #[test]
     fn the_stored_document_reads_as_it_was_written() {
         let extras = Extras::from_stored(V1).unwrap();
         assert_eq!(extras.stored().as_deref(), Some(V1));
         assert_eq!(extras.location.unwrap().lat.get(), 25.033_963_9);
+        let forwarded = Extras::from_stored(FORWARDED).unwrap();
+        assert_eq!(forwarded.stored().as_deref(), Some(FORWARDED));
         let later = Extras::from_stored(r#"{"poll":{"of":"a later build"}}"#).unwrap();
         assert_eq!(*later, Extras::default());
         assert_eq!(later.stored(), None);

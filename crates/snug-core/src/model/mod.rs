@@ -21,7 +21,8 @@ mod user;
 pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
 pub use contact::{Contact, ContactKind};
 pub use extras::{
-    Card, CardAction, CardImage, Degrees, EditMessage, Extras, Location, Mentions, ReplyTo,
+    Card, CardAction, CardImage, Degrees, EditMessage, Extras, Forwarded, Location, Mentions,
+    ReplyTo,
 };
 pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};

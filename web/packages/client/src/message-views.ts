@@ -95,6 +95,7 @@ function sentView(
     location: message.location ?? undefined,
     mentions: message.mentions ?? undefined,
     replyTo,
+    forwarded: message.forwarded ?? undefined,
     createdAt: Date.parse(created_at),
     status: 'sent',
     readByOthers,

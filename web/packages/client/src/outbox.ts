@@ -21,8 +21,8 @@ export interface OutboxItem {
 }
 
 /** As it goes over the wire. */
-export function draftOf({ replyTo, ...message }: Outgoing): Draft {
-  return { ...message, reply_to: replyTo };
+export function draftOf({ replyTo, forward, ...message }: Outgoing): Draft {
+  return forward ? { forward } : { ...message, reply_to: replyTo };
 }
 
 interface Entry extends OutboxItem {
@@ -56,9 +56,9 @@ export class Outbox {
   }
 
   send(message: Outgoing, readUpTo?: number): Promise<Message> {
-    const { text, custom, card, location } = message;
-    if (!text?.trim() && custom === undefined && !card && !location) {
-      const detail = 'Give text, custom, card or location.';
+    const { text, custom, card, location, forward } = message;
+    if (!text?.trim() && custom === undefined && !card && !location && !forward) {
+      const detail = 'Give text, custom, card, location or forward.';
       return Promise.reject(new SnugError({ code: 'missing_field', detail, retryable: false }));
     }
     const id = this.#context.mint();

@@ -5,6 +5,7 @@ import type {
   ChannelPage,
   Custom,
   Edit,
+  Forwarded,
   Member,
   Mentions,
   Message,
@@ -108,6 +109,8 @@ export interface Outgoing {
   mentions?: Mentions;
   /** The id of the message that is answered. */
   replyTo?: string;
+  /** The message that is passed on; what else is given is shown until the server's copy is here. */
+  forward?: { room: string; id: string };
 }
 
 export interface MessageView {
@@ -124,6 +127,8 @@ export interface MessageView {
   location?: Place;
   mentions?: Mentions;
   replyTo?: QuoteView;
+  /** Who said the words first. */
+  forwarded?: Forwarded;
   /** Milliseconds since 1970. */
   createdAt: number;
   status: 'pending' | 'sent' | 'failed';

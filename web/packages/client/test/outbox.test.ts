@@ -32,6 +32,16 @@ test('shown at once, then replaced by the server’s copy under the same id', as
   assert.deepEqual(sentIds(server), [local!.id]);
 });
 
+test('passed on: only the other message is named, its words are shown meanwhile', async () => {
+  const { room, server } = await inRoom();
+  const forward = { room: 'elsewhere', id: 'm1' };
+  const sent = room.send({ forward, text: 'the train leaves at nine' });
+  assert.deepEqual(shown(room), ['the train leaves at nine/pending']);
+  const { id } = await sent;
+  const [asked] = server.asked('message.send');
+  assert.deepEqual(asked!.data, { room: 'r', id, forward });
+});
+
 test('offline: order and ids are kept, and everything goes once', async () => {
   const { room, server } = await inRoom();
   server.mode = 'drop';

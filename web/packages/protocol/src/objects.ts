@@ -20,6 +20,12 @@ export interface User {
 
 export type MessageKind = 'text' | 'custom' | 'system' | 'card' | 'location';
 
+/** Who said a message's words first, and when. */
+export interface Forwarded {
+  sender: string;
+  created_at: Timestamp;
+}
+
 /** Who is called in a message. Its words name them, `@` and the name or id. */
 export interface Mentions {
   users?: string[];
@@ -71,6 +77,7 @@ export interface Message {
   location?: Place | null;
   mentions?: Mentions | null;
   reply_to?: ReplyTo | null;
+  forwarded?: Forwarded | null;
   silent?: boolean | null;
   /** The room's counting number after this message. */
   count: number;

@@ -41,6 +41,8 @@ export interface Draft {
   mentions?: Mentions;
   /** The id of the message that is answered. */
   reply_to?: string;
+  /** The message whose words are sent once more; nothing else of a message stands beside it. */
+  forward?: { room: string; id: string };
   silent?: boolean;
 }
 

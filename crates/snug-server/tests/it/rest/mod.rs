@@ -6,6 +6,7 @@ mod client;
 mod contacts;
 mod cors;
 mod extras;
+mod forward;
 mod limits;
 mod refused;
 
@@ -30,6 +31,7 @@ async fn every_route(server: &TestServer) {
     changes::pins(&app).await;
     changes::channels(&app).await;
     extras::by_pages(&app).await;
+    forward::by_pages(&app).await;
     extras::by_backend(&app).await;
     contacts::set_by_the_backend(&app).await;
     contacts::a_room_with_a_contact(&app).await;
