@@ -10,14 +10,17 @@ use std::process::{Child, Command, Stdio};
 
 use crate::repo::{Repo, commit, in_path, run, works};
 use crate::say::say;
+use crate::steps::build_all;
 
 const REPORT: &str = "docs/autobahn.md";
 /// Frames, pings, reserved bits, opcodes, fragments, UTF-8, closing, and parts of frames.
 const SHORT: &[&str] = &["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"];
+/// How many these are: the suite ends without an error when the server does not answer any more.
+const SHORT_CASES: usize = 247;
 /// Also sizes and speed, and compression: these take a quarter of an hour.
 const ALL: &[&str] = &["*"];
 
-/// Python 2.7, if it is somewhere where people keep it.
+/// Python 2.7 with pip, if it is somewhere where people keep it.
 #[must_use]
 pub fn python() -> Option<PathBuf> {
     let named = std::env::var_os("SNUG_PYTHON27").map(PathBuf::from);
@@ -27,8 +30,9 @@ pub fn python() -> Option<PathBuf> {
         let mut pythons = folders.map(|folder| folder.join("bin/python2.7"));
         pythons.find(|python| python.is_file())
     });
-    let in_path = in_path("python2.7").filter(|python| works(Command::new(python).arg("-V")));
-    named.or(in_path).or(kept)
+    let found = [named, in_path("python2.7"), kept].into_iter().flatten();
+    let has_pip = |python: &PathBuf| works(Command::new(python).args(["-m", "pip", "--version"]));
+    found.into_iter().find(has_pip)
 }
 
 /// What came of one case.
@@ -63,6 +67,9 @@ impl Case {
 pub fn short(repo: &Repo, python: &Path) -> Result<(), String> {
     let cases = cases(repo, python, "debug", SHORT)?;
     say(&format!("{} cases", cases.len()));
+    if cases.len() != SHORT_CASES {
+        return Err(format!("{} cases ran, expected {SHORT_CASES}", cases.len()));
+    }
     judged(&cases)
 }
 
@@ -108,11 +115,16 @@ fn judged(cases: &[Case]) -> Result<(), String> {
 
 fn cases(repo: &Repo, python: &Path, profile: &str, which: &[&str]) -> Result<Vec<Case>, String> {
     let packages = packages(repo, python)?;
-    let mut build = repo.cargo();
-    build.args(["build", "--package", "snug-ws", "--example", "echo"]);
-    run(if profile == "release" { build.arg("--release") } else { &mut build })?;
-    let (_server, url) = serve(&repo.target.join(profile).join("examples/echo"))?;
+    let mut cargo = repo.cargo();
+    run(match profile {
+        "release" => {
+            cargo.args(["build", "--release", "--package", "snug-ws", "--example", "echo"])
+        }
+        _ => build_all(&mut cargo),
+    })?;
+    let (mut server, url) = serve(&repo.target.join(profile).join("examples/echo"))?;
     let folder = repo.target.join("autobahn");
+    let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut tool = Command::new(python);
     tool.arg(repo.root.join("tests/foreign/autobahn/run.py")).arg(packages);
@@ -120,7 +132,8 @@ fn cases(repo: &Repo, python: &Path, profile: &str, which: &[&str]) -> Result<Ve
     let output = tool.output().map_err(|e| format!("{}: {e}", python.display()))?;
     let told = String::from_utf8_lossy(&output.stdout);
     let cases: Vec<Case> = told.lines().filter_map(Case::read).collect();
-    if !output.status.success() || cases.is_empty() {
+    let lives = server.0.try_wait().is_ok_and(|ended| ended.is_none());
+    if !output.status.success() || cases.is_empty() || !lives {
         let errors = String::from_utf8_lossy(&output.stderr);
         return Err(format!("Autobahn's suite did not run to its end:\n{errors}"));
     }

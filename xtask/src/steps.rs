@@ -173,10 +173,13 @@ fn doc(context: &Context) -> Outcome {
     outcome(run(cargo.args(["doc", "--workspace", "--no-deps", "--quiet"])))
 }
 
-/// Programs and tests in one call: asked for apart, cargo would choose other features for the
-/// same crates and build them twice.
 fn build(context: &Context) -> Outcome {
-    outcome(run(context.repo.cargo().args(["build", "--workspace", "--bins", "--tests"])))
+    outcome(run(build_all(&mut context.repo.cargo())))
+}
+
+/// One call for all that is run, or cargo would choose other features for what is asked for alone.
+pub(crate) fn build_all(cargo: &mut Command) -> &mut Command {
+    cargo.args(["build", "--workspace", "--bins", "--tests", "--example", "echo"])
 }
 
 fn gen_step(context: &Context) -> Outcome {

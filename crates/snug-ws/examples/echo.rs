@@ -154,8 +154,8 @@ fn read_head(read: &mut impl BufRead) -> io::Result<String> {
 
 /// A thread for each connection.
 pub(crate) fn serve(listener: &TcpListener) -> io::Result<()> {
-    for stream in listener.incoming() {
-        let stream = stream?;
+    // One that went before it was taken ends nobody else's.
+    for stream in listener.incoming().flatten() {
         std::thread::spawn(move || talk(stream));
     }
     Ok(())
