@@ -88,11 +88,12 @@ describe('the examples of the page about messages', () => {
       const stored = all.find((message) => message.id === id);
       assert.equal(stored.deleted, code === carried ? undefined : true);
       if (code === carried) {
-        const [answer, card, place] = all.slice(-3);
+        const [answer, card, place, passedOn] = all.slice(-4);
         assert.equal(answer.reply_to.id, id);
         assert.deepEqual(answer.mentions, { users: ['ben'] });
         assert.deepEqual([card.kind, card.card.actions[0].id], ['card', 'buy']);
         assert.deepEqual(place.location, { lat: 25.034, lng: 121.5645, name: 'Taipei 101' });
+        assert.deepEqual([passedOn.text, passedOn.forwarded.sender], [said.text, 'm1']);
       }
     }
     const { members } = await snug.server('GET', `rooms/${channel.id}/members`);
