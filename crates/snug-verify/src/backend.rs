@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::checker::Checker;
 use crate::door::{Answer, Door, Request, segment};
+use crate::walk::Report;
 
 /// What the crowd shares.
 pub(crate) struct Shared<D> {
@@ -35,6 +36,26 @@ pub(crate) struct Counts {
     pub(crate) revokes: AtomicU64,
     pub(crate) changes: AtomicU64,
     pub(crate) retries: AtomicU64,
+}
+
+impl Counts {
+    /// As far as it has come: nothing is known yet of what was broken and what is stored.
+    pub(crate) fn report(&self) -> Report {
+        let told = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Report {
+            acked: told(&self.acked),
+            repeats: told(&self.repeats),
+            refused: told(&self.refused),
+            events: told(&self.events),
+            syncs: told(&self.syncs),
+            connects: told(&self.connects),
+            moves: told(&self.moves),
+            revokes: told(&self.revokes),
+            changes: told(&self.changes),
+            retries: told(&self.retries),
+            ..Report::default()
+        }
+    }
 }
 
 pub(crate) fn one_more(count: &AtomicU64) {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
@@ -11,7 +10,7 @@ use serde_json::json;
 use snug_core::ids::{RoomId, UserId};
 use tokio::time::Instant;
 
-use crate::backend::{Shared, member_rev, one_more};
+use crate::backend::{Counts, Shared, member_rev, one_more};
 use crate::checker::Violation;
 use crate::client::Client;
 use crate::dice::Dice;
@@ -29,7 +28,11 @@ pub struct Plan {
     pub run: String,
     pub users: usize,
     pub rooms: usize,
+    /// For how long at least.
     pub walk: Duration,
+    /// The walk goes on until this much was done, be the machine as slow as it may, but no longer
+    /// than `patience` beyond its time.
+    pub enough: fn(&Report) -> bool,
     /// How long an outage may last before it is a fault.
     pub patience: Duration,
     pub seed: u64,
@@ -74,7 +77,8 @@ pub async fn verify<D: Door>(door: D, plan: Plan) -> Result<Report, String> {
     for user in &users {
         clients.push(Client::enter(&shared, user, "verify").await?);
     }
-    let end = Instant::now() + plan.walk;
+    let least = Instant::now() + plan.walk;
+    let end = End { least, last: least + plan.patience, enough: plan.enough };
     let walks = clients.into_iter().zip(1_u64..).map(|(client, n)| {
         let walker = Walker {
             client,
@@ -127,10 +131,10 @@ async fn move_members<D: Door>(
     shared: &Shared<D>,
     rooms: &[RoomId],
     users: &[UserId],
-    (mut dice, end): (Dice, Instant),
+    (mut dice, end): (Dice, End),
 ) {
     let mut out: Vec<(RoomId, UserId)> = Vec::new();
-    while Instant::now() < end {
+    while !end.has_come(&shared.counts) {
         let again = out.len() * 2 > users.len() || (!out.is_empty() && dice.below(2) == 0);
         if again {
             let at = usize::try_from(dice.below(out.len() as u64)).unwrap_or(0);
@@ -146,11 +150,26 @@ async fn move_members<D: Door>(
     }
 }
 
+/// When the crowd goes home.
+#[derive(Clone, Copy)]
+struct End {
+    least: Instant,
+    last: Instant,
+    enough: fn(&Report) -> bool,
+}
+
+impl End {
+    fn has_come(&self, counts: &Counts) -> bool {
+        let now = Instant::now();
+        now >= self.last || (now >= self.least && (self.enough)(&counts.report()))
+    }
+}
+
 struct Walker<D: Door> {
     client: Client<D>,
     dice: Dice,
     users: Vec<UserId>,
-    end: Instant,
+    end: End,
     number: u64,
     /// What it has said and not taken back.
     said: Vec<(RoomId, String)>,
@@ -158,7 +177,7 @@ struct Walker<D: Door> {
 
 impl<D: Door> Walker<D> {
     async fn walk(mut self) -> Result<Client<D>, String> {
-        while Instant::now() < self.end {
+        while !self.end.has_come(&self.client.shared.counts) {
             let rooms: Vec<RoomId> = self.client.rooms.keys().cloned().collect();
             let room = self.dice.pick(&rooms).cloned();
             match (self.dice.below(100), room) {
@@ -370,20 +389,9 @@ async fn at_rest<D: Door>(
         rest::client(client, &stored).await?;
     }
     shared.checker().all_moves_known();
-    let counts = &shared.counts;
-    let told = |count: &AtomicU64| count.load(Ordering::Relaxed);
     Ok(Report {
         violations: shared.checker().violations().to_vec(),
-        acked: told(&counts.acked),
-        repeats: told(&counts.repeats),
-        refused: told(&counts.refused),
-        events: told(&counts.events),
-        syncs: told(&counts.syncs),
-        connects: told(&counts.connects),
-        moves: told(&counts.moves),
-        revokes: told(&counts.revokes),
-        changes: told(&counts.changes),
-        retries: told(&counts.retries),
         stored: stored.values().map(|history| history.len() as u64).sum(),
+        ..shared.counts.report()
     })
 }

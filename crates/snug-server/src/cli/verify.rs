@@ -52,6 +52,7 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, String> {
         users: size(args.users),
         rooms: size(args.rooms),
         walk: Duration::from_secs(args.seconds),
+        enough: |_| true,
         patience: Duration::from_secs(args.patience),
         seed,
     };
