@@ -68,21 +68,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { stream, reader, closing: Closing::Open, unread, queue }
     }
 
-    /// The next thing the client sent. Cancel-safe.
+    /// The next thing the client sent. What is queued leaves before this waits: the answers to
+    /// what came at once go out at once. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Incoming, Broken> {
-        poll_fn(|cx| self.poll_next(cx)).await
+        self.next_if(true).await
+    }
+
+    /// As `next`; while there may not be read, only what is queued leaves.
+    pub(super) async fn next_if(&mut self, may_read: bool) -> Result<Incoming, Broken> {
+        poll_fn(|cx| match may_read {
+            true => self.poll_next(cx),
+            false => match self.queue.poll_flush(&mut self.stream, cx) {
+                Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Gone)),
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            },
+        })
+        .await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Broken>> {
-        // An answer that found no room leaves when there is some.
-        if self.queue.bytes > 0 {
-            match self.queue.poll_flush(&mut self.stream, cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Gone)),
-                // Who does not read the answers to its pings is not read either.
-                Poll::Pending if self.queue.is_full() => return Poll::Pending,
-                Poll::Pending => {}
-            }
+        if self.queue.is_full() {
+            ready!(self.poll_leave(cx))?;
         }
         loop {
             if self.reader.has_ended() {
@@ -102,9 +108,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     return Poll::Ready(said);
                 }
             }
+            ready!(self.poll_leave(cx))?;
             if let Some(said) = ready!(self.poll_read(cx)) {
                 return Poll::Ready(said);
             }
+        }
+    }
+
+    /// Comes when there may be read on: who does not read the answers is not read either.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if self.queue.bytes == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        match self.queue.poll_flush(&mut self.stream, cx) {
+            Poll::Pending if self.queue.is_full() => Poll::Pending,
+            Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Gone)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
         }
     }
 
@@ -174,12 +193,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Ok(())
     }
 
-    pub(super) async fn ping(&mut self) -> Result<(), Broken> {
-        if !self.closing.may_send() {
-            return Err(Broken::Gone);
+    /// Queues a ping.
+    pub(super) fn ping(&mut self) {
+        if self.closing.may_send() {
+            self.queue.push_control(&ControlFrame::ping(b"", None));
         }
-        self.queue.push_control(&ControlFrame::ping(b"", None));
-        Ok(())
     }
 
     /// Writes what is queued in as few system calls as the socket takes.
@@ -387,6 +405,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn answers_to_what_came_at_once_leave_at_once() {
+        let (near, mut far) = duplex(1 << 16);
+        let mut socket = Socket::new(near);
+        let mut bytes = Vec::new();
+        for text in ["one", "two"] {
+            from_client(&mut bytes, text);
+        }
+        bytes.extend_from_slice(&ControlFrame::ping(b"", MASK));
+        far.write_all(&bytes).await.expect("room");
+        let mut received = [0; 64];
+        for text in ["one", "two"] {
+            assert!(is_data(socket.next().await, text));
+            socket.feed(Bytes::from(text)).await.expect("open");
+            let early = tokio::time::timeout(std::time::Duration::ZERO, far.read(&mut received));
+            assert!(early.await.is_err(), "it left alone");
+        }
+        // While there may not be read, too.
+        let given_up = tokio::time::timeout(std::time::Duration::ZERO, socket.next_if(false));
+        assert!(given_up.await.is_err());
+        let count = far.read(&mut received).await.expect("open");
+        assert_eq!(understood(received[..count].to_vec()), ["one", "two"]);
+        assert!(matches!(socket.next().await, Ok(Incoming::Alive)));
+        let given_up = tokio::time::timeout(std::time::Duration::ZERO, socket.next());
+        assert!(given_up.await.is_err());
+        let count = far.read(&mut received).await.expect("open");
+        assert_eq!(understood(received[..count].to_vec()), ["Pong([])"]);
+    }
+
+    #[tokio::test]
     async fn frames_leave_whole_through_a_narrow_pipe() {
         let (near, mut far) = duplex(7);
         let mut socket = Socket::new(near);
@@ -442,7 +489,9 @@ mod tests {
         far.write_all(&goodbye).await.expect("room");
         assert!(matches!(socket.next().await, Ok(Incoming::Closed)));
         assert_eq!(socket.feed(Bytes::from_static(b"late")).await, Err(Broken::Gone));
-        assert_eq!(socket.ping().await, Err(Broken::Gone));
+        let queued = socket.queue.bytes;
+        socket.ping();
+        assert_eq!(socket.queue.bytes, queued);
         let client = async move {
             let mut received = Vec::new();
             far.read_to_end(&mut received).await.expect("open");

@@ -146,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 () = stopping.cancelled() => return Some(CloseCode::GoingAway),
                 outcome = self.turn.outcome() => Woken::Outcome(outcome),
                 () = outbox_ready(connection.as_deref()) => Woken::Outbox,
-                frame = self.socket.next(), if may_read => Woken::Frame(frame),
+                frame = self.socket.next_if(may_read) => Woken::Frame(frame),
                 () = tokio::time::sleep(wait) => Woken::Tick,
             };
             let step = match woken {
@@ -211,13 +211,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 let action = self.session.on_frame(&bytes, now);
                 self.act(action).await
             }
-            Ok(Incoming::Alive) => {
-                if let Some(action) = self.session.on_control(now) {
-                    return self.act(action).await;
-                }
-                // A pong to the client's ping waits in the codec.
-                self.write_bounded(Step::Flush).await
-            }
+            Ok(Incoming::Alive) => match self.session.on_control(now) {
+                Some(action) => self.act(action).await,
+                None => Ok(()),
+            },
             Ok(Incoming::Closed) | Err(Broken::Gone) => Err(None),
             Err(Broken::TooLarge) => {
                 let most = limits::FRAME_BYTES_MAX;
@@ -242,7 +239,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 self.jobs.push_back(Job::Run { id, request });
                 Ok(())
             }
-            Action::Ping => self.write_bounded(Step::Ping).await,
+            Action::Ping => {
+                self.socket.ping();
+                Ok(())
+            }
             Action::Close { code, last_words } => {
                 if let Some(words) = last_words {
                     self.say(words).await?;
@@ -322,8 +322,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
     }
 
+    /// Queues a frame: it leaves when nothing more is at hand to be worked off.
     async fn say(&mut self, frame: Vec<u8>) -> Result<(), End> {
-        self.write_bounded(Step::Say(Bytes::from(frame))).await
+        self.write_bounded(Step::Feed(Bytes::from(frame))).await
     }
 
     /// Writes everything that waits, many frames in one flush.
@@ -337,7 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         match connection.outbox.ending() {
             Some(ending) => {
                 if let Some(words) = ending.last_words {
-                    self.write_bounded(Step::Say(words)).await?;
+                    self.write_bounded(Step::Feed(words)).await?;
                 }
                 Err(Some(ending.code))
             }
@@ -352,15 +353,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         let bound = Duration::from_millis(limits::LIVENESS_MS);
         let write = async {
             match step {
-                Step::Say(frame) => {
-                    self.socket.feed(frame).await?;
-                    self.socket.flush().await
-                }
                 Step::Feed(frame) => self.socket.feed(frame).await,
-                Step::Ping => {
-                    self.socket.ping().await?;
-                    self.socket.flush().await
-                }
                 Step::Flush => self.socket.flush().await,
             }
         };
@@ -380,9 +373,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
 type End = Option<CloseCode>;
 
 enum Step {
-    Say(Bytes),
     Feed(Bytes),
-    Ping,
     Flush,
 }
 

@@ -49,11 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
                         self.heard_at = Instant::now();
                         return Some(bytes);
                     }
-                    Ok(Incoming::Alive) => {
-                        self.heard_at = Instant::now();
-                        // A pong to the client's ping waits in the codec.
-                        bounded(self.socket.flush()).await?;
-                    }
+                    Ok(Incoming::Alive) => self.heard_at = Instant::now(),
                     Ok(Incoming::Closed) => {
                         // The answer to the client's goodbye waits in the codec.
                         let _ = tokio::time::timeout(GOODBYE, self.socket.end()).await;
@@ -66,8 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
                         return None;
                     }
                     self.pinged_at = Instant::now();
-                    bounded(self.socket.ping()).await?;
-                    bounded(self.socket.flush()).await?;
+                    self.socket.ping();
                 }
             }
         }
