@@ -53,6 +53,14 @@ pub const VERSIONS_SHOWN: usize = 100;
 pub const REACTION_USERS_SHOWN: usize = 100;
 /// Deleted and hidden messages after a cursor that unread takes into account, in messages.
 pub const GONE_COUNTED_MAX: usize = 1_000;
+/// Users whom a thread's summary names, in users.
+pub const THREAD_PARTICIPANTS_SHOWN: usize = 5;
+/// Unread replies that are counted in a thread, in messages; more are "99+".
+pub const THREAD_UNREAD_COUNTED_MAX: usize = 100;
+/// Default page of a room's threads, in threads.
+pub const THREADS_PAGE_DEFAULT: usize = 20;
+/// Largest page of a room's threads, in threads.
+pub const THREADS_PAGE_MAX: usize = 50;
 /// Unread messages that mention a member and are counted in a room, in messages; more are "99+".
 pub const MENTIONS_COUNTED_MAX: usize = 100;
 /// A dialect's document, in bytes.

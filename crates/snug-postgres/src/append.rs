@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{Head, Membership, Mentioned, Message, MessageKind, Preview, Time};
+use snug_core::model::{Head, Membership, Mentioned, Message, Preview, ThreadSummary, Time};
 use snug_core::ports::{Append, AppendOutcome, Appended, Guard, KeyHit, NewMessage, PayloadHash};
 
 /// What the database knows about a cursor at the place where `read_up_to` wants it, as far as
@@ -43,6 +43,8 @@ pub(crate) struct Stored {
     pub(crate) own_no: u64,
     /// The sender's cursor stayed behind it: whoever moves the cursor has to look for it.
     pub(crate) behind: bool,
+    /// Who follows the thread of a reply from then on.
+    pub(crate) followers: Vec<UserId>,
 }
 
 /// A locked room, as the appends so far left it.
@@ -61,6 +63,8 @@ pub(crate) struct LockedRoom {
     keys: HashMap<MessageId, KeyHit>,
     /// The backend's ids, of those that the batch brings, that are taken.
     externals: BTreeSet<String>,
+    /// By the root's seq, those of the threads that the batch replies in.
+    threads: HashMap<u64, ThreadSummary>,
 }
 
 impl LockedRoom {
@@ -83,6 +87,7 @@ impl LockedRoom {
             members: HashMap::new(),
             keys: HashMap::new(),
             externals: BTreeSet::new(),
+            threads: HashMap::new(),
         }
     }
 
@@ -94,6 +99,10 @@ impl LockedRoom {
 
     pub(crate) fn add_external(&mut self, external: String) {
         self.externals.insert(external);
+    }
+
+    pub(crate) fn add_thread(&mut self, root: u64, summary: ThreadSummary) {
+        self.threads.insert(root, summary);
     }
 
     pub(crate) fn add_member(&mut self, membership: Membership) {
@@ -146,11 +155,13 @@ impl LockedRoom {
         }
         self.externals.extend(new.external.clone());
         let before = self.head.seq;
-        let counts = new.kind != MessageKind::System && !new.silent;
+        let counts = new.counts();
         let message = self.number(new, counts, append.now, floor);
         let (own_no, behind) = self.move_sender(new, counts, before, cursor, stamp);
         self.add_key(KeyHit { hash: new.hash, message: message.clone() });
-        self.stored.push(Stored { message: message.clone(), hash: new.hash, own_no, behind });
+        let followers = new.followers().into_iter().cloned().collect();
+        let (hash, kept) = (new.hash, message.clone());
+        self.stored.push(Stored { message: kept, hash, own_no, behind, followers });
         let mine = new.sender.as_ref().and_then(|user| self.standing(user));
         AppendOutcome::Stored(Box::new(Appended { message, head: self.head.clone(), mine }))
     }
@@ -186,7 +197,7 @@ impl LockedRoom {
         let least = self.last_time.max(*floor).0.saturating_add(1);
         self.last_time = now.max(Time(least));
         *floor = self.last_time;
-        let message = Message {
+        let mut message = Message {
             id: new.id.clone(),
             external: new.external.clone(),
             room: self.id.clone(),
@@ -206,9 +217,19 @@ impl LockedRoom {
             hidden_at: None,
             pinned_at: None,
             reactions: Vec::new(),
+            thread: new.thread.as_ref().map(|reply| Box::new(reply.root.clone())),
+            thread_summary: None,
         };
-        head.activity_at = message.created_at;
-        head.preview = Some(Preview::of(&message));
+        if let Some(place) = &message.thread {
+            // It moves the room in no list; the thread has one more.
+            let root = place.seq;
+            let summary = ThreadSummary::with(self.threads.get(&root), &message);
+            self.threads.insert(root, summary.clone());
+            message.thread_summary = Some(Box::new(summary));
+        } else {
+            head.activity_at = message.created_at;
+            head.preview = Some(Preview::of(&message));
+        }
         message
     }
 
@@ -355,7 +376,7 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snug_core::model::{Extras, MemberState, Mentions, OwnSettings, Role};
+    use snug_core::model::{Extras, MemberState, Mentions, MessageKind, OwnSettings, Role};
 
     const NOBODY_HEARD: Head = Head {
         seq: 0,
@@ -421,6 +442,7 @@ mod tests {
                 silent: dice(state, 5) == 0,
                 hash: PayloadHash([0; 32]),
                 read_up_to,
+                thread: None,
             },
             now: Time(0),
         }
@@ -510,7 +532,8 @@ mod tests {
                     };
                     assert_eq!(done.message.seq, n);
                     let last = room.stored.last().unwrap();
-                    stored.push(Stored { message: last.message.clone(), ..*last });
+                    let (message, followers) = (last.message.clone(), Vec::new());
+                    stored.push(Stored { message, followers, ..*last });
                     if let Some(mine) = done.mine {
                         let place = members.iter().position(|m| m.user == mine.user).unwrap();
                         check(&stored, members[place].read_seq, &append, &mine);

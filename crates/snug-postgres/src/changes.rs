@@ -14,7 +14,7 @@ use crate::outbox::note;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rooms::{guard_holds, lock};
 use crate::rows::{Cells, big, db_time, head_columns, message_columns, rows};
-use crate::{PostgresStore, mentions};
+use crate::{PostgresStore, mentions, threads};
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -267,9 +267,11 @@ impl PostgresStore {
         let at = Cells::of(&tx.query_one(&clock, &[]).await?).time()?.0;
         place.apply(wanted, rev, at).await?;
         let now = one(&tx, wanted, &room).await?;
-        let now = now.ok_or_else(|| Fail::Broken("a message went away under lock".to_owned()))?;
+        let mut now =
+            now.ok_or_else(|| Fail::Broken("a message went away under lock".to_owned()))?;
         place.count_gone(&old, &now).await?;
         mentions::follow(&tx, &wanted.app, (&old, &now)).await?;
+        threads::follow(&tx, (&wanted.app, rev), &old, &mut now).await?;
         let head = tx.prepare_cached(HEAD).await?;
         let text = Preview::of(&now).text;
         let row = tx.query_one(&head, &[&app, &id, &rev, &big(now.seq), &text]).await?;

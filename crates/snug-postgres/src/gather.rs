@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::messages::{self, Held};
 use crate::pool::{CALL_LIMIT, Fail, Tx, bounded};
+use crate::write;
 
 /// An append whose caller waits.
 #[derive(Debug)]
@@ -377,7 +378,7 @@ async fn write_once(
         .enumerate()
         .map(|(place, append)| loaded.decide(place, append, skipping))
         .collect();
-    messages::write(&tx, &loaded, true).await?;
+    write::write(&tx, &loaded, true).await?;
     tx.committed();
     Ok(outcomes)
 }

@@ -29,7 +29,9 @@ mod rows;
 mod schema;
 mod sessions;
 mod sync;
+mod threads;
 mod users;
+mod write;
 mod young;
 
 use std::sync::Arc;

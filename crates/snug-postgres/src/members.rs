@@ -17,7 +17,7 @@ use crate::pool::{Fail, Tx};
 use crate::room_bound::RoomBound;
 use crate::rooms::{self, rev_of};
 use crate::rows::{Cells, big, db_time, member_columns, membership_columns, room_columns, rows};
-use crate::users;
+use crate::{threads, users};
 
 /// A user on the way in.
 pub(crate) type Joining<'a> = (&'a UserId, Role, MemberState);
@@ -141,7 +141,7 @@ async fn leave(tx: &Tx, app: &AppId, room: &Room, leaving: &[&str], now: Time) -
     )
     .await?;
     tx.execute(&remember, &[&app, &id, &leaving]).await?;
-    Ok(())
+    threads::forget(tx, app, id, leaving).await
 }
 
 /// Ends every membership of a room that is being deleted: nobody keeps a view of it.

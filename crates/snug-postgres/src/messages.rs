@@ -1,4 +1,4 @@
-//! Messages and read cursors: the statements of an append, and the reads.
+//! Messages and read cursors: what an append reads, and the reads. What it writes is in `write`.
 //!
 //! Statements after the one that locks the rooms see what was committed before the lock, because
 //! under READ COMMITTED each takes its own snapshot. They may therefore be sent in one flight, but
@@ -8,21 +8,22 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, Extras, Head, Membership, Message, Time};
+use snug_core::model::{Head, Membership, Message, Time};
 use snug_core::ports::{
     Append, AppendOutcome, HistoryQuery, KeyHit, MessageStore, StoreError, StoreResult,
 };
 
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
 
-use crate::append::{Cursor, Loaded, LockedRoom, Stored};
+use crate::append::{Cursor, Loaded, LockedRoom};
 use crate::outbox::heard_by;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{
     Cells, big, db_time, head_columns, membership_columns, mentions_after, message_columns, rows,
 };
-use crate::{PostgresStore, externals, mentions, outbox};
+use crate::write::write;
+use crate::{PostgresStore, externals, threads};
 
 /// What to do about a room that another transaction holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,33 +96,6 @@ const FLOORS: &str = concat!(
     " FROM unnest($1::text[]) WITH ORDINALITY AS i(app, n)"
 );
 const CLOCK: &str = concat!("SELECT ", db_time!());
-/// Frees ids that messages of before a deletion hold: nobody can see those any more.
-const FREE_IDS: &str = "DELETE FROM messages g
-    USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(app, room, id, min_seq)
-    WHERE g.app = i.app AND g.room = i.room AND g.id = i.id AND g.seq < i.min_seq";
-const INSERT: &str = "INSERT INTO messages (app, room, seq, id, rev, first_rev, sender, kind, text,
-      custom, silent, counted, own_no, behind, hash, created_at, external, extras)
-    SELECT app, room, seq, id, rev, rev, sender, kind, text, custom, silent, counted, own_no,
-      behind, hash, created_at, external, extras
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
-      $7::text[], $8::text[], $9::text[], $10::boolean[], $11::bigint[], $12::bigint[],
-      $13::boolean[], $14::bytea[], $15::bigint[], $16::text[], $17::text[])
-    AS i(app, room, seq, id, rev, sender, kind, text, custom, silent, counted, own_no, behind,
-      hash, created_at, external, extras)";
-const HEADS: &str = "UPDATE rooms r SET seq = i.seq, rev = i.rev, counted = i.counted,
-      activity_at = i.at, last_time = i.at, changed_at = $10, preview_seq = i.seq,
-      preview_sender = i.sender, preview_kind = i.kind, preview_text = i.text, preview_at = i.at
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-      $7::text[], $8::text[], $9::text[])
-    AS i(app, room, seq, rev, counted, at, sender, kind, text)
-    WHERE r.app = i.app AND r.id = i.room";
-const CURSORS: &str = "UPDATE members m SET read_seq = i.read_seq, read_count = i.read_count,
-      read_rev = i.read_rev, own_count = i.own_count, read_own = i.read_own, changed_at = $9
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
-      $7::bigint[], $8::bigint[])
-    AS i(app, room, user_id, read_seq, read_count, read_rev, own_count, read_own)
-    WHERE m.app = i.app AND m.room = i.room AND m.user_id = i.user_id";
-
 /// Locks the rooms of a batch in their order and reads what deciding needs: one flight.
 pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loaded, Fail> {
     let (lock_rooms, lock_members) = match held {
@@ -188,6 +162,7 @@ pub(crate) async fn load(tx: &Tx, batch: &[&Append], held: Held) -> Result<Loade
     }
     add_keys(&mut loaded, batch, &key_rows)?;
     externals::add(tx, &mut loaded, batch).await?;
+    threads::add(tx, &mut loaded, batch).await?;
     add_members(&mut loaded, batch, &wanted, &member_rows)?;
     Ok(loaded)
 }
@@ -277,154 +252,6 @@ fn wanted<'a>(batch: &[&'a Append]) -> Vec<Wanted<'a>> {
         }
     }
     wanted
-}
-
-/// Writes what was decided; with `commit` the commit goes out in the same flight.
-///
-/// The statements are prepared first: from there on nothing waits before it sends, so they reach
-/// the database in the order in which they stand here, the commit last.
-pub(crate) async fn write(tx: &Tx, loaded: &Loaded, commit: bool) -> Result<(), Fail> {
-    let finish = async {
-        if commit {
-            tx.batch_execute("COMMIT").await?;
-        }
-        Ok::<(), Fail>(())
-    };
-    if loaded.rooms.values().all(|room| room.stored.is_empty()) {
-        return finish.await;
-    }
-    free_ids(tx, loaded).await?;
-    let insert = tx.prepare_cached(INSERT).await?;
-    let heads = tx.prepare_cached(HEADS).await?;
-    let cursors = tx.prepare_cached(CURSORS).await?;
-    let note = if outbox::is_heard(loaded) {
-        Some(tx.prepare_cached(outbox::NOTE_MESSAGES).await?)
-    } else {
-        None
-    };
-    if !loaded.strangers.is_empty() {
-        let users = loaded.strangers.iter().map(|(app, user)| (app, user));
-        crate::users::make_bare(tx, users, loaded.stamp).await?;
-    }
-    let mentions = mentions::of_batch(tx, loaded).await?;
-    tokio::try_join!(
-        insert_messages(tx, &insert, loaded),
-        mentions::insert(tx, mentions.as_ref()),
-        update_heads(tx, &heads, loaded),
-        update_cursors(tx, &cursors, loaded),
-        outbox::note_messages(tx, note.as_ref(), loaded),
-        finish,
-    )?;
-    Ok(())
-}
-
-/// Only rooms that were made anew have ids to free; others cost nothing.
-async fn free_ids(tx: &Tx, loaded: &Loaded) -> Result<(), Fail> {
-    let anew = || {
-        let rooms = loaded.rooms.iter().filter(|(_, room)| room.min_seq > 1);
-        rooms.flat_map(|((app, _), room)| {
-            room.stored.iter().map(move |stored| (app, room.min_seq, &stored.message))
-        })
-    };
-    if anew().next().is_none() {
-        return Ok(());
-    }
-    let apps: Vec<&str> = anew().map(|(app, _, _)| app.as_str()).collect();
-    let rooms: Vec<&str> = anew().map(|(_, _, message)| message.room.as_str()).collect();
-    let ids: Vec<&str> = anew().map(|(_, _, message)| message.id.as_str()).collect();
-    let bounds: Vec<i64> = anew().map(|(_, min_seq, _)| big(min_seq)).collect();
-    let free = tx.prepare_cached(FREE_IDS).await?;
-    tx.execute(&free, &[&apps, &rooms, &ids, &bounds]).await?;
-    Ok(())
-}
-
-async fn insert_messages(tx: &Tx, insert: &Statement, loaded: &Loaded) -> Result<(), Fail> {
-    let stored: Vec<(&AppId, &Stored)> = loaded
-        .rooms
-        .iter()
-        .flat_map(|((app, _), room)| room.stored.iter().map(move |s| (app, s)))
-        .collect();
-    fn column<'a, T>(stored: &[(&'a AppId, &'a Stored)], of: impl Fn(&'a Message) -> T) -> Vec<T> {
-        stored.iter().map(|(_, s)| of(&s.message)).collect()
-    }
-    let apps: Vec<&str> = stored.iter().map(|(app, _)| app.as_str()).collect();
-    let rooms = column(&stored, |m| m.room.as_str());
-    let seqs = column(&stored, |m| big(m.seq));
-    let ids = column(&stored, |m| m.id.as_str());
-    let revs = column(&stored, |m| big(m.rev));
-    let senders = column(&stored, |m| m.sender.as_ref().map(UserId::as_str));
-    let kinds = column(&stored, |m| m.kind.as_str());
-    let texts = column(&stored, |m| m.text.as_deref());
-    let customs = column(&stored, |m| m.custom.as_ref().map(CustomJson::as_str));
-    let silents = column(&stored, |m| m.silent);
-    let counts = column(&stored, |m| big(m.count));
-    let own_nos: Vec<i64> = stored.iter().map(|(_, s)| big(s.own_no)).collect();
-    let behinds: Vec<bool> = stored.iter().map(|(_, s)| s.behind).collect();
-    let hashes: Vec<&[u8]> = stored.iter().map(|(_, s)| s.hash.0.as_slice()).collect();
-    let times = column(&stored, |m| m.created_at.0);
-    let externals = column(&stored, |m| m.external.as_deref());
-    let extras = column(&stored, |m| m.extras.as_deref().and_then(Extras::stored));
-    tx.execute(
-        insert,
-        &[
-            &apps, &rooms, &seqs, &ids, &revs, &senders, &kinds, &texts, &customs, &silents,
-            &counts, &own_nos, &behinds, &hashes, &times, &externals, &extras,
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
-async fn update_heads(tx: &Tx, update: &Statement, loaded: &Loaded) -> Result<(), Fail> {
-    let changed = || loaded.rooms.iter().filter(|(_, room)| !room.stored.is_empty());
-    let heads = || changed().map(|(_, room)| &room.head);
-    let previews = || heads().filter_map(|head| head.preview.as_ref());
-    let apps: Vec<&str> = changed().map(|((app, _), _)| app.as_str()).collect();
-    let rooms: Vec<&str> = changed().map(|((_, room), _)| room.as_str()).collect();
-    let seqs: Vec<i64> = heads().map(|head| big(head.seq)).collect();
-    let revs: Vec<i64> = heads().map(|head| big(head.rev)).collect();
-    let counts: Vec<i64> = heads().map(|head| big(head.count)).collect();
-    let times: Vec<i64> = heads().map(|head| head.activity_at.0).collect();
-    let senders: Vec<Option<&str>> =
-        previews().map(|p| p.sender.as_ref().map(UserId::as_str)).collect();
-    let kinds: Vec<&str> = previews().map(|p| p.kind.as_str()).collect();
-    let texts: Vec<Option<&str>> = previews().map(|p| p.text.as_deref()).collect();
-    tx.execute(
-        update,
-        &[&apps, &rooms, &seqs, &revs, &counts, &times, &senders, &kinds, &texts, &loaded.stamp.0],
-    )
-    .await?;
-    Ok(())
-}
-
-async fn update_cursors(tx: &Tx, update: &Statement, loaded: &Loaded) -> Result<(), Fail> {
-    let touched: Vec<(&AppId, &RoomId, &Membership)> = loaded
-        .rooms
-        .iter()
-        .flat_map(|((app, id), room)| room.touched().map(move |mine| (app, id, mine)))
-        .collect();
-    let column = |of: fn(&Membership) -> u64| -> Vec<i64> {
-        touched.iter().map(|(_, _, mine)| big(of(mine))).collect()
-    };
-    let apps: Vec<&str> = touched.iter().map(|(app, _, _)| app.as_str()).collect();
-    let rooms: Vec<&str> = touched.iter().map(|(_, room, _)| room.as_str()).collect();
-    let users: Vec<&str> = touched.iter().map(|(_, _, m)| m.user.as_str()).collect();
-    tx.execute(
-        update,
-        &[
-            &apps,
-            &rooms,
-            &users,
-            &column(|m| m.read_seq),
-            &column(|m| m.read_count),
-            &column(|m| m.read_rev),
-            &column(|m| m.own_count),
-            &column(|m| m.read_own),
-            &loaded.stamp.0,
-        ],
-    )
-    .await?;
-    Ok(())
 }
 
 /// One append inside a transaction that goes on (a first message, an announcement).

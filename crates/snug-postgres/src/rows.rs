@@ -5,7 +5,8 @@ use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, 
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
     Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole, OwnSettings, Patch,
-    Preview, Reaction, Role, Room, RoomKind, Session, Time, User,
+    Preview, Reaction, Role, Room, RoomKind, Session, ThreadMine, ThreadPlace, ThreadSummary, Time,
+    User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -132,7 +133,10 @@ macro_rules! message_columns {
              ORDER BY x.first) FROM (SELECT k.key, count(*) AS n, min(k.rev) AS first, \
                (array_agg(k.user_id ORDER BY k.rev))[1:100] AS users FROM reactions k \
              WHERE k.app = g.app AND k.room = g.room AND k.seq = g.seq GROUP BY k.key) x)::text \
-         END, g.external, g.extras, g.pinned_at"
+         END, g.external, g.extras, g.pinned_at, g.thread, g.thread_id, \
+         CASE WHEN g.threaded OR g.thread IS NOT NULL THEN (SELECT json_build_array(t.replies, \
+             t.last_seq, t.last_at, t.participants, t.rev)::text FROM threads t \
+           WHERE t.app = g.app AND t.room = g.room AND t.root = coalesce(g.thread, g.seq)) END"
     };
 }
 macro_rules! session_columns {
@@ -406,9 +410,47 @@ impl<'a> Cells<'a> {
             hidden_at: self.time_or_none()?,
             pinned_at: None,
             reactions: self.reactions()?,
+            thread: None,
+            thread_summary: None,
         };
         let (external, extras) = (self.next()?, self.extras()?);
-        Ok(Message { external, extras, pinned_at: self.time_or_none()?, ..message })
+        let pinned_at = self.time_or_none()?;
+        let thread = self.thread_place()?.map(Box::new);
+        let thread_summary = self.summary_of_message()?.map(Box::new);
+        Ok(Message { external, extras, pinned_at, thread, thread_summary, ..message })
+    }
+
+    fn thread_place(&mut self) -> Read<Option<ThreadPlace>> {
+        let seq = self.number_or_none()?;
+        let id: Option<&str> = self.next()?;
+        let place = |(seq, id)| ThreadPlace { id: MessageId::from_stored(id), seq };
+        Ok(seq.zip(id).map(place))
+    }
+
+    fn summary_of_message(&mut self) -> Read<Option<ThreadSummary>> {
+        let Some(text) = self.next::<Option<&str>>()? else {
+            return Ok(None);
+        };
+        let (replies, last_seq, last_at, users, rev): (u64, u64, i64, String, u64) =
+            serde_json::from_str(text).map_err(|_| broken("a thread that is none"))?;
+        let participants = participants(&users)?;
+        Ok(Some(ThreadSummary { replies, last_seq, last_at: Time(last_at), participants, rev }))
+    }
+
+    pub(crate) fn thread_summary(&mut self) -> Read<ThreadSummary> {
+        Ok(ThreadSummary {
+            replies: self.number()?,
+            last_seq: self.number()?,
+            last_at: self.time()?,
+            participants: participants(self.next()?)?,
+            rev: self.number()?,
+        })
+    }
+
+    pub(crate) fn thread_mine(&mut self) -> Read<ThreadMine> {
+        let following = self.next()?;
+        let (read_seq, unread) = (self.number()?, self.number()?);
+        Ok(ThreadMine::bounded(following, read_seq, unread))
     }
 
     pub(crate) fn version(&mut self) -> Read<MessageVersion> {
@@ -475,6 +517,10 @@ impl<'a> Cells<'a> {
             created_at: self.time()?,
         })
     }
+}
+
+fn participants(text: &str) -> Read<Vec<UserId>> {
+    serde_json::from_str(text).map_err(|_| broken("users that are none"))
 }
 
 fn broken(why: &str) -> Fail {

@@ -88,6 +88,11 @@ async fn mentions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn threads() {
+    run("threads").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn own() {
     run("own").await;
 }

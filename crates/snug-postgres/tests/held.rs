@@ -65,6 +65,7 @@ async fn send(
             silent: false,
             hash: PayloadHash([7; 32]),
             read_up_to: None,
+            thread: None,
         },
         now: Time(1),
     };

@@ -63,6 +63,7 @@ async fn append(store: &PostgresStore, id: &str) -> StoreResult<AppendOutcome> {
             silent: false,
             hash: PayloadHash([7; 32]),
             read_up_to: None,
+            thread: None,
         },
         now: Time(1),
     };

@@ -117,6 +117,7 @@ fn send(guard: &Guard, name: &str, id: &str) -> Append {
             silent: false,
             hash: PayloadHash(hash),
             read_up_to: None,
+            thread: None,
         },
         now: Time::from_seconds(1_700_000_000),
     }

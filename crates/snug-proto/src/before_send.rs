@@ -13,6 +13,7 @@ use crate::ErrorCode;
 use crate::body::parse_within;
 use crate::changes::EditBody;
 use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo};
+use crate::threads::ThreadPlace;
 use crate::value::{WireTime, object, or_default, raw};
 
 /// Who is asked before a message of a user's is stored.
@@ -159,6 +160,8 @@ pub struct BeforeSendMessage {
     pub location: Option<Location>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<Forwarded>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadPlace>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
 }
@@ -200,6 +203,7 @@ impl From<model::Message> for BeforeSendMessage {
             card: card.map(Into::into),
             location: location.map(Into::into),
             forwarded: forwarded.map(Into::into),
+            thread: message.thread.map(|place| (*place).into()),
             silent: message.silent,
         }
     }

@@ -177,6 +177,7 @@ pub fn send_extras(
     card: Option<Card>,
     location: Option<Location>,
     forward: Option<Forward>,
+    thread: Option<Id<MessageId>>,
 ) -> Result<SendExtras, Error> {
     Ok(SendExtras {
         mentions: mentions.unwrap_or_default().into(),
@@ -185,5 +186,6 @@ pub fn send_extras(
         card: card.map(Into::into),
         location: location.map(TryInto::try_into).transpose()?,
         forward: forward.map(|of| engine::ForwardOf { room: of.room.0, id: of.id.0 }),
+        thread: thread.map(|id| id.0),
     })
 }

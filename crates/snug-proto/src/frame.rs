@@ -15,6 +15,7 @@ use crate::extras::{Card, Forward, Location, Mentions};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
+use crate::threads::{ThreadHistoryData, ThreadReadData, ThreadsListData};
 use crate::value::{CustomIn, Id, MutedUntil, object, or_default, patch};
 
 /// A request's id, echoed as it came.
@@ -71,6 +72,9 @@ ops! {
     MessagePin "message.pin" PinData;
     MessageVersions "message.versions" MessageData;
     PinsList "pins.list" RoomData;
+    ThreadHistory "thread.history" ThreadHistoryData;
+    ThreadRead "thread.read" ThreadReadData;
+    ThreadsList "threads.list" ThreadsListData;
     Read "read" ReadData;
     Typing "typing" TypingData;
     Sync "sync" SyncData;
@@ -280,6 +284,7 @@ pub struct SendData {
     pub location: Option<Location>,
     #[serde(default, deserialize_with = "object")]
     pub forward: Option<Forward>,
+    pub thread: Option<Id<MessageId>>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
@@ -300,6 +305,7 @@ impl SendData {
             card,
             location,
             forward,
+            thread,
             silent,
             read_up_to,
         } = self;
@@ -314,6 +320,7 @@ impl SendData {
             card,
             location,
             forward,
+            thread,
             silent,
             read_up_to,
         };

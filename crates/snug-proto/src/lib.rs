@@ -17,6 +17,7 @@ pub mod problem;
 pub mod rest;
 pub mod rooms;
 pub mod signed;
+pub mod threads;
 pub mod value;
 pub mod verified;
 

@@ -6,6 +6,7 @@ use snug_core::model;
 use utoipa::ToSchema;
 
 use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo};
+use crate::threads::{ThreadPlace, ThreadSummary};
 use crate::value::{MutedUntil, WireTime, raw};
 
 /// A person of the customer's.
@@ -110,6 +111,11 @@ pub struct Message {
     pub pinned_at: Option<WireTime>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+    /// A reply in a thread: it does not stand in the room's own conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadPlace>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_summary: Option<ThreadSummary>,
 }
 
 /// Who reacted to a message with one thing.
@@ -151,6 +157,8 @@ impl From<model::Message> for Message {
             hidden_at,
             pinned_at,
             reactions,
+            thread,
+            thread_summary,
         } = message;
         let model::Extras { mentions, reply_to, card, location, forwarded } =
             extras.map(|extras| *extras).unwrap_or_default();
@@ -176,6 +184,8 @@ impl From<model::Message> for Message {
             hidden: hidden_at.is_some(),
             pinned_at: pinned_at.map(WireTime),
             reactions: list(reactions),
+            thread: thread.map(|place| (*place).into()),
+            thread_summary: thread_summary.map(|summary| (*summary).into()),
         }
     }
 }

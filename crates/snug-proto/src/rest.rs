@@ -241,6 +241,9 @@ pub struct SendBody {
     pub location: Option<Location>,
     #[serde(default, deserialize_with = "object")]
     pub forward: Option<Forward>,
+    /// The id of the message in whose thread it is said.
+    #[schema(value_type = Option<String>)]
+    pub thread: Option<Id<MessageId>>,
     #[serde(default, deserialize_with = "or_default")]
     pub silent: bool,
     pub read_up_to: Option<u64>,
@@ -272,6 +275,7 @@ impl TryFrom<SendBody> for SendMessage {
                 body.card,
                 body.location,
                 body.forward,
+                body.thread,
             )?,
             silent: body.silent,
             read_up_to: body.read_up_to,

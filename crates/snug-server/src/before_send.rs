@@ -160,6 +160,8 @@ mod tests {
             hidden_at: None,
             pinned_at: None,
             reactions: Vec::new(),
+            thread: None,
+            thread_summary: None,
         };
         let kind = RoomKind::Group;
         let room = HookRoom { id, kind, context: None, name: None, custom: None };

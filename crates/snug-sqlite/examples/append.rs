@@ -89,6 +89,7 @@ fn append(sender: usize, number: usize) -> Append {
             silent: false,
             hash: PayloadHash([7; 32]),
             read_up_to: None,
+            thread: None,
         },
         now: Time(1_800_000_000_000_000_000),
     }

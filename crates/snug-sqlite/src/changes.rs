@@ -19,7 +19,7 @@ use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, maybe_extras, maybe_json,
     maybe_user, message, message_columns, one, size, time, uint,
 };
-use crate::{SqliteStore, mentions};
+use crate::{SqliteStore, mentions, threads};
 
 #[async_trait]
 impl ChangeStore for SqliteStore {
@@ -121,12 +121,13 @@ fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<Change
     let stamp = "UPDATE messages SET rev = ?3, changed_at = ?4 WHERE rk = ?1 AND seq = ?2";
     change(conn, stamp, (place.0, place.1, int(head.rev), at.0))?;
     let now = by_key(conn, &head, &wanted.room, &wanted.id)?.map(|hit| hit.message);
-    let now = now.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let mut now = now.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     match (old.is_gone(), now.is_gone()) {
         (false, true) => head.gone += 1,
         (true, false) => head.gone = head.gone.saturating_sub(1),
         _ => {}
     }
+    threads::follow(conn, &head, &old, &mut now)?;
     mentions::follow(conn, &mut head, Some(&old), &now)?;
     save_head(conn, &head)?;
     note(conn, &wanted.app, &head, || OutboxEntry::message_changed(wanted, &now), at)?;
@@ -308,12 +309,17 @@ fn versions(
     })
 }
 
-/// Puts their reactions to the messages that have some; the others cost nothing.
+/// Puts their reactions and their thread's summary to the messages that have some; the others cost
+/// nothing.
 pub(crate) fn whole(conn: &Connection, rk: i64, rows: Vec<MessageRow>) -> Sql<Vec<Message>> {
     let fill = |row: MessageRow| {
-        let MessageRow { mut message, reacted } = row;
+        let MessageRow { mut message, reacted, threaded } = row;
         if reacted {
             message.reactions = reactions(conn, rk, message.seq)?;
+        }
+        let root = message.thread.as_ref().map(|place| place.seq);
+        if let Some(root) = root.or(threaded.then_some(message.seq)) {
+            message.thread_summary = threads::summary(conn, rk, root)?.map(Box::new);
         }
         Ok(message)
     };
@@ -363,7 +369,7 @@ fn count_gone(conn: &Connection, head: &HeadRow, mine: &mut Membership) -> Sql<(
         conn,
         "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY messages_gone \
          WHERE rk = ?1 AND seq > ?2 AND (deleted_at IS NOT NULL OR hidden_at IS NOT NULL) \
-         AND kind <> 'system' AND silent = 0 AND sender IS NOT ?3 LIMIT ?4)",
+         AND kind <> 'system' AND silent = 0 AND thread IS NULL AND sender IS NOT ?3 LIMIT ?4)",
         (head.rk, int(mine.read_seq), mine.user.as_str(), size(GONE_COUNTED_MAX)),
         |row| uint(row, 0),
     )?;

@@ -22,6 +22,7 @@ mod rows;
 mod schema;
 mod sessions;
 mod sync;
+mod threads;
 mod users;
 mod writer;
 

@@ -16,7 +16,7 @@ use crate::rows::{
     HeadRow, MemberRow, Sql, all, change, int, member, member_columns, one, size, uint,
     user_columns,
 };
-use crate::users;
+use crate::{threads, users};
 
 pub(crate) fn find_member(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<MemberRow>> {
     one(
@@ -316,6 +316,7 @@ fn remove(
         facts.changed_at = at;
         let kept = Some((left.as_str(), head.activity_at));
         put_member(conn, &wanted.app, head.rk, &mine, kept)?;
+        threads::forget(conn, head.rk, user)?;
         let user = users::get(conn, &wanted.app, user, wanted.now)?;
         done.push((as_seen(user, &mine.facts), mine.facts));
     }

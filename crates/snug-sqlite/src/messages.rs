@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, Extras, Head, Membership, Message, MessageKind, Preview, Time};
+use snug_core::model::{CustomJson, Extras, Head, Membership, Message, Preview, Time};
 use snug_core::ports::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     OutboxEntry, PayloadHash, StoreResult,
@@ -17,7 +17,7 @@ use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MemberRow, Sql, all, change, hash, int, message, message_columns, one,
     size,
 };
-use crate::{SqliteStore, cursor, mentions, users};
+use crate::{SqliteStore, cursor, mentions, threads, users};
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -173,23 +173,28 @@ pub(crate) fn store(
     (now, at): (Time, Time),
 ) -> Sql<Appended> {
     let before = *head;
-    let counts = new.kind != MessageKind::System && !new.silent;
+    let counts = new.counts();
     // Lines 3 and 4: seq and rev go on by one, in the commit of what they number.
     head.seq += 1;
     head.rev += 1;
     head.count += u64::from(counts);
     // Line 3: times rise strictly, whatever the clock does; in this file one for one message, so
     // that a time names its message in the whole app.
-    head.activity_at = now
+    let created_at = now
         .max(Time(before.activity_at.0 + i64::from(before.seq > 0)))
         .max(Time(last_time(conn)? + 1));
+    // A reply in a thread moves the room in no list.
+    if new.thread.is_none() {
+        head.said_seq = head.seq;
+        head.activity_at = created_at;
+    }
     head.changed_at = at;
     let own_before = mine.as_ref().map_or(0, |mine| mine.last_own_seq);
     if let Some(mine) = &mut mine {
         count_own(conn, (&before, head), mine, new, at)?;
     }
     let own_no = mine.as_ref().map_or(0, |mine| mine.facts.own_count);
-    let message = Message {
+    let mut message = Message {
         id: new.id.clone(),
         external: new.external.clone(),
         room: room.clone(),
@@ -203,16 +208,19 @@ pub(crate) fn store(
         extras: new.extras.clone(),
         silent: new.silent,
         count: head.count,
-        created_at: head.activity_at,
+        created_at,
         edited_at: None,
         deleted_at: None,
         hidden_at: None,
         pinned_at: None,
         reactions: Vec::new(),
+        thread: new.thread.as_ref().map(|reply| Box::new(reply.root.clone())),
+        thread_summary: None,
     };
     free_id(conn, head, &message.id)?;
     insert(conn, head.rk, &message, new.hash, (own_no, own_before))?;
     mentions::follow(conn, head, None, &message)?;
+    threads::hang(conn, head, new, &mut message)?;
     save_head(conn, head)?;
     note(conn, app, head, || OutboxEntry::appended(message.seq), message.created_at)?;
     if let Some(mine) = &mine {
@@ -222,7 +230,10 @@ pub(crate) fn store(
     if let Some(mine) = &mut mine {
         count_aside(conn, head, mine)?;
     }
-    let head = head.head_with(Some(Preview::of(&message)));
+    let head = match message.thread {
+        None => head.head_with(Some(Preview::of(&message))),
+        Some(_) => head.head(conn)?,
+    };
     Ok(Appended { message, head, mine })
 }
 
@@ -281,9 +292,10 @@ fn insert(
 ) -> Sql<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO messages (rk, seq, rev, first_rev, id, sender, kind, text, custom, silent, \
-         count, own_no, own_before, created_at, hash, external, extras) \
+         count, own_no, own_before, created_at, hash, external, extras, thread, thread_id) \
          VALUES (:rk, :seq, :rev, :rev, :id, :sender, :kind, :text, :custom, :silent, \
-         :count, :own_no, :own_before, :created_at, :hash, :external, :extras)",
+         :count, :own_no, :own_before, :created_at, :hash, :external, :extras, :thread, \
+         :thread_id)",
     )?;
     insert
         .execute(named_params! {
@@ -303,6 +315,8 @@ fn insert(
             ":hash": hash.0,
             ":external": message.external,
             ":extras": stored_extras(message.extras.as_deref()),
+            ":thread": message.thread.as_ref().map(|place| int(place.seq)),
+            ":thread_id": message.thread.as_ref().map(|place| place.id.as_str()),
         })
         .map(drop)
 }

@@ -244,7 +244,7 @@ pub(crate) fn save_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
          activity_at = :activity_at, changed_at = :changed_at, deleted_at = :deleted_at, \
          min_seq = :min_seq, min_rev = :min_rev, policy_rev = :policy_rev, \
          member_count = :member_count, gone = :gone, mentioned = :mentioned, \
-         archived = :archived, room_rev = :room_rev WHERE rk = :rk",
+         archived = :archived, room_rev = :room_rev, said_seq = :said_seq WHERE rk = :rk",
         head,
     )
 }
@@ -254,10 +254,10 @@ fn insert_head(conn: &Connection, head: &HeadRow) -> Sql<()> {
         conn,
         "INSERT INTO heads (rk, seq, rev, members_rev, count, activity_at, changed_at, \
          deleted_at, min_seq, min_rev, policy_rev, member_count, gone, mentioned, archived, \
-         room_rev) \
+         room_rev, said_seq) \
          VALUES (:rk, :seq, :rev, :members_rev, :count, :activity_at, :changed_at, \
          :deleted_at, :min_seq, :min_rev, :policy_rev, :member_count, :gone, :mentioned, \
-         :archived, :room_rev)",
+         :archived, :room_rev, :said_seq)",
         head,
     )
 }
@@ -283,6 +283,7 @@ fn write_head(conn: &Connection, sql: &str, head: &HeadRow) -> Sql<()> {
             ":mentioned": int(head.mentioned),
             ":archived": head.archived,
             ":room_rev": int(head.room_rev),
+            ":said_seq": int(head.said_seq),
         },
     )
     .map(drop)
@@ -348,6 +349,7 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
         mentioned: 0,
         archived: false,
         room_rev: 1,
+        said_seq: 0,
         heard_by: hearers(conn, &new.app)?,
     };
     insert_head(conn, &head)?;

@@ -9,6 +9,8 @@ use snug_core::model::{
     MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User,
 };
 
+use crate::threads;
+
 pub(crate) type Sql<T> = rusqlite::Result<T>;
 
 /// The first row of a statement that is kept prepared.
@@ -114,6 +116,8 @@ pub(crate) struct HeadRow {
     pub(crate) archived: bool,
     /// Rev of the room's own last change.
     pub(crate) room_rev: u64,
+    /// Seq of the newest message that is no reply in a thread.
+    pub(crate) said_seq: u64,
     /// Who hears of the app's changes, as `outbox::heard_by` reads it where a change begins.
     pub(crate) heard_by: u8,
 }
@@ -122,7 +126,7 @@ macro_rules! head_columns {
     () => {
         "h.rk, h.seq, h.rev, h.members_rev, h.count, h.activity_at, h.changed_at, h.deleted_at, \
          h.min_seq, h.min_rev, h.policy_rev, h.member_count, h.gone, h.mentioned, h.archived, \
-         h.room_rev"
+         h.room_rev, h.said_seq"
     };
 }
 macro_rules! room_columns {
@@ -149,15 +153,15 @@ macro_rules! message_columns {
     () => {
         "m.id, m.seq, m.rev, m.first_rev, m.sender, m.kind, m.text, m.custom, m.silent, m.count, \
          m.created_at, m.deleted_at, m.edited_at, m.hidden_at, m.reacted, \
-         m.external, m.extras, m.pinned_at"
+         m.external, m.extras, m.pinned_at, m.thread, m.thread_id, m.threaded"
     };
 }
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
 
-pub(crate) const HEAD_WIDTH: usize = 16;
+pub(crate) const HEAD_WIDTH: usize = 17;
 pub(crate) const ROOM_WIDTH: usize = 14;
 pub(crate) const USER_WIDTH: usize = 9;
-pub(crate) const MESSAGE_WIDTH: usize = 18;
+pub(crate) const MESSAGE_WIDTH: usize = 21;
 
 impl HeadRow {
     pub(crate) fn read(row: &Row<'_>) -> Sql<Self> {
@@ -182,19 +186,17 @@ impl HeadRow {
             mentioned: uint(row, at + 13)?,
             archived: row.get(at + 14)?,
             room_rev: uint(row, at + 15)?,
+            said_seq: uint(row, at + 16)?,
             heard_by: 0,
         })
-    }
-
-    /// Whether there is a message that a reader may see.
-    pub(crate) fn has_message(&self) -> bool {
-        self.seq > 0 && self.seq >= self.min_seq
     }
 
     /// The head as everybody sees it. The preview is the message at its seq, never a copy that
     /// could differ from it.
     pub(crate) fn head(&self, conn: &Connection) -> Sql<Head> {
-        let preview = if self.has_message() { preview(conn, self.rk, self.seq)? } else { None };
+        let said = self.said_seq;
+        let there = said > 0 && said >= self.min_seq;
+        let preview = if there { preview(conn, self.rk, said)? } else { None };
         Ok(self.head_with(preview))
     }
 
@@ -352,11 +354,13 @@ pub(crate) fn member(row: &Row<'_>) -> Sql<Member> {
     })
 }
 
-/// A message without its reactions; `changes::whole` puts them to it.
+/// A message without its reactions and its thread's summary; `changes::whole` puts them to it.
 #[derive(Debug)]
 pub(crate) struct MessageRow {
     pub(crate) message: Message,
     pub(crate) reacted: bool,
+    /// Replies hang at it.
+    pub(crate) threaded: bool,
 }
 
 pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
@@ -380,6 +384,8 @@ pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
         hidden_at: maybe_time(row, 13)?,
         pinned_at: maybe_time(row, 17)?,
         reactions: Vec::new(),
+        thread: threads::place(row, 18)?,
+        thread_summary: None,
     };
-    Ok(MessageRow { message, reacted: row.get(14)? })
+    Ok(MessageRow { message, reacted: row.get(14)?, threaded: row.get(20)? })
 }

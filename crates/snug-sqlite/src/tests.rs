@@ -236,6 +236,7 @@ fn append(room: &RoomId, id: &str) -> Append {
             silent: false,
             hash: PayloadHash([0; 32]),
             read_up_to: None,
+            thread: None,
         },
         now: Time::from_seconds(2),
     }

@@ -94,6 +94,11 @@ async fn mentions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn threads() {
+    section("threads").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn own() {
     section("own").await;
 }
@@ -160,8 +165,8 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "extras", "mentions", "own", "updates", "filters", "records",
-        "bridge", "outbox", "jobs", "nodes", "races",
+        "catch_up", "changes", "extras", "mentions", "threads", "own", "updates", "filters",
+        "records", "bridge", "outbox", "jobs", "nodes", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

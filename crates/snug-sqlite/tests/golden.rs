@@ -97,6 +97,7 @@ async fn check_append(store: &SqliteStore) {
         silent: false,
         hash: PayloadHash([1; 32]),
         read_up_to: None,
+        thread: None,
     };
     let guard = Guard { room_policy_rev: 1, member: Some((user("anna"), 1)) };
     let append = Append { app: app(), room: room(), guard, message, now: NOW };

@@ -4,6 +4,7 @@
 
 mod messages;
 mod outbox;
+mod threads;
 mod through;
 
 use std::collections::BTreeSet;

@@ -70,8 +70,8 @@ describe('the examples of the page about messages', () => {
     });
     const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [carried, page, backend] = blocks('sh');
-    for (const code of [carried, page, backend]) {
+    const [carried, threads, page, backend] = blocks('sh');
+    for (const code of [carried, threads, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);
       const env = {
@@ -86,7 +86,7 @@ describe('the examples of the page about messages', () => {
       await promisify(execFile)('bash', ['-euc', code], { env });
       const all = await snug.messages(made.id);
       const stored = all.find((message) => message.id === id);
-      assert.equal(stored.deleted, code === carried ? undefined : true);
+      assert.equal(stored.deleted, code === carried || code === threads ? undefined : true);
       if (code === carried) {
         const [answer, card, place, passedOn] = all.slice(-4);
         assert.equal(answer.reply_to.id, id);
@@ -94,6 +94,12 @@ describe('the examples of the page about messages', () => {
         assert.deepEqual([card.kind, card.card.actions[0].id], ['card', 'buy']);
         assert.deepEqual(place.location, { lat: 25.034, lng: 121.5645, name: 'Taipei 101' });
         assert.deepEqual([passedOn.text, passedOn.forwarded.sender], [said.text, 'm1']);
+      }
+      if (code === threads) {
+        const { thread, thread_summary } = all.at(-1);
+        assert.deepEqual(thread, { id, seq: stored.seq });
+        assert.deepEqual(stored.thread_summary, thread_summary);
+        assert.deepEqual([thread_summary.replies, thread_summary.participants], [1, ['m1']]);
       }
     }
     const { members } = await snug.server('GET', `rooms/${channel.id}/members`);

@@ -268,6 +268,7 @@ pub(super) fn text_message(id: MessageId, sender: Option<&str>, text: &str) -> N
         silent: false,
         hash: PayloadHash([0; 32]),
         read_up_to: None,
+        thread: None,
     })
 }
 
@@ -284,6 +285,7 @@ pub(super) fn system_message(id: MessageId, custom: &str) -> NewMessage {
         silent: false,
         hash: PayloadHash([0; 32]),
         read_up_to: None,
+        thread: None,
     })
 }
 

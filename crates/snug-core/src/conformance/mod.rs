@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, own, updates, filters, records, outbox, jobs, nodes, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, updates, filters, records, outbox, jobs, nodes, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -60,6 +60,7 @@ pub mod records;
 pub mod rooms;
 pub mod sessions;
 pub mod sync;
+pub mod threads;
 pub mod updates;
 pub mod users;
 
@@ -107,8 +108,8 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "extras", "mentions", "own", "updates", "filters", "records", "bridge",
-    "outbox", "jobs", "nodes", "races",
+    "catch_up", "changes", "extras", "mentions", "threads", "own", "updates", "filters", "records",
+    "bridge", "outbox", "jobs", "nodes", "races",
 ];
 
 /// Cases that share a database.
@@ -222,6 +223,18 @@ pub const CASES: &[Case] = &[
     case!(mentions::a_repeat_calls_once),
     case!(mentions::calls_are_counted_so_far),
     case!(mentions::a_room_made_anew_calls_nobody),
+    case!(threads::a_reply_takes_its_place_and_counts_nowhere),
+    case!(threads::a_reply_moves_no_list_and_no_preview),
+    case!(threads::every_read_tells_the_summary),
+    case!(threads::unsending_lowers_the_count),
+    case!(threads::who_takes_part_follows),
+    case!(threads::a_cursor_is_monotone_and_its_own),
+    case!(threads::replies_are_paged),
+    case!(threads::a_rooms_threads_are_listed),
+    case!(threads::who_is_out_follows_nothing),
+    case!(threads::a_room_made_anew_has_no_thread),
+    case!(threads::from_any_rev_to_the_same_summary),
+    race!(threads::racing_replies_are_all_counted),
     case!(changes::a_deletion_leaves_a_tombstone),
     case!(changes::a_hidden_message_comes_back_whole),
     case!(changes::reactions_are_counted),
@@ -381,6 +394,7 @@ mod tests {
         ("changes", include_str!("changes.rs")),
         ("extras", include_str!("extras.rs")),
         ("mentions", include_str!("mentions.rs")),
+        ("threads", include_str!("threads.rs")),
         ("own", include_str!("own.rs")),
         ("updates", include_str!("updates.rs")),
         ("filters", include_str!("filters.rs")),

@@ -361,6 +361,7 @@ fn draft(room: &HookRoom, new: &NewMessage, now: Time) -> Message {
         silent,
         hash: _,
         read_up_to: _,
+        thread,
     } = new.clone();
     Message {
         id,
@@ -382,6 +383,8 @@ fn draft(room: &HookRoom, new: &NewMessage, now: Time) -> Message {
         hidden_at: None,
         pinned_at: None,
         reactions: Vec::new(),
+        thread: thread.map(|reply| Box::new(reply.root)),
+        thread_summary: None,
     }
 }
 

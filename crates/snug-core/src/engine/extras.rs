@@ -26,6 +26,8 @@ pub struct SendExtras {
     pub location: Option<Location>,
     /// The words are those of another message.
     pub forward: Option<ForwardOf>,
+    /// The id of the message in whose thread it is said.
+    pub thread: Option<MessageId>,
 }
 
 /// Which message is passed on.
@@ -38,7 +40,14 @@ pub struct ForwardOf {
 impl SendExtras {
     /// What a send's hash takes of it, after the rest; nothing for a plain message.
     pub(super) fn hashed(&self) -> Option<String> {
-        let Self { mentions, mentions_read, reply_to, card, location, forward } = self;
+        let carried = self.hashed_carried();
+        let Some(thread) = &self.thread else { return carried };
+        // No JSON text has a line break of its own.
+        Some(format!("{}\nthread:{thread}", carried.unwrap_or_default()))
+    }
+
+    fn hashed_carried(&self) -> Option<String> {
+        let Self { mentions, mentions_read, reply_to, card, location, forward, thread: _ } = self;
         if let Some(forward) = forward {
             return serde_json::to_string(forward).ok();
         }
@@ -52,7 +61,7 @@ impl SendExtras {
 
     /// Checked, and without what only the store knows: see `Engine::find_answered`.
     pub(super) fn checked(self, kind: MessageKind) -> Result<Extras> {
-        let Self { mentions, mentions_read: _, reply_to: _, card, location, forward: _ } = self;
+        let Self { mentions, card, location, .. } = self;
         match kind {
             MessageKind::Card if card.is_none() => return Err(Error::missing("card")),
             MessageKind::Location if location.is_none() => return Err(Error::missing("location")),
@@ -82,6 +91,9 @@ pub(super) fn for_bridge(send: &mut SendMessage) -> Result<()> {
     let extras = std::mem::take(&mut send.extras);
     if extras.forward.is_some() {
         return Err(Error::BridgeUnsupported { what: "forward a message" });
+    }
+    if extras.thread.is_some() {
+        return Err(Error::BridgeUnsupported { what: "keep a thread" });
     }
     let said = send.text.is_some() && send.custom.is_some();
     if extras.card.is_some() || (extras.location.is_some() && !said) {

@@ -58,6 +58,7 @@ impl Engine {
             for_bridge(&mut send)?;
         }
         let answers = send.extras.reply_to.clone();
+        let thread = send.extras.thread.clone();
         let forwards = send.extras.forward.clone();
         let mut message = self.new_message(actor, send)?;
         if client_minted && let Some(sent) = self.repeated(app, room, &message).await? {
@@ -74,16 +75,17 @@ impl Engine {
                 }
             };
         }
-        self.send_decided(actor, room, message, answers.as_ref()).await
+        self.send_decided(actor, room, message, (answers.as_ref(), thread.as_ref())).await
     }
 
-    /// Decides, asks the app's hook and appends; again when what policy saw has moved.
+    /// Decides, asks the app's hook and appends; again when what policy saw has moved. With the
+    /// ids of the message that is answered, and of the one in whose thread it is said.
     async fn send_decided(
         &self,
         actor: &Actor,
         room: &RoomId,
         mut message: NewMessage,
-        answers: Option<&MessageId>,
+        (answers, thread): (Option<&MessageId>, Option<&MessageId>),
     ) -> Result<Sent> {
         let app = &actor.app().id;
         let mut asked = false;
@@ -98,6 +100,9 @@ impl Engine {
             }
             if let Some(id) = answers {
                 self.find_answered(actor, room, &facts, &mut message, id).await?;
+            }
+            if let Some(id) = thread {
+                self.hang_at(actor, room, &facts, &mut message, id).await?;
             }
             // Once, whatever moves meanwhile: the commit compares what policy saw.
             if !std::mem::replace(&mut asked, true)
@@ -206,6 +211,7 @@ impl Engine {
             silent: send.silent,
             hash,
             read_up_to: send.read_up_to,
+            thread: None,
         })
     }
 
@@ -223,6 +229,7 @@ impl Engine {
             silent: false,
             hash,
             read_up_to: None,
+            thread: None,
         }
     }
 

@@ -29,6 +29,7 @@ mod sessions;
 mod settings;
 mod signed;
 mod sync;
+mod threads;
 mod users;
 mod verified;
 mod webhooks;
@@ -63,6 +64,7 @@ pub use rooms::{CreateRoom, CreateRoomKind, CreatedRoomView, RoomView};
 pub use sessions::{IssuedToken, OpenSession, RevokeSessions};
 pub use signed::SignedRequest;
 pub use sync::{RoomSync, UserSync};
+pub use threads::{ThreadPage, ThreadsPage, ThreadsRequest};
 pub use verified::{OpenVerified, VerifiedUser};
 pub use webhooks::{DeliveriesRequest, IssuedWebhook, OutboxPage, WebhookTarget, WebhookView};
 

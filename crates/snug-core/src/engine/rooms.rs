@@ -231,6 +231,10 @@ impl Engine {
                 let expected = "absent; a new room has nothing to answer";
                 return Err(Error::invalid("message.reply_to", expected));
             }
+            Some(send) if send.extras.thread.is_some() => {
+                let expected = "absent; a new room has no thread";
+                return Err(Error::invalid("message.thread", expected));
+            }
             Some(send) => Some(self.new_message(actor, send)?),
             None => None,
         };

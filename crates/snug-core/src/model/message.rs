@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::extras::target_of_user;
-use super::{CustomJson, Extras, Mentions, Time};
+use super::{CustomJson, Extras, Mentions, ThreadPlace, ThreadSummary, Time};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
 
@@ -81,6 +81,12 @@ pub struct Message {
     pub pinned_at: Option<Time>,
     /// In the order in which each was first given.
     pub reactions: Vec<Reaction>,
+    /// A reply in a thread: where it hangs. Nodes of the release before do not send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Box<ThreadPlace>>,
+    /// How the thread stands: of a message that has one, and of every reply in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_summary: Option<Box<ThreadSummary>>,
 }
 
 /// Words that an edit has replaced.
@@ -107,7 +113,7 @@ impl Message {
     /// Whether it counts as unread for the others while it is in sight.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.kind != MessageKind::System && !self.silent
+        self.kind != MessageKind::System && !self.silent && self.thread.is_none()
     }
 
     /// Whom it mentions, for who has not read it: nobody where it does not count or is gone.

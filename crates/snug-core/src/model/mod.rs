@@ -15,6 +15,7 @@ mod own;
 mod room;
 mod session;
 mod settings;
+mod thread;
 mod time;
 mod user;
 
@@ -41,5 +42,6 @@ pub use settings::{
     AppSettings, BeforeSendSettings, BridgeSettings, OnFailure, PublicKey, SettingsPatch,
     SigningSecret, TokenAlgorithm,
 };
+pub use thread::{Thread, ThreadMine, ThreadPlace, ThreadSummary};
 pub use time::Time;
 pub use user::{User, UserPatch};

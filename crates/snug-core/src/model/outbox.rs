@@ -264,6 +264,7 @@ impl OutboxRow {
     pub fn told(&self, mut message: Message) -> Message {
         message.rev = self.rev;
         message.reactions = Vec::new();
+        message.thread_summary = None;
         message.pinned_at = (self.kind == OutboxKind::MessagePinned).then_some(self.at);
         if message.deleted_at.is_some() {
             message.text = None;

@@ -410,6 +410,8 @@ mod tests {
             hidden_at: None,
             pinned_at: None,
             reactions: Vec::new(),
+            thread: None,
+            thread_summary: None,
         }
     }
 

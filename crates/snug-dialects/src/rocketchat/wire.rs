@@ -342,6 +342,8 @@ mod tests {
             pinned_at: None,
             external: None,
             reactions: Vec::new(),
+            thread: None,
+            thread_summary: None,
         }
     }
 

@@ -16,6 +16,7 @@ use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
     UsersAnswer,
 };
+use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::value::{WireTime, ids};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 
@@ -266,7 +267,7 @@ async fn rarely(
     })
 }
 
-/// What only reads, and seldom.
+/// What only looks, and seldom; and the cursor in a thread.
 async fn look(
     app: &Arc<App>,
     client: &Client,
@@ -283,6 +284,21 @@ async fn look(
         Request::PinsList(data) => {
             let found = engine.pinned_messages(actor, &data.room.0).await?;
             frame::answer(id, &PinsAnswer::from(found))
+        }
+        Request::ThreadHistory(data) => {
+            let (room, root, page) = data.into_request();
+            let found = engine.thread_history(actor, &room, &root, &page).await?;
+            frame::answer(id, &ThreadAnswer::from(found))
+        }
+        Request::ThreadRead(data) => {
+            let (room, root) = (data.room.0, data.thread.0);
+            let mine = engine.read_thread(client, &room, &root, data.seq).await?;
+            frame::answer(id, &ThreadMine::from(mine))
+        }
+        Request::ThreadsList(data) => {
+            let (room, params) = data.into_params();
+            let page = engine.threads(actor, &room, &params.into()).await?;
+            frame::answer(id, &ThreadsAnswer::of(page, true))
         }
         Request::ChannelsList(data) => {
             let after = data.cursor.map(|cursor| cursor.0);

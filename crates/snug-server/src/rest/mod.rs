@@ -17,6 +17,7 @@ mod peer;
 mod server;
 mod server_rooms;
 mod signed;
+mod threads;
 mod webhooks;
 
 use std::sync::Arc;
@@ -62,6 +63,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(server::routes())
         .merge(server_rooms::routes())
         .merge(changes::server_routes())
+        .merge(threads::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -74,6 +76,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(client_rooms::routes())
         .merge(opening::routes())
         .merge(changes::client_routes())
+        .merge(threads::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }

@@ -30,6 +30,7 @@ use snug_proto::rest::{
     SendBody, SessionsAnswer, TokenAnswer, TypingBody, UserSyncAnswer, UsersAnswer,
 };
 use snug_proto::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody};
+use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::verified::{CodeAnswer, EmbeddingAnswer, OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
 
@@ -165,6 +166,9 @@ fn answer(name: &str, op: &str, data: &str) {
         }
         "message.versions" => same::<VersionsAnswer>(name, data),
         "pins.list" => same::<PinsAnswer>(name, data),
+        "thread.history" => same::<ThreadAnswer>(name, data),
+        "thread.read" => same::<ThreadMine>(name, data),
+        "threads.list" => same::<ThreadsAnswer>(name, data),
         "channels.list" => same::<ChannelsAnswer>(name, data),
         "history" => same::<HistoryAnswer>(name, data),
         "message.send" => same::<SentAnswer>(name, data),

@@ -31,4 +31,5 @@ mod sessions;
 mod signed;
 mod socket;
 mod socket_bad_input;
+mod threads;
 mod webhooks;

@@ -252,6 +252,9 @@ async fn every_op_is_answered_as_written() {
     app.backend_ok("POST", "rooms", channel).await;
     let edit = json!({"room": room, "id": "m0", "text": "second"});
     let react = json!({"room": room, "id": "m0", "key": "👍", "on": true});
+    let reply = json!({"room": room, "id": "t1", "text": "third", "thread": "m0"});
+    let thread = json!({"room": room, "thread": "m0"});
+    let read_thread = json!({"room": room, "thread": "m0", "seq": 2});
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),
         ("rooms.all", json!({"on": false}), "", json!({})),
@@ -262,6 +265,10 @@ async fn every_op_is_answered_as_written() {
         ("message.react", react, "/message/reactions/0/key", json!("👍")),
         ("message.pin", json!({"room": room, "id": "m0", "on": true}), "/message/id", json!("m0")),
         ("pins.list", json!({"room": room}), "/messages/0/id", json!("m0")),
+        ("message.send", reply, "/message/thread_summary/replies", json!(1)),
+        ("thread.history", thread.clone(), "/messages/0/id", json!("t1")),
+        ("threads.list", json!({"room": room}), "/threads/0/root/id", json!("m0")),
+        ("thread.read", read_thread, "/read_seq", json!(2)),
         ("message.versions", json!({"room": room, "id": "m0"}), "/versions/0/text", json!("first")),
         ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
         ("read", json!({"room": room, "seq": 2}), "/read_seq", json!(2)),

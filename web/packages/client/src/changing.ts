@@ -44,6 +44,21 @@ export abstract class Changing<T> extends Derived<T> {
     return this.#ask('message.versions', { id });
   }
 
+  threadHistory(
+    thread: string,
+    page?: { before?: number; after?: number; limit?: number },
+  ): Promise<AnswerOf<'thread.history'>> {
+    return this.#ask('thread.history', { thread, ...page });
+  }
+
+  readThread(thread: string, seq: number): Promise<AnswerOf<'thread.read'>> {
+    return this.#ask('thread.read', { thread, seq });
+  }
+
+  threads(page?: { before?: number; limit?: number }): Promise<AnswerOf<'threads.list'>> {
+    return this.#ask('threads.list', { ...page });
+  }
+
   #ask<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
     return this.context.call(op, { room: this.id, ...what } as unknown as RequestOf<O>);
   }

@@ -124,17 +124,21 @@ export class RoomEntry {
   applyMessage(message: Message, membersRev = 0): void {
     const { room } = this;
     if (!room) return;
-    const { seq, rev, sender, kind, text, created_at } = message;
+    const { seq, rev, sender, kind, text, created_at, thread } = message;
     if (seq > (this.announced ?? 0)) {
       this.announced = seq;
-      this.#tell(sender, { message });
+      if (!thread) this.#tell(sender, { message });
     }
-    const preview = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
+    const said = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
     if (seq > room.seq) {
       const members_rev = Math.max(membersRev, room.members_rev);
-      this.applyHead({ ...message, members_rev, preview, activity_at: created_at });
+      // A reply in a thread moves the room in no list.
+      const { preview, activity_at } = thread
+        ? room
+        : { preview: said, activity_at: created_at };
+      this.applyHead({ ...message, members_rev, preview, activity_at });
     } else if (rev > room.rev) {
-      this.room = { ...room, rev, preview: seq === room.seq ? preview : room.preview };
+      this.room = { ...room, rev, preview: seq === room.preview?.seq ? said : room.preview };
       this.touch();
     }
   }

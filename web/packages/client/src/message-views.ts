@@ -46,6 +46,7 @@ export class MessageViews {
       return { seen: [quote, sender], show };
     };
     for (const item of outbox) {
+      if (item.message.thread) continue;
       const sender = this.#user(me);
       const { replyTo } = item.message;
       const { seen, show } = answered(replyTo ? { id: replyTo } : undefined);
@@ -54,6 +55,7 @@ export class MessageViews {
     const waiting = [...next];
     next.clear();
     for (const message of messages) {
+      if (message.thread) continue;
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);
       const read = own && message.seq <= readByOthers;
@@ -104,6 +106,7 @@ function sentView(
     editedAt: edited_at ? Date.parse(edited_at) : undefined,
     pinnedAt: message.pinned_at ? Date.parse(message.pinned_at) : undefined,
     reactions: message.reactions?.map((one) => ({ ...one, own: one.users.includes(me!) })),
+    thread: message.thread_summary ?? undefined,
     system: kind === 'system' ? systemOf(custom) : undefined,
   };
 }
@@ -113,10 +116,11 @@ function localView(
   sender: User | undefined,
   replyTo: QuoteView | undefined,
 ): MessageView {
-  const { card, location, text } = message;
+  const { thread: _, ...words } = message;
+  const { card, location, text } = words;
   const kind = card ? 'card' : location ? 'location' : text === undefined ? 'custom' : 'text';
   const own = { own: true, sender, createdAt, status, problem, readByOthers: false };
-  return { kind, ...message, id, replyTo, ...own };
+  return { kind, ...words, id, replyTo, ...own };
 }
 
 function systemOf(custom: Custom | undefined): MessageView['system'] {

@@ -22,7 +22,8 @@ export interface OutboxItem {
 
 /** As it goes over the wire. */
 export function draftOf({ replyTo, forward, ...message }: Outgoing): Draft {
-  return forward ? { forward } : { ...message, reply_to: replyTo };
+  const { thread } = message;
+  return forward ? { forward, thread } : { ...message, reply_to: replyTo };
 }
 
 interface Entry extends OutboxItem {

@@ -63,9 +63,20 @@ export class Timeline {
     while (at > 0 && messages[at - 1]!.seq > message.seq) at--;
     const known = messages[at - 1];
     if (known?.seq === message.seq) {
-      if (message.rev >= known.rev) messages[at - 1] = message;
+      if (message.rev >= known.rev) messages[at - 1] = newest(message, known);
     } else {
       messages.splice(at, 0, message);
     }
+    // Every reply tells how its thread stands; the root itself does not come again.
+    const { thread } = message;
+    const root = thread ? messages.findIndex(({ seq }) => seq === thread.seq) : -1;
+    if (root >= 0) messages[root] = newest(messages[root]!, message);
   }
+}
+
+/** A message with the newer one of two views of its thread. */
+function newest(message: Message, other: Message): Message {
+  const { thread_summary } = other;
+  const newer = (thread_summary?.rev ?? 0) > (message.thread_summary?.rev ?? 0);
+  return newer ? { ...message, thread_summary } : message;
 }

@@ -20,6 +20,10 @@ import type {
   RoomFilter,
   RoomPage,
   RoomPatch,
+  ThreadList,
+  ThreadMine,
+  ThreadPage,
+  ThreadSummary,
   User,
   Version,
 } from '@snug/protocol';
@@ -111,6 +115,8 @@ export interface Outgoing {
   replyTo?: string;
   /** The message that is passed on; what else is given is shown until the server's copy is here. */
   forward?: { room: string; id: string };
+  /** The id of the message in whose thread it is said, not among the room's own messages. */
+  thread?: string;
 }
 
 export interface MessageView {
@@ -147,6 +153,8 @@ export interface MessageView {
   /** Since when it is pinned for everybody, in milliseconds since 1970. */
   pinnedAt?: number;
   reactions?: readonly ReactionView[];
+  /** How the thread at this message stands. */
+  thread?: ThreadSummary;
 }
 
 /** The message that is answered, as it is now. */
@@ -212,7 +220,10 @@ export interface RoomSnapshot {
   status: 'closed' | 'loading' | 'ready' | 'no_access' | 'error';
   room?: Room;
   title: string;
-  /** By seq ascending, then what is still pending or failed in sending order. */
+  /**
+   * By seq ascending, then what is still pending or failed in sending order; without replies in
+   * threads.
+   */
   messages: readonly MessageView[];
   hasBefore: boolean;
   hasAfter: boolean;
@@ -255,6 +266,15 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   pins(): Promise<{ messages: Message[]; users: User[] }>;
   /** Words that edits have replaced, the newest first; as owner or admin. */
   versions(id: string): Promise<{ versions: Version[] }>;
+  /** A page of the thread at a message: the newest, or the one at a seq. */
+  threadHistory(
+    thread: string,
+    page?: { before?: number; after?: number; limit?: number },
+  ): Promise<ThreadPage>;
+  /** The own cursor in a thread; it never goes back. */
+  readThread(thread: string, seq: number): Promise<ThreadMine>;
+  /** The room's threads, those replied to last first. */
+  threads(page?: { before?: number; limit?: number }): Promise<ThreadList>;
   loadBefore(): Promise<void>;
   loadAfter(): Promise<void>;
   /** Up to `seq`, or up to the newest message; coalesced. */

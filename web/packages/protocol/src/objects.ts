@@ -90,6 +90,54 @@ export interface Message {
   /** Since when it is pinned for everybody in the room. */
   pinned_at?: Timestamp | null;
   reactions?: Reaction[];
+  /** A reply in a thread: it does not stand in the room's own conversation. */
+  thread?: ThreadPlace | null;
+  thread_summary?: ThreadSummary | null;
+}
+
+/** The message at which a thread hangs. */
+export interface ThreadPlace {
+  id: string;
+  seq: number;
+}
+
+/** How a thread stands: in its root, and in every reply. */
+export interface ThreadSummary {
+  /** Replies that were not unsent or hidden. */
+  replies: number;
+  last_seq: number;
+  last_at: Timestamp;
+  /** The first few who replied. */
+  participants: string[];
+  /** The higher one of two is the newer. */
+  rev: number;
+}
+
+/** How a thread stands for the caller. */
+export interface ThreadMine {
+  following: boolean;
+  read_seq: number;
+  /** At most 100. */
+  unread: number;
+}
+
+export interface ThreadPage {
+  root: Message;
+  messages: Message[];
+  users: User[];
+  /** Seqs of the room, both inclusive: the page has every reply of the thread between them. */
+  covers: { from: number; to: number };
+  has_before: boolean;
+  has_after: boolean;
+  mine?: ThreadMine | null;
+}
+
+export interface ThreadList {
+  /** Those replied to last first. */
+  threads: { root: Message; mine?: ThreadMine | null }[];
+  users: User[];
+  /** `before` of the next page. */
+  next?: number | null;
 }
 
 /** Words of a message that an edit has replaced. */

@@ -22,6 +22,9 @@ import type {
   RoomPage,
   RoomSync,
   SessionRef,
+  ThreadList,
+  ThreadMine,
+  ThreadPage,
   Timestamp,
   User,
   UserSync,
@@ -43,6 +46,8 @@ export interface Draft {
   reply_to?: string;
   /** The message whose words are sent once more; nothing else of a message stands beside it. */
   forward?: { room: string; id: string };
+  /** The id of the message in whose thread it is said. */
+  thread?: string;
   silent?: boolean;
 }
 
@@ -190,6 +195,15 @@ export interface Operations {
     answer: { versions: Version[] };
   };
   'pins.list': { request: { room: string }; answer: { messages: Message[]; users: User[] } };
+  'thread.history': {
+    request: HistoryRequest & { room: string; thread: string };
+    answer: ThreadPage;
+  };
+  'thread.read': { request: { room: string; thread: string; seq: number }; answer: ThreadMine };
+  'threads.list': {
+    request: { room: string; before?: number; limit?: number };
+    answer: ThreadList;
+  };
   read: { request: { room: string; seq: number }; answer: Mine };
   typing: { request: { room: string; on: boolean }; answer: Nothing };
   sync: { request: { cursor: string }; answer: UserSync };

@@ -336,6 +336,7 @@ fn row_of(
             silent: note.silent,
             hash: note.hash,
             read_up_to: None,
+            thread: None,
         },
         None => NewMessage {
             id: id_of_external(&told.message.message_id),
@@ -348,6 +349,7 @@ fn row_of(
             extras: None,
             silent: quiet,
             read_up_to: None,
+            thread: None,
         },
     }
 }

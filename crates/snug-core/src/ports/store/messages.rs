@@ -1,10 +1,12 @@
 //! Messages and read cursors.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::ids::{AppId, MessageId, RoomId, UserId};
-use crate::model::{CustomJson, Extras, Head, Membership, Message, MessageKind, Time};
+use crate::model::{CustomJson, Extras, Head, Membership, Message, MessageKind, ThreadPlace, Time};
 
 /// SHA-256 over a send's payload as received: sender, kind, text, custom, silent, extras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,33 @@ pub struct NewMessage {
     pub hash: PayloadHash,
     /// How far the sender had read when sending.
     pub read_up_to: Option<u64>,
+    /// A reply in a thread.
+    pub thread: Option<NewReply>,
+}
+
+/// Where a new reply hangs. None of it ever changes, so it was read before the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReply {
+    pub root: ThreadPlace,
+    /// Who wrote the root, and so follows the thread.
+    pub author: Option<UserId>,
+}
+
+impl NewMessage {
+    /// Whether it counts as unread for the others.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.kind != MessageKind::System && !self.silent && self.thread.is_none()
+    }
+
+    /// Who follows the thread from this reply on: its sender, who wrote the root, and whom the
+    /// reply mentions by name. Each once.
+    #[must_use]
+    pub fn followers(&self) -> BTreeSet<&UserId> {
+        let Some(reply) = &self.thread else { return BTreeSet::new() };
+        let named = self.extras.iter().flat_map(|extras| &extras.mentions.users);
+        self.sender.iter().chain(&reply.author).chain(named).collect()
+    }
 }
 
 /// An append.
@@ -91,9 +120,10 @@ pub trait MessageStore: Send + Sync {
     /// Stores a message in ONE transaction. In this order, under the room's lock: the room
     /// exists and is not deleted (else `RoomNotFound`); the id key (`Duplicate`, `Conflict`) and
     /// the external id (`Conflict`); the guard (`GuardMoved`); then seq = head.seq + 1, rev = head.rev + 1, the counting number
-    /// (+1 unless system or silent), a time above the last; the message and whom
+    /// (+1 unless system, silent or a reply in a thread), a time above the last; the message and whom
     /// it mentions, the room's head with preview, the sender's `own_count` (+1 if it counts) and
-    /// cursor.
+    /// cursor. A reply in a thread leaves the head's preview and activity as they were, and writes
+    /// the thread's summary, which the message has, and who follows it.
     ///
     /// The sender's cursor moves to `read_up_to` (by max, not above the room's seq before this
     /// message) and then past the own message only when no other's message lies between the

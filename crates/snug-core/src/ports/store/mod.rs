@@ -20,6 +20,7 @@ mod records;
 mod rooms;
 mod sessions;
 mod sync;
+mod threads;
 mod users;
 
 use async_trait::async_trait;
@@ -31,7 +32,7 @@ pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChang
 pub use jobs::{JobPlace, JobStore, Lease, Released};
 pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
-    PayloadHash,
+    NewReply, PayloadHash,
 };
 pub use nodes::{ChangedRoom, LostNode, NodeStore};
 pub use operators::{CreateOperator, OperatorSession, OperatorStore};
@@ -46,6 +47,7 @@ pub use sessions::{
     SessionStore,
 };
 pub use sync::{ListCursor, RoomChanges, RoomListQuery, SyncStore, UserChanges, UserSyncQuery};
+pub use threads::{ThreadStore, ThreadsQuery};
 pub use users::UserStore;
 
 /// The result of a store call.
@@ -83,6 +85,7 @@ pub trait Store:
     + RoomStore
     + MessageStore
     + ChangeStore
+    + ThreadStore
     + RecordStore
     + OutboxStore
     + JobStore

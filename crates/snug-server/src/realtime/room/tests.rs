@@ -87,6 +87,8 @@ fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
         hidden_at: None,
         pinned_at: None,
         reactions: Vec::new(),
+        thread: None,
+        thread_summary: None,
     };
     event(rev, members_rev, RoomEventBody::MessageAppended { message })
 }

@@ -41,6 +41,23 @@ pub(super) async fn pins(app: &TestApp) {
     assert_eq!(app.backend("GET", &versions, Value::Null).await.is(200), before);
 }
 
+/// As with pins: each route at its best.
+pub(super) async fn threads(app: &TestApp) {
+    let (room, path) = said(app, &["t-ann", "t-bob"]).await;
+    let (ann, bob) = (app.page("t-ann").await, app.page("t-bob").await);
+    let reply = json!({"id": "m2", "text": "reply", "thread": "m1"});
+    let sent = bob.post(&format!("rooms/{room}/messages"), reply).await.is(201);
+    let (thread, list) = (format!("{path}/thread"), format!("rooms/{room}/threads"));
+    let page = ann.get(&thread).await.is(200);
+    assert_eq!((&page["messages"], &page["mine"]["unread"]), (&json!([sent]), &json!(1)));
+    assert_eq!(ann.get(&list).await.is(200)["threads"][0]["root"], page["root"]);
+    let read = ann.post(&format!("{thread}/read"), json!({"seq": 2})).await.is(200);
+    assert_eq!(read["unread"], 0);
+    for path in [&thread, &list] {
+        app.backend("GET", path, Value::Null).await.is(200);
+    }
+}
+
 pub(super) async fn by_pages(app: &TestApp) {
     let (room, path) = said(app, &["e-ann", "e-bob", "e-cat"]).await;
     let (ann, bob) = (app.page("e-ann").await, app.page("e-bob").await);
