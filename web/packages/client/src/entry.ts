@@ -133,9 +133,7 @@ export class RoomEntry {
     if (seq > room.seq) {
       const members_rev = Math.max(membersRev, room.members_rev);
       // A reply in a thread moves the room in no list.
-      const { preview, activity_at } = thread
-        ? room
-        : { preview: said, activity_at: created_at };
+      const { preview, activity_at } = thread ? room : { preview: said, activity_at: created_at };
       this.applyHead({ ...message, members_rev, preview, activity_at });
     } else if (rev > room.rev) {
       this.room = { ...room, rev, preview: seq === room.preview?.seq ? said : room.preview };

@@ -106,7 +106,7 @@ function sentView(
     editedAt: edited_at ? Date.parse(edited_at) : undefined,
     pinnedAt: message.pinned_at ? Date.parse(message.pinned_at) : undefined,
     reactions: message.reactions?.map((one) => ({ ...one, own: one.users.includes(me!) })),
-    thread: message.thread_summary ?? undefined,
+    threadSummary: message.thread_summary ?? undefined,
     system: kind === 'system' ? systemOf(custom) : undefined,
   };
 }
@@ -116,11 +116,10 @@ function localView(
   sender: User | undefined,
   replyTo: QuoteView | undefined,
 ): MessageView {
-  const { thread: _, ...words } = message;
-  const { card, location, text } = words;
+  const { card, location, text } = message;
   const kind = card ? 'card' : location ? 'location' : text === undefined ? 'custom' : 'text';
   const own = { own: true, sender, createdAt, status, problem, readByOthers: false };
-  return { kind, ...words, id, replyTo, ...own };
+  return { kind, ...message, id, replyTo, ...own };
 }
 
 function systemOf(custom: Custom | undefined): MessageView['system'] {

@@ -427,7 +427,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     const me = this.context.me();
     const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
     const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
-    const first = after.find((m) => m.sender !== me && m.kind !== 'system' && !m.silent && !m.thread);
+    const first = after.find(
+      (m) => m.sender !== me && m.kind !== 'system' && !m.silent && !m.thread,
+    );
     this.#line = known ? first?.seq : mine.read_seq + 1;
   }
 

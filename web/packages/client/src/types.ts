@@ -47,6 +47,10 @@ export type {
   RoomPage,
   RoomPatch,
   Settings,
+  ThreadList,
+  ThreadMine,
+  ThreadPage,
+  ThreadSummary,
   User,
   Version,
 } from '@snug/protocol';
@@ -154,7 +158,7 @@ export interface MessageView {
   pinnedAt?: number;
   reactions?: readonly ReactionView[];
   /** How the thread at this message stands. */
-  thread?: ThreadSummary;
+  threadSummary?: ThreadSummary;
 }
 
 /** The message that is answered, as it is now. */

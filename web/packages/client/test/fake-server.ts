@@ -174,8 +174,12 @@ export class FakeServer {
     const { room } = stored;
     room.seq++;
     room.rev++;
-    room.count++;
-    room.activity_at = this.#time();
+    const time = this.#time();
+    const under = more.thread;
+    if (!under) {
+      room.count++;
+      room.activity_at = time;
+    }
     const message: Message = {
       id: messageId || `m${room.seq}-${id}`,
       room: id,
@@ -185,14 +189,16 @@ export class FakeServer {
       kind: 'text',
       text,
       count: room.count,
-      created_at: room.activity_at,
+      created_at: time,
       ...more,
     };
     stored.messages.push(message);
-    room.preview = { seq: room.seq, sender, kind: 'text', text, created_at: message.created_at };
+    if (under) this.#summarize(stored, message);
+    else
+      room.preview = { seq: room.seq, sender, kind: 'text', text, created_at: message.created_at };
     const mine = stored.mine.get(sender);
     if (mine) {
-      mine.own_count++;
+      if (!under) mine.own_count++;
       if (mine.read_seq === message.seq - 1) this.#moveCursor(stored, sender, message.seq);
     }
     this.#touch(id);
@@ -491,6 +497,19 @@ export class FakeServer {
     return { room: this.view(id, user, true) };
   }
 
+  /** The root and the reply tell how the thread stands. */
+  #summarize({ messages }: StoredRoom, reply: Message): void {
+    const root = messages.find(({ seq }) => seq === reply.thread!.seq)!;
+    const replies = messages.filter(({ thread }) => thread?.seq === root.seq);
+    root.thread_summary = reply.thread_summary = {
+      replies: replies.length,
+      last_seq: reply.seq,
+      last_at: reply.created_at,
+      participants: [...new Set(replies.map(({ sender }) => sender!))],
+      rev: reply.rev,
+    };
+  }
+
   /** What a send brings beside its words. */
   #carried({ messages }: StoredRoom, data: Frame['data']): Partial<Message> {
     const { card, location, mentions } = data as Partial<Message>;
@@ -498,7 +517,9 @@ export class FakeServer {
     const answered = messages.find(({ id }) => id === data.reply_to);
     if (data.reply_to !== undefined && !answered) throw refusal('invalid_field');
     const reply_to = answered && { id: answered.id, seq: answered.seq };
-    return { kind, card, location, mentions, reply_to };
+    const root = messages.find(({ id }) => id === data.thread);
+    const thread = root && { id: root.id, seq: root.seq };
+    return { kind, card, location, mentions, reply_to, thread };
   }
 
   #channels(): Room[] {

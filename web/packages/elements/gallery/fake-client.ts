@@ -237,6 +237,19 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
     return Promise.resolve({ versions: [] });
   }
 
+  // No element shows a thread.
+  threadHistory(): Promise<never> {
+    return Promise.reject(new Error('no threads'));
+  }
+
+  readThread(): Promise<never> {
+    return Promise.reject(new Error('no threads'));
+  }
+
+  threads(): Promise<never> {
+    return Promise.reject(new Error('no threads'));
+  }
+
   private reactionsWithout(id: string, key: string): ReactionView[] {
     return (this.find(id).reactions ?? []).filter((one) => one.key !== key);
   }
