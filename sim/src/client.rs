@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use snug_core::engine::{Client, SendMessage};
 use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::{DeviceId, RoomId, UserId};
-use snug_core::model::{Head, Member, MemberState, Membership, Message, Role, Room};
+use snug_core::model::{Head, Member, MemberState, Membership, Message, Role, Room, ThreadSummary};
 
 use snug_verify::checker::{Facts, Seen};
 
@@ -109,7 +109,17 @@ impl RoomState {
     pub(crate) fn take_message(&mut self, message: &Message) {
         let newer = self.messages.get(&message.seq).is_none_or(|known| known.rev < message.rev);
         if newer && message.seq >= self.min_seq {
-            self.messages.insert(message.seq, message.clone());
+            let mut message = message.clone();
+            let known = self.messages.get_mut(&message.seq);
+            let known = known.and_then(|known| known.thread_summary.take());
+            take_newer(&mut message.thread_summary, known);
+            self.messages.insert(message.seq, message);
+        }
+        // The root does not come again; a reply tells how its thread stands.
+        if let Some(place) = &message.thread
+            && let Some(root) = self.messages.get_mut(&place.seq)
+        {
+            take_newer(&mut root.thread_summary, message.thread_summary.clone());
         }
     }
 
@@ -170,6 +180,8 @@ impl RoomState {
                 &message.reactions,
                 message.deleted_at.is_some(),
                 message.pinned_at,
+                &message.thread,
+                message.thread_summary.as_ref().filter(|_| message.thread.is_none()),
             );
             say(format!("message {seq}"), format!("{rev} {body} {more:?}"));
         }
@@ -278,5 +290,13 @@ impl SimClient {
 
     pub(crate) fn known_rooms(&self) -> BTreeSet<RoomId> {
         self.rooms.keys().cloned().collect()
+    }
+}
+
+/// Of two views of a thread the newer one.
+fn take_newer(known: &mut Option<Box<ThreadSummary>>, news: Option<Box<ThreadSummary>>) {
+    let rev = |summary: &Option<Box<ThreadSummary>>| summary.as_ref().map_or(0, |one| one.rev);
+    if rev(&news) > rev(known) {
+        *known = news;
     }
 }

@@ -136,7 +136,7 @@ pub(crate) fn seen(message: &Value) -> Option<Seen> {
         seq,
         first_rev: message["rev"].as_u64()?,
         sender: sender.map(UserId::from_stored),
-        counts: kind != MessageKind::System && !silent,
+        counts: kind != MessageKind::System && !silent && message["thread"].is_null(),
         gone,
         mentions: serde_json::from_value(message["mentions"].clone()).unwrap_or_default(),
         changed: gone || reacted || message["edited_at"].is_string(),

@@ -30,16 +30,28 @@ impl Sim {
         let head = c.and_then(|c| self.clients[c].rooms.get(room)).map_or(0, |room| room.head_seq);
         let kind = if custom { MessageKind::Custom } else { MessageKind::Text };
         let mentions = Mentions { everyone: self.dice.percent(10), ..Mentions::default() };
+        let thread = c.and_then(|c| self.some_root(c, room));
         SendMessage {
             id: Some(id),
             sender: None,
             kind: Some(kind),
             text,
             custom: json.filter(|_| custom),
-            extras: SendExtras { mentions, ..SendExtras::default() },
+            extras: SendExtras { mentions, thread, ..SendExtras::default() },
             silent: self.dice.percent(20),
             read_up_to: self.dice.percent(50).then(|| self.dice.roll(head + 2)),
         }
+    }
+
+    /// A message that the client knows, to reply in its thread: now and then one that is gone.
+    fn some_root(&mut self, c: usize, room: &RoomId) -> Option<MessageId> {
+        if !self.dice.percent(20) {
+            return None;
+        }
+        let known = self.clients[c].rooms.get(room)?.messages.values();
+        let roots = known.filter(|one| one.thread.is_none()).map(|root| root.id.clone());
+        let roots: Vec<_> = roots.collect();
+        self.dice.pick(&roots).cloned()
     }
 
     /// A request that passed the door before what ended its session was answered.

@@ -271,7 +271,7 @@ async fn every_op_is_answered_as_written() {
         ("thread.read", read_thread, "/read_seq", json!(2)),
         ("message.versions", json!({"room": room, "id": "m0"}), "/versions/0/text", json!("first")),
         ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
-        ("read", json!({"room": room, "seq": 2}), "/read_seq", json!(2)),
+        ("read", json!({"room": room, "seq": 3}), "/read_seq", json!(3)),
         ("mine.update", json!({"room": room, "pinned": true}), "/settings/rev", json!(1)),
         ("typing", json!({"room": room, "on": true}), "", json!({})),
         ("sync", json!({"cursor": cursor}), "/rooms/0/id", json!(room)),

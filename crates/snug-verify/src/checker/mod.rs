@@ -36,7 +36,7 @@ pub struct Seen {
     /// Of no meaning where the message was changed and the sight is no ack.
     pub first_rev: u64,
     pub sender: Option<UserId>,
-    /// Neither system nor silent.
+    /// Neither system nor silent, and no reply in a thread.
     pub counts: bool,
     /// Unsent or hidden.
     pub gone: bool,
@@ -61,7 +61,7 @@ impl Seen {
             seq: *seq,
             first_rev: *first_rev,
             sender: sender.clone(),
-            counts: *kind != MessageKind::System && !silent,
+            counts: message.counts(),
             gone: message.is_gone(),
             mentions: extras.map(|extras| extras.mentions.clone()).unwrap_or_default(),
             changed: message.is_gone() || message.edited_at.is_some(),
