@@ -170,6 +170,7 @@ impl Preload<'_> {
             // Nobody sends these again, so nothing is ever compared with it.
             hash: PayloadHash([0; 32]),
             read_up_to: None,
+            thread: None,
         }
     }
 
