@@ -173,16 +173,11 @@ pub(crate) fn store(
     (now, at): (Time, Time),
 ) -> Sql<Appended> {
     let before = *head;
-    let counts = new.counts();
     // Lines 3 and 4: seq and rev go on by one, in the commit of what they number.
     head.seq += 1;
     head.rev += 1;
-    head.count += u64::from(counts);
-    // Line 3: times rise strictly, whatever the clock does; in this file one for one message, so
-    // that a time names its message in the whole app.
-    let created_at = now
-        .max(Time(before.activity_at.0 + i64::from(before.seq > 0)))
-        .max(Time(last_time(conn)? + 1));
+    head.count += u64::from(new.counts());
+    let created_at = time_of_next(conn, &before, now)?;
     // A reply in a thread moves the room in no list.
     if new.thread.is_none() {
         head.said_seq = head.seq;
@@ -235,6 +230,13 @@ pub(crate) fn store(
         Some(_) => head.head(conn)?,
     };
     Ok(Appended { message, head, mine })
+}
+
+/// Line 3: times rise strictly, whatever the clock does; in this file one for one message, so that
+/// a time names its message in the whole app.
+fn time_of_next(conn: &Connection, before: &HeadRow, now: Time) -> Sql<Time> {
+    let above = Time(before.activity_at.0 + i64::from(before.seq > 0));
+    Ok(now.max(above).max(Time(last_time(conn)? + 1)))
 }
 
 /// When the newest message of the file was stored: the last entry of an index.

@@ -231,6 +231,15 @@ async fn a_position_is_repeated_after_a_second() {
     assert!(server.stop().await);
 }
 
+/// A reply to `m0`, its thread, and the cursor there.
+fn thread_of(room: &str) -> [Value; 3] {
+    [
+        json!({"room": room, "id": "t1", "text": "third", "thread": "m0"}),
+        json!({"room": room, "thread": "m0"}),
+        json!({"room": room, "thread": "m0", "seq": 2}),
+    ]
+}
+
 /// Every op is asked once and its answer looked at; a new op without a line here fails.
 #[tokio::test]
 async fn every_op_is_answered_as_written() {
@@ -238,12 +247,10 @@ async fn every_op_is_answered_as_written() {
     let app = server.app().await;
     let (_, mut socket) = app.enter("alice").await;
     let mut asked = vec!["auth".to_owned()];
-    let made = {
-        let first = json!({"id": "m0", "text": "first"});
-        let data = json!({"kind": "group", "members": ["bob"], "name": "Ops", "message": first});
-        asked.push("room.create".into());
-        socket.request("room.create", data).await
-    };
+    let first = json!({"id": "m0", "text": "first"});
+    let data = json!({"kind": "group", "members": ["bob"], "name": "Ops", "message": first});
+    asked.push("room.create".into());
+    let made = socket.request("room.create", data).await;
     assert_eq!((&made["created"], &made["message"]["id"]), (&json!(true), &json!("m0")));
     let room = text(&made["room"]["id"]);
     let epoch = text(&made["room"]["epoch"]);
@@ -252,9 +259,7 @@ async fn every_op_is_answered_as_written() {
     app.backend_ok("POST", "rooms", channel).await;
     let edit = json!({"room": room, "id": "m0", "text": "second"});
     let react = json!({"room": room, "id": "m0", "key": "👍", "on": true});
-    let reply = json!({"room": room, "id": "t1", "text": "third", "thread": "m0"});
-    let thread = json!({"room": room, "thread": "m0"});
-    let read_thread = json!({"room": room, "thread": "m0", "seq": 2});
+    let [reply, thread, read_thread] = thread_of(&room);
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),
         ("rooms.all", json!({"on": false}), "", json!({})),
@@ -266,7 +271,7 @@ async fn every_op_is_answered_as_written() {
         ("message.pin", json!({"room": room, "id": "m0", "on": true}), "/message/id", json!("m0")),
         ("pins.list", json!({"room": room}), "/messages/0/id", json!("m0")),
         ("message.send", reply, "/message/thread_summary/replies", json!(1)),
-        ("thread.history", thread.clone(), "/messages/0/id", json!("t1")),
+        ("thread.history", thread, "/messages/0/id", json!("t1")),
         ("threads.list", json!({"room": room}), "/threads/0/root/id", json!("m0")),
         ("thread.read", read_thread, "/read_seq", json!(2)),
         ("message.versions", json!({"room": room, "id": "m0"}), "/versions/0/text", json!("first")),

@@ -2,7 +2,6 @@
 // protocol has them, for one user at a time. Tests make it lose, hold back,
 // double and reorder what it says.
 import type {
-  EventName,
   Events,
   Head,
   Hello,
@@ -14,47 +13,9 @@ import type {
   Room,
 } from '@snug/protocol';
 import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
+import { FakeConnection, type Frame, Refusal, refusal } from './fake-connection.js';
 
-export interface Frame {
-  id: string;
-  op: string;
-  data: Record<string, unknown>;
-}
-
-export class FakeConnection {
-  readonly open = new Set<string>();
-  readonly received: Frame[] = [];
-  closed = false;
-  /** From now on nothing reaches the client but the end. */
-  deaf = false;
-
-  constructor(
-    readonly target: TransportTarget,
-    readonly events: TransportEvents,
-    readonly user: string,
-  ) {}
-
-  push<E extends EventName>(event: E, data: Events[E]): void {
-    this.raw({ event, data });
-  }
-
-  raw(frame: unknown): void {
-    if (this.deaf) return;
-    const text = JSON.stringify(frame);
-    queueMicrotask(() => {
-      if (!this.closed) this.events.received(text);
-    });
-  }
-
-  break(code = 1006, problem?: Problem): void {
-    if (problem) this.push('error', problem);
-    queueMicrotask(() => {
-      if (this.closed) return;
-      this.closed = true;
-      this.events.closed(code, '');
-    });
-  }
-}
+export { FakeConnection, type Frame, Refusal, refusal };
 
 interface StoredRoom {
   room: Room;
@@ -598,22 +559,4 @@ export class FakeServer {
       first && this.say(id, user, first.text, { messageId: first.id, push: false }).message;
     return { room: this.view(id, user), created, message };
   }
-}
-
-export class Refusal extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.code);
-  }
-}
-
-export function refusal(code: string, fields: Partial<Problem> = {}): Refusal {
-  return new Refusal({
-    type: `/docs/errors#${code}`,
-    title: code,
-    status: 400,
-    code,
-    detail: `${code}.`,
-    retryable: false,
-    ...fields,
-  });
 }
