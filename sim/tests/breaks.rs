@@ -4,7 +4,7 @@
 use snug_sim::{Break, Plan, run};
 
 /// Some seed must come upon it; how soon differs, since a break needs its occasion.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 24;
 
 fn is_seen(fault: Break, line: u8) {
     let plan = Plan { fault, ..Plan::default() };
