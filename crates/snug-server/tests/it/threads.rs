@@ -329,3 +329,34 @@ async fn who_comes_back_knows_every_thread() {
     })
     .await;
 }
+
+/// Each reply is an event, which names its place, also when it is unsent; how the thread stands is
+/// not told: it would be that of a later moment.
+#[tokio::test]
+async fn a_backend_is_told_where_a_reply_hangs() {
+    on_both(async |server| {
+        let app = server.app().await;
+        app.backend_ok("PUT", "events/settings", json!({"enabled": true})).await;
+        let room = app.group(&["ann"]).await;
+        let ann = app.page("ann").await;
+        let root = say(&ann, &room, "root").await;
+        reply(&ann, &room, "root", "one").await;
+        ann.call("DELETE", &format!("rooms/{room}/messages/one"), Value::Null).await.is(200);
+        let page = app.backend_ok("GET", "events?after=0&limit=10", Value::Null).await;
+        let told = page["events"].as_array().expect("events").clone();
+        let of = |event: &Value| {
+            let message = &event["data"]["message"];
+            assert!(message.get("thread_summary").is_none(), "{event}");
+            (event["type"].clone(), message["thread"].clone())
+        };
+        let place = json!({"id": "root", "seq": root["seq"]});
+        let expected = [
+            (json!("room.created"), Value::Null),
+            (json!("message.new"), Value::Null),
+            (json!("message.new"), place.clone()),
+            (json!("message.deleted"), place),
+        ];
+        assert_eq!(told.iter().map(of).collect::<Vec<_>>(), expected);
+    })
+    .await;
+}
