@@ -180,6 +180,10 @@ pub const FRAMES_PER_SECOND: u32 = 50;
 pub const FRAMES_BURST: u32 = 200;
 /// Frames of one connection that are taken before other connections have their turn, in frames.
 pub const FRAMES_IN_A_ROW_MAX: u32 = 4;
+/// Sockets that a task of the hub writes to before others have their turn, in sockets.
+pub const WRITES_IN_A_ROW_MAX: usize = 64;
+/// Tasks that write for the hub: one for each core, and no more than this, in tasks.
+pub const FANOUT_TASKS_MAX: usize = 8;
 /// Refused frames (over the rate or not JSON) before the connection is closed, in frames.
 pub const REFUSED_FRAMES_MAX: u32 = 20;
 /// Requests of one connection answered at the same time, in requests.

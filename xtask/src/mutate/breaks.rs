@@ -200,8 +200,8 @@ pub(super) const BREAKS: [Break; 31] = [
         line: 13,
         name: "a slow reader is waited for",
         file: "crates/snug-server/src/realtime/outbox.rs",
-        from: "if state.bytes + frame.len() > limits::CONNECTION_QUEUE_BYTES_MAX {",
-        to: "if state.bytes + frame.len() > limits::CONNECTION_QUEUE_BYTES_MAX * 64 {",
+        from: "if queue.pushed() + frame.len() > limits::CONNECTION_QUEUE_BYTES_MAX {",
+        to: "if queue.pushed() + frame.len() > limits::CONNECTION_QUEUE_BYTES_MAX * 64 {",
         tests: HUB,
     },
     Break {

@@ -1,19 +1,21 @@
-//! The codec seam: `snug-ws` over a stream, and the only file that names it. A socket that is idle
-//! holds no buffer: it is read into one of the thread, and what it writes are shared frames.
+//! The codec seam: `snug-ws` over a stream; nobody else names it but the outbox and its queue. A
+//! socket that is idle holds no buffer: it is read into one of the thread, and what it writes are
+//! shared frames.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use snug_core::limits;
 use snug_proto::CloseCode;
-use snug_ws::{Closing, ControlFrame, Error, Header, HeaderBytes, Limits, OpCode, Reader, Role};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use snug_ws::{Closing, ControlFrame, Error, Header, Limits, OpCode, Reader, Role, append_frame};
+
+use super::outbox::Outbox;
+use super::wire::Wire;
 
 thread_local! {
     /// What is read is taken apart before the thread does anything else.
@@ -27,6 +29,8 @@ pub(super) enum Incoming {
     Data(Bytes),
     /// A ping was answered, or a pong came: somebody is there.
     Alive,
+    /// Nothing: what was too much to go on with has left.
+    Room,
     /// The client said goodbye.
     Closed,
 }
@@ -43,29 +47,29 @@ pub(super) enum Broken {
 }
 
 /// A server's end of one WebSocket.
-pub(super) struct Socket<S> {
-    stream: S,
+pub(super) struct Socket {
+    outbox: Arc<Outbox>,
     reader: Reader,
     closing: Closing,
     /// What was read behind the frame that was handed out last.
     unread: BytesMut,
-    queue: Queue,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// Takes a stream after the HTTP upgrade.
-    pub(super) fn new(stream: S) -> Self {
-        Self::bounded(stream, limits::FRAME_BYTES_MAX)
-    }
-
-    /// As `new`, with a bound of its own on what a client may send, in bytes.
-    pub(super) fn bounded(stream: S, most: usize) -> Self {
+impl Socket {
+    /// Takes a stream after the HTTP upgrade, and what was read of it before; `most` bounds what a
+    /// client may send, in bytes.
+    pub(super) fn new(wire: impl Wire + 'static, early: &[u8], most: usize) -> Self {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         let fragments = limits::MESSAGE_FRAMES_MAX;
         let limits = Limits { frame_bytes: most, message_bytes: most, fragments };
         let reader = Reader::new(Role::Server, limits);
-        let (unread, queue) = (BytesMut::new(), Queue::default());
-        Self { stream, reader, closing: Closing::Open, unread, queue }
+        let (outbox, unread) = (Arc::new(Outbox::new(wire)), BytesMut::from(early));
+        Self { outbox, reader, closing: Closing::Open, unread }
+    }
+
+    /// Where others queue frames for it.
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
     }
 
     /// The next thing the client sent. What is queued leaves before this waits: the answers to
@@ -76,20 +80,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// As `next`; while there may not be read, only what is queued leaves.
     pub(super) async fn next_if(&mut self, may_read: bool) -> Result<Incoming, Broken> {
-        poll_fn(|cx| match may_read {
-            true => self.poll_next(cx),
-            false => match self.queue.poll_flush(&mut self.stream, cx) {
-                Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Gone)),
-                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-            },
+        poll_fn(|cx| {
+            if self.outbox.is_full() {
+                ready!(self.poll_leave(cx))?;
+                return Poll::Ready(Ok(Incoming::Room));
+            }
+            if may_read {
+                return self.poll_next(cx);
+            }
+            ready!(self.poll_leave(cx))?;
+            Poll::Pending
         })
         .await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Broken>> {
-        if self.queue.is_full() {
-            ready!(self.poll_leave(cx))?;
-        }
         loop {
             if self.reader.has_ended() {
                 return Poll::Ready(Ok(Incoming::Closed));
@@ -117,11 +122,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Comes when there may be read on: who does not read the answers is not read either.
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        if self.queue.bytes == 0 {
+        if !self.outbox.waits() {
             return Poll::Ready(Ok(()));
         }
-        match self.queue.poll_flush(&mut self.stream, cx) {
-            Poll::Pending if self.queue.is_full() => Poll::Pending,
+        match self.outbox.poll_flush(cx) {
+            Poll::Pending if self.outbox.is_full() => Poll::Pending,
             Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Gone)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
         }
@@ -130,12 +135,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Reads once, and hands out the first thing that is whole.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Broken>>> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
-            if read.is_err() {
+            let Ok(count) = ready!(read(self.outbox.wire(), scratch, cx)) else {
                 return Poll::Ready(Some(Err(Broken::Gone)));
-            }
-            let mut input = buffer.filled_mut();
+            };
+            let mut input = &mut scratch[..count];
             if input.is_empty() {
                 return Poll::Ready(Some(Ok(Incoming::Closed)));
             }
@@ -165,14 +168,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }),
             snug_ws::Incoming::Ping(payload) => {
                 if self.closing.may_send() {
-                    self.queue.push_control(&ControlFrame::pong(&payload, None));
+                    self.outbox.control(&ControlFrame::pong(&payload, None));
                 }
                 Incoming::Alive
             }
             snug_ws::Incoming::Close(goodbye) => {
                 if self.closing.received() && self.closing.sent() {
                     let code = goodbye.map(|goodbye| goodbye.code);
-                    self.queue.push_control(&ControlFrame::close(code, "", None));
+                    self.outbox.goodbye(&ControlFrame::close(code, "", None));
                 }
                 Incoming::Closed
             }
@@ -181,28 +184,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }))
     }
 
-    /// Queues a shared text frame without copying its payload.
-    pub(super) async fn feed(&mut self, frame: Bytes) -> Result<(), Broken> {
-        if !self.closing.may_send() {
-            return Err(Broken::Gone);
+    /// Queues a text frame without copying its payload. It leaves while the next is waited for, or
+    /// by `flush`.
+    pub(super) fn feed(&mut self, frame: Bytes) {
+        if self.closing.may_send() {
+            self.outbox.own(Header::new(OpCode::Text, frame.len() as u64).encode(), frame);
         }
-        if self.queue.is_full() {
-            self.flush().await?;
-        }
-        self.queue.push(Header::new(OpCode::Text, frame.len() as u64).encode(), frame);
-        Ok(())
     }
 
     /// Queues a ping.
     pub(super) fn ping(&mut self) {
         if self.closing.may_send() {
-            self.queue.push_control(&ControlFrame::ping(b"", None));
+            self.outbox.control(&ControlFrame::ping(b"", None));
         }
     }
 
     /// Writes what is queued in as few system calls as the socket takes.
     pub(super) async fn flush(&mut self) -> Result<(), Broken> {
-        let wrote = poll_fn(|cx| self.queue.poll_flush(&mut self.stream, cx)).await;
+        let wrote = poll_fn(|cx| self.outbox.poll_flush(cx)).await;
         wrote.map_err(|_| Broken::Gone)
     }
 
@@ -217,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             return self.end().await;
         }
         let code = snug_ws::CloseCode::new(code);
-        self.queue.push_control(&ControlFrame::close(code, reason, None));
+        self.outbox.goodbye(&ControlFrame::close(code, reason, None));
         if self.flush().await.is_err() {
             return;
         }
@@ -240,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Ends our side and reads what the client still sends: a socket that is closed with bytes
     /// unread is reset, and the reset takes the goodbye with it. Bounded by the caller.
     async fn let_go(&mut self) {
-        if self.stream.shutdown().await.is_ok() {
+        if self.outbox.wire().end(true).is_ok() {
             poll_fn(|cx| self.poll_to_the_end(cx)).await;
         }
     }
@@ -248,9 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     fn poll_to_the_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
-                let mut buffer = ReadBuf::new(scratch);
-                let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
-                if read.is_err() || buffer.filled().is_empty() {
+                if let Ok(0) | Err(_) = ready!(read(self.outbox.wire(), scratch, cx)) {
                     return Poll::Ready(());
                 }
             }
@@ -258,98 +255,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
-/// Frames that wait to be written. Empty, it holds no memory.
-#[derive(Default)]
-struct Queue {
-    frames: VecDeque<Queued>,
-    /// Of all that waits.
-    bytes: usize,
-    /// Of the first frame, how much was written.
-    written: usize,
+/// Others may hold the outbox for a while yet; the client is not to wait for them.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
 }
 
-/// Most often a header and a payload that other connections share.
-struct Queued {
-    head: HeaderBytes,
-    body: Bytes,
+/// Reads once.
+fn read(wire: &dyn Wire, into: &mut [u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(wire.poll_readable(cx))?;
+        match wire.try_read(into) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return Poll::Ready(read),
+        }
+    }
 }
 
-impl Queue {
-    /// Parts of frames that one system call takes.
-    const PARTS: usize = 64;
-
-    fn push(&mut self, head: HeaderBytes, body: Bytes) {
-        self.bytes += head.len() + body.len();
-        self.frames.push_back(Queued { head, body });
-    }
-
-    fn push_control(&mut self, frame: &ControlFrame) {
-        self.push(HeaderBytes::default(), Bytes::copy_from_slice(frame));
-    }
-
-    fn is_full(&self) -> bool {
-        self.bytes >= limits::SOCKET_WRITE_BYTES
-    }
-
-    fn poll_flush<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
-    where
-        S: AsyncWrite + Unpin,
-    {
-        while self.bytes > 0 {
-            let mut parts = [IoSlice::new(&[]); Self::PARTS];
-            let count = self.parts(&mut parts);
-            let wrote = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &parts[..count]))?;
-            if wrote == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.advance(wrote);
-        }
-        Pin::new(stream).poll_flush(cx)
-    }
-
-    /// What is to be written next, and how many parts it has.
-    fn parts<'q>(&'q self, parts: &mut [IoSlice<'q>]) -> usize {
-        let all = self.frames.iter().flat_map(|frame| [&frame.head[..], &frame.body[..]]);
-        let mut skipped = self.written;
-        let mut count = 0;
-        for part in all {
-            let begin = skipped.min(part.len());
-            skipped -= begin;
-            if begin == part.len() {
-                continue;
-            }
-            let Some(place) = parts.get_mut(count) else { break };
-            *place = IoSlice::new(&part[begin..]);
-            count += 1;
-        }
-        count
-    }
-
-    fn advance(&mut self, wrote: usize) {
-        self.bytes -= wrote;
-        self.written += wrote;
-        while let Some(first) = self.frames.front() {
-            let length = first.head.len() + first.body.len();
-            if self.written < length {
-                return;
-            }
-            self.written -= length;
-            self.frames.pop_front();
-        }
-        self.frames = VecDeque::new();
-    }
+/// A whole text frame, to be shared.
+pub(super) fn frame(json: &[u8]) -> Bytes {
+    let mut whole = Vec::new();
+    append_frame(&mut whole, Header::new(OpCode::Text, 0), json);
+    whole.into()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::super::outbox::Pushed;
+    use super::super::wire::Wire;
+    use super::super::wire::tests::Narrow;
     use super::{Broken, Incoming, Socket};
     use bytes::Bytes;
+    use snug_core::limits;
     use snug_proto::CloseCode;
     use snug_ws::{ControlFrame, Header, Limits, OpCode, Reader, Role, append_frame};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::net::TcpStream;
+    use socket2::SockRef;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
 
     const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
+
+    fn socket(wire: impl Wire + 'static) -> Socket {
+        Socket::new(wire, b"", limits::FRAME_BYTES_MAX)
+    }
+
+    fn pair() -> (UnixStream, UnixStream) {
+        UnixStream::pair().expect("a pair of sockets")
+    }
 
     fn from_client(out: &mut Vec<u8>, text: &str) {
         let header = Header { mask: MASK, ..Header::new(OpCode::Text, 0) };
@@ -380,9 +337,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_at_once_is_handed_out_in_order_and_nothing_stays() {
-        assert!(size_of::<Socket<TcpStream>>() <= 192, "{}", size_of::<Socket<TcpStream>>());
-        let (near, mut far) = duplex(1 << 16);
-        let mut socket = Socket::new(near);
+        assert!(size_of::<Socket>() <= 144, "{}", size_of::<Socket>());
+        let (near, mut far) = pair();
+        let mut socket = socket(near);
         let mut bytes = Vec::new();
         for text in ["one", "two"] {
             from_client(&mut bytes, text);
@@ -401,50 +358,50 @@ mod tests {
         far.write_all(&bytes[end..]).await.expect("room");
         assert!(is_data(socket.next().await, "three"));
         assert!(!socket.reader.is_within());
-        assert_eq!((socket.unread.capacity(), socket.queue.frames.capacity()), (0, 0));
+        assert_eq!((socket.unread.capacity(), socket.outbox.waiting()), (0, (0, 0)));
     }
 
     #[tokio::test]
     async fn answers_to_what_came_at_once_leave_at_once() {
-        let (near, mut far) = duplex(1 << 16);
-        let mut socket = Socket::new(near);
+        let (near, mut far) = pair();
+        let mut socket = socket(near);
         let mut bytes = Vec::new();
         for text in ["one", "two"] {
             from_client(&mut bytes, text);
         }
         bytes.extend_from_slice(&ControlFrame::ping(b"", MASK));
         far.write_all(&bytes).await.expect("room");
+        let mut far = far.into_std().expect("a socket");
         let mut received = [0; 64];
         for text in ["one", "two"] {
             assert!(is_data(socket.next().await, text));
-            socket.feed(Bytes::from(text)).await.expect("open");
-            let early = tokio::time::timeout(std::time::Duration::ZERO, far.read(&mut received));
-            assert!(early.await.is_err(), "it left alone");
+            socket.feed(Bytes::from(text));
+            assert!(far.read(&mut received).is_err(), "it left alone");
         }
         // While there may not be read, too.
         let given_up = tokio::time::timeout(std::time::Duration::ZERO, socket.next_if(false));
         assert!(given_up.await.is_err());
-        let count = far.read(&mut received).await.expect("open");
+        let count = far.read(&mut received).expect("it is there");
         assert_eq!(understood(received[..count].to_vec()), ["one", "two"]);
         assert!(matches!(socket.next().await, Ok(Incoming::Alive)));
         let given_up = tokio::time::timeout(std::time::Duration::ZERO, socket.next());
         assert!(given_up.await.is_err());
-        let count = far.read(&mut received).await.expect("open");
+        let count = far.read(&mut received).expect("it is there");
         assert_eq!(understood(received[..count].to_vec()), ["Pong([])"]);
     }
 
     #[tokio::test]
     async fn frames_leave_whole_through_a_narrow_pipe() {
-        let (near, mut far) = duplex(7);
-        let mut socket = Socket::new(near);
+        let (near, mut far) = pair();
+        let mut socket = socket(Narrow(near, AtomicUsize::new(0)));
         let texts: Vec<String> = (0..200).map(|n| format!("{n} ").repeat(n)).collect();
         let mut received = Vec::new();
         let write = async {
             for text in &texts {
-                socket.feed(Bytes::from(text.clone())).await.expect("open");
+                socket.feed(Bytes::from(text.clone()));
             }
             socket.flush().await.expect("open");
-            assert_eq!(socket.queue.frames.capacity(), 0);
+            assert_eq!(socket.outbox.waiting(), (0, 0));
             drop(socket);
         };
         let (_, read) = tokio::join!(write, far.read_to_end(&mut received));
@@ -454,17 +411,19 @@ mod tests {
 
     #[tokio::test]
     async fn who_pings_and_does_not_read_costs_no_memory() {
-        let (near, mut far) = duplex(4_096);
-        let mut socket = Socket::new(near);
+        let (near, mut far) = pair();
+        SockRef::from(&near).set_send_buffer_size(4_096).expect("a socket");
+        let mut socket = socket(near);
         let ping = ControlFrame::ping(&[7; 125], MASK);
         let floods = async {
-            for _ in 0..1_000 {
+            for _ in 0..100_000 {
                 if far.write_all(&ping).await.is_err() {
                     return;
                 }
             }
         };
-        let reads = async { while matches!(socket.next().await, Ok(Incoming::Alive)) {} };
+        let reads =
+            async { while matches!(socket.next().await, Ok(Incoming::Alive | Incoming::Room)) {} };
         tokio::pin!(floods);
         let mut reads = Box::pin(reads);
         // Both stand still, each waiting for the other to read.
@@ -473,25 +432,39 @@ mod tests {
                 biased;
                 () = &mut floods => panic!("all of it was taken"),
                 () = &mut reads => panic!("it is not over"),
-                () = std::future::ready(()) => {}
+                () = tokio::task::yield_now() => {}
             }
         }
         drop(reads);
-        let most = snug_core::limits::SOCKET_WRITE_BYTES + 127;
-        assert!(socket.queue.bytes <= most, "{}", socket.queue.bytes);
+        let (waits, _) = socket.outbox.waiting();
+        let bounds = limits::SOCKET_WRITE_BYTES..limits::SOCKET_WRITE_BYTES + 127;
+        assert!(bounds.contains(&waits), "{waits}");
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_is_gone_whoever_holds_the_outbox() {
+        let (near, mut far) = pair();
+        let mut socket = socket(near);
+        socket.feed(Bytes::from_static(b"never"));
+        let held = socket.outbox().clone();
+        drop(socket);
+        assert_eq!(far.read(&mut [0]).await.expect("ended in order"), 0);
+        assert_eq!(held.push(Bytes::from_static(b"late")), Pushed::Refused);
+        assert_eq!(held.waiting(), (0, 0));
     }
 
     #[tokio::test]
     async fn a_goodbye_is_answered_and_nothing_follows_it() {
-        let (near, mut far) = duplex(1 << 16);
-        let mut socket = Socket::new(near);
+        let (near, mut far) = pair();
+        let mut socket = socket(near);
         let goodbye = ControlFrame::close(snug_ws::CloseCode::new(3_456), "enough", MASK);
         far.write_all(&goodbye).await.expect("room");
         assert!(matches!(socket.next().await, Ok(Incoming::Closed)));
-        assert_eq!(socket.feed(Bytes::from_static(b"late")).await, Err(Broken::Gone));
-        let queued = socket.queue.bytes;
+        let queued = socket.outbox.waiting();
+        socket.feed(Bytes::from_static(b"late"));
         socket.ping();
-        assert_eq!(socket.queue.bytes, queued);
+        assert_eq!(socket.outbox.push(Bytes::from_static(b"late")), Pushed::Refused);
+        assert_eq!(socket.outbox.waiting(), queued);
         let client = async move {
             let mut received = Vec::new();
             far.read_to_end(&mut received).await.expect("open");
@@ -503,18 +476,18 @@ mod tests {
 
     #[tokio::test]
     async fn who_broke_the_protocol_hears_why() {
-        let too_long = snug_core::limits::FRAME_BYTES_MAX + 1;
+        let too_long = limits::FRAME_BYTES_MAX + 1;
         for (first, length, broken) in
             [(0x83, 0, Broken::Protocol), (0x81, too_long, Broken::TooLarge)]
         {
-            let (near, mut far) = duplex(1 << 20);
-            let mut socket = Socket::new(near);
+            let (near, mut far) = pair();
+            let mut socket = socket(near);
             let mut bytes = Vec::new();
             from_client(&mut bytes, &"x".repeat(length));
             bytes[0] = first;
             far.write_all(&bytes).await.expect("room");
             assert_eq!(socket.next().await.expect_err("it is broken"), broken);
-            socket.feed(Bytes::from_static(b"because")).await.expect("open");
+            socket.feed(Bytes::from_static(b"because"));
             let client = async move {
                 let mut received = Vec::new();
                 // Until our goodbye; that of the client is not waited for.

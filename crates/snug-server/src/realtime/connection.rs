@@ -5,16 +5,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use snug_core::engine::Client;
 use snug_core::limits;
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::{CloseCode, ErrorCode, Problem};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::arrivals::Pace;
-use super::codec::{Broken, Incoming, Socket};
-use super::hub::Connection;
+use super::codec::{self, Broken, Incoming, Socket};
+use super::hub::{Connection, Way};
+use super::outbox::Outbox;
 use super::requests::{self, Caller, Done};
 use super::session::{Action, Session};
 use super::turn::{Begun, Turn};
@@ -48,11 +47,8 @@ struct Entered {
 }
 
 /// Runs a socket to its end.
-pub(super) async fn run<S>(app: Arc<App>, stream: S, upgrade: Upgrade, admitted: Admitted)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut life = Life::new(app, stream, upgrade, admitted);
+pub(super) async fn run(app: Arc<App>, socket: Socket, upgrade: Upgrade, admitted: Admitted) {
+    let mut life = Life::new(app, socket, upgrade, admitted);
     let code = life.run().await;
     life.let_work_end(code).await;
     if let (Some(pace), Some(code)) = (life.pace, code)
@@ -76,9 +72,11 @@ fn is_for_what_it_sent(code: CloseCode) -> bool {
     matches!(code, CloseCode::ProtocolError | CloseCode::FrameTooLarge | CloseCode::Flooding)
 }
 
-struct Life<S> {
+struct Life {
     app: Arc<App>,
-    socket: Socket<S>,
+    socket: Socket,
+    /// Of the socket.
+    outbox: Arc<Outbox>,
     session: Session,
     origin: Option<String>,
     jobs: VecDeque<Job>,
@@ -101,8 +99,8 @@ enum Woken {
     Tick,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
-    fn new(app: Arc<App>, stream: S, upgrade: Upgrade, admitted: Admitted) -> Self {
+impl Life {
+    fn new(app: Arc<App>, socket: Socket, upgrade: Upgrade, admitted: Admitted) -> Self {
         let mut session = Session::new(app.engine.now());
         let mut jobs = VecDeque::new();
         let pace = upgrade.token.as_deref().map(|token| app.arrivals.pace_of(token));
@@ -110,10 +108,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             session.checking();
             jobs.push_back(Job::Authenticate { id: None, token });
         }
-        let socket = Socket::new(stream);
         let (origin, admitted) = (upgrade.origin, Some(admitted));
-        let (turn, entered) = (Turn::Free, None);
-        Self { app, socket, session, origin, jobs, turn, entered, pace, admitted, in_a_row: 0 }
+        let (turn, entered, outbox) = (Turn::Free, None, socket.outbox().clone());
+        let in_a_row = 0;
+        Self { app, socket, outbox, session, origin, jobs, turn, entered, pace, admitted, in_a_row }
     }
 
     /// Until the end; with the code to say goodbye with, if the other side is still there.
@@ -123,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             let now = self.app.engine.now();
             if now >= self.session.next_check()
                 && let Some(action) = self.session.on_tick(now)
-                && let Err(end) = self.act(action).await
+                && let Err(end) = self.act(action)
             {
                 return end;
             }
@@ -131,11 +129,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             let begins_in = self.session.begins_in(now);
             if self.turn.is_free()
                 && begins_in == 0
+                && !self.outbox.is_full()
                 && let Some(job) = self.jobs.pop_front()
             {
                 self.turn = self.start(job);
             }
-            let connection = self.connection();
             let mut wait = self.until_next_check();
             if begins_in > 0 && !self.jobs.is_empty() {
                 wait = wait.min(Duration::from_millis(begins_in));
@@ -145,22 +143,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 biased;
                 () = stopping.cancelled() => return Some(CloseCode::GoingAway),
                 outcome = self.turn.outcome() => Woken::Outcome(outcome),
-                () = outbox_ready(connection.as_deref()) => Woken::Outbox,
+                () = self.outbox.ready() => Woken::Outbox,
                 frame = self.socket.next_if(may_read) => Woken::Frame(frame),
                 () = tokio::time::sleep(wait) => Woken::Tick,
             };
             let step = match woken {
-                Woken::Outcome(outcome) => self.on_outcome(outcome).await,
-                Woken::Outbox => self.drain().await,
+                Woken::Outcome(outcome) => self.on_outcome(outcome),
+                Woken::Outbox => self.look_for_the_end(),
                 Woken::Frame(frame) => {
-                    let step = self.on_incoming(frame).await;
+                    let step = self.on_incoming(frame);
                     self.let_others_go_first().await;
                     step
                 }
-                Woken::Tick => match self.session.on_tick(self.app.engine.now()) {
-                    Some(action) => self.act(action).await,
-                    None => Ok(()),
-                },
+                Woken::Tick => self.on_tick(),
             };
             if let Err(end) = step {
                 return end;
@@ -186,15 +181,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         if code == Some(CloseCode::GoingAway)
             && let Ok(outcome) = tokio::time::timeout(GOODBYE, self.turn.outcome()).await
         {
-            let _ = self.on_outcome(outcome).await;
+            let _ = self.on_outcome(outcome);
             return;
         }
         let mut turn = std::mem::take(&mut self.turn);
         self.app.tasks.spawn(async move { turn.work().await });
-    }
-
-    fn connection(&self) -> Option<Arc<Connection>> {
-        self.entered.as_ref().map(|entered| entered.connection.get().clone())
     }
 
     fn until_next_check(&self) -> Duration {
@@ -203,33 +194,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         Duration::from_millis(u64::try_from(millis).unwrap_or(0).clamp(10, 60_000))
     }
 
-    async fn on_incoming(&mut self, frame: Result<Incoming, Broken>) -> Result<(), End> {
+    fn on_incoming(&mut self, frame: Result<Incoming, Broken>) -> Result<(), End> {
         let now = self.app.engine.now();
         match frame {
             Ok(Incoming::Data(bytes)) => {
                 self.app.metrics.frames_in.inc();
                 let action = self.session.on_frame(&bytes, now);
-                self.act(action).await
+                self.act(action)
             }
             Ok(Incoming::Alive) => match self.session.on_control(now) {
-                Some(action) => self.act(action).await,
+                Some(action) => self.act(action),
                 None => Ok(()),
             },
+            Ok(Incoming::Room) => {
+                self.session.took(now);
+                Ok(())
+            }
             Ok(Incoming::Closed) | Err(Broken::Gone) => Err(None),
             Err(Broken::TooLarge) => {
                 let most = limits::FRAME_BYTES_MAX;
                 let problem = Problem::new(ErrorCode::TooLarge, "the frame is too large")
                     .at("", format!("at most {most} bytes"));
-                self.say(frame::event("error", &problem)).await?;
+                self.say(frame::event("error", &problem));
                 Err(Some(CloseCode::FrameTooLarge))
             }
             Err(Broken::Protocol) => Err(Some(CloseCode::ProtocolError)),
         }
     }
 
-    async fn act(&mut self, action: Action) -> Result<(), End> {
+    fn act(&mut self, action: Action) -> Result<(), End> {
         match action {
-            Action::Write(frame) => self.say(frame).await,
+            Action::Write(frame) => {
+                self.say(frame);
+                Ok(())
+            }
             Action::Authenticate { id, token } => {
                 self.pace = Some(self.app.arrivals.pace_of(&token));
                 self.jobs.push_back(Job::Authenticate { id: Some(id), token });
@@ -245,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             }
             Action::Close { code, last_words } => {
                 if let Some(words) = last_words {
-                    self.say(words).await?;
+                    self.say(words);
                 }
                 Err(Some(code))
             }
@@ -257,11 +255,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         match job {
             Job::Authenticate { id, token } => {
                 let (origin, begun) = (self.origin.clone(), Begun::default());
-                let mark = begun.clone();
+                let (mark, outbox) = (begun.clone(), self.outbox.clone());
                 let work = Box::pin(async move {
-                    // What came with the upgrade kept its pace there.
                     let keeps_pace = id.is_none();
-                    let result = arrive(&app, token, keeps_pace, origin.as_deref(), &mark).await;
+                    let came = Came { token, keeps_pace, origin, outbox };
+                    let result = arrive(&app, came, &mark).await;
                     Outcome::Authenticated { id, result }
                 });
                 Turn::Working(work, begun)
@@ -283,29 +281,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
     }
 
-    async fn on_outcome(&mut self, outcome: Outcome) -> Result<(), End> {
+    fn on_outcome(&mut self, outcome: Outcome) -> Result<(), End> {
         match outcome {
             Outcome::Authenticated { id, result: Ok(entered) } => {
                 self.session.authenticated(entered.caller.client.session.expires_at);
                 self.entered = Some(*entered);
                 self.admitted = None;
-                // `hello` stands first in the queue.
-                self.drain().await?;
-                match id {
-                    Some(id) => self.say(frame::answer(&id, &serde_json::json!({}))).await,
-                    None => Ok(()),
+                // `hello` stands first.
+                self.outbox.let_in();
+                if let Some(id) = id {
+                    self.say(frame::answer(&id, &serde_json::json!({})));
                 }
+                Ok(())
             }
             Outcome::Authenticated { id, result: Err(problem) } => {
                 if let Some(id) = id {
-                    self.say(frame::refusal(&id, &problem)).await?;
+                    self.say(frame::refusal(&id, &problem));
                 }
                 let action = self.session.refused(&problem);
-                self.act(action).await
+                self.act(action)
             }
             Outcome::Ran(Done::Answer(frame)) => {
                 self.session.answered(frame.len(), self.app.engine.now());
-                self.say(frame).await
+                self.say(frame);
+                Ok(())
             }
             Outcome::Ran(Done::Refreshed { frame, caller }) => {
                 self.session.authenticated(caller.client.session.expires_at);
@@ -313,58 +312,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 if let Some(entered) = &mut self.entered {
                     entered.caller = *caller;
                 }
-                self.say(frame).await
+                self.say(frame);
+                Ok(())
             }
             Outcome::Ran(Done::Close { frame, code }) => {
-                self.say(frame).await?;
+                self.say(frame);
                 Err(Some(code))
             }
         }
     }
 
     /// Queues a frame: it leaves when nothing more is at hand to be worked off.
-    async fn say(&mut self, frame: Vec<u8>) -> Result<(), End> {
-        self.write_bounded(Step::Feed(Bytes::from(frame))).await
+    fn say(&mut self, frame: Vec<u8>) {
+        self.socket.feed(frame.into());
     }
 
-    /// Writes everything that waits, many frames in one flush.
-    async fn drain(&mut self) -> Result<(), End> {
-        let Some(connection) = self.connection() else { return Ok(()) };
-        while let Some(frame) = connection.outbox.take() {
-            self.app.metrics.frames_out.inc();
-            self.write_bounded(Step::Feed(frame)).await?;
+    /// The hub found the socket full, which is seen to while the next frame is waited for, or the
+    /// end has come.
+    fn look_for_the_end(&mut self) -> Result<(), End> {
+        let Some(ending) = self.outbox.ending() else { return Ok(()) };
+        if let Some(words) = ending.last_words {
+            self.socket.feed(words);
         }
-        self.write_bounded(Step::Flush).await?;
-        match connection.outbox.ending() {
-            Some(ending) => {
-                if let Some(words) = ending.last_words {
-                    self.write_bounded(Step::Feed(words)).await?;
-                }
-                Err(Some(ending.code))
-            }
+        Err(Some(ending.code))
+    }
+
+    fn on_tick(&mut self) -> Result<(), End> {
+        if self.outbox.is_stuck(Duration::from_millis(limits::LIVENESS_MS)) {
+            return Err(Some(CloseCode::Liveness));
+        }
+        match self.session.on_tick(self.app.engine.now()) {
+            Some(action) => self.act(action),
             None => Ok(()),
-        }
-    }
-
-    /// A write that gives up when the connection was ended meanwhile (a slow reader, a revoke)
-    /// or when the socket takes nothing for the liveness bound.
-    async fn write_bounded(&mut self, step: Step) -> Result<(), End> {
-        let connection = self.connection();
-        let bound = Duration::from_millis(limits::LIVENESS_MS);
-        let write = async {
-            match step {
-                Step::Feed(frame) => self.socket.feed(frame).await,
-                Step::Flush => self.socket.flush().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            wrote = write => wrote.map_err(|_| None),
-            code = stuck_end(connection.as_deref()) => Err(Some(code)),
-            // What the request commits is told to others by it, and they do not wait for this
-            // client to read.
-            never = self.turn.go_on() => match never {},
-            () = tokio::time::sleep(bound) => Err(Some(CloseCode::Liveness)),
         }
     }
 }
@@ -372,57 +351,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
 /// Why a connection's loop ends: the code to say goodbye with, or nobody to say it to.
 type End = Option<CloseCode>;
 
-enum Step {
-    Feed(Bytes),
-    Flush,
-}
-
-async fn outbox_ready(connection: Option<&Connection>) {
-    match connection {
-        Some(connection) => connection.outbox.ready().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Resolves only while a write is stuck and the connection is ended by somebody else.
-async fn stuck_end(connection: Option<&Connection>) -> CloseCode {
-    match connection {
-        Some(connection) => {
-            connection.outbox.ended().await;
-            connection.outbox.ending().map_or(CloseCode::GoingAway, |ending| ending.code)
-        }
-        None => std::future::pending().await,
-    }
+/// Who wants to come in.
+struct Came {
+    token: String,
+    /// What came with the upgrade kept its pace there.
+    keeps_pace: bool,
+    origin: Option<String>,
+    outbox: Arc<Outbox>,
 }
 
 /// Waits for the token's turn and checks it, then lets its connection in. While it only waits, a
 /// socket that goes is forgotten.
-async fn arrive(
-    app: &Arc<App>,
-    token: String,
-    keeps_pace: bool,
-    origin: Option<&str>,
-    begun: &Begun,
-) -> Result<Box<Entered>, Box<Problem>> {
-    if !keeps_pace {
-        app.arrivals.pace(Some(&token)).await.map_err(problem)?;
+async fn arrive(app: &Arc<App>, came: Came, begun: &Begun) -> Result<Box<Entered>, Box<Problem>> {
+    let token = &came.token;
+    if !came.keeps_pace {
+        app.arrivals.pace(Some(token)).await.map_err(problem)?;
     }
-    let of = app.engine.app_named_by(&token);
+    let of = app.engine.app_named_by(token);
     let mut arrival = app.arrivals.turn(of.as_ref()).await.map_err(problem)?;
     begun.begin();
-    let client = arrival.look_up(app.engine.authenticate(&token)).await.map_err(problem)?;
+    let client = arrival.look_up(app.engine.authenticate(token)).await.map_err(problem)?;
     let _place = app.arrivals.place().await.map_err(problem)?;
-    enter(app, client, token, origin).await
+    enter(app, client, came).await
 }
 
 /// Checks the origin, makes the connection known, and lets it hear its rooms.
-async fn enter(
-    app: &Arc<App>,
-    client: Client,
-    token: String,
-    origin: Option<&str>,
-) -> Result<Box<Entered>, Box<Problem>> {
-    if let Some(origin) = origin {
+async fn enter(app: &Arc<App>, client: Client, came: Came) -> Result<Box<Entered>, Box<Problem>> {
+    if let Some(origin) = &came.origin {
         app.check_origin(&client.app, origin).map_err(problem)?;
     }
     let me = app.engine.me(&client).await.map_err(problem)?;
@@ -444,9 +399,10 @@ async fn enter(
             max_ms: limits::RECONNECT_MAX_MS,
         },
     };
-    let hello = Bytes::from(frame::event("hello", &hello));
-    let connection = Attached::new(app, &client, hello);
-    let entered = Entered { caller: Caller { client, token }, connection };
+    // Before anybody else can push to it.
+    came.outbox.hold(codec::frame(&frame::event("hello", &hello)));
+    let connection = Attached::new(app, &client, came.outbox);
+    let entered = Entered { caller: Caller { client, token: came.token }, connection };
     listen(app, &entered).await?;
     Ok(Box::new(entered))
 }
@@ -459,9 +415,9 @@ struct Attached {
 }
 
 impl Attached {
-    fn new(app: &Arc<App>, client: &Client, hello: Bytes) -> Self {
+    fn new(app: &Arc<App>, client: &Client, outbox: Arc<Outbox>) -> Self {
         let (user, session) = (client.user(), client.session_id());
-        let connection = app.hub.attach(&client.app.id, user, session, hello, None);
+        let connection = app.hub.attach(&client.app.id, user, session, Way::Frames(outbox));
         Self { app: app.clone(), connection }
     }
 

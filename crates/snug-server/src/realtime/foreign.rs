@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use snug_core::limits;
 use snug_dialects::Socket as Foreign;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{Incoming, Socket};
@@ -15,17 +14,16 @@ use super::codec::{Incoming, Socket};
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-pub(super) struct ForeignSocket<S> {
-    socket: Socket<S>,
+pub(super) struct ForeignSocket {
+    socket: Socket,
     heard_at: Instant,
     pinged_at: Instant,
     stopping: CancellationToken,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ForeignSocket<S> {
-    pub(super) fn new(stream: S, max_frame: usize, stopping: CancellationToken) -> Self {
+impl ForeignSocket {
+    pub(super) fn new(socket: Socket, stopping: CancellationToken) -> Self {
         let now = Instant::now();
-        let socket = Socket::bounded(stream, max_frame);
         Self { socket, heard_at: now, pinged_at: now, stopping }
     }
 
@@ -37,7 +35,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ForeignSocket<S> {
 }
 
 #[async_trait]
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
+impl Foreign for ForeignSocket {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let check = self.next_check();
@@ -49,7 +47,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
                         self.heard_at = Instant::now();
                         return Some(bytes);
                     }
-                    Ok(Incoming::Alive) => self.heard_at = Instant::now(),
+                    Ok(Incoming::Alive) => {
+                        self.heard_at = Instant::now();
+                        // What came behind a ping may take its time.
+                        bounded(self.socket.flush()).await?;
+                    }
+                    Ok(Incoming::Room) => {}
                     Ok(Incoming::Closed) => {
                         // The answer to the client's goodbye waits in the codec.
                         let _ = tokio::time::timeout(GOODBYE, self.socket.end()).await;
@@ -69,8 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Foreign for ForeignSocket<S> {
     }
 
     async fn send(&mut self, text: Bytes) -> bool {
-        bounded(self.socket.feed(text)).await.is_some()
-            && bounded(self.socket.flush()).await.is_some()
+        self.socket.feed(text);
+        bounded(self.socket.flush()).await.is_some()
     }
 
     async fn close(&mut self, code: u16, reason: &str) {

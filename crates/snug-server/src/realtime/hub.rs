@@ -1,14 +1,14 @@
 //! Local fan-out: which connection of this node hears which room. Sharded by room; one encoding
-//! per event; nothing here waits for a socket.
+//! per event; nothing here waits for a socket: what is queued under a room's lock is written by
+//! others (`fanout.rs`).
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use snug_core::engine::Engine;
 use snug_core::event::{Event, RoomEvent, UserEvent, UserEventBody};
 use snug_core::ids::{AppId, RoomId, SessionId, UserId};
@@ -20,9 +20,12 @@ use snug_proto::CloseCode;
 use snug_proto::event;
 use tokio::sync::broadcast::Sender;
 
+use super::codec;
+use super::fanout::{Fanout, Told};
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
 use super::room::{LocalRoom, Next};
+use super::wire::Nowhere;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
@@ -37,7 +40,7 @@ pub(super) struct Connection {
     pub(super) app: AppId,
     pub(super) user: UserId,
     session: Mutex<SessionId>,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Arc<Outbox>,
     /// Another system's wire: events instead of frames.
     pub(super) mailbox: Option<Mailbox>,
     all_rooms: AtomicBool,
@@ -117,6 +120,15 @@ impl Connection {
     }
 }
 
+/// How a connection is told.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// By frames, which leave through its socket.
+    Frames(Arc<Outbox>),
+    /// In another system's wire.
+    Events(Mailbox),
+}
+
 /// What the hub stands on.
 #[derive(Debug)]
 pub struct HubParts {
@@ -140,6 +152,7 @@ pub struct Hub {
     tasks: Tasks,
     metrics: Arc<Metrics>,
     presence: Sender<Presence>,
+    fanout: Fanout,
 }
 
 impl Hub {
@@ -157,6 +170,7 @@ impl Hub {
             tasks,
             metrics,
             presence: Sender::new(PRESENCE_KEPT),
+            fanout: Fanout::new(),
         })
     }
 
@@ -165,6 +179,13 @@ impl Hub {
     pub fn connect(&self, bus: &Arc<dyn Bus>, engine: &Arc<Engine>) {
         self.bus.set(Arc::downgrade(bus)).expect("the hub is connected once");
         self.engine.set(Arc::downgrade(engine)).expect("the hub is connected once");
+        self.fanout.start(&self.tasks);
+    }
+
+    /// Has written what was queued.
+    fn write(&self, told: Told) {
+        self.metrics.frames_out.inc_by(told.frames());
+        self.fanout.write(told);
     }
 
     /// Whether a session has a connection on this node.
@@ -211,25 +232,24 @@ impl Hub {
         app: &AppId,
         user: &UserId,
         session: &SessionId,
-        hello: Bytes,
-        mailbox: Option<Mailbox>,
+        way: Way,
     ) -> Arc<Connection> {
+        let (outbox, mailbox) = match way {
+            Way::Frames(outbox) => (outbox, None),
+            Way::Events(mailbox) => (Arc::new(Outbox::new(Nowhere)) as Arc<Outbox>, Some(mailbox)),
+        };
         let connection = Arc::new(Connection {
             id: self.numbers.fetch_add(1, Ordering::Relaxed),
             app: app.clone(),
             user: user.clone(),
             session: Mutex::new(session.clone()),
-            outbox: Outbox::default(),
+            outbox,
             mailbox,
             all_rooms: AtomicBool::new(false),
             rebinding: AtomicBool::new(false),
             rooms: Mutex::default(),
             typed: Mutex::default(),
         });
-        if !hello.is_empty() {
-            // Before anybody else can push to it.
-            connection.outbox.push(hello);
-        }
         let topic = Topic::User(app.clone(), user.clone());
         let mut users = self.users.lock();
         let all = users.entry((app.clone(), user.clone())).or_default();
@@ -349,9 +369,16 @@ impl Hub {
         let Some(local) = rooms.get_mut(&key) else { return };
         self.metrics.events.inc();
         let next = local.offer(&event);
+        self.settle(rooms, key, &next);
+    }
+
+    /// What a room's turn leaves to be done when nobody waits for the room any more.
+    fn settle(&self, mut rooms: MutexGuard<'_, Rooms>, key: (AppId, RoomId), next: &Next) {
+        let told = rooms.get_mut(&key).map(LocalRoom::told).unwrap_or_default();
         self.drop_if_empty(&mut rooms, &key);
         drop(rooms);
-        self.follow(key, &next);
+        self.write(told);
+        self.follow(key, next);
     }
 
     fn follow(&self, key: (AppId, RoomId), next: &Next) {
@@ -373,9 +400,7 @@ impl Hub {
         let mut rooms = self.shard(&key).lock();
         let Some(local) = rooms.get_mut(&key) else { return };
         let next = local.overdue();
-        self.drop_if_empty(&mut rooms, &key);
-        drop(rooms);
-        self.follow(key, &next);
+        self.settle(rooms, key, &next);
     }
 
     /// Reads again who of the local users is a member, and goes on with what was held.
@@ -419,18 +444,19 @@ impl Hub {
             rev: members_rev.max(local.rev()),
             reason: reason.to_owned(),
         };
+        let left = || codec::frame(&snug_proto::frame::event("room.left", &left));
+        let (mut frame, mut out) = (None, Told::default());
         for connection in reloaded.out {
             connection.forget(&key.1);
             if connection.mail(|mailbox| mailbox.left(&key.1)) {
                 continue;
             }
-            connection.outbox.push(Bytes::from(snug_proto::frame::event("room.left", &left)));
+            out.tell(&connection, frame.get_or_insert_with(left).clone());
         }
         let mut next = local.go_on();
         next.reload |= reloaded.again;
-        self.drop_if_empty(&mut rooms, &key);
-        drop(rooms);
-        self.follow(key, &next);
+        self.write(out);
+        self.settle(rooms, key, &next);
     }
 
     fn connections_of(&self, app: &AppId, user: &UserId) -> Vec<Arc<Connection>> {
@@ -441,21 +467,22 @@ impl Hub {
     fn on_user(&self, happened: UserEvent) {
         let connections = self.connections_of(&happened.app, &happened.user);
         let happened = Arc::new(happened);
+        let mut told = Told::default();
         match &happened.body {
             UserEventBody::Mine { room, count, mine } => {
-                let frame = Bytes::from(event::mine(room.as_str(), *count, mine));
+                let frame = codec::frame(&event::mine(room.as_str(), *count, mine));
                 for connection in &connections {
                     if !connection.mail(|mailbox| mailbox.user(&happened)) {
-                        connection.outbox.push(frame.clone());
+                        told.tell(connection, frame.clone());
                     }
                 }
             }
             UserEventBody::Joined { room, mine, members } => {
-                let frame = Bytes::from(event::joined(room, mine, members));
+                let frame = codec::frame(&event::joined(room, mine, members));
                 for connection in &connections {
                     self.join(connection, &room.id, &room.head);
                     if !connection.mail(|mailbox| mailbox.user(&happened)) {
-                        connection.outbox.push(frame.clone());
+                        told.tell(connection, frame.clone());
                     }
                 }
             }
@@ -473,6 +500,7 @@ impl Hub {
                 self.check_sessions(&happened, connections, *reason);
             }
         }
+        self.write(told);
     }
 }
 
@@ -491,7 +519,8 @@ impl Hub {
             .filter(|connection| stays(connection))
             .map(|connection| {
                 let session = connection.session.lock().clone();
-                (session, connection)
+                // Who is gone meanwhile is not kept.
+                (session, Arc::downgrade(&connection))
             })
             .collect();
         if held.is_empty() {
@@ -505,9 +534,12 @@ impl Hub {
                 drop(hub);
                 match engine.living_sessions(&app, &user).await {
                     Ok(living) => {
-                        for (session, connection) in &held {
+                        let held = held.iter().filter_map(|(session, connection)| {
+                            connection.upgrade().map(|connection| (session, connection))
+                        });
+                        for (session, connection) in held {
                             let same = *connection.session.lock() == *session;
-                            if same && stays(connection) && !living.contains(session) {
+                            if same && stays(&connection) && !living.contains(session) {
                                 connection.outbox.end(code_of(reason), None);
                             }
                         }

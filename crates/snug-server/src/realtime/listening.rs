@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use snug_core::engine::Client;
 use snug_core::error::Result;
 use snug_core::ids::RoomId;
@@ -13,7 +12,7 @@ use snug_core::model::{CloseReason, Head, Time};
 use snug_dialects::{Ended, Heard, Listening};
 use snug_proto::CloseCode;
 
-use super::hub::Connection;
+use super::hub::{Connection, Way};
 use super::mailbox::Mailbox;
 use crate::wiring::App;
 
@@ -40,8 +39,8 @@ pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening
     let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
     let _place = app.arrivals.place().await?;
     let (user, session) = (client.user(), client.session_id());
-    let mailbox = Some(Mailbox::default());
-    let connection = app.hub.attach(&client.app.id, user, session, Bytes::new(), mailbox);
+    let way = Way::Events(Mailbox::default());
+    let connection = app.hub.attach(&client.app.id, user, session, way);
     let expires_at = client.session.expires_at;
     let ear = Ear { app: app.clone(), connection, expires_at };
     for (room, head) in app.engine.joined_rooms(client).await? {

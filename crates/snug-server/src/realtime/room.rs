@@ -11,6 +11,8 @@ use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::UserId;
 use snug_proto::event;
 
+use super::codec;
+use super::fanout::Told;
 use super::hub::Connection;
 use unordered::Unordered;
 
@@ -56,6 +58,7 @@ pub(super) struct LocalRoom {
     members_rev: u64,
     unordered: Unordered,
     reloading: bool,
+    told: Told,
 }
 
 impl LocalRoom {
@@ -84,6 +87,11 @@ impl LocalRoom {
     /// The newest durable rev that was delivered here.
     pub(super) fn rev(&self) -> u64 {
         self.rev
+    }
+
+    /// What was queued for those who listen here, since this was asked last.
+    pub(super) fn told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -253,13 +261,13 @@ impl LocalRoom {
             }
         }
         if matches!(happened.body, RoomEventBody::RoomDeleted) {
-            let frame = Bytes::from(event::left(happened, "deleted"));
+            let frame = codec::frame(&event::left(happened, "deleted"));
             for (_, listener) in self.listeners.drain() {
                 listener.connection.forget(&happened.room);
                 if listener.connection.mail(|mailbox| mailbox.room(happened)) {
                     continue;
                 }
-                listener.connection.outbox.push(frame.clone());
+                self.told.tell(&listener.connection, frame.clone());
             }
             return;
         }
@@ -283,8 +291,8 @@ impl LocalRoom {
     }
 
     fn drop_users(&mut self, happened: &Arc<RoomEvent>, out: &[&UserId]) {
-        let full = event::full(happened).map(Bytes::from);
-        let left = Bytes::from(event::left(happened, "removed"));
+        let full = event::full(happened).map(|json| codec::frame(&json));
+        let left = codec::frame(&event::left(happened, "removed"));
         let rev = happened.head.rev;
         self.listeners.retain(|_, listener| {
             // Known as a member of a later moment: this is late news of an earlier removal.
@@ -304,16 +312,16 @@ impl LocalRoom {
                 return false;
             }
             if let Some(full) = &full {
-                connection.outbox.push(full.clone());
+                self.told.tell(connection, full.clone());
             }
             connection.forget(&happened.room);
-            connection.outbox.push(left.clone());
+            self.told.tell(connection, left.clone());
             false
         });
     }
 
     /// One encoding per event and form, shared by all who get it.
-    fn fan_out(&self, happened: &Arc<RoomEvent>) {
+    fn fan_out(&mut self, happened: &Arc<RoomEvent>) {
         let is_beacon = matches!(happened.body, RoomEventBody::Beacon);
         if is_beacon && happened.head.rev < self.rev {
             return; // Everybody here was told of a later rev.
@@ -339,15 +347,16 @@ impl LocalRoom {
             }
             let open = listener.open || connection.wants_all() || named.contains(&connection.user);
             let frame = if open {
-                full.get_or_insert_with(|| event::full(happened).map(Bytes::from)).clone()
+                full.get_or_insert_with(|| event::full(happened).map(|json| codec::frame(&json)))
+                    .clone()
             } else {
                 None
             };
             match frame {
-                Some(frame) => listener.connection.outbox.push(frame),
+                Some(frame) => self.told.tell(connection, frame),
                 None if head_too => {
-                    let frame = light.get_or_insert_with(|| Bytes::from(event::light(happened)));
-                    listener.connection.outbox.push(frame.clone());
+                    let frame = light.get_or_insert_with(|| codec::frame(&event::light(happened)));
+                    self.told.tell(connection, frame.clone());
                 }
                 None => {}
             }

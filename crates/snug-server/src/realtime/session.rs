@@ -177,6 +177,11 @@ impl Session {
             .then(|| self.end(CloseCode::Flooding, Some(&problem)))
     }
 
+    /// The client took what was said, so that it may be read again: somebody is there.
+    pub fn took(&mut self, now: Time) {
+        self.heard(now);
+    }
+
     /// Time passed. `next_check` says when to call again at the latest.
     pub fn on_tick(&mut self, now: Time) -> Option<Action> {
         let silent = now.millis() - self.heard_at.millis();

@@ -1,6 +1,5 @@
 //! The one request of a connection that is under way: it goes on while the connection writes.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,12 +64,6 @@ impl<T> Turn<T> {
             *self = Self::Done(work.await);
         }
     }
-
-    /// As `work`, beside something that ends by itself.
-    pub(super) async fn go_on(&mut self) -> Infallible {
-        self.work().await;
-        std::future::pending().await
-    }
 }
 
 #[cfg(test)]
@@ -78,27 +71,6 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-
-    #[tokio::test]
-    async fn a_request_goes_on_while_a_write_is_stuck_and_its_outcome_is_kept() {
-        let (commit, committed) = oneshot::channel();
-        let (publish, published) = oneshot::channel();
-        let mut turn = Turn::begun(Box::pin(async move {
-            committed.await.expect("committed");
-            publish.send(()).expect("somebody hears");
-            7
-        }));
-        commit.send(()).unwrap();
-        // The write ends only when the others have heard.
-        tokio::select! {
-            biased;
-            heard = published => heard.unwrap(),
-            never = turn.go_on() => match never {},
-        }
-        assert!(turn.is_begun());
-        assert_eq!(turn.outcome().await, 7);
-        assert!(turn.is_free());
-    }
 
     #[tokio::test]
     async fn what_only_waits_may_be_forgotten_until_it_begins() {

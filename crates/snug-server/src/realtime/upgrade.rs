@@ -14,14 +14,17 @@ use http::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use snug_core::error::Error;
+use snug_core::limits;
 use snug_proto::{ErrorCode, Problem};
 use tokio::net::TcpStream;
 
 use snug_dialects::{Socket, Work};
 
+use super::codec;
 use super::connection::{Upgrade, run};
 use super::foreign::ForeignSocket;
 use crate::rest::{ApiError, is_own_page};
@@ -75,20 +78,8 @@ async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response 
     let upgrading = hyper::upgrade::on(&mut request);
     let tasks = app.tasks.clone();
     tasks.spawn(async move {
-        let Ok(upgraded) = upgrading.await else { return };
-        match upgraded.downcast::<TokioIo<TcpStream>>() {
-            // The raw stream back: no layer of HTTP stays for the connection's life.
-            Ok(parts) if parts.read_buf.is_empty() => {
-                run(app, parts.io.into_inner(), upgrade, admitted).await;
-            }
-            Ok(parts) => {
-                // The client spoke before the answer came.
-                let early = std::io::Cursor::new(parts.read_buf);
-                let (read, write) = tokio::io::split(parts.io.into_inner());
-                let read = tokio::io::AsyncReadExt::chain(early, read);
-                run(app, tokio::io::join(read, write), upgrade, admitted).await;
-            }
-            Err(upgraded) => run(app, TokioIo::new(upgraded), upgrade, admitted).await,
+        if let Some(socket) = socket(upgrading, limits::FRAME_BYTES_MAX).await {
+            run(app, socket, upgrade, admitted).await;
         }
     });
     switching(accept, selects)
@@ -109,11 +100,24 @@ pub fn upgrade_foreign(
     let upgrading = hyper::upgrade::on(&mut request);
     let stopping = app.tasks.stopping();
     app.tasks.spawn(async move {
-        let Ok(upgraded) = upgrading.await else { return };
-        let stream = TokioIo::new(upgraded);
-        run(Box::new(ForeignSocket::new(stream, max_frame, stopping))).await;
+        if let Some(socket) = socket(upgrading, max_frame).await {
+            run(Box::new(ForeignSocket::new(socket, stopping))).await;
+        }
     });
     switching(accept, false)
+}
+
+/// The raw stream back, and what the client said before it had the answer: no layer of HTTP stays
+/// for the connection's life.
+async fn socket(upgrading: OnUpgrade, most: usize) -> Option<codec::Socket> {
+    let upgraded = upgrading.await.ok()?;
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Some(codec::Socket::new(parts.io.into_inner(), &parts.read_buf, most)),
+        Err(_) => {
+            tracing::error!("an upgrade of something that is no TCP connection");
+            None
+        }
+    }
 }
 
 fn switching(accept: HeaderValue, selects: bool) -> Response {

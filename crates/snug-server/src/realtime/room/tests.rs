@@ -9,8 +9,10 @@ use snug_core::model::{
     Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
 };
 
-use super::super::hub::{Hub, HubParts};
+use super::super::hub::{Hub, HubParts, Way};
 use super::super::mailbox::Mailbox;
+use super::super::outbox::Outbox;
+use super::super::wire::Nowhere;
 use super::*;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
@@ -42,13 +44,12 @@ fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
         let metrics = Arc::new(Metrics::default());
         Hub::new(HubParts { tasks: Tasks::default(), metrics })
     });
-    HUB.attach(
-        &app(),
-        &user(name),
-        &SessionId::from_stored(&format!("ses_{name}")),
-        Bytes::new(),
-        mailbox,
-    )
+    let way = match mailbox {
+        Some(mailbox) => Way::Events(mailbox),
+        None => Way::Frames(Arc::new(Outbox::new(Nowhere))),
+    };
+    let session = SessionId::from_stored(&format!("ses_{name}"));
+    HUB.attach(&app(), &user(name), &session, way)
 }
 
 /// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.
@@ -149,7 +150,13 @@ fn waited(room: &mut LocalRoom) {
 fn heard(connection: &Connection) -> Vec<(String, u64)> {
     std::iter::from_fn(|| connection.outbox.take())
         .map(|frame| {
-            let frame: Value = serde_json::from_slice(&frame).unwrap();
+            // Behind the header (RFC 6455, 5.2).
+            let begin = match frame[1] {
+                0..126 => 2,
+                126 => 4,
+                _ => 10,
+            };
+            let frame: Value = serde_json::from_slice(&frame[begin..]).unwrap();
             let rev = frame["data"]["rev"].as_u64().unwrap_or(0);
             (frame["event"].as_str().unwrap().to_owned(), rev)
         })
