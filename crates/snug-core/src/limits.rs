@@ -57,6 +57,8 @@ pub const GONE_COUNTED_MAX: usize = 1_000;
 pub const THREAD_PARTICIPANTS_SHOWN: usize = 5;
 /// Unread replies that are counted in a thread, in messages; more are "99+".
 pub const THREAD_UNREAD_COUNTED_MAX: usize = 100;
+/// Newest replies of a thread that are looked at to count its unread, in replies.
+pub const THREAD_UNREAD_LOOKED_MAX: usize = 1_000;
 /// Default page of a room's threads, in threads.
 pub const THREADS_PAGE_DEFAULT: usize = 20;
 /// Largest page of a room's threads, in threads.

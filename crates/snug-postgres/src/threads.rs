@@ -31,8 +31,10 @@ const ROOTS: &str = "UPDATE messages g SET threaded = true
     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS i(app, room, root)
     WHERE g.app = i.app AND g.room = i.room AND g.seq = i.root AND NOT g.threaded";
 const FOLLOW: &str = "INSERT INTO thread_users AS u (app, room, user_id, root, following, read_seq)
-    SELECT app, room, user_id, root, true, 0
+    SELECT i.app, i.room, i.user_id, i.root, true, 0
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(app, room, user_id, root)
+    JOIN members m ON m.app = i.app AND m.room = i.room AND m.user_id = i.user_id
+      AND m.state = 'active'
     ON CONFLICT (app, room, user_id, root) DO UPDATE SET following = true WHERE NOT u.following";
 /// A reply that went out of sight or came back.
 const CHANGE: &str = "WITH newest AS (SELECT g.seq, g.created_at FROM messages g
@@ -59,22 +61,30 @@ macro_rules! replies {
         )
     };
 }
-/// How a thread stands for the user of `u`, who may have no row there.
+/// How a thread stands for the user of `u`, who may have no row there. What was said before joining
+/// is not unread, and for who is out nothing is.
 macro_rules! mine_columns {
     ($app:literal, $room:literal, $root:literal, $user:literal) => {
         concat!(
             "coalesce(u.following, false), coalesce(u.read_seq, 0),
-             (SELECT count(*) FROM (SELECT FROM messages x WHERE x.app = ",
+             (SELECT count(*) FROM (SELECT FROM (SELECT x.deleted_at, x.hidden_at, x.kind, x.silent,
+               x.sender, x.created_at FROM messages x WHERE x.app = ",
             $app,
             " AND x.room = ",
             $room,
             " AND x.thread = ",
             $root,
-            " AND x.seq > coalesce(u.read_seq, 0) AND x.deleted_at IS NULL
-               AND x.hidden_at IS NULL AND x.kind <> 'system' AND NOT x.silent
-               AND x.sender IS DISTINCT FROM ",
+            " AND x.seq > coalesce(u.read_seq, 0) ORDER BY x.seq DESC LIMIT 1000) w
+               WHERE w.deleted_at IS NULL AND w.hidden_at IS NULL AND w.kind <> 'system'
+               AND NOT w.silent AND w.sender IS DISTINCT FROM ",
             $user,
-            " LIMIT 100) y)"
+            " AND w.created_at >= (SELECT a.joined_at FROM members a WHERE a.app = ",
+            $app,
+            " AND a.room = ",
+            $room,
+            " AND a.user_id = ",
+            $user,
+            " AND a.state = 'active') LIMIT 100) y)"
         )
     };
 }
@@ -94,7 +104,7 @@ const LIST: &str = concat!(
       JOIN messages g ON g.app = t.app AND g.room = t.room AND g.seq = t.root
       LEFT JOIN thread_users u ON u.app = t.app AND u.room = t.room AND u.user_id = $6
         AND u.root = t.root
-      WHERE t.app = $1 AND t.room = $2 AND t.last_seq < $3 AND t.root > $4
+      WHERE t.app = $1 AND t.room = $2 AND t.last_seq < $3 AND t.last_seq > $4 AND t.root > $4
         AND t.root >= r.min_seq AND r.deleted_at IS NULL AND t.replies > 0
       ORDER BY t.last_seq DESC LIMIT $5"
 );

@@ -324,17 +324,22 @@ fn remove(
 }
 
 /// Takes the words of a deleted message out of what is kept for those who left when it was the
-/// newest one.
+/// newest one of the room's own; replies in threads may have come after it.
 pub(crate) fn erase_left(conn: &Connection, rk: i64, seq: i64) -> Sql<()> {
     let kept: Vec<(String, String)> = all(
         conn,
         "SELECT user, left_room FROM members \
-         WHERE rk = ?1 AND state = 'left' AND left_seq = ?2 AND left_room IS NOT NULL",
+         WHERE rk = ?1 AND state = 'left' AND left_seq >= ?2 AND left_room IS NOT NULL \
+         AND left_seq < coalesce((SELECT seq FROM messages WHERE rk = ?1 AND seq > ?2 \
+         AND thread IS NULL ORDER BY seq LIMIT 1), left_seq + 1)",
         (rk, seq),
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     for (user, left) in kept {
         let mut left = LeftRoom::from_json(&left)?;
+        if left.shown_seq() != Some(seq.unsigned_abs()) {
+            continue;
+        }
         left.hide_words();
         let sql = "UPDATE members SET left_room = ?3 WHERE rk = ?1 AND user = ?2";
         change(conn, sql, (rk, user, left.to_json()?))?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::limits::THREAD_UNREAD_COUNTED_MAX;
+use snug_core::limits::{THREAD_UNREAD_COUNTED_MAX, THREAD_UNREAD_LOOKED_MAX};
 use snug_core::model::{Message, Thread, ThreadMine, ThreadPlace, ThreadSummary};
 use snug_core::ports::{HistoryQuery, NewMessage, StoreResult, ThreadStore, ThreadsQuery};
 
@@ -109,9 +109,11 @@ pub(crate) fn hang(
     let now = ThreadSummary::with(before.as_ref(), reply);
     save(conn, head.rk, root, &now)?;
     for user in new.followers() {
+        // Who is out follows nothing.
         let sql = "INSERT INTO thread_users (rk, user, root, following, read_seq) \
-                   VALUES (?1, ?2, ?3, 1, 0) ON CONFLICT DO UPDATE SET following = 1 \
-                   WHERE following = 0";
+                   SELECT rk, user, ?3, 1, 0 FROM members \
+                   WHERE rk = ?1 AND user = ?2 AND state = 'active' \
+                   ON CONFLICT DO UPDATE SET following = 1 WHERE following = 0";
         change(conn, sql, (head.rk, user.as_str(), int(root)))?;
     }
     reply.thread_summary = Some(Box::new(now));
@@ -200,12 +202,17 @@ fn mine(conn: &Connection, rk: i64, root: u64, user: &UserId) -> Sql<ThreadMine>
         Ok((row.get::<_, bool>(0)?, uint(row, 1)?))
     })?;
     let (following, read_seq) = found.unwrap_or_default();
+    let (counted, looked) = (size(THREAD_UNREAD_COUNTED_MAX), size(THREAD_UNREAD_LOOKED_MAX));
     let unread = one(
         conn,
-        "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY messages_by_thread \
-         WHERE rk = ?1 AND thread = ?2 AND seq > ?3 AND deleted_at IS NULL \
-         AND hidden_at IS NULL AND kind <> 'system' AND silent = 0 AND sender IS NOT ?4 LIMIT ?5)",
-        (rk, int(root), int(read_seq), user.as_str(), size(THREAD_UNREAD_COUNTED_MAX)),
+        // Not what was said before joining, and for who is out nothing.
+        "SELECT count(*) FROM (SELECT 1 FROM (SELECT deleted_at, hidden_at, kind, silent, sender, \
+         created_at FROM messages INDEXED BY messages_by_thread \
+         WHERE rk = ?1 AND thread = ?2 AND seq > ?3 ORDER BY seq DESC LIMIT ?6) \
+         WHERE deleted_at IS NULL AND hidden_at IS NULL AND kind <> 'system' AND silent = 0 \
+         AND sender IS NOT ?4 AND created_at >= (SELECT joined_at FROM members \
+         WHERE rk = ?1 AND user = ?4 AND state = 'active') LIMIT ?5)",
+        (rk, int(root), int(read_seq), user.as_str(), counted, looked),
         |row| uint(row, 0),
     )?;
     Ok(ThreadMine::bounded(following, read_seq, unread.unwrap_or(0)))
@@ -257,7 +264,7 @@ fn list(
             message_columns!(),
             " FROM threads t INDEXED BY threads_by_last \
              CROSS JOIN messages m ON m.rk = t.rk AND m.seq = t.root \
-             WHERE t.rk = ?1 AND t.last_seq < ?2 AND t.root > ?3 AND t.replies > 0 \
+             WHERE t.rk = ?1 AND t.last_seq < ?2 AND t.last_seq > ?3 AND t.root > ?3 AND t.replies > 0 \
              ORDER BY t.last_seq DESC LIMIT ?4"
         ),
         bounds,

@@ -151,9 +151,9 @@ pub(super) const BREAKS: [Break; 31] = [
     Break {
         line: 10,
         name: "what the room itself says counts",
-        file: "crates/snug-sqlite/src/messages.rs",
-        from: "let counts = new.kind != MessageKind::System && !new.silent;",
-        to: "let counts = !new.silent;",
+        file: "crates/snug-core/src/ports/store/messages.rs",
+        from: "self.kind != MessageKind::System && !self.silent && self.thread.is_none()",
+        to: "!self.silent && self.thread.is_none()",
         tests: SQLITE,
     },
     Break {

@@ -60,6 +60,9 @@ impl Engine {
         id: &MessageId,
     ) -> Result<()> {
         let root = self.thread_root(actor, room, facts, id).await?;
+        if root.hidden_at.is_some() && matches!(actor, Actor::Client(_)) {
+            return Err(Error::MessageNotFound(id.clone()));
+        }
         if root.deleted_at.is_some() {
             return Err(Error::invalid("thread", "the id of a message that was not unsent"));
         }
@@ -68,7 +71,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The message at which a thread hangs: in the caller's sight, and no reply in one.
+    /// The message at which a thread hangs: no reply in one. What was said below one that is hidden
+    /// or unsent stays to be read.
     async fn thread_root(
         &self,
         actor: &Actor,
@@ -77,9 +81,7 @@ impl Engine {
         id: &MessageId,
     ) -> Result<Message> {
         let hit = self.store.message_by_key(&actor.app().id, room, id).await?;
-        let shown = matches!(actor, Actor::Backend(_));
         let found = hit.map(|hit| hit.message).filter(|found| found.seq > above(facts));
-        let found = found.filter(|found| shown || found.hidden_at.is_none());
         let found = found.ok_or_else(|| Error::MessageNotFound(id.clone()))?;
         if found.thread.is_some() {
             let expected = "the id of a message of the room's own conversation, not of a reply";
@@ -105,6 +107,7 @@ impl Engine {
         }
         let (usual, most) = (limits::HISTORY_PAGE_DEFAULT, limits::HISTORY_PAGE_MAX);
         let limit = check::limit(limit, usual, most)?;
+        self.unless_bridged(actor, "keep a thread").await?;
         let app = &actor.app().id;
         // The room's head is read before the page: the page has all up to it.
         let facts = self.readable(actor, room).await?;
@@ -122,7 +125,7 @@ impl Engine {
         let last = found.last().map(|one| one.seq);
         let newest = facts.room.head.seq.max(last.unwrap_or(0));
         let from = match (after, first) {
-            (Some(after), _) => after.max(floor) + 1,
+            (Some(after), _) => after.max(floor).saturating_add(1),
             (None, Some(first)) if more => first,
             _ => floor + 1,
         };
@@ -162,6 +165,7 @@ impl Engine {
     ) -> Result<ThreadsPage> {
         let (usual, most) = (limits::THREADS_PAGE_DEFAULT, limits::THREADS_PAGE_MAX);
         let limit = check::limit(request.limit, usual, most)?;
+        self.unless_bridged(actor, "keep a thread").await?;
         let facts = self.readable(actor, room).await?;
         let app = &actor.app().id;
         let query = ThreadsQuery {
@@ -194,6 +198,7 @@ impl Engine {
     ) -> Result<ThreadMine> {
         policy::check_app(Operation::MarkRead, client.app.policy)?;
         let actor = Actor::Client(client.clone());
+        self.unless_bridged(&actor, "keep a thread").await?;
         let facts = self.readable(&actor, room).await?;
         let root = self.thread_root(&actor, room, &facts, id).await?;
         let (app, user) = (&client.app.id, client.user());

@@ -62,7 +62,9 @@ impl Rooms<'_> {
         let ListedRoom { room, mine, members } = listed;
         let mut shown = self.shown(room, members, Some(mine), people).await?;
         let last = shown["lastMessage"]["_id"].clone();
-        let read = if mine.read_seq == room.head.seq { last } else { Value::Null };
+        // Replies in threads may stand behind the last message.
+        let shown_seq = room.head.preview.as_ref().map_or(room.head.seq, |preview| preview.seq);
+        let read = if mine.read_seq >= shown_seq { last } else { Value::Null };
         shown["memberProperties"] = json!([{
             "client": mine.user.as_str(), "badge": shown["unread"], "lastRead": read,
         }]);
