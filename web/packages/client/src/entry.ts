@@ -21,6 +21,8 @@ export class RoomEntry {
   /** The rev of the newest joining or leaving of this user. */
   #placeRev = 0;
   #objectRev = 0;
+  /** The rev of the message whose words the preview has. */
+  #saidRev = 0;
   /** What came before the room object it belongs to. */
   #early: { head?: Head; mine?: Mine } = {};
   #view: RoomView | undefined;
@@ -91,7 +93,8 @@ export class RoomEntry {
     this.touch();
   }
 
-  applyHead(head: Head): void {
+  /** `reply`: it is a reply's, whose count tells of messages below it only. */
+  applyHead(head: Head, reply = false): void {
     const { room } = this;
     if (!room) {
       this.waiting = true;
@@ -102,7 +105,7 @@ export class RoomEntry {
     const me = this.#context.me()!;
     const { count, mentions: to } = head;
     let { mine } = room;
-    if (count > room.count) {
+    if (count > room.count && !reply) {
       if (head.preview?.sender === me) this.#balance(1);
       else if (
         mine &&
@@ -125,18 +128,21 @@ export class RoomEntry {
     const { room } = this;
     if (!room) return;
     const { seq, rev, sender, kind, text, created_at, thread } = message;
-    if (seq > (this.announced ?? 0)) {
+    if (!thread && seq > (this.announced ?? 0)) {
       this.announced = seq;
-      if (!thread) this.#tell(sender, { message });
+      this.#tell(sender, { message });
     }
     const said = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
+    // A reply moves the room in no list, and may be here before what was said below it.
+    const at = room.preview?.seq ?? 0;
+    const last = !thread && (seq > at || (seq === at && rev > this.#saidRev));
+    if (last) this.#saidRev = rev;
+    const { preview, activity_at } = last ? { preview: said, activity_at: created_at } : room;
     if (seq > room.seq) {
       const members_rev = Math.max(membersRev, room.members_rev);
-      // A reply in a thread moves the room in no list.
-      const { preview, activity_at } = thread ? room : { preview: said, activity_at: created_at };
-      this.applyHead({ ...message, members_rev, preview, activity_at });
-    } else if (rev > room.rev) {
-      this.room = { ...room, rev, preview: seq === room.preview?.seq ? said : room.preview };
+      this.applyHead({ ...message, members_rev, preview, activity_at }, !!thread);
+    } else if (last || rev > room.rev) {
+      this.room = { ...room, rev: Math.max(rev, room.rev), preview, activity_at };
       this.touch();
     }
   }
@@ -275,10 +281,9 @@ export class RoomEntry {
     this.#context.emit('message', { room: this.id, user, own, ...what });
   }
 
-  #announce({ seq, preview }: Pick<Head, 'seq' | 'preview'>): void {
-    if (this.announced !== undefined && seq > this.announced && preview?.seq === seq) {
-      this.#tell(preview.sender, { preview });
-    }
+  #announce({ preview }: Pick<Head, 'preview'>): void {
+    const seq = preview?.seq ?? 0;
+    if (seq > (this.announced ?? seq)) this.#tell(preview!.sender, { preview: preview! });
     this.announced = Math.max(this.announced ?? 0, seq);
   }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import type { RoomHandle } from '../src/types.js';
 import { FakeServer } from './fake-server.js';
-import { online, settle, useFakeTime } from './stage.js';
+import { online, pass, settle, useFakeTime } from './stage.js';
 
 beforeEach(useFakeTime);
 afterEach(() => mock.timers.reset());
@@ -51,6 +51,30 @@ test('an own reply goes into the thread, and is not shown meanwhile', async () =
   assert.equal((asked!.data as { thread?: string }).thread, root.id);
   await settle();
   assert.deepEqual(shown(room), ['root/1']);
+});
+
+test('what comes after an own reply above it is still the last one said', async () => {
+  const { client, room, root, server } = await inRoom();
+  const row = () => client.rooms.getSnapshot().rooms[0]!;
+  server.say('r', 'alice', 'before');
+  await pass(2_000);
+  const { unread } = row();
+  const heard: (string | null | undefined)[] = [];
+  client.on('message', ({ message, preview }) => heard.push((message ?? preview)?.text));
+  const late = server.say('r', 'bob', 'late', { push: false });
+  await room.send({ text: 'mine', thread: root.id });
+  // The reply's number counts what was said below it, and is no own message.
+  assert.deepEqual([row().preview?.text, row().unread], ['before', unread + 1]);
+  server.last.push('message.new', late);
+  await settle();
+  const { text, created_at, rev } = late.message;
+  assert.deepEqual([row().preview?.text, row().activityAt], [text, Date.parse(created_at)]);
+  const message = { ...late.message, rev: rev + 2, text: 'edited' };
+  server.last.push('message.new', { ...late, message });
+  server.last.push('message.new', late);
+  await settle();
+  assert.equal(row().preview?.text, 'edited');
+  assert.deepEqual(heard, ['late']);
 });
 
 test('who was away knows the thread by what a sync brings', async () => {
