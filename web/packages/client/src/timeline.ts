@@ -67,10 +67,11 @@ export class Timeline {
     } else {
       messages.splice(at, 0, message);
     }
-    // Every reply tells how its thread stands; the root itself does not come again.
-    const { thread } = message;
-    const root = thread ? messages.findIndex(({ seq }) => seq === thread.seq) : -1;
-    if (root >= 0) messages[root] = newest(messages[root]!, message);
+    // Every reply tells how its thread stands, also to a root that loads late.
+    const of = message.thread?.seq ?? message.seq;
+    const root = messages.findIndex(({ seq }) => seq === of);
+    for (const reply of messages)
+      if (reply.thread?.seq === of && root >= 0) messages[root] = newest(messages[root]!, reply);
   }
 }
 

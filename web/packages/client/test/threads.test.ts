@@ -77,6 +77,21 @@ test('what comes after an own reply above it is still the last one said', async 
   assert.deepEqual(heard, ['late']);
 });
 
+test('a root that loads late has the newest summary that a reply told', async () => {
+  const { room, root, server } = await inRoom();
+  const old = structuredClone(server.rooms.get('r')!.messages);
+  for (let n = 0; n < 3; n++) server.say('r', 'bob', `m${n}`);
+  server.say('r', 'bob', 'reply', { more: { thread: { id: root.id, seq: root.seq } } });
+  room.close();
+  await pass(1_000);
+  for (let n = 0; n < 49; n++) server.say('r', 'bob', 'more');
+  await room.open();
+  // What was read before the reply was stored.
+  server.on('history', () => ({ messages: old, users: [], head: server.head('r') }));
+  await room.loadBefore();
+  assert.equal(shown(room)[0], 'root/1');
+});
+
 test('who was away knows the thread by what a sync brings', async () => {
   const { room, reply, server } = await inRoom();
   reply('lost', false);
