@@ -433,6 +433,11 @@ export const scenes: Record<string, () => FakeClient> = {
     room.older = messages.splice(0, 90);
     room.patch({ messages, hasBefore: true });
   }),
+  // The newest page holds replies only, which are not among the room's messages.
+  replies: chatWith(({ room }) => {
+    room.older = longTalk(40);
+    room.patch({ messages: [], hasBefore: true });
+  }),
   typing: chatWith(({ room }) => room.patch({ typing: [people.wang] })),
   inert: chatWith(({ room }) => {
     nextSeq = 0;

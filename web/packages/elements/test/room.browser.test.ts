@@ -205,6 +205,15 @@ test('what others write is announced, history is not', async () => {
   await spoken.getByText('王小明: fresh one').waitFor();
 });
 
+test('a room whose newest page has nothing to show opens at what lies before', async () => {
+  const page = await open('replies');
+  await page.locator('.bubble', { hasText: '40.' }).waitFor({ timeout: 5_000 });
+  await page.waitForFunction(`window.gallery.client.room('bike').marked.length`);
+  assert.ok((await below(page)) <= 1, 'opens at the end');
+  assert.equal(await page.locator('snug-room .fresh').count(), 0);
+  assert.equal((await page.locator('snug-room .room > .sr').textContent())?.trim(), '');
+});
+
 test('when older messages fail to load, the user decides when to try again', async () => {
   const page = await open('long');
   await page.locator('.bubble', { hasText: '130.' }).waitFor();

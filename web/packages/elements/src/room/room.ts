@@ -336,7 +336,9 @@ export class SnugRoom extends SnugElement {
   private timeline(name: string): TemplateResult {
     const { view } = this.opened;
     const waits = this.room !== undefined && view.status !== 'ready';
-    if (this.items.length === 0) return waits ? skeleton(this.words) : this.empty(name);
+    // With more before, all that is loaded may be replies: what follows is on its way.
+    if (this.items.length === 0 && !view.hasBefore)
+      return waits ? skeleton(this.words) : this.empty(name);
     const group = view.room?.kind !== 'direct';
     return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0" @scroll=${this.onScroll}
       aria-label=${this.words('conversationWith', { name })}>
@@ -539,7 +541,7 @@ export class SnugRoom extends SnugElement {
   /** The first look at a room: at the unread line, else at the end. */
   private place(): void {
     const { view } = this.opened;
-    if (this.placed || view.status !== 'ready' || this.keeper.height === 0) return;
+    if (this.placed || view.status !== 'ready' || !this.keeper.height || !this.items.length) return;
     this.placed = true;
     this.known = new Set(view.messages.map((m) => m.id));
     this.baseSeq = this.opened.newest?.seq ?? 0;
@@ -557,10 +559,9 @@ export class SnugRoom extends SnugElement {
     this.requestUpdate();
   }
 
-  /** Loads what lies just outside the view. */
+  /** Loads what lies just outside the view; nothing is outside of one without height. */
   private fill(): void {
     const { keeper, opened } = this;
-    if (!this.placed || keeper.height === 0) return;
     if (!opened.olderFailed && keeper.above < keeper.height * 1.5) opened.loadOlder();
     if (keeper.below < keeper.height * 1.5) opened.loadNewer();
   }
