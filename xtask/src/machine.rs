@@ -216,6 +216,18 @@ fn what_to_type(needs: &[Need], apt: bool) -> String {
     )
 }
 
+/// Where the tests' database keeps its files: in memory where there is room for them. The disk of
+/// a small machine may stand still for longer than a transaction may take, above all after a
+/// build; that was tested then, and not we.
+pub fn database_folder() -> PathBuf {
+    const ROOM: u64 = 4 << 30;
+    let memory = Path::new("/dev/shm");
+    let df = Command::new("df").args(["--output=avail", "--block-size=1"]).arg(memory).output();
+    let said = df.map(|df| String::from_utf8_lossy(&df.stdout).into_owned()).unwrap_or_default();
+    let free = said.lines().last().and_then(|line| line.trim().parse::<u64>().ok());
+    if free.is_some_and(|free| free >= ROOM) { memory.to_owned() } else { std::env::temp_dir() }
+}
+
 fn nextest(repo: &Repo) -> bool {
     if Need::Nextest.is_there() {
         return true;

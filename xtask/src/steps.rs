@@ -9,7 +9,7 @@ use snug_testkit::PgServer;
 
 use crate::autobahn;
 use crate::generate::derive;
-use crate::machine::{Need, Ready};
+use crate::machine::{self, Need, Ready};
 use crate::repo::{Repo, run, works};
 use crate::report::Outcome;
 use crate::run::install_web;
@@ -101,8 +101,12 @@ impl Context {
     /// Tells tests what we started and built for all of them.
     fn equip<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let postgres = self.postgres.get_or_init(|| {
-            say("a PostgreSQL server for the whole run starts");
-            PgServer::start()
+            let folder = machine::database_folder();
+            say(&format!(
+                "a PostgreSQL server for the whole run starts, its files in {}",
+                folder.display()
+            ));
+            PgServer::start_in(&folder)
         });
         command.env("SNUG_TEST_PG_URL", postgres.url());
         command.env("SNUG_BIN", self.repo.built("debug", "snug"));

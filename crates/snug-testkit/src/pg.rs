@@ -1,12 +1,13 @@
 //! A private PostgreSQL server in a temporary folder.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::kept::Kept;
 use crate::pg_setup::{Account, SUPERUSER, init, program};
 use crate::port::free_port;
-use crate::temp::{TempDir, random, temp_dir};
+use crate::temp::{TempDir, random, temp_dir_in};
 
 /// Names a server that outlives this process; `cargo xtask test` sets it to one it started.
 const SHARED_URL: &str = "SNUG_TEST_PG_URL";
@@ -38,8 +39,17 @@ impl PgServer {
     /// When PostgreSQL is not installed or does not start, with the reason.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    /// The same with its files below `root`, which everybody may write to.
+    ///
+    /// # Panics
+    /// As `start`.
+    #[must_use]
+    pub fn start_in(root: &Path) -> Self {
         let account = Account::find();
-        let folder = temp_dir();
+        let folder = temp_dir_in(root);
         init(account, folder.path());
         let mut own = Own { account, folder, port: 0, running: None };
         let mut said = String::new();

@@ -38,9 +38,14 @@ impl Drop for TempDir {
 /// When the system's temporary folder cannot be written.
 #[must_use]
 pub fn temp_dir() -> TempDir {
+    temp_dir_in(&std::env::temp_dir())
+}
+
+/// The same in a folder that is there.
+pub(crate) fn temp_dir_in(root: &Path) -> TempDir {
     loop {
         let name = format!("snug-{}-{:012x}", std::process::id(), random() >> 16);
-        let path = std::env::temp_dir().join(name);
+        let path = root.join(name);
         match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => return TempDir { path },
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
