@@ -237,7 +237,9 @@ async fn each_thread_has_a_cursor_of_its_own() {
         let news = heard.drain().await;
         assert!(news.iter().all(|(_, data)| data["message"]["id"] != "a3"), "{news:?}");
         app.backend_ok("POST", &format!("rooms/{room}/members"), out).await;
-        assert_eq!(told(&cem).await[0], of("a", false, 0, 4));
+        assert_eq!(told(&cem).await[0], of("a", false, 0, 0), "nothing of before is unread");
+        reply(&ben, &room, "a", "a4").await;
+        assert_eq!(told(&cem).await[0], of("a", false, 0, 1));
     })
     .await;
 }
