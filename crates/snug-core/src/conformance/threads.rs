@@ -329,6 +329,13 @@ pub async fn who_is_out_follows_nothing(store: &dyn Store) {
     assert_eq!(mine(&f, &room, &root, "ben").await, standing(false, 0, 0));
     assert!(mine(&f, &room, &root, "anna").await.following);
     assert_eq!(summary(&at(&f, &room, &root).await).participants, users(&["ben"]));
+    // Nor is the root's author made to follow by a reply while out.
+    f.remove(&room, &["anna"]).await;
+    reply(&f, &room, &root, "ben").await;
+    assert_eq!(mine(&f, &room, &root, "anna").await, standing(false, 0, 0), "out");
+    f.add(&room, &["anna"]).await;
+    assert!(!mine(&f, &room, &root, "anna").await.following);
+    assert!(mine(&f, &room, &root, "ben").await.following);
 }
 
 pub async fn a_room_made_anew_has_no_thread(store: &dyn Store) {

@@ -135,6 +135,11 @@ async fn where_no_thread_hangs_is_said() {
             zoe.get(&path).await.refused(403, "not_a_member");
         }
         ann.get(&at("none", "")).await.refused(404, "message_not_found");
+        // What is said below a hidden root stays to be read; nothing more is said there.
+        let hidden = ann.get(&at("hidden", "")).await.is(200);
+        assert!(hidden["root"]["text"].is_null(), "{hidden}");
+        let last = ann.get(&at("root", "?after=18446744073709551615")).await.is(200);
+        assert!(seqs(&last).is_empty(), "{last}");
         ann.get(&at("reply", "")).await.refused_at(422, "invalid_field", "thread");
         ann.get(&at("root", "?before=5&after=2")).await.refused_at(422, "invalid_field", "after");
         ann.get(&at("root", "?limit=101")).await.refused_at(422, "invalid_field", "limit");
