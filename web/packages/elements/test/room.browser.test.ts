@@ -66,7 +66,8 @@ test('a new message never moves what is read, and counts on the button', async (
   const page = await open('long');
   await page.locator('.bubble', { hasText: '130.' }).waitFor();
   const end = await scroller(page).evaluate((box) => box.scrollHeight);
-  await scrollTo(page, end - 2600);
+  // Not as far up as where older messages would be loaded.
+  await scrollTo(page, end - 1200);
   const marked = await inRoom(page, (room) => room.marked.length);
   const before = await scroller(page).evaluate((box) => box.scrollTop);
   const label = (await page.locator('.row .bubble').first().textContent()) ?? '';
@@ -100,6 +101,32 @@ test('at the end it follows, also when the field grows, and marks as read', asyn
     const box = room?.shadowRoot?.querySelector('.timeline');
     return box && box.scrollHeight - box.clientHeight - box.scrollTop <= 1;
   });
+});
+
+test('what grows before the event of its own scrolling comes does not take it from the end', async () => {
+  const page = await open('long');
+  await page.locator('.bubble', { hasText: '130.' }).waitFor();
+  const growth = await inRoom(page, async (room) => {
+    const element = document.querySelector('snug-chat')?.shadowRoot?.querySelector('snug-room');
+    const box = element?.shadowRoot?.querySelector<HTMLElement>('.timeline');
+    const rows = box?.querySelector<HTMLElement>('.rows');
+    if (!element || !box || !rows) throw new Error('no timeline');
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await frame();
+    room.receive('fresh one', { id: 'u-wang', name: '王小明' });
+    await element.updateComplete;
+    // Between its scrolling and the event that tells of it, as a font or a picture does.
+    rows.style.paddingBottom = '60px';
+    const grown = box.scrollHeight - box.clientHeight - box.scrollTop;
+    await frame();
+    await frame();
+    return grown;
+  });
+  assert.ok(growth > 30, `it grew by ${growth}`);
+  assert.ok((await below(page)) <= 1, 'it follows');
+  await receive(page, 'fresh two');
+  await page.locator('.bubble', { hasText: 'fresh two' }).waitFor();
+  assert.ok((await below(page)) <= 1, 'it goes on following');
 });
 
 test('a hidden page reads nothing until it is shown', async () => {

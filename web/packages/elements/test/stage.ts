@@ -27,6 +27,9 @@ export interface Opening extends BrowserContextOptions {
 
 export type Extra = Record<string, [type: string, body: string, status?: number]>;
 
+/** How long a window may take to draw for the first time, in milliseconds. */
+const DRAWN_MS = 10_000;
+
 interface Opened {
   page: Page;
   complaints: string[];
@@ -46,8 +49,11 @@ export function stage(extra?: () => Promise<Extra>): Stage {
     await browser.close();
     await server.stop();
   });
-  afterEach(async () => {
+  afterEach(async (context) => {
+    // What a test that waited in vain cannot say by itself.
+    const passed = (context as { passed?: boolean }).passed ?? true;
     for (const { page, complaints } of pages.splice(0)) {
+      if (!passed) console.error(`${page.url()}: ${JSON.stringify(await howItIs(page))}`);
       const violations = await page.evaluate(() => window.violations ?? []);
       await page.context().close();
       assert.deepEqual(violations, [], 'policy violations');
@@ -55,7 +61,19 @@ export function stage(extra?: () => Promise<Extra>): Stage {
     }
   });
 
+  /** A window that never draws tells no observer of anything: it is given up for another one. */
   async function visit(path: string, options: Opening = {}, noon = false): Promise<Page> {
+    for (let left = 2; ; left -= 1) {
+      const page = await visitOnce(path, options, noon);
+      if (await draws(page)) return page;
+      const said = `${page.url()}: no frame in ${DRAWN_MS} ms`;
+      console.error(said);
+      if (left === 0) throw new Error(said);
+      await pages.pop()?.page.context().close();
+    }
+  }
+
+  async function visitOnce(path: string, options: Opening, noon: boolean): Promise<Page> {
     const { query: _query, expected, ...more } = options;
     const context = await browser.newContext({ viewport: { width: 1100, height: 760 }, ...more });
     const page = await context.newPage();
@@ -86,6 +104,29 @@ export function stage(extra?: () => Promise<Extra>): Stage {
       return page;
     },
   };
+}
+
+/** Whether the page draws a frame in time. */
+function draws(page: Page): Promise<boolean> {
+  return page.evaluate(
+    (most) =>
+      new Promise<boolean>((done) => {
+        const late = setTimeout(() => done(false), most);
+        requestAnimationFrame(() => {
+          clearTimeout(late);
+          done(true);
+        });
+      }),
+    DRAWN_MS,
+  );
+}
+
+async function howItIs(page: Page): Promise<Record<string, unknown>> {
+  const draw = await draws(page);
+  return page.evaluate(
+    (frame) => ({ frame, visible: document.visibilityState, focus: document.hasFocus() }),
+    draw,
+  );
 }
 
 /** Runs `act` in the page on the fake client's room. */

@@ -17,6 +17,8 @@ export class ScrollKeeper {
   private box: HTMLElement | undefined;
   private rows: HTMLElement | undefined;
   private anchor: Anchor | undefined;
+  /** Where the view was last seen to stand. */
+  private top = 0;
   private resize: ResizeObserver | undefined;
 
   constructor(private readonly moved: () => void) {}
@@ -40,8 +42,6 @@ export class ScrollKeeper {
     this.box?.removeEventListener('scroll', this.onScroll);
     this.resize?.disconnect();
     this.box = undefined;
-    this.rows = undefined;
-    this.anchor = undefined;
   }
 
   /** Pixels from the visible end to the real one. */
@@ -59,7 +59,13 @@ export class ScrollKeeper {
   }
 
   private readonly onScroll = (): void => {
-    this.pinned = this.below <= NEAR_END;
+    const top = this.above;
+    const atEnd = this.below <= NEAR_END;
+    // Only who goes up leaves the end: what is below may have grown since the view was moved,
+    // before the event that tells of it.
+    if (!atEnd && this.pinned && top > this.top - 1) return;
+    this.pinned = atEnd;
+    this.top = top;
     this.capture();
     this.moved();
   };
@@ -93,7 +99,7 @@ export class ScrollKeeper {
     const { box, rows, anchor } = this;
     if (!box || !rows || box.clientHeight === 0) return;
     if (this.pinned) {
-      box.scrollTop = box.scrollHeight;
+      this.toEnd();
       return;
     }
     if (!anchor) return;
@@ -110,6 +116,7 @@ export class ScrollKeeper {
     if (!box) return;
     this.pinned = true;
     box.scrollTo({ top: box.scrollHeight, behavior: smooth ? 'smooth' : 'instant' });
+    this.top = box.scrollTop;
   }
 
   /** Puts a row a quarter of the way down the view. */
