@@ -184,3 +184,18 @@ async fn every_statement_finds_its_rows_by_the_front_of_an_index() {
     assert!(looked_at > 90, "only {looked_at} statements were looked at");
     assert!(said.is_empty(), "{} of {looked_at}:\n{}", said.len(), said.join("\n"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_planned_is_kept() {
+    let (_, pool) = empty(1).await;
+    let client = pool.get().await.expect("a connection");
+    let sql = "SELECT r.seq FROM rooms r WHERE r.app = $1 AND r.id = ANY ($2)";
+    let rooms = client.prepare_cached(sql).await.expect("prepared");
+    for _ in 0..7 {
+        client.query(&rooms, &[&"app", &["room"].as_slice()]).await.expect("rows");
+    }
+    let used =
+        "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1";
+    let used = client.query_one(used, &[&sql]).await.expect("a row");
+    assert_eq!((used.get::<_, i64>(0), used.get::<_, i64>(1)), (7, 0));
+}
