@@ -225,8 +225,9 @@ pub const ARRIVALS_PER_SECOND: u32 = 2;
 pub const ARRIVALS_BURST: u32 = 20;
 /// What a connection costs more that was closed for what it sent (4206, 4207, 4208), in connections.
 pub const ARRIVALS_FINE: u32 = 9;
-/// Sockets that bring no token with their upgrade, all together, in connections per second.
-pub const NAMELESS_ARRIVALS_PER_SECOND: u32 = 2_000;
+/// Sockets that bring no token with their upgrade, all together, in connections per second for each
+/// core: about a sixteenth of its time.
+pub const NAMELESS_ARRIVALS_PER_SECOND: u32 = 500;
 /// Burst above the rate, in connections.
 pub const NAMELESS_ARRIVALS_BURST: u32 = 200;
 /// How long a socket waits for its turn, in milliseconds; then `overloaded`.

@@ -2,6 +2,7 @@
 //! comes back without pause waits for its own turn; who is in already does not feel it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Arrivals {
     checks: Arc<Semaphore>,
     places: Arc<Semaphore>,
     paces: Mutex<Paces>,
+    /// What one that brings no token costs.
+    nameless: Duration,
     hasher: RandomState,
 }
 
@@ -79,11 +82,15 @@ impl Arrival {
 
 impl Default for Arrivals {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = u32::try_from(cores).unwrap_or(1);
+        let per_second = limits::NAMELESS_ARRIVALS_PER_SECOND.saturating_mul(cores);
         Self {
             lanes: Mutex::default(),
             checks: Arc::new(Semaphore::new(limits::ARRIVALS_CHECKED_AT_ONCE)),
             places: Arc::new(Semaphore::new(limits::ARRIVALS_AT_ONCE)),
             paces: Mutex::default(),
+            nameless: Duration::from_secs(1) / per_second,
             hasher: RandomState::new(),
         }
     }
@@ -99,7 +106,7 @@ impl Arrivals {
         let now = Instant::now();
         let wait = match token {
             Some(token) => self.paces.lock().arrive(self.hasher.hash_one(token), now),
-            None => self.paces.lock().arrive_nameless(now),
+            None => self.paces.lock().arrive_nameless(self.nameless, now),
         };
         let wait = wait.map_err(overloaded)?;
         if !wait.is_zero() {
@@ -190,8 +197,7 @@ impl Paces {
         *paid_at = ((*paid_at).max(now) + price * limits::ARRIVALS_FINE).min(now + most);
     }
 
-    fn arrive_nameless(&mut self, now: Instant) -> Wait {
-        let price = Duration::from_secs(1) / limits::NAMELESS_ARRIVALS_PER_SECOND;
+    fn arrive_nameless(&mut self, price: Duration, now: Instant) -> Wait {
         let credit = price * (limits::NAMELESS_ARRIVALS_BURST - 1);
         charge(self.nameless.get_or_insert(now), now, price, credit)
     }
@@ -221,6 +227,7 @@ fn charge(paid_at: &mut Instant, now: Instant, price: Duration, credit: Duration
 mod tests {
     use super::*;
 
+    const PRICE: Duration = Duration::from_millis(1);
     const BURST: u32 = limits::ARRIVALS_BURST;
 
     #[test]
@@ -281,13 +288,13 @@ mod tests {
     fn all_who_bring_no_token_share_one_pace_and_hold_up_nobody_who_brings_one() {
         let (mut paces, now) = (Paces::default(), Instant::now());
         for _ in 0..limits::NAMELESS_ARRIVALS_BURST {
-            assert_eq!(paces.arrive_nameless(now), Ok(Duration::ZERO));
+            assert_eq!(paces.arrive_nameless(PRICE, now), Ok(Duration::ZERO));
         }
-        assert!(paces.arrive_nameless(now).unwrap() > Duration::ZERO);
+        assert!(paces.arrive_nameless(PRICE, now).unwrap() > Duration::ZERO);
         assert_eq!(paces.arrive(1, now), Ok(Duration::ZERO));
-        while paces.arrive_nameless(now).is_ok() {}
+        while paces.arrive_nameless(PRICE, now).is_ok() {}
         let rest = now + Duration::from_secs(1);
-        assert!(paces.arrive_nameless(rest).is_ok());
+        assert!(paces.arrive_nameless(PRICE, rest).is_ok());
     }
 
     fn app(number: usize) -> AppId {
