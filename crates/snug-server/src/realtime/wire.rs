@@ -24,30 +24,37 @@ fn shutdown(reads_on: bool) -> Shutdown {
     if reads_on { Shutdown::Write } else { Shutdown::Both }
 }
 
-impl Wire for TcpStream {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_read_ready(cx)
-    }
+/// Tokio's streams have the same methods and no trait for them.
+macro_rules! stream {
+    ($stream:ty) => {
+        impl Wire for $stream {
+            fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.poll_read_ready(cx)
+            }
 
-    fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        Self::try_read(self, into)
-    }
+            fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
+                Self::try_read(self, into)
+            }
 
-    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_ready(cx)
-    }
+            fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.poll_write_ready(cx)
+            }
 
-    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match parts {
-            [one] => Self::try_write(self, one),
-            _ => self.try_write_vectored(parts),
+            fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+                match parts {
+                    [one] => Self::try_write(self, one),
+                    _ => self.try_write_vectored(parts),
+                }
+            }
+
+            fn end(&self, reads_on: bool) -> io::Result<()> {
+                SockRef::from(self).shutdown(shutdown(reads_on))
+            }
         }
-    }
-
-    fn end(&self, reads_on: bool) -> io::Result<()> {
-        SockRef::from(self).shutdown(shutdown(reads_on))
-    }
+    };
 }
+
+stream!(TcpStream);
 
 /// For a connection that speaks another wire: nothing is ever queued for it.
 pub(super) struct Nowhere;
@@ -82,27 +89,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    impl Wire for UnixStream {
-        fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.poll_read_ready(cx)
-        }
-
-        fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-            Self::try_read(self, into)
-        }
-
-        fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.poll_write_ready(cx)
-        }
-
-        fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-            self.try_write_vectored(parts)
-        }
-
-        fn end(&self, reads_on: bool) -> io::Result<()> {
-            SockRef::from(self).shutdown(shutdown(reads_on))
-        }
-    }
+    stream!(UnixStream);
 
     /// Takes seven bytes, and every other time none.
     pub(in super::super) struct Narrow(pub UnixStream, pub AtomicUsize);
