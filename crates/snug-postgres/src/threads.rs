@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits;
 use snug_core::model::{Message, Thread, ThreadMine, ThreadSummary};
 use snug_core::ports::{Append, HistoryQuery, StoreResult, ThreadStore, ThreadsQuery};
 use tokio_postgres::Statement;
@@ -61,6 +62,10 @@ macro_rules! replies {
         )
     };
 }
+// They stand in a statement's text.
+const _: () = assert!(limits::THREAD_UNREAD_LOOKED_MAX == 1_000);
+const _: () = assert!(limits::THREAD_UNREAD_COUNTED_MAX == 100);
+
 /// How a thread stands for the user of `u`, who may have no row there. What was said before joining
 /// is not unread, and for who is out nothing is.
 macro_rules! mine_columns {
