@@ -14,7 +14,7 @@ export const INTERNAL = `
   applyRoom build check confirm current cutBelow drop entry flush forget headMoved items listed
   lookUp mark meet membersChanged merge messageNew mint moved note notify peerId pump putMembers
   refuse renew renewable restart rested roomChanged running say settle skew stale supersedes touch
-  tries typed view waiting wanted whenOnline
+  tries typed underWay view viewsOf waiting wanted whenOnline
 `
   .trim()
   .split(/\s+/);

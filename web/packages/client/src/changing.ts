@@ -10,7 +10,7 @@ export abstract class Changing<T> extends Derived<T> {
   abstract readonly id: string;
   protected abstract readonly context: Context;
   /** A message as an answer has it. */
-  protected abstract answered(message: Message): void;
+  abstract answered(message: Message): void;
 
   edit(id: string, words: Edit): Promise<Message> {
     return this.#change('message.edit', { id, ...words });
@@ -37,34 +37,19 @@ export abstract class Changing<T> extends Derived<T> {
   }
 
   pins(): Promise<AnswerOf<'pins.list'>> {
-    return this.#ask('pins.list', {});
+    return this.ask('pins.list', {});
   }
 
   versions(id: string): Promise<AnswerOf<'message.versions'>> {
-    return this.#ask('message.versions', { id });
+    return this.ask('message.versions', { id });
   }
 
-  threadHistory(
-    thread: string,
-    page?: { before?: number; after?: number; limit?: number },
-  ): Promise<AnswerOf<'thread.history'>> {
-    return this.#ask('thread.history', { thread, ...page });
-  }
-
-  readThread(thread: string, seq: number): Promise<AnswerOf<'thread.read'>> {
-    return this.#ask('thread.read', { thread, seq });
-  }
-
-  threads(page?: { before?: number; limit?: number }): Promise<AnswerOf<'threads.list'>> {
-    return this.#ask('threads.list', { ...page });
-  }
-
-  #ask<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
+  protected ask<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
     return this.context.call(op, { room: this.id, ...what } as unknown as RequestOf<O>);
   }
 
   async #change<O extends Change>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<Message> {
-    const { message } = (await this.#ask(op, what)) as AnswerOf<Change>;
+    const { message } = (await this.ask(op, what)) as AnswerOf<Change>;
     this.answered(message);
     return message;
   }

@@ -26,6 +26,9 @@ export class MessageViews {
     outbox: readonly OutboxItem[],
     readByOthers: number,
     quoted: (to: Partial<ReplyTo>) => Quote,
+    /** Whether there is news in the thread at a message, where that is known. */
+    unread: (message: Message) => boolean | undefined,
+    thread?: string,
   ): MessageView[] {
     const me = this.#context.me();
     const next = new Map<string, Cached>();
@@ -46,7 +49,7 @@ export class MessageViews {
       return { seen: [quote, sender], show };
     };
     for (const item of outbox) {
-      if (item.message.thread) continue;
+      if (item.message.thread !== thread) continue;
       const sender = this.#user(me);
       const { replyTo } = item.message;
       const { seen, show } = answered(replyTo ? { id: replyTo } : undefined);
@@ -55,12 +58,16 @@ export class MessageViews {
     const waiting = [...next];
     next.clear();
     for (const message of messages) {
-      if (message.thread) continue;
+      if (message.thread?.id !== thread && message.id !== thread) continue;
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);
       const read = own && message.seq <= readByOthers;
       const { seen, show } = answered(message.reply_to);
-      add(message, [sender, read, ...seen], () => sentView(message, me, sender, read, show?.()));
+      const news = unread(message);
+      add(message, [sender, read, news, ...seen], () => ({
+        ...sentView(message, me, sender, read, show?.()),
+        threadUnread: news,
+      }));
     }
     for (const [id, cached] of waiting) if (!next.has(id)) next.set(id, cached);
     this.#cache = next;

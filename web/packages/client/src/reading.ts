@@ -1,6 +1,5 @@
 // "Read up to here", coalesced: the highest wins, one request at a time, and
 // what could not be said while offline is said after.
-import type { Mine } from '@snug/protocol';
 import type { Context } from './context.js';
 import { asSnugError } from './problem.js';
 import { Timer } from './timer.js';
@@ -13,7 +12,8 @@ export interface Reading {
   clear(): void;
 }
 
-export function reading(context: Context, room: string, answered: (mine: Mine) => void): Reading {
+/** `tell` rejects where it could not be said. */
+export function reading(context: Context, tell: (seq: number) => Promise<unknown>): Reading {
   const timer = new Timer();
   let wanted = 0;
   let asking = false;
@@ -26,7 +26,7 @@ export function reading(context: Context, room: string, answered: (mine: Mine) =
     if (!seq || !context.online()) return;
     asking = true;
     try {
-      answered(await context.request('read', { room, seq }));
+      await tell(seq);
       said(seq);
     } catch (error) {
       // Refused for good: the next mark may try again. Else it stays wanted.

@@ -7,9 +7,13 @@ import type {
   Message,
   Mine,
   OwnPatch,
+  ReplyTo,
   Room,
   RoomPatch,
   RoomSync,
+  ThreadList,
+  ThreadMine,
+  ThreadPage,
   User,
 } from '@snug/protocol';
 import { Changing } from './changing.js';
@@ -21,12 +25,13 @@ import { asSnugError, LOST, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
 import { type Reading, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
+import { ThreadStore } from './thread.js';
 import { Timeline } from './timeline.js';
 import { Timer } from './timer.js';
-import type { Outgoing, ProblemView, RoomHandle, RoomSnapshot } from './types.js';
+import type { MessageView, Outgoing, ProblemView, RoomHandle, RoomSnapshot } from './types.js';
 import { type TypingOwn, typingOthers, typingOwn } from './typing.js';
 
-const PAGE = 50;
+export const PAGE = 50;
 /** Missing more than this, the newest page is loaded instead of everything between. */
 const CATCH_UP = 300;
 /** A room closed and opened within this (a re-render) was never closed. */
@@ -57,6 +62,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#entry.touch();
     this.touch();
   });
+  readonly #threads = new Map<string, ThreadStore>();
+  /** Of threads, by root, as far as it was told: what is known to be read, and who follows. */
+  readonly #cursors = new Map<string, { following: boolean; seq: number }>();
   #members = new Map<string, Member>();
   #reads = new Map<string, number>();
   #epoch = '';
@@ -72,7 +80,6 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #visit = 0;
   /** Counts the times that the page left the room, or the user the page. */
   #stay = 0;
-  #loading: { before?: Promise<void>; after?: Promise<void> } = {};
   #line: number | undefined;
   #lineSet = false;
 
@@ -84,7 +91,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#views = new MessageViews(context);
     this.#quotes = new Quotes(context, this.id, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
-    this.#reading = reading(context, this.id, (mine) => entry.applyMine(mine));
+    this.#reading = reading(context, async (seq) =>
+      entry.applyMine(await context.request('read', { room: this.id, seq })),
+    );
     this.#outbox = new Outbox(this.id, context, {
       changed: () => this.touch(),
       accepted: (message) => {
@@ -127,7 +136,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   send(message: Outgoing): Promise<Message> {
     this.#typingOwn.sent();
-    const ready = this.#status === 'ready' && !this.#timeline.hasAfter;
+    // Who replies in a thread may have seen nothing else of the room.
+    const ready = this.#status === 'ready' && !this.#timeline.hasAfter && !message.thread;
     return this.#outbox.send(message, ready ? this.#timeline.last : undefined);
   }
 
@@ -140,11 +150,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   loadBefore(): Promise<void> {
-    return this.#load('before', this.#timeline.hasBefore, this.#timeline.first);
+    return this.#load('before');
   }
 
   loadAfter(): Promise<void> {
-    return this.#load('after', this.#timeline.hasAfter, this.#timeline.last);
+    return this.#load('after');
   }
 
   markRead(seq = this.#entry.room?.seq ?? 0): void {
@@ -163,6 +173,34 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#typingOwn.say(on);
   }
 
+  thread(root: string): ThreadStore {
+    const known = this.#threads.get(root) ?? new ThreadStore(this, root, this.context);
+    this.#threads.set(root, known);
+    return known;
+  }
+
+  async threadHistory(
+    thread: string,
+    page?: { before?: number; after?: number; limit?: number },
+  ): Promise<ThreadPage> {
+    const answer = await this.ask('thread.history', { thread, ...page });
+    this.context.users.put(answer.users);
+    this.#noteCursor(thread, answer.mine, answer.root);
+    return answer;
+  }
+
+  async readThread(thread: string, seq: number): Promise<ThreadMine> {
+    const mine = await this.ask('thread.read', { thread, seq });
+    this.#noteCursor(thread, mine);
+    return mine;
+  }
+
+  async threads(page?: { before?: number; limit?: number }): Promise<ThreadList> {
+    const list = await this.ask('threads.list', { ...page });
+    for (const { root, mine } of list.threads) this.#noteCursor(root.id, mine, root);
+    return list;
+  }
+
   async updateMine(patch: OwnPatch): Promise<Mine> {
     const mine = await this.context.call('mine.update', { room: this.id, ...patch });
     this.#entry.applyMine(mine);
@@ -178,6 +216,35 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   async leave(): Promise<void> {
     await this.context.call('room.leave', { room: this.id });
     this.left('left');
+  }
+
+  // What a thread asks of its room.
+
+  /** Views of these messages, and of what waits to be sent to the same place. */
+  viewsOf(
+    views: MessageViews,
+    loaded: readonly Message[],
+    upTo = Number.POSITIVE_INFINITY,
+    thread?: string,
+  ): MessageView[] {
+    const me = this.context.me();
+    let readByOthers = 0;
+    for (const [user, seq] of this.#reads) {
+      const active = this.#members.get(user)?.state !== 'left';
+      if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
+    }
+    const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
+    const unread = ({ id, thread_summary }: Message) => {
+      const cursor = this.#cursors.get(id);
+      return cursor?.following && (thread_summary?.last_seq ?? 0) > cursor.seq;
+    };
+    const { items } = this.#outbox;
+    return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, thread);
+  }
+
+  override touch(): void {
+    super.touch();
+    for (const thread of this.#threads.values()) thread.touch();
   }
 
   // What the client passes on from the connection.
@@ -240,6 +307,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#outbox.clear(error);
     this.#reading.clear();
     this.draft = '';
+    this.#cursors.clear();
+    for (const thread of this.#threads.values()) thread.forget();
     this.#depart(this.wanted ? 'loading' : 'closed');
   }
 
@@ -305,6 +374,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#outbox.confirm(history.messages);
     this.#drawLine();
     this.#turn('ready');
+    if (whole) for (const thread of this.#threads.values()) thread.renew();
   }
 
   /** A gap that did not close by itself. */
@@ -351,26 +421,17 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.touch();
   }
 
-  #load(side: 'before' | 'after', more: boolean, seq: number | undefined): Promise<void> {
-    if (!more) return Promise.resolve();
-    const visit = this.#visit;
-    this.#loading[side] ??= this.context
-      .call('history', { room: this.id, [side]: seq, limit: PAGE })
-      .then((page) => {
-        if (visit !== this.#visit) return;
-        this.context.users.put(page.users);
-        this.#timeline.add(page, side);
-      })
-      .finally(() => {
-        this.#loading[side] = undefined;
-        this.touch();
-      });
-    this.touch();
-    return this.#loading[side];
+  #load(side: 'before' | 'after'): Promise<void> {
+    const ask = async (page: { before?: number; after?: number }) => {
+      const answer = await this.ask('history', { ...page, limit: PAGE });
+      this.context.users.put(answer.users);
+      return answer;
+    };
+    return this.#timeline.load(side, ask, this);
   }
 
   /** Ahead of its event, which the entry waits for: its revs go up one by one. */
-  protected answered(message: Message): void {
+  answered(message: Message): void {
     if (this.#status !== 'ready') return;
     this.#merged([message]);
     this.#stream.note(message.rev);
@@ -387,6 +448,23 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #merged(messages: readonly Message[]): void {
     this.#timeline.merge(messages);
     this.#quotes.merge(messages);
+    for (const thread of this.#threads.values()) thread.merge(messages);
+    for (const { thread, sender, seq } of messages) {
+      const cursor = this.#cursors.get(thread?.id ?? '');
+      // Who replies follows, and has seen what is above.
+      if (cursor && sender === this.context.me() && seq > cursor.seq)
+        this.#cursors.set(thread!.id, { following: true, seq });
+    }
+  }
+
+  /** Where nothing is unread, all that the root knows of has been read, own replies too. */
+  #noteCursor(thread: string, mine?: ThreadMine | null, root?: Message): void {
+    if (!mine) return;
+    const { following, read_seq, unread } = mine;
+    const told = (!unread && root?.thread_summary?.last_seq) || 0;
+    const seq = Math.max(told, read_seq, this.#cursors.get(thread)?.seq ?? 0);
+    this.#cursors.set(thread, { following, seq });
+    this.touch();
   }
 
   #receive(rev: number, apply: () => void): void {
@@ -464,6 +542,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#reads = new Map();
     this.#views.clear();
     this.#quotes.clear();
+    for (const thread of this.#threads.values()) thread.drop();
     this.#early = undefined;
     this.#epoch = '';
     if (!this.wanted) {
@@ -479,12 +558,6 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   protected build(): RoomSnapshot {
-    const me = this.context.me();
-    let readByOthers = 0;
-    for (const [user, seq] of this.#reads) {
-      const active = this.#members.get(user)?.state !== 'left';
-      if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
-    }
     const users = new Map<string, User>();
     const know = (id: string | null | undefined) => {
       const user = id == null ? undefined : this.context.users.get(id);
@@ -493,17 +566,18 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     for (const id of this.#members.keys()) know(id);
     const loaded = this.#timeline.messages;
     for (const { sender } of loaded) know(sender);
+    for (const thread of this.#threads.values()) {
+      for (const { sender } of thread.loaded) know(sender);
+    }
     return {
       status: this.#status,
       room: this.#entry.room,
       title: this.#entry.title(),
-      messages: this.#views.build(loaded, this.#outbox.items, readByOthers, (to) =>
-        this.#quotes.find(to, loaded),
-      ),
+      messages: this.viewsOf(this.#views, loaded),
       hasBefore: this.#timeline.hasBefore,
       hasAfter: this.#timeline.hasAfter,
-      loadingBefore: !!this.#loading.before,
-      loadingAfter: !!this.#loading.after,
+      loadingBefore: !!this.#timeline.underWay.before,
+      loadingAfter: !!this.#timeline.underWay.after,
       members: this.#members,
       users,
       typing: this.#typingOthers.users().map((id) => this.context.users.get(id) ?? { id }),

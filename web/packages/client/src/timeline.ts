@@ -2,17 +2,24 @@
 // has arrived. State merges by rev, so repeats and old copies do no harm.
 import type { History, Message } from '@snug/protocol';
 
+type Page = Pick<History, 'messages' | 'has_before' | 'has_after'>;
+type Side = 'before' | 'after';
+
 export class Timeline {
   #messages: Message[] = [];
+  /** Of a thread's: the id of the message that stands before the stretch. */
+  root: string | undefined;
   hasBefore = false;
   hasAfter = false;
+  /** Pages that are asked for; another one with each clearing, and an answer from before is void. */
+  underWay: { [side in Side]?: Promise<void> } = {};
 
   get messages(): readonly Message[] {
     return this.#messages;
   }
 
   get first(): number | undefined {
-    return this.#messages[0]?.seq;
+    return this.#messages[this.root ? 1 : 0]?.seq;
   }
 
   get last(): number | undefined {
@@ -23,20 +30,42 @@ export class Timeline {
     this.#messages = [];
     this.hasBefore = false;
     this.hasAfter = false;
+    this.underWay = {};
   }
 
   /** A page that takes the place of everything. */
-  set(history: History): void {
+  set(history: Page): void {
     this.clear();
     this.add(history, 'before');
     this.hasAfter = history.has_after;
   }
 
   /** The next page on one side. */
-  add(history: History, side: 'before' | 'after'): void {
+  add(history: Page, side: Side): void {
     if (side === 'before') this.hasBefore = history.has_before;
     else this.hasAfter = history.has_after;
     for (const message of history.messages) this.#put(message);
+  }
+
+  /** Asks for the next page on one side, once. */
+  load(
+    side: Side,
+    ask: (page: { [side in Side]?: number }) => Promise<Page>,
+    shown: { touch(): void },
+  ): Promise<void> {
+    const before = side === 'before';
+    if (!(before ? this.hasBefore : this.hasAfter)) return Promise.resolve();
+    const { underWay } = this;
+    underWay[side] ??= ask({ [side]: before ? this.first : this.last })
+      .then((page) => {
+        if (underWay === this.underWay) this.add(page, side);
+      })
+      .finally(() => {
+        underWay[side] = undefined;
+        shown.touch();
+      });
+    shown.touch();
+    return underWay[side];
   }
 
   /** News: newer than the stretch, or a newer state of what is in it. */
@@ -44,7 +73,8 @@ export class Timeline {
     for (const message of messages) {
       const { first, last } = this;
       if (last !== undefined && message.seq > last && this.hasAfter) continue;
-      if (first !== undefined && message.seq < first && this.hasBefore) continue;
+      const above = first !== undefined && message.seq < first && message.id !== this.root;
+      if (above && this.hasBefore) continue;
       this.#put(message);
     }
   }

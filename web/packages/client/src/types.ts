@@ -159,6 +159,11 @@ export interface MessageView {
   reactions?: readonly ReactionView[];
   /** How the thread at this message stands. */
   threadSummary?: ThreadSummary;
+  /**
+   * Whether a thread that the user follows has something unread; absent as long as the own cursor
+   * is not known, which `threads()` or the thread itself tells.
+   */
+  threadUnread?: boolean;
 }
 
 /** The message that is answered, as it is now. */
@@ -245,7 +250,9 @@ export interface RoomSnapshot {
   problem?: ProblemView;
 }
 
-export interface RoomHandle extends Readable<RoomSnapshot> {
+/** A conversation as a page shows it: a room's own, or the one in a thread. */
+export interface Conversation extends Readable<RoomSnapshot> {
+  /** The room's id. */
   readonly id: string;
   /** Counted: each `open` needs its own `close`. */
   open(): Promise<void>;
@@ -263,6 +270,26 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   /** Gives a reaction: an emoji or a word of up to 64 bytes. */
   react(id: string, key: string): Promise<Message>;
   unreact(id: string, key: string): Promise<Message>;
+  loadBefore(): Promise<void>;
+  loadAfter(): Promise<void>;
+  /** Up to `seq`, or up to the newest message; coalesced. */
+  markRead(seq?: number): void;
+  /** Throttled to one frame per 3 s; call it on every keystroke. A thread tells nobody. */
+  typing(on: boolean): void;
+  /** Kept for the page's lifetime; not sent. */
+  draft: string;
+}
+
+/**
+ * A thread. Its snapshot is the room's, but for the messages: the root first, then the replies;
+ * `unread` and `unreadLineSeq` are by the thread's own cursor. While it is open, so is its room.
+ */
+export interface ThreadHandle extends Conversation {
+  /** The id of the message at which it hangs. */
+  readonly root: string;
+}
+
+export interface RoomHandle extends Conversation {
   /** For everybody: in a direct room, or as owner or admin. */
   pin(id: string): Promise<Message>;
   unpin(id: string): Promise<Message>;
@@ -270,6 +297,8 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   pins(): Promise<{ messages: Message[]; users: User[] }>;
   /** Words that edits have replaced, the newest first; as owner or admin. */
   versions(id: string): Promise<{ versions: Version[] }>;
+  /** The thread at a message; the same handle each time. */
+  thread(root: string): ThreadHandle;
   /** A page of the thread at a message: the newest, or the one at a seq. */
   threadHistory(
     thread: string,
@@ -279,14 +308,6 @@ export interface RoomHandle extends Readable<RoomSnapshot> {
   readThread(thread: string, seq: number): Promise<ThreadMine>;
   /** The room's threads, those replied to last first. */
   threads(page?: { before?: number; limit?: number }): Promise<ThreadList>;
-  loadBefore(): Promise<void>;
-  loadAfter(): Promise<void>;
-  /** Up to `seq`, or up to the newest message; coalesced. */
-  markRead(seq?: number): void;
-  /** Throttled to one frame per 3 s; call it on every keystroke. */
-  typing(on: boolean): void;
-  /** Kept for the page's lifetime; not sent. */
-  draft: string;
   leave(): Promise<void>;
   /** Pins, mutes, hides the room or puts it in a folder, for this user on all devices. */
   updateMine(patch: OwnPatch): Promise<Mine>;

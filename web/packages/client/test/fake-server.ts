@@ -11,6 +11,7 @@ import type {
   OwnPatch,
   Problem,
   Room,
+  ThreadMine,
 } from '@snug/protocol';
 import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
 import { FakeConnection, type Frame, Refusal, refusal } from './fake-connection.js';
@@ -23,6 +24,8 @@ interface StoredRoom {
   members: Map<string, Member>;
   mine: Map<string, Mine>;
   reads: { user: string; seq: number; rev: number }[];
+  /** Cursors in threads, by user and root. */
+  cursors: Map<string, number>;
 }
 
 type Handler = (data: never, connection: FakeConnection) => unknown;
@@ -96,6 +99,7 @@ export class FakeServer {
       members: new Map(),
       mine: new Map(),
       reads: [],
+      cursors: new Map(),
     };
     for (const user of members) {
       const role = 'member';
@@ -431,6 +435,10 @@ export class FakeServer {
       case 'mine.update':
       case 'room.update':
         return this.#update(stored!, user, op, data);
+      case 'thread.history':
+      case 'thread.read':
+      case 'threads.list':
+        return this.#thread(stored!, user, op, data);
       case 'room.leave':
         stored!.mine.get(user)!.state = 'left';
         return {};
@@ -456,6 +464,34 @@ export class FakeServer {
     if (if_rev !== undefined && if_rev !== room.room_rev) throw refusal('rev_conflict');
     this.updateRoom(id, fields as Partial<Room>);
     return { room: this.view(id, user, true) };
+  }
+
+  #thread(stored: StoredRoom, user: string, op: string, data: Frame['data']): unknown {
+    const { messages, cursors } = stored;
+    if (op === 'threads.list') {
+      const roots = messages.filter(({ thread_summary, thread }) => thread_summary && !thread);
+      const threads = roots.map((root) => ({ root, mine: this.#threadMine(stored, user, root) }));
+      return structuredClone({ threads, users: [] });
+    }
+    const root = messages.find(({ id }) => id === data.thread);
+    if (!root) throw refusal('message_not_found');
+    const key = `${user}/${root.id}`;
+    if (op === 'thread.read') {
+      cursors.set(key, Math.max(cursors.get(key) ?? 0, data.seq as number));
+      return this.#threadMine(stored, user, root);
+    }
+    const replies = messages.filter(({ thread }) => thread?.id === root.id);
+    const page = this.#history({ ...stored, messages: replies }, data);
+    const mine = this.#threadMine(stored, user, root);
+    return structuredClone({ ...page, root, covers: { from: 1, to: 1 }, mine });
+  }
+
+  #threadMine({ messages, cursors }: StoredRoom, user: string, root: Message): ThreadMine {
+    const replies = messages.filter(({ thread }) => thread?.id === root.id);
+    const read_seq = cursors.get(`${user}/${root.id}`) ?? 0;
+    const news = replies.filter(({ seq, sender }) => seq > read_seq && sender !== user);
+    const following = [root, ...replies].some(({ sender }) => sender === user);
+    return { following, read_seq, unread: news.length };
   }
 
   /** The root and the reply tell how the thread stands. */
