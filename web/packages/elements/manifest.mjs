@@ -39,6 +39,12 @@ function attributesOf(text) {
   return attributes;
 }
 
+/** What is said of a class that others extend. */
+function abstractComment(text) {
+  const found = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+export abstract class/.exec(text);
+  return found ? clean(found[1]) : '';
+}
+
 function declarationOf(text, bases) {
   const found = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+export class (\w+) extends (\w+)/.exec(text);
   if (!found) return undefined;
@@ -46,6 +52,7 @@ function declarationOf(text, bases) {
   const tagName = tagsOf(comment, 'element')[0]?.name;
   if (!tagName) return undefined;
   const sources = [text, ...bases(found[3])];
+  const comments = [comment, ...sources.slice(1).map(abstractComment)].join('\n');
   const members = sources.flatMap(fieldsOf);
   const attributes = new Map(sources.flatMap((source) => [...attributesOf(source)]));
   return {
@@ -62,9 +69,9 @@ function declarationOf(text, bases) {
         description: members.find((m) => m.name === fieldName)?.description ?? '',
       }))
       .concat(tagsOf(comment, 'attr')),
-    events: tagsOf(comment, 'fires').map((e) => ({ ...e, type: { text: 'CustomEvent' } })),
+    events: tagsOf(comments, 'fires').map((e) => ({ ...e, type: { text: 'CustomEvent' } })),
     slots: tagsOf(comment, 'slot'),
-    cssParts: tagsOf(comment, 'csspart'),
+    cssParts: tagsOf(comments, 'csspart'),
     cssProperties: tagsOf(comment, 'cssprop'),
   };
 }
@@ -72,7 +79,9 @@ function declarationOf(text, bases) {
 export async function manifest(src) {
   const base = await readFile(join(src, 'shared', 'base.ts'), 'utf8');
   const panel = await readFile(join(src, 'shared', 'panel.ts'), 'utf8');
-  const bases = (name) => (name === 'SnugPanelElement' ? [panel, base] : [base]);
+  const conversation = await readFile(join(src, 'room', 'conversation.ts'), 'utf8');
+  const between = { SnugPanelElement: [panel], SnugConversation: [conversation] };
+  const bases = (name) => [...(between[name] ?? []), base];
   const modules = [];
   for (const path of (await readdir(src, { recursive: true })).sort()) {
     if (!path.endsWith('.ts')) continue;

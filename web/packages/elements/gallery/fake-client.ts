@@ -25,6 +25,9 @@ import type {
   RoomPage,
   RoomSnapshot,
   RoomView,
+  ThreadHandle,
+  ThreadList,
+  ThreadMine,
   User,
   Version,
 } from '@snug/client';
@@ -92,6 +95,8 @@ export function memberOf(user: User): Member {
 export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   draft = '';
   opens = 0;
+  /** How often it was opened in all. */
+  opened = 0;
   /** Older messages that `loadBefore` still has, oldest first. */
   older: MessageView[] = [];
   olderFails = false;
@@ -104,10 +109,12 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   readonly sent: string[] = [];
   /** The same, whole. */
   readonly outgoing: Outgoing[] = [];
+  /** As many messages stay above older ones. */
+  protected readonly lead: number = 0;
 
   constructor(
     readonly id: string,
-    private readonly owner: FakeClient,
+    protected readonly owner: FakeClient,
     snapshot: Partial<RoomSnapshot>,
   ) {
     super({
@@ -129,6 +136,7 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   async open(): Promise<void> {
     this.opens += 1;
+    this.opened += 1;
   }
 
   close(): void {
@@ -136,7 +144,8 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   }
 
   get seq(): number {
-    return this.getSnapshot().messages.reduce((top, m) => Math.max(top, m.seq ?? 0), 0);
+    const all = [this, ...this.hanging.values()].flatMap((one) => one.getSnapshot().messages);
+    return all.reduce((top, m) => Math.max(top, m.seq ?? 0), 0);
   }
 
   async send(message: Outgoing): Promise<Message> {
@@ -169,6 +178,7 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
     }
     const seq = this.seq + 1;
     this.change(id, { status: 'sent', seq });
+    this.told();
     return {
       id,
       room: this.id,
@@ -237,18 +247,53 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
     return Promise.resolve({ versions: [] });
   }
 
-  // No element shows a thread.
+  private readonly hanging = new Map<string, FakeThread>();
+  /** How often the own cursors were asked for. */
+  asksThreads = 0;
+  /** What is unread in threads, by root; told when asked for. */
+  readonly threadNews = new Map<string, boolean>();
+
+  thread(root: string): FakeThread {
+    const known = this.hanging.get(root) ?? new FakeThread(this, this.owner, root);
+    this.hanging.set(root, known);
+    return known;
+  }
+
   threadHistory(): Promise<never> {
-    return Promise.reject(new Error('no threads'));
+    return Promise.reject(new Error('not in the gallery'));
   }
 
-  readThread(): Promise<never> {
-    return Promise.reject(new Error('no threads'));
+  async readThread(root: string): Promise<ThreadMine> {
+    this.change(root, { threadUnread: false });
+    return { following: true, read_seq: 0, unread: 0 };
   }
 
-  threads(): Promise<never> {
-    return Promise.reject(new Error('no threads'));
+  async threads(): Promise<ThreadList> {
+    this.asksThreads += 1;
+    await new Promise((done) => setTimeout(done, 20));
+    for (const [root, threadUnread] of this.threadNews) this.change(root, { threadUnread });
+    return { threads: [], users: [] };
   }
+
+  /** What a reply tells its root. */
+  hang(root: string, replies: readonly MessageView[], news: boolean): void {
+    const last = replies.at(-1);
+    const { threadUnread } = this.find(root);
+    const shown = replies.filter(({ deleted }) => !deleted);
+    this.change(root, {
+      threadSummary: {
+        replies: shown.length,
+        last_seq: last?.seq ?? 0,
+        last_at: iso(last?.createdAt ?? 0),
+        participants: [...new Set(replies.map(({ sender }) => sender?.id ?? 'me'))].slice(0, 5),
+        rev: last?.seq ?? 0,
+      },
+      ...(threadUnread === undefined ? {} : { threadUnread: news }),
+    });
+  }
+
+  /** A message came or went. */
+  protected told(_news = false): void {}
 
   private reactionsWithout(id: string, key: string): ReactionView[] {
     return (this.find(id).reactions ?? []).filter((one) => one.key !== key);
@@ -275,8 +320,9 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
       throw new Error('offline');
     }
     const page = this.older.splice(-30);
+    const { messages } = this.getSnapshot();
     this.patch({
-      messages: [...page, ...this.getSnapshot().messages],
+      messages: [...messages.slice(0, this.lead), ...page, ...messages.slice(this.lead)],
       hasBefore: this.older.length > 0,
       loadingBefore: false,
     });
@@ -316,19 +362,20 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
       status: 'sent',
       readByOthers: false,
     });
+    this.told(true);
   }
 
   private append(message: MessageView): void {
     this.patch({ messages: [...this.getSnapshot().messages, message] });
   }
 
-  private find(id: string): MessageView {
+  protected find(id: string): MessageView {
     const found = this.getSnapshot().messages.find((m) => m.id === id);
     if (!found) throw new Error(`no message ${id}`);
     return found;
   }
 
-  private change(id: string, part: Partial<MessageView>): void {
+  protected change(id: string, part: Partial<MessageView>): void {
     this.replace(id, { ...this.find(id), ...part });
   }
 
@@ -336,6 +383,42 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
     this.patch({
       messages: this.getSnapshot().messages.map((m) => (m.id === id ? message : m)),
     });
+  }
+}
+
+/** As the SDK's: the root stands first, and what is said is told to it in the room. */
+export class FakeThread extends FakeRoom implements ThreadHandle {
+  protected override readonly lead = 1;
+
+  constructor(
+    private readonly of: FakeRoom,
+    owner: FakeClient,
+    readonly root: string,
+  ) {
+    const room = of.getSnapshot();
+    const top = room.messages.filter(({ id }) => id === root);
+    super(of.id, owner, { ...room, messages: top, hasBefore: false, unread: 0, typing: [] });
+  }
+
+  /** Numbered as all that is said in the room. */
+  override get seq(): number {
+    return this.of.seq;
+  }
+
+  /** Puts replies in place, as they were read. */
+  fill(replies: readonly MessageView[], unreadLineSeq?: number): void {
+    const [top] = this.getSnapshot().messages;
+    this.patch({ messages: [...(top ? [top] : []), ...replies], unreadLineSeq });
+    this.of.hang(this.root, [...this.older, ...replies], false);
+  }
+
+  override markRead(seq?: number): void {
+    this.marked.push(seq ?? this.seq);
+    void this.of.readThread(this.root);
+  }
+
+  protected override told(news = false): void {
+    this.of.hang(this.root, [...this.older, ...this.getSnapshot().messages.slice(1)], news);
   }
 }
 

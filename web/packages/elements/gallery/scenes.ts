@@ -191,6 +191,33 @@ function groupTalk(): MessageView[] {
   ];
 }
 
+/** Two threads in the group: one of others with news, and a long one. */
+function threaded(room: FakeRoom): void {
+  const { wang, jun, ana } = people;
+  const messages = room.getSnapshot().messages;
+  const [ride, pump] = [messages[2]!, messages.at(-1)!];
+  nextSeq = 20;
+  const thread = room.thread(ride.id);
+  thread.fill([
+    say({ by: jun, text: 'From the station, or from the river?', ago: 40 }),
+    say({ by: wang, text: '河邊比較好，車站人太多了。', ago: 38 }),
+    say({ text: 'The river it is.', ago: 36 }),
+    say({ by: ana, text: 'I bring coffee ☕', ago: 4 }),
+  ]);
+  room.threadNews.set(ride.id, true);
+  const long = room.thread(pump.id);
+  const replies = Array.from({ length: 90 }, (_, at) =>
+    say({
+      ...(at % 4 === 3 ? {} : { by: at % 2 ? jun : wang }),
+      text: `${at + 1}. ${at % 3 ? 'I do, a small one.' : 'Does it fit a road valve? Mine leaks after a while, so I would rather not.'}`,
+      ago: 90 - at,
+    }),
+  );
+  long.older = replies.splice(0, 50);
+  long.patch({ hasBefore: true });
+  long.fill(replies);
+}
+
 function arabicTalk(): MessageView[] {
   nextSeq = 0;
   const { omar } = people;
@@ -371,6 +398,16 @@ export const scenes: Record<string, () => FakeClient> = {
     client.list(rooms.map((r) => (r.id === 'bike' ? { ...r, unread: 2 } : r)));
   }, ''),
   group: chatWith(() => {}, 'group'),
+  threads: chatWith(({ client }) => threaded(client.room('group')), 'group'),
+  thread: () => {
+    const client = chatWith(({ client }) => threaded(client.room('group')), 'group')();
+    then((root) => root.querySelector<HTMLElement>('button.thread')?.click());
+    return client;
+  },
+  'thread-rtl': () => {
+    document.documentElement.dir = 'rtl';
+    return scenes.thread!();
+  },
   'list-empty': chatWith(({ client }) => client.list([]), ''),
   'room-empty': chatWith(({ room }) => room.patch({ messages: [] })),
   loading: chatWith(({ client, room }) => {

@@ -34,6 +34,15 @@ const STATES = {
     ['14 members', 'Ana Ruiz added'],
     ['14 位成員', 'Ana Ruiz 加入了'],
   ],
+  threads: [
+    ['4 replies', '90 replies'],
+    ['4 則回覆', '90 則回覆'],
+  ],
+  thread: [
+    ['Thread', '4 replies', 'The river it is.'],
+    ['討論串', '4 則回覆', 'The river it is.'],
+  ],
+  'thread-rtl': ['The river it is.', 'The river it is.'],
   'list-empty': ['No conversations yet', '還沒有任何對話'],
   'room-empty': ['This is the beginning', '對話的開始'],
   loading: ['', ''],

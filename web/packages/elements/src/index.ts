@@ -9,6 +9,7 @@ import { addLanguage } from './locale/index.js';
 import { SnugRoom } from './room/room.js';
 import { SnugRoomList } from './room-list/room-list.js';
 import { SnugStart } from './start/start.js';
+import { SnugThread } from './thread/thread.js';
 
 export type * from '@snug/client';
 export type { StringKey, Strings } from './locale/index.js';
@@ -25,12 +26,14 @@ export {
   SnugRoom,
   SnugRoomList,
   SnugStart,
+  SnugThread,
 };
 
 const ELEMENTS = {
   'snug-composer': SnugComposer,
   'snug-room-list': SnugRoomList,
   'snug-room': SnugRoom,
+  'snug-thread': SnugThread,
   'snug-chat': SnugChat,
   'snug-badge': SnugBadge,
   'snug-launcher': SnugLauncher,
@@ -56,5 +59,6 @@ declare global {
     'snug-room': SnugRoom;
     'snug-room-list': SnugRoomList;
     'snug-start': SnugStart;
+    'snug-thread': SnugThread;
   }
 }

@@ -102,7 +102,7 @@ test('of another’s message one may copy and react, and take the reaction back'
   const page = await open('chat');
   await options(page, OTHERS);
   const names = await menu(page).getByRole('menuitem').allTextContents();
-  assert.deepEqual(names, ['Reply', 'Copy']);
+  assert.deepEqual(names, ['Reply', 'Reply in thread', 'Copy']);
   await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
   const thumb = row(page, OTHERS).locator('.reactions button');
   await thumb.waitFor();

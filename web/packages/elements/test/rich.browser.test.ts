@@ -325,7 +325,7 @@ test('an answer shows above the field, goes with the message, and Escape gives i
     const row = saying(page, '.row', text);
     await row.hover();
     await row.locator('.more').click();
-    await page.getByRole('menuitem', { name: 'Reply' }).click();
+    await page.getByRole('menuitem', { name: 'Reply', exact: true }).click();
   };
   const bar = page.locator('snug-composer .edit');
   await reply('are you in?');
@@ -353,7 +353,7 @@ test('an answer to what was unsent meanwhile is given up', async () => {
   const row = saying(page, '.row', 'are you in?');
   await row.hover();
   await row.locator('.more').click();
-  await page.getByRole('menuitem', { name: 'Reply' }).click();
+  await page.getByRole('menuitem', { name: 'Reply', exact: true }).click();
   await page.locator('snug-composer .edit').waitFor();
   await inRoom(
     page,

@@ -129,7 +129,7 @@ export class SnugChat extends SnugElement {
   }
 
   private openedRoom(): TemplateResult {
-    return html`<snug-room nested exportparts="timeline, bubble, quote, card, user-card, header: room-header" .client=${this.activeClient} .locale=${this.locale}
+    return html`<snug-room nested exportparts="timeline, bubble, quote, card, user-card, thread, header: room-header" .client=${this.activeClient} .locale=${this.locale}
       .room=${this.room} .start=${this.start} .back=${this.narrow} .closable=${this.closable} .direct=${this.writeTo}
       @snug-back=${this.onBack} @snug-room-created=${this.onCreated}></snug-room>`;
   }

@@ -1,4 +1,4 @@
-import type { MessageView, RoomHandle } from '@snug/client';
+import type { Conversation, MessageView } from '@snug/client';
 import {
   html,
   nothing,
@@ -18,9 +18,9 @@ import { afterEdit, asked, type Candidate, Chosen, candidates } from './suggesti
 const COMPOSING_KEY = 229;
 
 /** Whom a room's draft calls, for as long as its draft is kept. */
-const chosenByRoom = new WeakMap<RoomHandle, Chosen>();
+const chosenByRoom = new WeakMap<Conversation, Chosen>();
 
-function chosenIn(handle: RoomHandle, anew = false): Chosen {
+function chosenIn(handle: Conversation, anew = false): Chosen {
   const chosen = (!anew && chosenByRoom.get(handle)) || new Chosen();
   chosenByRoom.set(handle, chosen);
   return chosen;
@@ -32,7 +32,7 @@ function chosenIn(handle: RoomHandle, anew = false): Chosen {
  * while a message is edited it waits.
  *
  * @element snug-composer
- * @fires snug-submit - Before a message is sent; `detail.text`, and `detail.mentions`, `detail.replyTo` where there are such. Prevent it to send otherwise.
+ * @fires snug-submit - Before a message is sent; `detail.text`, and `detail.mentions`, `detail.replyTo`, `detail.thread` where there are such. Prevent it to send otherwise.
  * @fires snug-edited - An edit was saved or given up; with `detail.problem` it was refused.
  * @fires snug-reply-end - An answer was sent or given up.
  * @csspart edit - The line that says what is edited or answered.
@@ -44,6 +44,7 @@ export class SnugComposer extends SnugElement {
   static override styles = [tokens, controls, avatarStyles, composerStyles];
   static override properties: PropertyDeclarations = {
     room: { type: String },
+    thread: { type: String },
     placeholder: { type: String },
     editing: { attribute: false },
     replying: { attribute: false },
@@ -51,6 +52,8 @@ export class SnugComposer extends SnugElement {
 
   /** The room written to. */
   declare room: string | undefined;
+  /** The id of the message in whose thread it is said; absent for the room itself. */
+  declare thread: string | undefined;
   /** Instead of the language's own word. */
   declare placeholder: string | undefined;
 
@@ -68,10 +71,11 @@ export class SnugComposer extends SnugElement {
   private chosen = new Chosen();
   /** An input method holds a part of the text. */
   private composing = false;
-  private shownRoom: string | undefined;
+  private shown: string | undefined;
 
-  private get handle(): RoomHandle | undefined {
-    return this.room ? this.activeClient?.room(this.room) : undefined;
+  private get handle(): Conversation | undefined {
+    const room = this.room ? this.activeClient?.room(this.room) : undefined;
+    return this.thread ? room?.thread(this.thread) : room;
   }
 
   private get field(): HTMLTextAreaElement | null {
@@ -148,9 +152,10 @@ export class SnugComposer extends SnugElement {
 
   protected override updated(_changed: PropertyValues): void {
     // The client may come after the room's name: wait for both.
-    if (!this.handle || this.shownRoom === this.room) return;
-    const carried = this.shownRoom === undefined ? this.value : '';
-    this.shownRoom = this.room;
+    const place = `${this.room} ${this.thread}`;
+    if (!this.handle || this.shown === place) return;
+    const carried = this.shown === undefined ? this.value : '';
+    this.shown = place;
     this.chosen = chosenIn(this.handle);
     this.offer([]);
     const draft = this.handle.draft || carried;
@@ -308,6 +313,7 @@ export class SnugComposer extends SnugElement {
       text,
       ...(mentions && { mentions }),
       ...(replying && { replyTo: replying.id }),
+      ...(this.thread && { thread: this.thread }),
     };
     const allowed = this.announce('snug-submit', message, true);
     this.value = '';

@@ -22,7 +22,7 @@ export interface Words {
   readonly tag: string;
   (key: StringKey, values?: Record<string, string | number>): string;
   /** For keys that end in `_one` and `_other`. */
-  count(key: 'unread' | 'mentions' | 'members' | 'newBelow', n: number): string;
+  count(key: 'unread' | 'mentions' | 'members' | 'newBelow' | 'replies', n: number): string;
 }
 
 function languageOf(tag: string): string | undefined {

@@ -1,7 +1,7 @@
 // What may be done to a message that stands in the room: the menu beside it,
 // six quick reactions, and what became of the last try. Which message it is
 // for, where it stands and where the keyboard is; the room draws around it.
-import type { MessageView, RoomHandle, RoomSnapshot } from '@snug/client';
+import type { Conversation, MessageView, RoomSnapshot } from '@snug/client';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { StringKey, Words } from '../locale/index.js';
 import { reason } from '../shared/reason.js';
@@ -24,11 +24,13 @@ const WHY: Record<string, StringKey> = {
 
 export interface MenuHost {
   readonly root: ParentNode;
-  readonly handle: RoomHandle | undefined;
+  readonly handle: Conversation | undefined;
   readonly view: RoomSnapshot;
   changed(): void;
   edit(message: MessageView): void;
   reply(message: MessageView): void;
+  /** Absent where no thread may be opened. */
+  readonly thread: ((id: string, opener: HTMLElement | undefined) => void) | undefined;
 }
 
 /** What this user may do with a message; the server decides again. */
@@ -105,7 +107,7 @@ export class MessageMenu {
     return this.host.root.querySelector(`[data-key="${CSS.escape(id)}"]`);
   }
 
-  private run(work: (handle: RoomHandle) => Promise<unknown>, words: Words): void {
+  private run(work: (handle: Conversation) => Promise<unknown>, words: Words): void {
     const { handle } = this.host;
     if (!handle) return;
     this.say(undefined);
@@ -143,6 +145,7 @@ export class MessageMenu {
         ${item(words('unsend'), () => this.unsend(id, words), 'danger')}${item(words('keep'), () => this.close())}`
       : html`${may.react ? this.quick(message, words) : nothing}
         ${may.reply ? item(words('reply'), () => this.hand('reply', message)) : nothing}
+        ${may.reply && this.host.thread ? item(words('replyInThread'), () => this.toThread(id)) : nothing}
         ${may.copy ? item(words('copy'), () => this.copy(message)) : nothing}
         ${may.edit ? item(words('edit'), () => this.hand('edit', message)) : nothing}
         ${may.unsend ? item(words('unsend'), () => this.ask(), 'danger') : nothing}`;
@@ -172,6 +175,12 @@ export class MessageMenu {
   private hand(to: 'edit' | 'reply', message: MessageView): void {
     this.close(false);
     this.host[to](message);
+  }
+
+  private toThread(id: string): void {
+    const { opener } = this;
+    this.close(false);
+    this.host.thread?.(id, opener);
   }
 
   private ask(): void {

@@ -9,9 +9,10 @@ import { reason } from '../shared/reason.js';
 import { emojiCount } from '../text/inline.js';
 import { nameOf, saidIn } from '../text/names.js';
 import { clockTime, fullTime } from '../text/time.js';
+import { type LineContext, threadLine } from '../thread/line.js';
 import { type ContentContext, card, hold, inlineText, place, quote } from './content.js';
 
-export interface MessageContext extends ContentContext {
+export interface MessageContext extends ContentContext, LineContext {
   /** Names and avatars are shown in a group only. */
   group: boolean;
   first: boolean;
@@ -20,6 +21,8 @@ export interface MessageContext extends ContentContext {
   fresh: boolean;
   /** Was just jumped to. */
   lit: boolean;
+  /** It stands above the replies of its thread. */
+  head: boolean;
   retry(id: string): void;
   discard(id: string): void;
   /** Its menu, where there is anything to be done: whether it is open, and on Tab's way. */
@@ -156,6 +159,7 @@ export function messageRow(message: MessageView, context: MessageContext): Templ
     faced ? 'faced' : '',
     context.fresh ? 'fresh' : '',
     context.lit ? 'lit' : '',
+    context.head ? 'head' : '',
     context.menu?.open ? 'chosen' : '',
   ];
   return html`<div class=${classes.filter(Boolean).join(' ')} data-key=${message.id} part="message">
@@ -164,6 +168,7 @@ export function messageRow(message: MessageView, context: MessageContext): Templ
       ${first ? senderLine(message, name, context) : nothing}
       <div class="line">${bubble(message, context)}${more(message, context)}</div>
       ${message.reactions?.length ? reactions(message, context) : nothing}
+      ${threadLine(message, context)}
       ${message.status === 'failed' ? failure(message, context) : nothing}
     </div>
   </div>`;

@@ -1,6 +1,6 @@
-// The room an element shows: opened once, closed when another takes its place,
+// The room or thread an element shows: opened once, closed when another takes its place,
 // and what of it is new. No DOM here.
-import type { Client, MessageView, RoomHandle, RoomSnapshot } from '@snug/client';
+import type { Client, Conversation, MessageView, RoomSnapshot } from '@snug/client';
 
 export const NO_ROOM: RoomSnapshot = {
   status: 'closed',
@@ -18,7 +18,7 @@ export const NO_ROOM: RoomSnapshot = {
 };
 
 export class OpenedRoom {
-  handle: RoomHandle | undefined;
+  handle: Conversation | undefined;
   view: RoomSnapshot = NO_ROOM;
   /** Older messages could not be loaded; cleared by the next try. */
   olderFailed = false;
@@ -30,12 +30,11 @@ export class OpenedRoom {
   constructor(private readonly changed: () => void) {}
 
   /** Answers whether another room (or none) is shown from now on. */
-  show(client: Client | undefined, id: string | undefined): boolean {
-    if (this.client === client && this.handle?.id === id) return false;
+  show(client: Client | undefined, handle: Conversation | undefined): boolean {
+    if (this.client === client && this.handle === handle) return false;
     this.leave();
     this.client = client;
-    if (!client || !id) return true;
-    const handle = client.room(id);
+    if (!handle) return true;
     this.handle = handle;
     this.stop = handle.subscribe(() => {
       this.view = handle.getSnapshot();
@@ -64,7 +63,7 @@ export class OpenedRoom {
     const { client, handle } = this;
     if (!handle) return;
     this.leave();
-    this.show(client, handle.id);
+    this.show(client, handle);
     this.changed();
   }
 

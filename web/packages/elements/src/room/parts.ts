@@ -8,15 +8,19 @@ import { icon } from '../shared/icons.js';
 import { safeAddress } from '../text/inline.js';
 import type { StartTarget } from './start-target.js';
 
-interface HeaderContext {
+/** The ways out of a conversation. */
+interface Ways {
+  words: Words;
+  back: (() => void) | undefined;
+  close: (() => void) | undefined;
+}
+
+interface HeaderContext extends Ways {
   title: string;
   view: RoomSnapshot;
   face: StartTarget | undefined;
   /** The reader's own id. */
   me: string | undefined;
-  words: Words;
-  back: (() => void) | undefined;
-  close: (() => void) | undefined;
 }
 
 function faceOf({ title, view, face, me }: HeaderContext) {
@@ -28,21 +32,29 @@ function faceOf({ title, view, face, me }: HeaderContext) {
 }
 
 export function roomHeader(context: HeaderContext): TemplateResult {
-  const { title, view, words, back, close } = context;
+  const { title, view, words } = context;
   const { room } = view;
   const loading = title === '' && (view.status === 'loading' || view.status === 'closed');
   const count = room && room.kind !== 'direct' ? words.count('members', room.member_count) : '';
+  return barOf(
+    context,
+    html`${loading ? html`<i class="bone face"></i>` : title ? avatar(faceOf(context), 'm') : nothing}
+    <div class="who">
+      ${loading ? html`<i class="bone title"></i>` : html`<h2 dir="auto">${title}</h2>`}
+      ${count ? html`<p>${count}</p>` : nothing}
+    </div>`,
+  );
+}
+
+/** The line at the top, with the ways out around what it says. */
+export function barOf({ words, back, close }: Ways, inside: TemplateResult): TemplateResult {
   return html`<header part="header" class=${back ? 'backed' : ''}>
     ${
       back
         ? html`<button type="button" class="icon" part="back" aria-label=${words('back')} @click=${back}>${icon('back', 'flip')}</button>`
         : nothing
     }
-    ${loading ? html`<i class="bone face"></i>` : title ? avatar(faceOf(context), 'm') : nothing}
-    <div class="who">
-      ${loading ? html`<i class="bone title"></i>` : html`<h2 dir="auto">${title}</h2>`}
-      ${count ? html`<p>${count}</p>` : nothing}
-    </div>
+    ${inside}
     ${
       close
         ? html`<button type="button" class="icon" aria-label=${words('close')} @click=${close}>${icon('close')}</button>`

@@ -1,4 +1,5 @@
 import { css } from 'lit';
+import { threadStyles } from '../thread/thread.styles.js';
 import { extrasStyles } from './extras.styles.js';
 import { messageStyles } from './message.styles.js';
 
@@ -48,6 +49,8 @@ const frame = css`
     font-size: 16px;
     line-height: 1.3;
     font-weight: 640;
+  }
+  .who > * {
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
@@ -351,4 +354,4 @@ const timeline = css`
   }
 `;
 
-export const roomStyles = [frame, timeline, messageStyles, extrasStyles];
+export const roomStyles = [frame, timeline, messageStyles, extrasStyles, threadStyles];

@@ -1,4 +1,4 @@
-import type { MessageView, User } from '@snug/client';
+import type { Client, Conversation, MessageView } from '@snug/client';
 import {
   html,
   nothing,
@@ -6,215 +6,79 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from 'lit';
-import { repeat } from 'lit/directives/repeat.js';
-import type { SnugComposer } from '../composer/composer.js';
-import { avatarStyles } from '../shared/avatar.js';
-import { SnugElement } from '../shared/base.js';
-import { connectionBar, gateStyles } from '../shared/gate.js';
-import { gateOf } from '../shared/gate-of.js';
-import { icon } from '../shared/icons.js';
-import { KeyboardInset } from '../shared/keyboard.js';
-import { stateCard, stateStyles } from '../shared/states.js';
-import { controls, tokens } from '../shared/tokens.styles.js';
-import { happening, nameOf, saidIn, typingText } from '../text/names.js';
-import { dayLabel } from '../text/time.js';
-import { messageRow } from './message.js';
-import { allowed, MessageMenu } from './message-menu.js';
-import { OpenedRoom } from './opened-room.js';
-import { contextCard, olderEnd, roomHeader, skeleton } from './parts.js';
-import { roomStyles } from './room.styles.js';
-import { ScrollKeeper } from './scroll-keeper.js';
+import { stateCard } from '../shared/states.js';
+import { nameOf, typingText } from '../text/names.js';
+import type { SnugThread } from '../thread/thread.js';
+import { SnugConversation } from './conversation.js';
+import { contextCard, roomHeader } from './parts.js';
 import { Beginning, type StartTarget } from './start-target.js';
-import { layTimeline, type TimelineItem } from './timeline.js';
-import { UserCard } from './user-card.js';
 
 export type { StartTarget };
 
-/** How long a message that was jumped to stands out. */
-const LIT_MS = 1_600;
+/** As many as the server gives on one page. */
+const THREADS = 50;
 
 /**
  * One conversation: what was said, and the field in which one answers.
  *
  * @element snug-room
- * @fires snug-back - The back button was pressed (or a swipe from the edge).
  * @fires snug-room-created - A conversation began with its first message; `detail.room`.
- * @fires snug-mention-click - A mention of somebody was pressed; `detail.user`, `detail.message`. Prevent it to show no card.
- * @fires snug-user-click - A sender's name or face was pressed; `detail.user`, `detail.message`. Prevent it to show no card.
- * @fires snug-user-message - "Message" in a user's card was pressed; `detail.user`. Prevent it to answer by yourself.
- * @fires snug-card-action - A card's button was pressed; `detail.message`, `detail.action`. Anybody may send a card: look at `message.sender` first.
- * @csspart header - The line with the name.
- * @csspart timeline - The scrolling part.
- * @csspart message - One message with its avatar.
- * @csspart bubble - The coloured part of a message.
- * @csspart reactions - The line with what was reacted to a message.
- * @csspart menu - What may be done to a message.
- * @csspart quote - The message that one answers, in the answer.
- * @csspart card - A card in a message.
- * @csspart user-card - Who somebody is.
+ * @fires snug-thread-open - Another thread is shown; `detail.room`, `detail.thread`, empty for none.
+ * @csspart thread - The line under a message that has replies in its thread.
  */
-export class SnugRoom extends SnugElement {
-  static override styles = [tokens, controls, avatarStyles, stateStyles, gateStyles, roomStyles];
+export class SnugRoom extends SnugConversation {
   static override properties: PropertyDeclarations = {
-    room: { type: String },
     start: { attribute: false },
-    back: { type: Boolean },
-    closable: { type: Boolean },
-    direct: { attribute: false },
+    thread: { type: String },
   };
 
-  /** The room's id. */
-  declare room: string | undefined;
   /** A conversation that does not exist yet: it is made by its first message. */
   declare start: StartTarget | undefined;
-  /** Shows a back button. */
-  declare back: boolean;
-  /** Inside a panel: shows a close button. */
-  declare closable: boolean;
-  /** Opens a conversation with somebody; without it the card of a user has no button. */
-  declare direct: ((user: User) => void) | undefined;
+  /** The id of the message whose thread is shown over the room; empty for none. */
+  declare thread: string | undefined;
 
-  private readonly opened = new OpenedRoom(() => this.roomChanged());
   private readonly beginning = new Beginning(() => this.requestUpdate());
-  private readonly keeper = new ScrollKeeper(() => this.moved());
-  private readonly menu = this.makeMenu();
-  private readonly card = this.makeCard();
-  /** The message whose words the field holds. */
-  private editing: MessageView | undefined;
-  /** The message that is answered. */
-  private replying: MessageView | undefined;
-  private lit: string | undefined;
-  private litTimer: ReturnType<typeof setTimeout> | undefined;
-  private items: TimelineItem[] = [];
-  /** The view stands where it should stand at first. */
-  private placed = false;
-  private known = new Set<string>();
-  private baseSeq = 0;
-  private seenSeq = 0;
-  private newestOwn: string | undefined;
-  private tabStop: string | undefined;
-  private spoken: { id: string; text: string }[] = [];
-  private onScreen = false;
-  private screenWatch: IntersectionObserver | undefined;
-  private swipeFrom: { x: number; y: number } | undefined;
+  /** The button that opened the thread. */
+  private opener: HTMLElement | undefined;
+  private moves = false;
+  /** The newest reply that was known when the own cursors were asked for. */
+  private asked = 0;
 
-  constructor() {
-    super();
-    new KeyboardInset(this, () => (this.nested ? null : this));
+  protected override handleOf(client: Client): Conversation | undefined {
+    return this.room ? client.room(this.room) : undefined;
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.addEventListener('visibilitychange', this.seen);
-    this.screenWatch = new IntersectionObserver((entries) => {
-      this.onScreen = entries.at(-1)?.isIntersecting ?? false;
-      this.seen();
-    });
-    this.screenWatch.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener('visibilitychange', this.seen);
-    this.screenWatch?.disconnect();
-    clearTimeout(this.litTimer);
-    this.keeper.unwatch();
-    this.opened.leave();
-  }
-
-  private makeMenu(): MessageMenu {
-    const room = this;
-    return new MessageMenu({
-      get root() {
-        return room.renderRoot;
-      },
-      get handle() {
-        return room.opened.handle;
-      },
-      get view() {
-        return room.opened.view;
-      },
-      changed: () => this.requestUpdate(),
-      edit: (message) => this.take(message, undefined),
-      reply: (message) => this.take(undefined, message),
-    });
-  }
-
-  private makeCard(): UserCard {
-    const room = this;
-    return new UserCard({
-      get root() {
-        return room.renderRoot;
-      },
-      get me() {
-        return room.me;
-      },
-      get write() {
-        return room.direct;
-      },
-      user: (id) => room.userOf(id),
-      announce: (name, detail) => this.announce(name, detail, true),
-      changed: () => this.requestUpdate(),
-    });
-  }
-
-  private get me(): string | undefined {
-    return this.activeClient?.me.getSnapshot()?.id;
-  }
-
-  private userOf(id: string): User {
-    const { users, members } = this.opened.view;
-    const { name, avatar } = members.get(id) ?? {};
-    return users.get(id) ?? { id, name, avatar };
-  }
-
-  /** What the field is for: an edit, an answer, or neither. */
-  private take(editing: MessageView | undefined, replying: MessageView | undefined): void {
-    this.editing = editing;
-    this.replying = replying;
-    this.requestUpdate();
-    void this.updateComplete.then(() => this.composer?.focus());
-  }
-
-  /** Puts the cursor into the field. */
-  focusComposer(): void {
-    this.composer?.focus();
-  }
-
-  private get composer(): SnugComposer | null {
-    return this.renderRoot.querySelector('snug-composer');
+  protected override get covered(): boolean {
+    return !!this.thread;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    super.willUpdate(changed);
-    if (!this.isConnected) return;
-    const client = this.activeClient;
     if (changed.has('start')) this.beginning.begin(this.start);
-    if (this.opened.show(client, this.room)) this.forget();
-    if (!this.keeper.pinned) this.keeper.capture();
-    this.items = layTimeline(this.messages, this.opened.view.unreadLineSeq);
-    this.tabStop = this.findTabStop();
-    this.editing = this.still('edit', this.editing);
-    this.replying = this.still('reply', this.replying);
+    // A thread is of its room.
+    if (changed.get('room') && !changed.has('thread')) this.thread = undefined;
+    super.willUpdate(changed);
+    this.askThreads();
   }
 
-  /** The message, as long as one may do that to it. */
-  private still(what: 'edit' | 'reply', message: MessageView | undefined): MessageView | undefined {
-    if (!message) return undefined;
+  /** Once how the threads stand for this user, and again when one begins at an own message. */
+  private askThreads(): void {
     const { view } = this.opened;
-    const now = view.messages.find(({ id }) => id === message.id) ?? message;
-    return allowed(now, view)[what] ? message : undefined;
+    if (view.status !== 'ready') this.asked = 0;
+    let newest = 0;
+    for (const { own, threadSummary, threadUnread } of view.messages) {
+      const last = threadSummary?.last_seq ?? 0;
+      const news = threadUnread === undefined && last > this.asked;
+      if (news && (own || !this.asked)) newest = Math.max(newest, last);
+    }
+    if (!newest || !this.room) return;
+    this.asked = newest;
+    this.activeClient
+      ?.room(this.room)
+      .threads({ limit: THREADS })
+      .catch(() => {});
   }
 
-  /** One button of all messages is on Tab's way: the last one used, else the newest. */
-  private findTabStop(): string | undefined {
-    const { view } = this.opened;
-    const offers = (message: MessageView) => Object.values(allowed(message, view)).includes(true);
-    const used = view.messages.find(({ id }) => id === this.menu.current);
-    return used && offers(used) ? used.id : view.messages.findLast(offers)?.id;
-  }
-
-  private get messages(): readonly MessageView[] {
+  protected override get messages(): readonly MessageView[] {
     const { view } = this.opened;
     // The first message stays in sight until the new room shows its own copy.
     if (view.status !== 'ready')
@@ -222,209 +86,51 @@ export class SnugRoom extends SnugElement {
     return view.messages;
   }
 
-  private forget(): void {
-    this.placed = false;
-    this.keeper.pinned = true;
-    this.known = new Set();
-    this.baseSeq = 0;
-    this.seenSeq = 0;
-    this.newestOwn = undefined;
-    this.spoken = [];
-    this.editing = undefined;
-    this.replying = undefined;
-    this.lit = undefined;
-    this.menu.forget();
-    this.card.close(false);
+  private get heading(): string {
+    return this.room ? this.opened.view.title : this.beginning.title;
   }
 
-  private roomChanged(): void {
-    const { messages } = this.opened.view;
-    const last = messages.at(-1);
-    // What one sends oneself is always brought into view.
-    if (last?.own && last.status === 'pending' && last.id !== this.newestOwn) {
-      this.newestOwn = last.id;
-      this.keeper.pinned = true;
-    }
-    if (this.placed) this.speak(messages);
-    this.requestUpdate();
+  private get called(): string {
+    return this.heading || this.words('conversations');
   }
 
-  /** Hands what others just wrote to screen readers, and nothing that was there before. */
-  private speak(messages: readonly MessageView[]): void {
-    const heard = new Set(this.spoken.map((s) => s.id));
-    const fresh = messages.filter((m) => !m.own && this.isFresh(m) && !heard.has(m.id));
-    for (const m of fresh.slice(-3)) {
-      const name = nameOf(m.sender, this.words);
-      const text = m.kind === 'system' ? this.happened(m) : `${name}: ${saidIn(m)}`;
-      this.spoken = [...this.spoken, { id: m.id, text }].slice(-3);
-    }
+  protected override get label(): string {
+    return this.words('conversationWith', { name: this.called });
   }
 
-  private isFresh(message: MessageView): boolean {
-    if (!this.placed || this.known.has(message.id)) return false;
-    return message.seq === undefined || message.seq > this.baseSeq;
-  }
-
-  private happened(message: MessageView): string {
-    const { users } = this.opened.view;
-    return happening(message, (id) => nameOf(users.get(id) ?? { id }, this.words), this.words);
-  }
-
-  protected override render(): TemplateResult {
-    const blocked = this.nested ? nothing : gateOf(this, this.words);
-    if (blocked !== nothing) return html`<div class="room">${blocked}</div>`;
+  protected override header(): TemplateResult {
     const { view } = this.opened;
-    const { words } = this;
-    const title = this.room ? view.title : this.beginning.title;
-    const name = title || words('conversations');
-    return html`<section class="room" aria-label=${words('conversationWith', { name })}
-      @touchstart=${this.swipeStart} @touchend=${this.swipeEnd}>
-      ${roomHeader({
-        title,
-        view,
-        face: this.beginning.target,
-        me: this.me,
-        words,
-        back: this.back ? () => this.announce('snug-back', {}) : undefined,
-        close: this.closable ? () => this.announce('snug-close', {}) : undefined,
-      })}
-      ${this.content(name)}
-    </section>`;
+    const { target } = this.beginning;
+    return roomHeader({ title: this.heading, view, face: target, me: this.me, ...this.ways });
   }
 
-  private content(name: string): TemplateResult {
-    const { view } = this.opened;
-    const { words } = this;
-    if (view.status === 'no_access') {
-      return stateCard({
-        icon: 'lock',
-        tone: 'quiet',
-        title: words('noAccess'),
-        hint: words('noAccessHint'),
-        ...(this.back
-          ? { action: { label: words('back'), run: () => void this.announce('snug-back', {}) } }
-          : {}),
-      });
-    }
-    if (view.status === 'error') {
-      return stateCard({
-        icon: 'alert',
-        tone: 'danger',
-        title: words('loadFailed'),
-        ...(view.problem?.detail ? { hint: view.problem.detail } : {}),
-        action: { label: words('tryAgain'), run: () => this.opened.reopen() },
-      });
-    }
-    return html`${contextCard(view.room?.custom ?? this.beginning.target?.custom, words)}
-      <div class="stage">
-        ${connectionBar(this.connectionState, words)}
-        ${this.timeline(name)}
-        ${this.jump()}
-        ${this.menu.render(words)}
-        ${this.card.render(words)}
-        <div class="notice" role="alert">${this.menu.notice ?? nothing}</div>
-      </div>
-      ${this.typing()}
-      ${this.foot()}
-      <div class="sr" role="status">${repeat(
-        this.spoken,
-        (s) => s.id,
-        (s) => html`<p>${s.text}</p>`,
-      )}</div>`;
+  protected override about(): TemplateResult | typeof nothing {
+    const custom = this.opened.view.room?.custom ?? this.beginning.target?.custom;
+    return contextCard(custom, this.words);
   }
 
-  private timeline(name: string): TemplateResult {
-    const { view } = this.opened;
-    const waits = this.room !== undefined && view.status !== 'ready';
-    // With more before, all that is loaded may be replies: what follows is on its way.
-    if (this.items.length === 0 && !view.hasBefore)
-      return waits ? skeleton(this.words) : this.empty(name);
-    const group = view.room?.kind !== 'direct';
-    return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0" @scroll=${this.onScroll}
-      aria-label=${this.words('conversationWith', { name })}>
-      <div class="rows" @pointerdown=${this.menu.onDown} @pointermove=${this.menu.onMove}
-        @pointerup=${this.menu.letGo} @pointercancel=${this.menu.letGo} @keydown=${this.menu.onButtonKey}
-        @touchend=${this.menu.onHeld} @contextmenu=${this.menu.onHeld} @click=${this.menuClick}>
-        ${view.hasBefore ? olderEnd(this.opened.olderFailed, this.words, () => this.opened.loadOlder()) : nothing}
-        ${repeat(
-          this.items,
-          (item) => item.key,
-          (item) => this.item(item, group),
-        )}
-      </div>
-    </div>`;
+  protected override toThread(id: string, opener: HTMLElement | undefined): void {
+    this.thread = id;
+    this.opener = opener;
+    this.moves = true;
   }
 
-  private item(item: TimelineItem, group: boolean): TemplateResult {
-    const { words } = this;
-    switch (item.type) {
-      case 'day':
-        return html`<div class="day" role="separator" aria-label=${dayLabel(item.at, Date.now(), words)}><span>${dayLabel(item.at, Date.now(), words)}</span></div>`;
-      case 'unread':
-        return html`<div class="new" part="unread-line" role="separator" aria-label=${words('newMessages')}><span>${words('newMessages')}</span></div>`;
-      case 'system':
-        return html`<div class="system" data-key=${item.key} dir="auto">${this.happened(item.message)}</div>`;
-      default:
-        return this.message(item, group);
-    }
+  protected override over(): TemplateResult | typeof nothing {
+    if (!this.thread || !this.room) return nothing;
+    return html`<snug-thread nested back exportparts="timeline, bubble, quote, card, user-card, header" .client=${this.activeClient}
+      .locale=${this.locale} .room=${this.room} .thread=${this.thread} .closable=${this.closable} .direct=${this.direct}
+      @snug-back=${this.leaveThread}></snug-thread>`;
   }
 
-  private message(item: TimelineItem & { type: 'message' }, group: boolean): TemplateResult {
-    const { words, menu } = this;
-    const { message } = item;
-    const { view } = this.opened;
-    const may = allowed(message, view);
-    const any = Object.values(may).includes(true);
-    return messageRow(message, {
-      words,
-      group,
-      first: item.first,
-      last: item.last,
-      fresh: this.isFresh(message),
-      lit: this.lit === message.id,
-      retry: (id) => this.retry(id),
-      discard: (id) => this.discard(id),
-      reader: {
-        me: this.me,
-        role: view.room?.mine?.role,
-        called: (id) => nameOf(this.userOf(id), words),
-      },
-      shower: (id) =>
-        view.messages.some((one) => one.id === id) ? () => this.show(id) : undefined,
-      person: (event, user, mention) => this.card.pressed(event, user, message, mention),
-      act: (action) => void this.announce('snug-card-action', { message, action }, true),
-      ...(any && {
-        menu: {
-          open: menu.id === message.id,
-          tab: this.tabStop === message.id,
-          toggle: () => menu.toggle(message.id),
-        },
-      }),
-      ...(may.react && { react: (key: string) => menu.react(message.id, key, words) }),
-    });
+  private leaveThread(event: Event): void {
+    event.stopPropagation();
+    this.thread = undefined;
+    this.moves = true;
   }
 
-  private readonly onScroll = (): void => {
-    this.menu.onScroll();
-    this.card.settle();
-  };
-
-  /** Brings a loaded message into view, and marks it for a moment. */
-  private show(id: string): void {
-    const row = this.renderRoot.querySelector<HTMLElement>(`[data-key="${CSS.escape(id)}"]`);
-    if (!row) return;
-    this.keeper.show(row);
-    this.lit = id;
-    clearTimeout(this.litTimer);
-    this.litTimer = setTimeout(() => {
-      this.lit = undefined;
-      this.requestUpdate();
-    }, LIT_MS);
-    this.requestUpdate();
-  }
-
-  private empty(name: string): TemplateResult {
-    const { words } = this;
+  protected override empty(): TemplateResult {
+    const { words, called: name } = this;
+    if (this.room && this.opened.view.status !== 'ready') return super.empty();
     const group = this.opened.view.room?.kind !== 'direct';
     const begins = !this.room;
     return stateCard({
@@ -442,19 +148,7 @@ export class SnugRoom extends SnugElement {
     composer.focus();
   }
 
-  private jump(): TemplateResult | typeof nothing {
-    const { keeper, words } = this;
-    if (!this.placed || keeper.pinned) return nothing;
-    const { view } = this.opened;
-    const count = view.messages.filter((m) => !m.own && (m.seq ?? 0) > this.seenSeq).length;
-    if (count === 0 && keeper.below <= keeper.height && !view.hasAfter) return nothing;
-    const label = count > 0 ? words.count('newBelow', count) : words('jumpToLatest');
-    return html`<button type="button" class="jump" part="jump" aria-label=${label} @click=${this.toLatest}>
-      ${icon('down')}${count > 0 ? html`<span class="badge" aria-hidden="true">${count > 99 ? '99+' : count}</span>` : nothing}
-    </button>`;
-  }
-
-  private typing(): TemplateResult {
+  protected override typing(): TemplateResult {
     const { words } = this;
     const names = this.opened.view.typing.map((user) => nameOf(user, words));
     const text = typingText(names, words);
@@ -465,43 +159,13 @@ export class SnugRoom extends SnugElement {
     }</div>`;
   }
 
-  private foot(): TemplateResult {
-    const { room } = this.opened.view;
-    const left = room?.mine?.state === 'left';
-    if (left || room?.frozen) {
-      return html`<p class="foot" role="note">${icon('lock')}<span>${this.words(left ? 'roomLeft' : 'roomFrozen')}</span></p>`;
-    }
-    return html`<snug-composer nested .client=${this.activeClient} .locale=${this.locale} .room=${this.room}
-      .editing=${this.editing} .replying=${this.replying} @snug-submit=${this.submit} @snug-edited=${this.edited}
-      @snug-reply-end=${this.replied}></snug-composer>`;
-  }
-
-  private submit(event: CustomEvent<{ text: string }>): void {
+  protected override submit(event: CustomEvent<{ text: string }>): void {
     const client = this.activeClient;
     if (this.room || !client || !this.start) return;
     event.preventDefault();
     this.keeper.pinned = true;
     void this.make(client, event.detail.text);
   }
-
-  /** The field is done with an edit: saved, given up, or refused. */
-  private edited(event: CustomEvent<{ problem?: { code?: string; detail?: string } }>): void {
-    event.stopPropagation();
-    const { problem } = event.detail;
-    if (problem) this.menu.failed(problem, this.words);
-    else this.take(undefined, undefined);
-  }
-
-  private replied(event: Event): void {
-    event.stopPropagation();
-    this.take(undefined, undefined);
-  }
-
-  private readonly menuClick = {
-    // Before the link that lies under the finger.
-    handleEvent: (event: Event) => this.menu.onHeld(event),
-    capture: true,
-  };
 
   private async make(
     client: NonNullable<SnugRoom['activeClient']>,
@@ -514,87 +178,34 @@ export class SnugRoom extends SnugElement {
     this.announce('snug-room-created', { room: id });
   }
 
-  private retry(id: string): void {
+  protected override retry(id: string): void {
     const client = this.activeClient;
     if (!this.room && client) void this.make(client, undefined);
-    else this.opened.handle?.retry(id);
+    else super.retry(id);
   }
 
-  private discard(id: string): void {
-    if (this.room) this.opened.handle?.discard(id);
+  protected override discard(id: string): void {
+    if (this.room) super.discard(id);
     else this.beginning.forget();
   }
 
-  protected override updated(_changed: PropertyValues): void {
-    const box = this.renderRoot.querySelector<HTMLElement>('.timeline');
-    const rows = box?.querySelector<HTMLElement>('.rows');
-    if (!box || !rows) return;
-    this.keeper.watch(box, rows);
-    this.keeper.restore();
-    this.place();
+  protected override updated(changed: PropertyValues): void {
+    super.updated(changed);
+    const { thread, room } = this;
+    if (!changed.has('thread') || !(thread || changed.get('thread'))) return;
+    this.announce('snug-thread-open', { room: room ?? '', thread: thread ?? '' });
+    // What came while it was covered has been drawn, and is seen from now on.
     this.seen();
-    this.fill();
-    this.menu.settle();
-    this.card.settle();
+    if (this.moves) void this.moveFocus();
+    this.moves = false;
   }
 
-  /** The first look at a room: at the unread line, else at the end. */
-  private place(): void {
-    const { view } = this.opened;
-    if (this.placed || view.status !== 'ready' || !this.keeper.height || !this.items.length) return;
-    this.placed = true;
-    this.known = new Set(view.messages.map((m) => m.id));
-    this.baseSeq = this.opened.newest?.seq ?? 0;
-    const line = this.renderRoot.querySelector<HTMLElement>('.new');
-    this.seenSeq = line ? (view.unreadLineSeq ?? 1) - 1 : this.baseSeq;
-    if (line) this.keeper.show(line);
-    else this.keeper.toEnd();
-    this.requestUpdate();
-  }
-
-  private moved(): void {
-    this.place();
-    this.seen();
-    this.fill();
-    this.requestUpdate();
-  }
-
-  /** Loads what lies just outside the view; nothing is outside of one without height. */
-  private fill(): void {
-    const { keeper, opened } = this;
-    if (!opened.olderFailed && keeper.above < keeper.height * 1.5) opened.loadOlder();
-    if (keeper.below < keeper.height * 1.5) opened.loadNewer();
-  }
-
-  private readonly seen = (): void => {
-    const { opened, keeper } = this;
-    if (!this.placed || !keeper.pinned || opened.view.hasAfter) return;
-    if (!this.onScreen || document.visibilityState !== 'visible' || keeper.height === 0) return;
-    this.seenSeq = opened.newest?.seq ?? this.seenSeq;
-    opened.markSeen();
-  };
-
-  private toLatest(): void {
-    // From afar a smooth scroll would only be a blur.
-    this.keeper.toEnd(this.keeper.below < this.keeper.height * 3);
-    this.requestUpdate();
-  }
-
-  private swipeStart(event: TouchEvent): void {
-    const touch = event.touches[0];
-    if (!this.back || !touch || event.touches.length !== 1) return;
-    const edge = this.getBoundingClientRect();
-    const rtl = getComputedStyle(this).direction === 'rtl';
-    const inset = rtl ? edge.right - touch.clientX : touch.clientX - edge.left;
-    this.swipeFrom = inset < 32 ? { x: touch.clientX, y: touch.clientY } : undefined;
-  }
-
-  private swipeEnd(event: TouchEvent): void {
-    const from = this.swipeFrom;
-    const touch = event.changedTouches[0];
-    this.swipeFrom = undefined;
-    if (!from || !touch) return;
-    const far = Math.abs(touch.clientX - from.x);
-    if (far > 72 && far > 2 * Math.abs(touch.clientY - from.y)) this.announce('snug-back', {});
+  /** Into the thread, without opening a phone's keyboard, or back to where one came from. */
+  private async moveFocus(): Promise<void> {
+    const thread = this.renderRoot.querySelector<SnugThread>('snug-thread');
+    if (!thread) return this.opener?.focus({ preventScroll: true });
+    await thread.updateComplete;
+    if (matchMedia('(pointer: fine)').matches) thread.focusComposer();
+    else thread.shadowRoot?.querySelector<HTMLElement>('[part=back]')?.focus();
   }
 }

@@ -88,7 +88,8 @@ export class ScrollKeeper {
     for (let at = low; at < list.length; at += 1) {
       const row = list[at] as HTMLElement;
       const key = row.dataset.key;
-      if (!key) continue;
+      // Nor is what stays above older ones.
+      if (!key || row.matches('.head')) continue;
       this.anchor = { row, key, top: row.getBoundingClientRect().top - edge };
       return;
     }

@@ -6,6 +6,8 @@ import { dayOf } from '../text/time.js';
 export type TimelineItem =
   | { type: 'day'; key: string; at: number }
   | { type: 'unread'; key: string }
+  /** Between the root of a thread and its replies. */
+  | { type: 'replies'; key: string }
   | { type: 'system'; key: string; message: MessageView }
   | { type: 'message'; key: string; message: MessageView; first: boolean; last: boolean };
 
@@ -27,6 +29,7 @@ function senderOf(message: MessageView): string {
 export function layTimeline(
   messages: readonly MessageView[],
   unreadLineSeq: number | undefined,
+  root?: string,
 ): TimelineItem[] {
   const items: TimelineItem[] = [];
   let day = Number.NaN;
@@ -62,6 +65,11 @@ export function layTimeline(
     };
     if (joins && open) open.item.last = false;
     items.push(item);
+    if (message.id === root) {
+      open = undefined;
+      items.push({ type: 'replies', key: 'replies' });
+      continue;
+    }
     // Under a failed message stand its buttons, so a group ends there.
     if (message.status === 'failed') open = undefined;
     else open = { sender, since: joins && open ? open.since : message.createdAt, item };
