@@ -8,9 +8,9 @@ type Change = 'message.edit' | 'message.unsend' | 'message.react' | 'message.pin
 
 export abstract class Changing<T> extends Derived<T> {
   abstract readonly id: string;
-  protected abstract readonly context: Context;
+  protected abstract readonly ctx: Context;
   /** A message as an answer has it. */
-  abstract answered(message: Message): void;
+  abstract shownAhead(message: Message): void;
 
   edit(id: string, words: Edit): Promise<Message> {
     return this.#change('message.edit', { id, ...words });
@@ -37,20 +37,20 @@ export abstract class Changing<T> extends Derived<T> {
   }
 
   pins(): Promise<AnswerOf<'pins.list'>> {
-    return this.ask('pins.list', {});
+    return this.askRoom('pins.list', {});
   }
 
   versions(id: string): Promise<AnswerOf<'message.versions'>> {
-    return this.ask('message.versions', { id });
+    return this.askRoom('message.versions', { id });
   }
 
-  protected ask<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
-    return this.context.call(op, { room: this.id, ...what } as unknown as RequestOf<O>);
+  protected askRoom<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
+    return this.ctx.call(op, { room: this.id, ...what } as unknown as RequestOf<O>);
   }
 
   async #change<O extends Change>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<Message> {
-    const { message } = (await this.ask(op, what)) as AnswerOf<Change>;
-    this.answered(message);
+    const { message } = (await this.askRoom(op, what)) as AnswerOf<Change>;
+    this.shownAhead(message);
     return message;
   }
 }

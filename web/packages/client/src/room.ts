@@ -48,7 +48,7 @@ const NO_ACCESS = new Set([
 export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly id: string;
   draft = '';
-  protected readonly context: Context;
+  protected readonly ctx: Context;
   readonly #entry: RoomEntry;
   readonly #timeline = new Timeline();
   readonly #stream = new RoomStream(() => this.#catchUp());
@@ -58,7 +58,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
   readonly #typingOthers = typingOthers(() => {
-    this.#entry.typing = this.#typingOthers.users().map((id) => this.context.users.name(id));
+    this.#entry.typing = this.#typingOthers.users().map((id) => this.ctx.users.name(id));
     this.#entry.touch();
     this.touch();
   });
@@ -87,7 +87,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     super();
     this.id = entry.id;
     this.#entry = entry;
-    this.context = context;
+    this.ctx = context;
     this.#views = new MessageViews(context);
     this.#quotes = new Quotes(context, this.id, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
@@ -98,7 +98,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       changed: () => this.touch(),
       accepted: (message) => {
         entry.applyMessage(message);
-        this.answered(message);
+        this.shownAhead(message);
       },
     });
   }
@@ -174,7 +174,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   thread(root: string): ThreadStore {
-    const known = this.#threads.get(root) ?? new ThreadStore(this, root, this.context);
+    const known = this.#threads.get(root) ?? new ThreadStore(this, root, this.ctx);
     this.#threads.set(root, known);
     return known;
   }
@@ -183,38 +183,38 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     thread: string,
     page?: { before?: number; after?: number; limit?: number },
   ): Promise<ThreadPage> {
-    const answer = await this.ask('thread.history', { thread, ...page });
-    this.context.users.put(answer.users);
+    const answer = await this.askRoom('thread.history', { thread, ...page });
+    this.ctx.users.put(answer.users);
     this.#noteCursor(thread, answer.mine, answer.root);
     return answer;
   }
 
   async readThread(thread: string, seq: number): Promise<ThreadMine> {
-    const mine = await this.ask('thread.read', { thread, seq });
+    const mine = await this.askRoom('thread.read', { thread, seq });
     this.#noteCursor(thread, mine);
     return mine;
   }
 
   async threads(page?: { before?: number; limit?: number }): Promise<ThreadList> {
-    const list = await this.ask('threads.list', { ...page });
+    const list = await this.askRoom('threads.list', { ...page });
     for (const { root, mine } of list.threads) this.#noteCursor(root.id, mine, root);
     return list;
   }
 
   async updateMine(patch: OwnPatch): Promise<Mine> {
-    const mine = await this.context.call('mine.update', { room: this.id, ...patch });
+    const mine = await this.ctx.call('mine.update', { room: this.id, ...patch });
     this.#entry.applyMine(mine);
     return mine;
   }
 
   async update(patch: RoomPatch): Promise<Room> {
-    const { room } = await this.context.call('room.update', { room: this.id, ...patch });
+    const { room } = await this.ctx.call('room.update', { room: this.id, ...patch });
     this.#entry.applyRoom(room);
     return room;
   }
 
   async leave(): Promise<void> {
-    await this.context.call('room.leave', { room: this.id });
+    await this.ctx.call('room.leave', { room: this.id });
     this.left('left');
   }
 
@@ -227,7 +227,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     upTo = Number.POSITIVE_INFINITY,
     thread?: string,
   ): MessageView[] {
-    const me = this.context.me();
+    const me = this.ctx.me();
     let readByOthers = 0;
     for (const [user, seq] of this.#reads) {
       const active = this.#members.get(user)?.state !== 'left';
@@ -293,8 +293,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   typed({ user, on, name }: Events['typing']): void {
-    if (user === this.context.me()) return;
-    if (name && !this.context.users.get(user)) this.context.users.put([{ id: user, name }]);
+    if (user === this.ctx.me()) return;
+    if (name && !this.ctx.users.get(user)) this.ctx.users.put([{ id: user, name }]);
     this.#typingOthers.set(user, on);
   }
 
@@ -330,7 +330,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   async #snapshot(limit: number): Promise<void> {
     const stay = this.#stay;
-    const answer = await this.context.call('room.open', { room: this.id, limit });
+    const answer = await this.ctx.call('room.open', { room: this.id, limit });
     if (stay !== this.#stay) return this.#abandoned();
     const { room, history } = answer;
     const whole = limit >= PAGE;
@@ -356,12 +356,12 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   /** The page left while the answer was on its way. */
   #abandoned(): void {
-    if (this.wanted || !this.context.online()) return;
-    this.context.request('room.close', { room: this.id }).catch(() => {});
+    if (this.wanted || !this.ctx.online()) return;
+    this.ctx.request('room.close', { room: this.id }).catch(() => {});
   }
 
   #apply({ room, history }: AnswerOf<'room.open'>, whole: boolean): void {
-    this.context.users.put(history.users);
+    this.ctx.users.put(history.users);
     this.#entry.applyRoom(room);
     this.#entry.applyHead(history.head);
     this.#mergeMembers(room.members, room.member_count);
@@ -379,7 +379,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   /** A gap that did not close by itself. */
   #catchUp(): void {
-    if (this.#status !== 'ready' || !this.wanted || !this.context.online()) return;
+    if (this.#status !== 'ready' || !this.wanted || !this.ctx.online()) return;
     this.#sync().catch((error) => {
       const { code, retryAfterMs, ...problem } = asSnugError(error);
       if (LOST.has(code)) return;
@@ -398,7 +398,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       for (;;) {
         const rev = this.#stream.applied;
         const epoch = this.#epoch;
-        const page = await this.context.request('room.sync', { room: this.id, rev, epoch });
+        const page = await this.ctx.request('room.sync', { room: this.id, rev, epoch });
         if (visit !== this.#visit) return;
         if (page.reset) return await this.#reload();
         this.#merge(page);
@@ -410,7 +410,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   #merge(page: RoomSync): void {
-    this.context.users.put(page.users);
+    this.ctx.users.put(page.users);
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
@@ -423,15 +423,15 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   #load(side: 'before' | 'after'): Promise<void> {
     const ask = async (page: { before?: number; after?: number }) => {
-      const answer = await this.ask('history', { ...page, limit: PAGE });
-      this.context.users.put(answer.users);
+      const answer = await this.askRoom('history', { ...page, limit: PAGE });
+      this.ctx.users.put(answer.users);
       return answer;
     };
     return this.#timeline.load(side, ask, this);
   }
 
   /** Ahead of its event, which the entry waits for: its revs go up one by one. */
-  answered(message: Message): void {
+  shownAhead(message: Message): void {
     if (this.#status !== 'ready') return;
     this.#merged([message]);
     this.#stream.note(message.rev);
@@ -452,7 +452,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     for (const { thread, sender, seq } of messages) {
       const cursor = this.#cursors.get(thread?.id ?? '');
       // Who replies follows, and has seen what is above.
-      if (cursor && sender === this.context.me() && seq > cursor.seq)
+      if (cursor && sender === this.ctx.me() && seq > cursor.seq)
         this.#cursors.set(thread!.id, { following: true, seq });
     }
   }
@@ -488,8 +488,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   /** In a large room the members at hand are not all. */
   #meet(id: string | null | undefined): void {
-    if (id == null || this.context.users.get(id)) return;
-    this.context.meet([id]).catch(() => {});
+    if (id == null || this.ctx.users.get(id)) return;
+    this.ctx.meet([id]).catch(() => {});
   }
 
   #mergeRead(user: string, seq: number): void {
@@ -502,7 +502,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (this.#lineSet || !mine) return;
     this.#lineSet = true;
     if (this.#entry.unread === 0) return;
-    const me = this.context.me();
+    const me = this.ctx.me();
     const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
     const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
     const first = after.find(
@@ -519,8 +519,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   #leaveScreen(): void {
     const joined = this.#status === 'ready' || this.#opening !== undefined;
-    if (joined && this.context.online()) {
-      this.context.request('room.close', { room: this.id }).catch(() => {});
+    if (joined && this.ctx.online()) {
+      this.ctx.request('room.close', { room: this.id }).catch(() => {});
     }
     this.#depart('closed');
   }
@@ -560,14 +560,14 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   protected build(): RoomSnapshot {
     const users = new Map<string, User>();
     const know = (id: string | null | undefined) => {
-      const user = id == null ? undefined : this.context.users.get(id);
+      const user = id == null ? undefined : this.ctx.users.get(id);
       if (user) users.set(user.id, user);
     };
     for (const id of this.#members.keys()) know(id);
     const loaded = this.#timeline.messages;
     for (const { sender } of loaded) know(sender);
     for (const thread of this.#threads.values()) {
-      for (const { sender } of thread.loaded) know(sender);
+      for (const { sender } of thread.stretch) know(sender);
     }
     return {
       status: this.#status,
@@ -580,7 +580,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       loadingAfter: !!this.#timeline.underWay.after,
       members: this.#members,
       users,
-      typing: this.#typingOthers.users().map((id) => this.context.users.get(id) ?? { id }),
+      typing: this.#typingOthers.users().map((id) => this.ctx.users.get(id) ?? { id }),
       readBy: this.#reads,
       unread: this.#entry.unread,
       unreadLineSeq: this.#line,

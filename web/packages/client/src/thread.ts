@@ -15,7 +15,7 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
   readonly id: string;
   readonly root: string;
   draft = '';
-  protected readonly context: Context;
+  protected readonly ctx: Context;
   readonly #room: RoomStore;
   readonly #timeline = new Timeline();
   readonly #views: MessageViews;
@@ -33,7 +33,7 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
     super();
     this.id = room.id;
     this.root = root;
-    this.context = context;
+    this.ctx = context;
     this.#room = room;
     this.#views = new MessageViews(context);
     this.#reading = reading(context, (seq) => room.readThread(root, seq));
@@ -80,16 +80,15 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
 
   // What the room passes on.
 
-  get loaded(): readonly Message[] {
+  get stretch(): readonly Message[] {
     return this.#timeline.messages;
   }
 
   /** Newer states of messages, of whatever place. */
   merge(messages: readonly Message[]): void {
-    this.#early.push(...messages.filter(({ id, thread }) => (thread?.id ?? id) === this.root));
-    if (this.#status !== 'ready') return;
-    this.#timeline.merge(this.#early);
-    this.#early = [];
+    const own = messages.filter(({ id, thread }) => (thread?.id ?? id) === this.root);
+    if (this.#status === 'ready') this.#timeline.merge(own);
+    else if (this.#status === 'loading') this.#early.push(...own);
   }
 
   /** The room begins anew, and may have missed replies. */
@@ -109,8 +108,8 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
     this.#reading.clear();
   }
 
-  answered(message: Message): void {
-    this.#room.answered(message);
+  shownAhead(message: Message): void {
+    this.#room.shownAhead(message);
   }
 
   #ask(page?: { before?: number }) {
@@ -129,7 +128,7 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
       this.#unread = unread;
       this.#line = unread ? Math.max(read_seq, page.root.seq) + 1 : undefined;
       this.#status = 'ready';
-      this.merge([page.root]);
+      this.merge([page.root, ...early]);
       this.#room.touch();
     } catch (error) {
       if (early === this.#early) this.#turn('error', { ...asSnugError(error) });
@@ -147,11 +146,12 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
   protected build(): RoomSnapshot {
     const room = this.#room.getSnapshot();
     const { hasBefore, underWay } = this.#timeline;
+    const { stretch, root } = this;
     return {
       ...room,
       status: room.status === 'ready' ? this.#status : room.status,
       // How far others have read is of the room; of replies nobody tells it.
-      messages: this.#room.viewsOf(this.#views, this.loaded, this.loaded[0]?.seq ?? 0, this.root),
+      messages: this.#room.viewsOf(this.#views, stretch, stretch[0]?.seq ?? 0, root),
       hasBefore,
       hasAfter: false,
       loadingBefore: !!underWay.before,

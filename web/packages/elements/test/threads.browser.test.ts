@@ -378,6 +378,47 @@ test('for a finger the line is 44 px high, and the keyboard stays down', async (
   assert.equal(await focused(page), 'Back to messages');
 });
 
+test('a page opens a thread by the attribute, and shows one without its room', async () => {
+  const page = await open('threads');
+  await page.evaluate(() => {
+    const room = document.querySelector('snug-chat')?.shadowRoot?.querySelector('snug-room');
+    const { messages } = window.gallery.client.room('group').getSnapshot();
+    room?.setAttribute('thread', messages[2]!.id);
+  });
+  await row(page, LAST).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement === document.body), true);
+  await page.evaluate(() => {
+    const { client } = window.gallery;
+    const thread = document
+      .querySelector('snug-chat')
+      ?.shadowRoot?.querySelector('snug-room')
+      ?.getAttribute('thread');
+    const alone = Object.assign(document.createElement('snug-thread'), { client, room: 'group' });
+    if (thread) alone.setAttribute('thread', thread);
+    document.querySelector('main')?.replaceChildren(alone);
+  });
+  await row(page, LAST).waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Back to messages' }).count(), 0);
+  await field(page).press('Escape');
+  assert.equal(await thread(page).count(), 1);
+});
+
+test('in a panel Escape leaves the thread first', async () => {
+  const page = await open('launcher', { query: 'open' });
+  await page.locator('snug-room-list .row', { hasText: '王小明' }).click();
+  const message = page.locator('snug-room .row', { hasText: 'See you' });
+  await message.hover();
+  await message.locator('.more').click();
+  await page.getByRole('menuitem', { name: 'Reply in thread' }).click();
+  await thread(page).getByText('No replies yet').waitFor();
+  await page.waitForFunction(() => document.activeElement !== document.body);
+  await field(page).press('Escape');
+  await thread(page).waitFor({ state: 'detached' });
+  assert.equal(await page.locator('snug-launcher .panel').isVisible(), true);
+  await page.keyboard.press('Escape');
+  await page.locator('snug-launcher .panel').waitFor({ state: 'hidden' });
+});
+
 for (const scheme of ['light', 'dark'] as const) {
   test(`line and thread have no barriers (axe, ${scheme})`, async () => {
     for (const scene of ['threads', 'thread', 'thread-rtl']) {
