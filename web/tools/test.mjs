@@ -28,7 +28,7 @@ async function testsUnder(folder) {
 const packages = (await readdir(join(web, 'packages'))).map((name) => join(web, 'packages', name));
 /** The longest first: they all run beside each other, and the last one to end is waited for. */
 const WALKS = [
-  ...['two-browsers', 'quickstarts', 'answers', 'changes', 'own-ui'],
+  ...['two-browsers', 'quickstarts', 'answers', 'changes', 'threads', 'own-ui'],
   ...['served', 'rooms', 'rocketchat-frame'],
 ];
 const isWanted = (path) => wanted.length === 0 || wanted.some((part) => path.includes(part));
