@@ -41,7 +41,7 @@ describe('answers, mentions, cards and places', () => {
     // Ming reads Traditional Chinese.
     await row(ming, 'Is the bike there?').hover();
     await row(ming, 'Is the bike there?').locator('.more').click();
-    await ming.page.getByRole('menuitem', { name: '回覆' }).click();
+    await ming.page.getByRole('menuitem', { name: '回覆', exact: true }).click();
     await ming.say('還在');
     await quote(ming, '還在').getByText('Is the bike there?').waitFor();
     await quote(amy, '還在').getByText('Is the bike there?').waitFor();

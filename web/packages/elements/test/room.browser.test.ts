@@ -129,6 +129,26 @@ test('what grows before the event of its own scrolling comes does not take it fr
   assert.ok((await below(page)) <= 1, 'it goes on following');
 });
 
+test('who goes up slowly leaves the end, too', async () => {
+  const page = await open('long');
+  await page.locator('.bubble', { hasText: '130.' }).waitFor();
+  const gone = await scroller(page).evaluate(async (box) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await frame();
+    const end = box.scrollTop;
+    // A finger or a touchpad moves by a few pixels in each frame.
+    for (let step = 0; step < 10; step += 1) {
+      box.scrollTop -= 4;
+      await frame();
+      await frame();
+    }
+    return end - box.scrollTop;
+  });
+  assert.ok(gone > 30, `it went up by ${gone}`);
+  await receive(page, 'fresh one');
+  await page.getByRole('button', { name: '1 new message below' }).waitFor();
+});
+
 test('a hidden page reads nothing until it is shown', async () => {
   const page = await open('chat');
   await page.locator('.bubble', { hasText: 'See you' }).waitFor();

@@ -49,7 +49,7 @@ export class SnugRoom extends SnugConversation {
   }
 
   protected override get covered(): boolean {
-    return !!this.thread;
+    return !!(this.thread && this.room);
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -60,10 +60,18 @@ export class SnugRoom extends SnugConversation {
     this.askThreads();
   }
 
+  protected override forget(): void {
+    super.forget();
+    this.asked = 0;
+  }
+
   /** Once how the threads stand for this user, and again when one begins at an own message. */
   private askThreads(): void {
     const { view } = this.opened;
-    if (view.status !== 'ready') this.asked = 0;
+    if (view.status !== 'ready') {
+      this.asked = 0;
+      return;
+    }
     let newest = 0;
     for (const { own, threadSummary, threadUnread } of view.messages) {
       const last = threadSummary?.last_seq ?? 0;

@@ -59,13 +59,16 @@ export class ScrollKeeper {
   }
 
   private readonly onScroll = (): void => {
-    const top = this.above;
-    const atEnd = this.below <= NEAR_END;
+    const { above, below } = this;
+    const near = below <= NEAR_END;
     // Only who goes up leaves the end: what is below may have grown since the view was moved,
     // before the event that tells of it.
-    if (!atEnd && this.pinned && top > this.top - 1) return;
-    this.pinned = atEnd;
-    this.top = top;
+    const up = above < this.top;
+    // A view that springs back from beyond the end does not go up.
+    this.top = above + Math.min(below, 0);
+    if (!near && this.pinned && !up) return;
+    // A pixel is enough.
+    this.pinned = below < 1 || (near && !up);
     this.capture();
     this.moved();
   };
