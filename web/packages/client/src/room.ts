@@ -197,6 +197,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   async threads(page?: { before?: number; limit?: number }): Promise<ThreadList> {
     const list = await this.askRoom('threads.list', { ...page });
+    this.ctx.users.put(list.users);
     for (const { root, mine } of list.threads) this.#noteCursor(root.id, mine, root);
     return list;
   }
@@ -252,6 +253,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   online(): void {
     this.#outbox.pump();
     this.#reading.flush();
+    for (const thread of this.#threads.values()) thread.online();
     if (this.wanted) this.join().catch(() => {});
   }
 
@@ -416,6 +418,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
+    for (const thread of this.#threads.values()) thread.cutBelow(page.min_seq);
     if (page.more) this.#stream.advance(page.rev);
     else this.#stream.settle(page.rev);
     this.touch();

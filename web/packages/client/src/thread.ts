@@ -43,8 +43,8 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
   async open(): Promise<void> {
     this.#refs++;
     await this.#room.open();
-    // A room that opened with it has asked for its page.
-    if (this.#status === 'closed') await this.#load();
+    // A room that opened with it has asked for its page; closed meanwhile, it would hear nothing.
+    if (this.#refs && this.#status === 'closed') await this.#load();
   }
 
   close(): void {
@@ -96,9 +96,21 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
     if (this.#refs) this.#load().catch(() => {});
   }
 
+  /** The connection is back. */
+  online(): void {
+    this.#reading.flush();
+    if (this.#status === 'error') this.renew();
+  }
+
+  /** What is below was taken away for good, the root perhaps with it. */
+  cutBelow(seq: number): void {
+    if (this.#timeline.first! < seq) this.renew();
+  }
+
   /** Nothing is known any more. */
   drop(): void {
     this.#timeline.clear();
+    this.#views.clear();
     this.#turn('closed');
   }
 

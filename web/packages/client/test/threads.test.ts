@@ -286,3 +286,37 @@ test('who was away for long asks for the thread anew; another user sees nothing 
   await pass(3_000);
   assert.deepEqual([said(thread), thread.draft], [[], '']);
 });
+
+test('what was read in a thread while the connection was away is said after it', async () => {
+  const { thread, server } = await inThread();
+  server.last.break();
+  thread.markRead();
+  await pass(3_000);
+  assert.equal(server.asked('thread.read').length, 1);
+});
+
+test('a thread that could not be loaded is asked for again when the connection is back', async () => {
+  const { room, root, server } = await inRoom();
+  const restore = server.on('thread.history', () => {
+    throw refusal('overloaded');
+  });
+  const thread = room.thread(root.id);
+  await assert.rejects(thread.open());
+  restore();
+  server.last.break();
+  await pass(3_000);
+  assert.deepEqual(said(thread), ['root/sent']);
+});
+
+test('a thread that was closed before its room was there asks for nothing', async () => {
+  const { room, root, server, reply } = await inRoom();
+  const thread = room.thread(root.id);
+  const opening = thread.open();
+  thread.close();
+  await opening;
+  assert.equal(server.asked('thread.history').length, 0);
+  reply('meanwhile');
+  await settle();
+  await thread.open();
+  assert.deepEqual(said(thread), ['root/sent', 'meanwhile/sent']);
+});
