@@ -209,7 +209,18 @@ test('"chat with seller" through the backend', async () => {
   await page.evaluate(() =>
     document.querySelector('snug-start')?.setAttribute('create-url', '/rooms'),
   );
+  let answer = () => {};
+  const held = new Promise<void>((done) => {
+    answer = done;
+  });
+  await page.route('**/rooms', async (route) => {
+    await held;
+    await route.continue();
+  });
   await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('snug-start .begin[aria-busy=true]').waitFor({ state: 'attached' });
+  assert.equal(await page.locator('snug-room').count(), 0, 'nothing to write in meanwhile');
+  answer();
   await page.locator('snug-room h2', { hasText: 'Mei Chen' }).waitFor();
   assert.equal(await page.evaluate(() => window.gallery.client.room('made-by-backend').opens), 1);
   assert.equal(await page.evaluate(() => window.gallery.client.created.length), 0);

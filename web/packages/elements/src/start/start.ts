@@ -141,7 +141,6 @@ export class SnugStart extends SnugPanelElement {
     }
     const detail = { user: target.user, context: target.context ?? '' };
     if (!this.announce('snug-start', detail, true)) return;
-    this.refused = undefined;
     if (this.createUrl) await this.askBackend(this.createUrl, target);
     else this.room ??= this.knownRoom(target);
     this.reveal(target);
@@ -182,6 +181,8 @@ export class SnugStart extends SnugPanelElement {
         throw new Error(typeof detail === 'string' ? detail : `${url}: ${answer.status}`);
       }
       this.room = room;
+      // Not before: what is written meanwhile would make a room beside the backend's.
+      this.refused = undefined;
     } catch (error) {
       this.refused = error instanceof Error ? error.message : String(error);
     } finally {
