@@ -104,7 +104,8 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
 
   /** What is below was taken away for good, the root perhaps with it. */
   cutBelow(seq: number): void {
-    if (this.#timeline.first! < seq) this.renew();
+    const [root] = this.stretch;
+    if (root && root.seq < seq) this.renew();
   }
 
   /** Nothing is known any more. */

@@ -320,3 +320,16 @@ test('a thread that was closed before its room was there asks for nothing', asyn
   await thread.open();
   assert.deepEqual(said(thread), ['root/sent', 'meanwhile/sent']);
 });
+
+test('a thread whose first message was taken away for good is asked for again', async () => {
+  const { thread, server, reply } = await inThread();
+  server.last.break();
+  reply('missed', false);
+  server.rooms.get('r')!.room.min_seq = thread.getSnapshot().messages[0]!.seq! + 1;
+  server.on('thread.history', () => {
+    throw refusal('message_not_found');
+  });
+  await pass(3_000);
+  const { status, messages } = thread.getSnapshot();
+  assert.deepEqual([status, messages.length], ['error', 0]);
+});

@@ -142,7 +142,10 @@ export class SnugStart extends SnugPanelElement {
     const detail = { user: target.user, context: target.context ?? '' };
     if (!this.announce('snug-start', detail, true)) return;
     if (this.createUrl) await this.askBackend(this.createUrl, target);
-    else this.room ??= this.knownRoom(target);
+    else {
+      this.refused = undefined;
+      this.room ??= this.knownRoom(target);
+    }
     this.reveal(target);
   }
 
