@@ -20,14 +20,7 @@ let ming;
 
 before(async () => {
   ({ snug, amy, ming } = await stage.open());
-  await amy.page.goto(`${stage.demo.url}/listings/101`);
-  await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
-  const element = amy.page.locator('[data-chat-here] snug-room');
-  await element.waitFor();
-  room = await element.getAttribute('room');
-  await amy.say('Is teh bike there?');
-  await ming.page.goto(`${stage.demo.url}/messages?room=${encodeURIComponent(room)}`);
-  await row(ming, 'Is teh bike there?').waitFor();
+  room = await stage.talk('Is teh bike there?');
 });
 
 after(() => stage.close());

@@ -24,6 +24,20 @@ export class Stage {
     return this;
   }
 
+  /** Amy asks the seller of a listing, and both have the conversation open: its room's id. */
+  async talk(first) {
+    const { demo, amy, ming } = this;
+    await amy.page.goto(`${demo.url}/listings/101`);
+    await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
+    const element = amy.page.locator('[data-chat-here] snug-room');
+    await element.waitFor();
+    const room = await element.getAttribute('room');
+    await amy.say(first);
+    await ming.page.goto(`${demo.url}/messages?room=${encodeURIComponent(room)}`);
+    await ming.page.locator('snug-room .row', { hasText: first }).waitFor();
+    return room;
+  }
+
   async close() {
     await this.browser?.close();
     const ended = await this.demo?.stop();

@@ -20,14 +20,7 @@ let ming;
 
 before(async () => {
   ({ snug, amy, ming } = await stage.open());
-  await amy.page.goto(`${stage.demo.url}/listings/101`);
-  await amy.page.getByRole('button', { name: 'Chat with seller' }).click();
-  const element = amy.page.locator('[data-chat-here] snug-room');
-  await element.waitFor();
-  room = await element.getAttribute('room');
-  await amy.say(ROOT);
-  await ming.page.goto(`${stage.demo.url}/messages?room=${encodeURIComponent(room)}`);
-  await inRoom(ming, ROOT).waitFor();
+  room = await stage.talk(ROOT);
 });
 
 after(() => stage.close());
