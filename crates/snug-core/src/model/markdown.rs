@@ -143,7 +143,8 @@ fn block_mark(line: &str) -> Option<usize> {
         _ => return None,
     };
     let words = rest[sign..].trim_start_matches(' ');
-    let item = words.len() < rest.len() - sign && !words.trim().is_empty();
+    let item = words.len() < rest.len() - sign && !words.starts_with(char::is_whitespace);
+    let item = item && !words.is_empty();
     item.then(|| if digits > 0 { 0 } else { line.len() - words.len() })
 }
 
@@ -193,7 +194,7 @@ fn token(text: &str, at: usize) -> Option<Token<'_>> {
             Token::Link { label, length } => Some(Token::Link { label, length: length + 1 }),
             other => Some(other),
         },
-        b'h' if rest.starts_with("http://") || rest.starts_with("https://") => {
+        b'h' | b'H' if scheme_of(rest, &SCHEMES[..2]).is_some() => {
             let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '*' | '~');
             Some(Token::Text(rest.find(ends).unwrap_or(rest.len())))
         }
@@ -213,6 +214,15 @@ fn code(rest: &str, ticks: usize) -> Option<usize> {
     (closes == ticks).then_some(ticks + inside + ticks)
 }
 
+const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
+
+fn scheme_of<'a>(address: &str, among: &[&'a str]) -> Option<&'a str> {
+    let begins = |scheme: &&str| {
+        address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    among.iter().copied().find(|scheme| begins(scheme))
+}
+
 /// `[words](address)`, read no further than the next bracket.
 fn link(rest: &str, at: usize) -> Option<Token<'_>> {
     let label = rest[1..].find(['[', ']', '\n']).filter(|label| *label > 0)?;
@@ -220,9 +230,7 @@ fn link(rest: &str, at: usize) -> Option<Token<'_>> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>');
     let length = target.find(ends)?;
     let address = &target[..length];
-    let scheme = ["http://", "https://", "mailto:"].into_iter().find(|scheme| {
-        address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    })?;
+    let scheme = scheme_of(address, &SCHEMES)?;
     if length == scheme.len() || !target[length..].starts_with(')') {
         return None;
     }
