@@ -17,7 +17,8 @@ async function inRoom() {
   await room.open();
   const push = async (id: string, more: Partial<Ephemeral> = {}) => {
     const created_at = '2026-11-20T12:00:00.000Z';
-    const said = { room: 'r', id, sender: 'bob', kind: 'text', text: id, created_at, ...more };
+    const words = { sender: 'bob', kind: 'text', text: id } as const;
+    const said: Ephemeral = { room: 'r', id, ...words, created_at, ...more };
     server.connections.at(-1)!.push('message.ephemeral', said);
     await settle();
   };

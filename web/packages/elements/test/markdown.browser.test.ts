@@ -117,7 +117,7 @@ test('what is not kept stands at the end, until it is taken away', async () => {
   const box = await passing.last().boundingBox();
   const stage = await page.locator('snug-room .stage').boundingBox();
   assert.ok(box && stage && box.y + box.height <= stage.y + stage.height + 1, 'in view');
-  await passing.first().getByRole('button', { name: 'Dismiss' }).click();
+  await passing.first().getByRole('button', { name: 'Close' }).click();
   await passing.getByText('the kettle').waitFor({ state: 'detached' });
   assert.equal(await passing.count(), 1);
 });

@@ -130,7 +130,6 @@ export const en = {
   cfgOther: 'The chat is not set up yet',
   reference: 'Reference',
   onlyYou: 'Only you can see this',
-  dismiss: 'Dismiss',
   sysRoomCreated: '{name} started the conversation',
   sysRoomCreatedPlain: 'Conversation started',
   sysMembersAdded: '{name} added {who}',

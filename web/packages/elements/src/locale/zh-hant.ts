@@ -131,7 +131,6 @@ export const zhHant: Strings = {
   cfgOther: '聊天尚未設定完成',
   reference: '說明文件',
   onlyYou: '只有你看得到',
-  dismiss: '關閉',
   sysRoomCreated: '{name} 開始了對話',
   sysRoomCreatedPlain: '對話已開始',
   sysMembersAdded: '{name} 加入了 {who}',

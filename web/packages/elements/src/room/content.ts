@@ -51,20 +51,16 @@ function around(mark: Node, message: MessageView, context: ContentContext, bare 
     whole && typeof node === 'string' ? node : around(node, message, context),
   );
   if (tag === 'a') return link(href!, inside);
-  return bare && tag === 'p' ? inside : SHAPES[tag](inside);
+  return bare && tag === 'p' ? inside : shape(tag, inside);
 }
 
-const SHAPES: Record<Exclude<Mark['tag'], 'a'>, (inside: unknown) => TemplateResult> = {
-  p: (inside) => html`<p dir="auto">${inside}</p>`,
-  ul: (inside) => html`<ul dir="auto">${inside}</ul>`,
-  li: (inside) => html`<li>${inside}</li>`,
-  blockquote: (inside) => html`<blockquote dir="auto">${inside}</blockquote>`,
-  pre: (inside) => html`<pre dir="ltr">${inside}</pre>`,
-  code: (inside) => html`<code>${inside}</code>`,
-  b: (inside) => html`<b>${inside}</b>`,
-  em: (inside) => html`<em>${inside}</em>`,
-  s: (inside) => html`<s>${inside}</s>`,
-};
+const SHAPES: Partial<Record<Mark['tag'], TemplateStringsArray>> = {};
+
+/** As `html` would be called for each of the tags, none of which comes from a text. */
+function shape(tag: Mark['tag'], inside: unknown): TemplateResult {
+  SHAPES[tag] ??= Object.assign([`<${tag}>`, `</${tag}>`], { raw: [] });
+  return html(SHAPES[tag], inside);
+}
 
 function parts(text: string, message: MessageView, { reader, person }: ContentContext): unknown {
   return partsOf(text, message.mentions, reader).map(({ text, href, mention }) => {

@@ -16,7 +16,7 @@ import { gateOf } from '../shared/gate-of.js';
 import { icon } from '../shared/icons.js';
 import { KeyboardInset } from '../shared/keyboard.js';
 import { stateCard, stateStyles } from '../shared/states.js';
-import { EdgeSwipe } from '../shared/swipe.js';
+import { edgeSwipe } from '../shared/swipe.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
 import { happening, nameOf, saidIn } from '../text/names.js';
 import { dayLabel } from '../text/time.js';
@@ -95,7 +95,7 @@ export abstract class SnugConversation extends SnugElement {
   private spoken: { id: string; text: string }[] = [];
   private onScreen = false;
   private screenWatch: IntersectionObserver | undefined;
-  private readonly swipe = new EdgeSwipe(this, () => this.announce('snug-back', {}));
+  private readonly swipe = edgeSwipe(this, () => this.announce('snug-back', {}));
 
   /** What is shown, of this client. */
   protected abstract handleOf(client: Client): Conversation | undefined;

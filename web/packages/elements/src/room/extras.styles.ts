@@ -5,32 +5,17 @@ export const extrasStyles = css`
   .text :is(p, ul, blockquote, pre) {
     margin: 0;
   }
-  .text ul {
-    padding-inline-start: 20px;
+  .text :is(ul, blockquote) {
+    padding-inline-start: 18px;
   }
-  .text :is(blockquote, pre) {
-    margin-block: 2px;
-    padding-inline-start: 8px;
-    border-inline-start: 3px solid currentColor;
+  .text blockquote {
+    opacity: 0.8;
   }
   .text pre {
     overflow-x: auto;
-    white-space: pre;
-  }
-  .text :is(code, pre) {
-    font-family: ui-monospace, monospace;
-    font-size: 0.9em;
   }
   .passing .bubble {
     opacity: 0.8;
-  }
-  .passing > p {
-    display: flex;
-    align-items: center;
-    justify-content: center;
-    margin: 0;
-    font-size: 13px;
-    color: var(--snug-text-quiet);
   }
   .mention {
     font-weight: 600;

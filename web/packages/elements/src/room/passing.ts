@@ -1,8 +1,7 @@
 // What was said to those who are there and is kept nowhere: it stands at the end
 // of the view until it is taken away or the room is left.
 import type { EphemeralView } from '@snug/client';
-import { html, type TemplateResult } from 'lit';
-import { repeat } from 'lit/directives/repeat.js';
+import { html, nothing, type TemplateResult } from 'lit';
 import type { Words } from '../locale/index.js';
 import { icon } from '../shared/icons.js';
 import type { TimelineItem } from './timeline.js';
@@ -12,15 +11,11 @@ export function passing(
   words: Words,
   row: (item: TimelineItem) => TemplateResult,
   dismiss: (id: string) => void,
-): unknown {
-  return repeat(
-    all,
-    ({ id }) => id,
-    (message) => {
-      const { id: key, kind, onlyYou } = message;
-      const type = kind === 'system' ? kind : 'message';
-      return html`<div class="passing" part="passing">${row({ type, key, message, first: true, last: true })}
-        <p>${onlyYou && words('onlyYou')}<button type="button" class="icon" aria-label=${words('dismiss')} @click=${() => dismiss(key)}>${icon('close')}</button></p></div>`;
-    },
-  );
+): TemplateResult[] {
+  return all.map((message) => {
+    const { id: key, kind, onlyYou } = message;
+    const type = kind === 'system' ? kind : 'message';
+    return html`<div class="passing" part="passing">${row({ type, key, message, first: true, last: true })}
+      <div class="system">${onlyYou ? words('onlyYou') : nothing}<button type="button" class="icon" aria-label=${words('close')} @click=${() => dismiss(key)}>${icon('close')}</button></div></div>`;
+  });
 }

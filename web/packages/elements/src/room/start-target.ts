@@ -54,7 +54,7 @@ export class Beginning {
       own: true,
       kind: 'text',
       text: first.said.text,
-      ...(first.said.format && { format: first.said.format }),
+      format: first.said.format,
       createdAt: first.at,
       status: first.problem ? 'failed' : 'pending',
       readByOthers: false,
@@ -78,7 +78,7 @@ export class Beginning {
         user: target.user,
         ...(target.context ? { context: target.context } : {}),
         ...(target.custom === undefined ? {} : { custom: target.custom }),
-        message: { text: said.text, ...(said.format && { format: said.format }) },
+        message: { text: said.text, format: said.format },
       });
       return handle.id;
     } catch (error) {

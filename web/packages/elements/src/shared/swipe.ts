@@ -4,30 +4,24 @@
 const EDGE = 32;
 const FAR = 72;
 
-export class EdgeSwipe {
-  private from: { x: number; y: number } | undefined;
-
-  constructor(
-    private readonly host: HTMLElement & { back: boolean },
-    private readonly swiped: () => void,
-  ) {}
-
-  readonly start = ({ touches }: TouchEvent): void => {
-    const { host } = this;
-    const touch = touches[0];
-    if (!host.back || !touch || touches.length !== 1) return;
-    const edge = host.getBoundingClientRect();
-    const rtl = getComputedStyle(host).direction === 'rtl';
-    const inset = rtl ? edge.right - touch.clientX : touch.clientX - edge.left;
-    this.from = inset < EDGE ? { x: touch.clientX, y: touch.clientY } : undefined;
-  };
-
-  readonly end = (event: TouchEvent): void => {
-    const { from } = this;
-    const touch = event.changedTouches[0];
-    this.from = undefined;
-    if (!from || !touch) return;
-    const far = Math.abs(touch.clientX - from.x);
-    if (far > FAR && far > 2 * Math.abs(touch.clientY - from.y)) this.swiped();
+export function edgeSwipe(host: HTMLElement & { back: boolean }, swiped: () => void) {
+  let from: { x: number; y: number } | undefined;
+  return {
+    start({ touches }: TouchEvent): void {
+      const touch = touches[0];
+      if (!host.back || !touch || touches.length !== 1) return;
+      const { left, right } = host.getBoundingClientRect();
+      const rtl = getComputedStyle(host).direction === 'rtl';
+      const { clientX: x, clientY: y } = touch;
+      from = (rtl ? right - x : x - left) < EDGE ? { x, y } : undefined;
+    },
+    end(event: TouchEvent): void {
+      const touch = event.changedTouches[0];
+      const begun = from;
+      from = undefined;
+      if (!begun || !touch) return;
+      const far = Math.abs(touch.clientX - begun.x);
+      if (far > FAR && far > 2 * Math.abs(touch.clientY - begun.y)) swiped();
+    },
   };
 }

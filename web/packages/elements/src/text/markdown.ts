@@ -11,12 +11,8 @@ export interface Mark {
   href?: string | undefined;
 }
 
-const MARKS: Record<string, Mark['tag'][]> = { '~~': ['s'] };
-for (const sign of '*_') {
-  MARKS[sign] = ['em'];
-  MARKS[sign + sign] = ['b'];
-  MARKS[sign + sign + sign] = ['b', 'em'];
-}
+/** By how many marks there are. */
+const TAGS: (Mark['tag'][] | undefined)[] = [undefined, ['em'], ['b'], ['b', 'em']];
 
 // An escape; code; ticks that are none; a link or a picture, as a link; an address, in which
 // nothing is a mark; marks.
@@ -47,10 +43,10 @@ function inline(text: string): Node[] {
     end = index + all.length;
     const before = text[index - 1] ?? ' ';
     const after = text[end] ?? ' ';
-    const tags = MARKS[mark];
+    const tags = mark === '~~' ? (['s'] as const) : mark[0] === '~' ? undefined : TAGS[mark.length];
     const at = open.findIndex((one) => one.mark === mark);
     const inWord = (side: string) => mark[0] === '_' && WORD.test(side);
-    const address = href && (safeHref(href) ?? (/^mailto:/i.test(href) ? href : undefined));
+    const address = href && (/^m/i.test(href) ? href : safeHref(href));
     if (code) put({ tag: 'code', inside: [code] });
     else if (address) put({ tag: 'a', inside: inline(label!), href: address });
     else if (tags && at > 0 && before.trim() && !inWord(after)) {
@@ -100,17 +96,15 @@ export function markdown(text: string): Mark[] {
   return wordsIn(blocks).trim() ? blocks : [{ tag: 'p', inside: [text] }];
 }
 
-function wordsIn(nodes: Node[]): string {
+function wordsIn(nodes: Node[], between = ''): string {
   return nodes
     .map((node) =>
-      typeof node === 'string'
-        ? node
-        : wordsIn(node.inside) + (/^(p|ul|li|pre|blockquote)$/.test(node.tag) ? '\n' : ''),
+      typeof node === 'string' ? node : wordsIn(node.inside, node.tag === 'ul' ? '\n' : ''),
     )
-    .join('');
+    .join(between);
 }
 
 /** The words without the marks. */
 export function plain(text: string): string {
-  return wordsIn(markdown(text)).trim();
+  return wordsIn(markdown(text), '\n');
 }
