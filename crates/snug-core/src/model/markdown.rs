@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 /// What stands between words and marks; as many of each as are open at one time.
-const MARKS: [&str; 7] = ["*", "**", "***", "_", "__", "___", "~~"];
+const MARKS: [&str; 5] = ["*", "**", "_", "__", "~~"];
 
 /// The words of a markdown text. In time that grows with the text and no faster, never longer than
 /// it, and never empty unless it is.

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::before_send::endpoint::{Asked, Endpoint, Reply};
 use crate::before_send::moderates;
 use crate::bridge::site::Site;
-use crate::harness::{Answer, Page, TestApp, TestServer, on_both};
+use crate::harness::{Answer, Page, TestApp, TestServer, on_both, segment};
 
 async fn say(page: &Page, room: &str, text: &str) -> Answer {
-    page.post(&format!("rooms/{room}/ephemeral"), json!({"text": text})).await
+    page.post(&format!("rooms/{}/ephemeral", segment(room)), json!({"text": text})).await
 }
 
 /// Reached by the rest tests, which hold that every route was answered.

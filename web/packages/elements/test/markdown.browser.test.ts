@@ -63,7 +63,9 @@ test('HTML and script in it are letters, and nothing is loaded', async () => {
   const text = page.locator('snug-room .bubble > .text').last();
   await text.getByText('<script>').waitFor();
   assert.equal(await text.locator('img, script, svg').count(), 0);
-  const links = await text.locator('a').evaluateAll((all) => all.map((a) => a.getAttribute('href')));
+  const links = await text
+    .locator('a')
+    .evaluateAll((all) => all.map((a) => a.getAttribute('href')));
   assert.deepEqual(links, ['https://pictures.example/spy.png']);
   assert.equal(await page.evaluate(() => 'hit' in window), false);
   assert.deepEqual(

@@ -5,14 +5,11 @@ export const extrasStyles = css`
   .text :is(p, ul, blockquote, pre) {
     margin: 0;
   }
-  .text :is(ul, blockquote) {
-    padding-inline-start: 18px;
-  }
-  .text blockquote {
-    opacity: 0.8;
-  }
   .text pre {
     overflow-x: auto;
+  }
+  .text :is(ul, blockquote) {
+    padding-inline-start: 18px;
   }
   .passing .bubble {
     opacity: 0.8;

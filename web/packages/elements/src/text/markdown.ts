@@ -11,8 +11,7 @@ export interface Mark {
   href?: string | undefined;
 }
 
-/** By how many marks there are. */
-const TAGS: (Mark['tag'][] | undefined)[] = [undefined, ['em'], ['b'], ['b', 'em']];
+const TAGS: Record<string, Mark['tag']> = { '*': 'em', '**': 'b', _: 'em', __: 'b', '~~': 's' };
 
 // An escape; code; ticks that are none; a link or a picture, as a link; an address, in which
 // nothing is a mark; marks.
@@ -27,7 +26,8 @@ function inline(text: string): Node[] {
   const put = (node: Node): void => {
     const { inside } = open.at(-1)!;
     const last = inside.at(-1);
-    if (typeof node === 'string' && typeof last === 'string') inside[inside.length - 1] = last + node;
+    if (typeof node === 'string' && typeof last === 'string')
+      inside[inside.length - 1] = last + node;
     else if (node) inside.push(node);
   };
   /** The innermost mark is closed by nothing: it is text. */
@@ -36,24 +36,30 @@ function inline(text: string): Node[] {
     for (const node of [mark, ...inside]) put(node);
   };
   let end = 0;
-  for (const { 0: all, 1: escaped, 3: code, 4: label, 5: href, 6: mark = '', index } of text.matchAll(
-    TOKEN,
-  )) {
+  for (const {
+    0: all,
+    1: escaped,
+    3: code,
+    4: label,
+    5: href,
+    6: mark = '',
+    index,
+  } of text.matchAll(TOKEN)) {
     put(text.slice(end, index));
     end = index + all.length;
     const before = text[index - 1] ?? ' ';
     const after = text[end] ?? ' ';
-    const tags = mark === '~~' ? (['s'] as const) : mark[0] === '~' ? undefined : TAGS[mark.length];
+    const tag = TAGS[mark];
     const at = open.findIndex((one) => one.mark === mark);
     const inWord = (side: string) => mark[0] === '_' && WORD.test(side);
     const address = href && (/^m/i.test(href) ? href : safeHref(href));
     if (code) put({ tag: 'code', inside: [code] });
     else if (address) put({ tag: 'a', inside: inline(label!), href: address });
-    else if (tags && at > 0 && before.trim() && !inWord(after)) {
+    else if (tag && at > 0 && before.trim() && !inWord(after)) {
       while (open.length > at + 1) fold();
       const { inside } = open.pop()!;
-      put(tags.reduceRight<Node[]>((within, tag) => [{ tag, inside: within }], inside)[0]!);
-    } else if (tags && at < 0 && after.trim() && !inWord(before)) open.push({ mark, inside: [] });
+      put({ tag, inside });
+    } else if (tag && at < 0 && after.trim() && !inWord(before)) open.push({ mark, inside: [] });
     else put(escaped ?? all);
   }
   put(text.slice(end));
@@ -88,7 +94,8 @@ export function markdown(text: string): Mark[] {
     const last = blocks.at(-1);
     const tag = item ? 'ul' : quote ? 'blockquote' : 'p';
     const said: Node[] = item ? [{ tag: 'li', inside }] : inside;
-    if (tag !== 'p' && last?.tag === tag) for (const node of item ? said : ['\n', ...said]) last.inside.push(node);
+    if (tag !== 'p' && last?.tag === tag)
+      for (const node of item ? said : ['\n', ...said]) last.inside.push(node);
     else blocks.push({ tag, inside: heading ? [{ tag: 'b', inside }] : said });
   }
   flush();

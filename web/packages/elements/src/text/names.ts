@@ -16,7 +16,9 @@ export function typingText(names: readonly string[], words: Words): string {
 
 /** What a message says in words, whatever it is; a quote and a screen reader have no more. */
 export function saidIn({ text, format, card, location }: MessageView): string {
-  return wordsOf(text, format) || card?.title || card?.text || location?.name || location?.address || '';
+  return (
+    wordsOf(text, format) || card?.title || card?.text || location?.name || location?.address || ''
+  );
 }
 
 /** A text without the marks of its format. */
@@ -66,8 +68,9 @@ export function previewText(room: RoomView, words: Words): string {
   const preview = room.preview;
   if (!preview) return '';
   const text =
-    wordsOf(preview.text ?? '', preview.format)?.replace(/\s+/g, ' ').trim() ||
-    (preview.kind === 'custom' ? words('attachment') : '');
+    wordsOf(preview.text ?? '', preview.format)
+      ?.replace(/\s+/g, ' ')
+      .trim() || (preview.kind === 'custom' ? words('attachment') : '');
   if (preview.kind === 'system') return text || words('sysRoomUpdatedPlain');
   // A preview does not say whether it was unsent or hidden.
   if (text === '') return words('goneMessage');
