@@ -211,6 +211,7 @@ impl RoomState {
             RoomEventBody::RoomDeleted
             | RoomEventBody::Read { .. }
             | RoomEventBody::Typing { .. }
+            | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => {}
         }
     }

@@ -259,7 +259,10 @@ impl Sim {
                 self.checker.committed(room, rev);
                 self.checker.deleted(room, rev);
             }
-            RoomEventBody::Read { .. } | RoomEventBody::Typing { .. } | RoomEventBody::Beacon => {}
+            RoomEventBody::Read { .. }
+            | RoomEventBody::Typing { .. }
+            | RoomEventBody::Ephemeral { .. }
+            | RoomEventBody::Beacon => {}
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, RoomId, SessionId, UserId};
-use crate::model::{CloseReason, Head, Member, Membership, Message, Room};
+use crate::model::{CloseReason, Ephemeral, Head, Member, Membership, Message, Room};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,11 @@ pub enum RoomEventBody {
         /// What is being written, where the typist's client shows it.
         text: Option<String>,
     },
+    /// Words for who has the room open, kept nowhere. `head` is as policy saw it, so that no
+    /// member hears it who was removed before (contract line 12).
+    Ephemeral {
+        said: Box<Ephemeral>,
+    },
     /// The room's position once more, for those who missed an event.
     Beacon,
 }
@@ -76,8 +81,16 @@ impl RoomEventBody {
             | Self::RoomUpdated { .. }
             | Self::MembersChanged { .. }
             | Self::RoomDeleted => true,
-            Self::Read { .. } | Self::Typing { .. } | Self::Beacon => false,
+            Self::Read { .. } | Self::Typing { .. } | Self::Ephemeral { .. } | Self::Beacon => {
+                false
+            }
         }
+    }
+
+    /// Whether it is worth nothing a moment later: the first to go where there is too much.
+    #[must_use]
+    pub fn is_fleeting(&self) -> bool {
+        matches!(self, Self::Typing { .. } | Self::Ephemeral { .. })
     }
 }
 

@@ -39,6 +39,11 @@ pub const CARD_ACTIONS_MAX: usize = 10;
 pub const CARD_ACTION_ID_BYTES_MAX: usize = 64;
 /// The name or address of a place, in bytes.
 pub const PLACE_BYTES_MAX: usize = 1_024;
+/// Something that is said to who is there and kept nowhere, in bytes of its JSON: less than one
+/// pushed event takes.
+pub const EPHEMERAL_BYTES_MAX: usize = 56 * 1_024;
+/// Those who alone are to see it, in users.
+pub const EPHEMERAL_TO_MAX: usize = 50;
 /// What a typist's client shows of what is being written, in bytes.
 pub const TYPING_TEXT_BYTES_MAX: usize = 1_024;
 /// What a reaction says, in bytes.

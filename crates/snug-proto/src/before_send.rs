@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::ErrorCode;
 use crate::body::parse_within;
 use crate::changes::EditBody;
-use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo};
+use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo, format_word};
 use crate::threads::ThreadPlace;
 use crate::value::{WireTime, object, or_default, raw};
 
@@ -147,6 +147,9 @@ pub struct BeforeSendMessage {
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// `markdown`: the text is its source; plain when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub custom: Option<Box<RawValue>>,
@@ -164,13 +167,17 @@ pub struct BeforeSendMessage {
     pub thread: Option<ThreadPlace>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
+    /// It is said to those who have the room open now, and would be kept nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ephemeral: bool,
 }
 
 impl From<HookQuestion> for BeforeSendCall {
     fn from(question: HookQuestion) -> Self {
-        let HookQuestion { app, id, event, at, room, message } = question;
+        let HookQuestion { app, id, event, at, room, message, ephemeral } = question;
         let sender = message.sender.clone().map(Into::into).unwrap_or_default();
-        let (room, message) = (room.into(), message.into());
+        let room = room.into();
+        let message = BeforeSendMessage { ephemeral, ..message.into() };
         Self {
             id,
             kind: event.as_str().to_owned(),
@@ -190,13 +197,14 @@ impl From<ports::HookRoom> for BeforeSendRoom {
 
 impl From<model::Message> for BeforeSendMessage {
     fn from(message: model::Message) -> Self {
-        let model::Extras { mentions, reply_to, card, location, forwarded } =
+        let model::Extras { mentions, reply_to, card, location, forwarded, format } =
             message.extras.map_or_else(Default::default, |extras| *extras);
         Self {
             id: message.id.into(),
             seq: (message.seq > 0).then_some(message.seq),
             kind: message.kind.as_str().to_owned(),
             text: message.text,
+            format: format_word(format),
             custom: raw(message.custom),
             mentions: (!mentions.is_empty()).then(|| mentions.into()),
             reply_to: reply_to.map(Into::into),
@@ -205,6 +213,7 @@ impl From<model::Message> for BeforeSendMessage {
             forwarded: forwarded.map(Into::into),
             thread: message.thread.map(|place| (*place).into()),
             silent: message.silent,
+            ephemeral: false,
         }
     }
 }

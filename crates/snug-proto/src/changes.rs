@@ -8,7 +8,7 @@ use snug_core::ids::{MessageId, RoomId};
 use snug_core::model::{self, Patch};
 use utoipa::ToSchema;
 
-use crate::extras::{Card, Location, Mentions};
+use crate::extras::{Card, Location, Mentions, format_of, format_word};
 use crate::object::{Message, Room, User, list};
 use crate::value::{CustomIn, Id, WireTime, custom, object, patch_object, raw};
 
@@ -16,6 +16,8 @@ use crate::value::{CustomIn, Id, WireTime, custom, object, patch_object, raw};
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct EditBody {
     pub text: Option<String>,
+    /// `markdown`: how the new text is written; plain when absent.
+    pub format: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
     /// All of them; `null` takes them away.
@@ -33,7 +35,8 @@ pub struct EditBody {
 impl TryFrom<EditBody> for EditMessage {
     type Error = Error;
     fn try_from(body: EditBody) -> Result<Self, Error> {
-        let EditBody { text, custom: json, mentions, card, location } = body;
+        let EditBody { text, format, custom: json, mentions, card, location } = body;
+        let format = format_of(format.as_deref())?;
         let mentions = match mentions {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
@@ -41,7 +44,7 @@ impl TryFrom<EditBody> for EditMessage {
         };
         let location = location.map(TryInto::try_into).transpose()?;
         let card = card.map(Into::into);
-        Ok(Self { text, custom: custom(json), mentions, card, location })
+        Ok(Self { text, format, custom: custom(json), mentions, card, location })
     }
 }
 
@@ -57,6 +60,7 @@ pub struct EditData {
     pub room: Id<RoomId>,
     pub id: Id<MessageId>,
     pub text: Option<String>,
+    pub format: Option<String>,
     pub custom: Option<CustomIn>,
     #[serde(default, deserialize_with = "patch_object")]
     pub mentions: Patch<Mentions>,
@@ -70,8 +74,8 @@ impl EditData {
     /// Where, and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, MessageId, EditBody) {
-        let Self { room, id, text, custom, mentions, card, location } = self;
-        (room.0, id.0, EditBody { text, custom, mentions, card, location })
+        let Self { room, id, text, format, custom, mentions, card, location } = self;
+        (room.0, id.0, EditBody { text, format, custom, mentions, card, location })
     }
 }
 
@@ -139,6 +143,9 @@ pub struct Version {
     pub rev: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// `markdown`; plain when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub custom: Option<Box<RawValue>>,
@@ -165,11 +172,12 @@ impl From<model::MessageVersion> for Version {
     fn from(version: model::MessageVersion) -> Self {
         let model::MessageVersion { rev, text, custom, extras, by, at } = version;
         // What it answers, and whose words it passes on, no edit changes.
-        let model::Extras { mentions, reply_to: _, card, location, forwarded: _ } =
+        let model::Extras { mentions, reply_to: _, card, location, forwarded: _, format } =
             extras.map(|extras| *extras).unwrap_or_default();
         Self {
             rev,
             text,
+            format: format_word(format),
             custom: raw(custom),
             mentions: Some(mentions).filter(|all| !all.is_empty()).map(Into::into),
             card: card.map(Into::into),

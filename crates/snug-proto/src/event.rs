@@ -5,6 +5,7 @@ use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::limits;
 use snug_core::model::{self, MemberState};
 
+use crate::ephemeral::EphemeralEvent;
 use crate::frame::event;
 use crate::object::{Head, Member, Message, Mine, Room, User, list};
 use crate::rest::{HistoryAnswer, MySession};
@@ -16,6 +17,7 @@ pub const EVENTS: &[&str] = &[
     "room.head",
     "message.new",
     "message.changed",
+    "message.ephemeral",
     "room.changed",
     "members.changed",
     "room.joined",
@@ -202,6 +204,10 @@ fn encode(happened: &RoomEvent) -> Option<Vec<u8>> {
         RoomEventBody::Typing { user, on, .. } => {
             let data = TypingEvent { room, user: user.to_string(), on: *on, name: None };
             event("typing", &data)
+        }
+        RoomEventBody::Ephemeral { said } => {
+            let said = model::Ephemeral::clone(said);
+            event("message.ephemeral", &EphemeralEvent::of(&happened.room, said))
         }
         RoomEventBody::RoomDeleted | RoomEventBody::Beacon => return None,
     })

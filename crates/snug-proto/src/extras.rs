@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use snug_core::engine::{self, SendExtras};
 use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{self, Degrees, Role};
+use snug_core::model::{self, Degrees, Format, Role};
 use utoipa::ToSchema;
 
 use crate::value::{Id, WireTime, ids, object, or_default};
@@ -167,6 +167,21 @@ impl From<model::Location> for Location {
     }
 }
 
+/// How a text is written, by its word.
+///
+/// # Errors
+/// One that there is not.
+pub fn format_of(word: Option<&str>) -> Result<Option<Format>, Error> {
+    let known = |word| Format::parse(word).ok_or_else(|| Error::invalid("format", "markdown"));
+    word.map(known).transpose()
+}
+
+/// The word of a format.
+#[must_use]
+pub fn format_word(format: Option<Format>) -> Option<String> {
+    format.map(|format| format.as_str().to_owned())
+}
+
 /// The parts of a send, as the engine takes them.
 ///
 /// # Errors
@@ -187,5 +202,6 @@ pub fn send_extras(
         location: location.map(TryInto::try_into).transpose()?,
         forward: forward.map(|of| engine::ForwardOf { room: of.room.0, id: of.id.0 }),
         thread: thread.map(|id| id.0),
+        format: None,
     })
 }

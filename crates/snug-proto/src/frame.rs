@@ -11,6 +11,7 @@ use snug_core::model::Patch;
 use crate::body::parse_body;
 use crate::changes::{ChannelsListData, EditData, MessageData, PinData, ReactData};
 use crate::codes::ErrorCode;
+use crate::ephemeral::EphemeralData;
 use crate::extras::{Card, Forward, Location, Mentions};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
@@ -66,6 +67,7 @@ ops! {
     MineUpdate "mine.update" MineUpdateData;
     History "history" HistoryData;
     MessageSend "message.send" SendData;
+    MessageEphemeral "message.ephemeral" EphemeralData;
     MessageEdit "message.edit" EditData;
     MessageUnsend "message.unsend" MessageData;
     MessageReact "message.react" ReactData;
@@ -274,6 +276,7 @@ pub struct SendData {
     pub id: Option<Id<MessageId>>,
     pub kind: Option<String>,
     pub text: Option<String>,
+    pub format: Option<String>,
     pub custom: Option<CustomIn>,
     #[serde(default, deserialize_with = "object")]
     pub mentions: Option<Mentions>,
@@ -299,6 +302,7 @@ impl SendData {
             id,
             kind,
             text,
+            format,
             custom,
             mentions,
             reply_to,
@@ -314,6 +318,7 @@ impl SendData {
             sender: None,
             kind,
             text,
+            format,
             custom,
             mentions,
             reply_to,

@@ -8,6 +8,7 @@ pub mod body;
 pub mod changes;
 pub mod codes;
 pub mod contacts;
+pub mod ephemeral;
 pub mod event;
 pub mod extras;
 pub mod frame;

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use snug_core::model;
 use utoipa::ToSchema;
 
-use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo};
+use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo, format_word};
 use crate::threads::{ThreadPlace, ThreadSummary};
 use crate::value::{MutedUntil, WireTime, raw};
 
@@ -77,6 +77,9 @@ pub struct Message {
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// `markdown`: the text is its source; plain when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub custom: Option<Box<RawValue>>,
@@ -160,7 +163,7 @@ impl From<model::Message> for Message {
             thread,
             thread_summary,
         } = message;
-        let model::Extras { mentions, reply_to, card, location, forwarded } =
+        let model::Extras { mentions, reply_to, card, location, forwarded, format } =
             extras.map(|extras| *extras).unwrap_or_default();
         Self {
             id: id.into(),
@@ -170,6 +173,7 @@ impl From<model::Message> for Message {
             sender: sender.map(Into::into),
             kind: kind.as_str().to_owned(),
             text,
+            format: format_word(format),
             custom: raw(custom),
             mentions: Some(mentions).filter(|all| !all.is_empty()).map(Into::into),
             reply_to: reply_to.map(Into::into),

@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 use snug_core::engine::{
     ChangeMembersRequest, CreatedRoomView, HistoryPage, HistoryRequest, IssuedToken, Me,
-    MembersPage, OpenSession, RevokeSessions, RoomListPage, RoomSync, RoomView, SendMessage,
-    UserSync,
+    MembersPage, OpenSession, RevokeSessions, RoomListPage, RoomSync, RoomView, SendExtras,
+    SendMessage, UserSync,
 };
 use snug_core::error::Error;
 use snug_core::ids::{DeviceId, MessageId, ROCKETCHAT_PREFIX, RoomId, SessionId, UserId};
 use snug_core::model::{self, MessageKind, Patch, Role, SessionSelector, UserPatch};
 use utoipa::ToSchema;
 
-use crate::extras::{Card, Forward, Location, Mentions, send_extras};
+use crate::extras::{Card, Forward, Location, Mentions, format_of, send_extras};
 use crate::object::{Head, Member, Message, Room, User, list};
 use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, object, or_default, patch};
 
@@ -228,6 +228,8 @@ pub struct SendBody {
     /// `text`, `custom`, `card`, `location`, and for backends `system`.
     pub kind: Option<String>,
     pub text: Option<String>,
+    /// `markdown`: how the text is written; plain when absent.
+    pub format: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub custom: Option<CustomIn>,
     #[serde(default, deserialize_with = "object")]
@@ -252,13 +254,8 @@ pub struct SendBody {
 impl TryFrom<SendBody> for SendMessage {
     type Error = Error;
     fn try_from(body: SendBody) -> Result<Self, Error> {
-        let kind = match body.kind.as_deref() {
-            None => None,
-            Some(kind) => Some(
-                MessageKind::parse(kind)
-                    .ok_or_else(|| Error::invalid("kind", one_of_the_kinds()))?,
-            ),
-        };
+        let kind = kind_of(body.kind.as_deref())?;
+        let format = format_of(body.format.as_deref())?;
         let id = body.id.map(|id| id.0);
         if id.as_ref().is_some_and(|id| id.as_str().starts_with(ROCKETCHAT_PREFIX)) {
             return Err(Error::invalid("id", "an id that does not begin with rc:"));
@@ -269,18 +266,28 @@ impl TryFrom<SendBody> for SendMessage {
             kind,
             text: body.text,
             custom: custom(body.custom),
-            extras: send_extras(
-                body.mentions,
-                body.reply_to,
-                body.card,
-                body.location,
-                body.forward,
-                body.thread,
-            )?,
+            extras: SendExtras {
+                format,
+                ..send_extras(
+                    body.mentions,
+                    body.reply_to,
+                    body.card,
+                    body.location,
+                    body.forward,
+                    body.thread,
+                )?
+            },
             silent: body.silent,
             read_up_to: body.read_up_to,
         })
     }
+}
+
+/// A kind by its word.
+pub(crate) fn kind_of(word: Option<&str>) -> Result<Option<MessageKind>, Error> {
+    let known =
+        |word| MessageKind::parse(word).ok_or_else(|| Error::invalid("kind", one_of_the_kinds()));
+    word.map(known).transpose()
 }
 
 fn one_of_the_kinds() -> String {

@@ -167,7 +167,7 @@ mod tests {
         let room = HookRoom { id, kind, context: None, name: None, custom: None };
         let app = AppId::from_stored("app_0123456789abcdefghij");
         let (id, event) = ("q".to_owned(), HookEvent::Sending);
-        HookQuestion { app, id, event, at: Time(0), room, message }
+        HookQuestion { app, id, event, at: Time(0), room, message, ephemeral: false }
     }
 
     /// So many questions at once to an endpoint with a second of time.

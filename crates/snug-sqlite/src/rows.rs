@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
     CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned, Message,
-    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User,
+    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User, words,
 };
 
 use crate::threads;
@@ -216,7 +216,7 @@ impl HeadRow {
 fn preview(conn: &Connection, rk: i64, seq: u64) -> Sql<Option<Preview>> {
     one(
         conn,
-        "SELECT sender, kind, iif(hidden_at IS NULL, text, NULL), created_at FROM messages \
+        "SELECT sender, kind, iif(hidden_at IS NULL, text, NULL), created_at, extras FROM messages \
          WHERE rk = ?1 AND seq = ?2",
         (rk, int(seq)),
         |row| {
@@ -224,11 +224,18 @@ fn preview(conn: &Connection, rk: i64, seq: u64) -> Sql<Option<Preview>> {
                 seq,
                 sender: maybe_user(row, 0)?,
                 kind: word(row, 1, MessageKind::parse)?,
-                text: row.get_ref(2)?.as_str_or_null()?.map(Preview::cut),
+                text: preview_text(row)?,
                 created_at: time(row, 3)?,
             })
         },
     )
+}
+
+/// Without the marks of its format, as the one that `Preview::of` makes.
+fn preview_text(row: &Row<'_>) -> Sql<Option<String>> {
+    let Some(text) = row.get_ref(2)?.as_str_or_null()? else { return Ok(None) };
+    let format = maybe_extras(row, 4)?.and_then(|extras| extras.format);
+    Ok(Some(Preview::cut(&words(text, format))))
 }
 
 /// A room from its own columns at `at` and its head.

@@ -63,8 +63,9 @@ describe('the examples of the page about messages', () => {
     });
     const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [carried, threads, page, backend] = blocks('sh');
-    for (const code of [carried, threads, page, backend]) {
+    const [carried, marked, passing, threads, page, backend] = blocks('sh');
+    const keeps = [carried, marked, passing, threads];
+    for (const code of [...keeps, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);
       const env = {
@@ -79,7 +80,7 @@ describe('the examples of the page about messages', () => {
       await promisify(execFile)('bash', ['-euc', code], { env });
       const all = await snug.messages(made.id);
       const stored = all.find((message) => message.id === id);
-      assert.equal(stored.deleted, code === carried || code === threads ? undefined : true);
+      assert.equal(stored.deleted, keeps.includes(code) ? undefined : true);
       if (code === carried) {
         const [answer, card, place, passedOn] = all.slice(-4);
         assert.equal(answer.reply_to.id, id);
@@ -88,6 +89,12 @@ describe('the examples of the page about messages', () => {
         assert.deepEqual(place.location, { lat: 25.034, lng: 121.5645, name: 'Taipei 101' });
         assert.deepEqual([passedOn.text, passedOn.forwarded.sender], [said.text, 'm1']);
       }
+      if (code === marked) {
+        const [sent] = all.slice(-1);
+        assert.deepEqual([sent.format, stored.format], ['markdown', 'markdown']);
+        assert.ok(sent.text.startsWith('**Sold**'));
+      }
+      if (code === passing) assert.equal(all.at(-1).id, id, 'nothing was kept');
       if (code === threads) {
         const { thread, thread_summary } = all.at(-1);
         assert.deepEqual(thread, { id, seq: stored.seq });

@@ -3,7 +3,8 @@
 use super::fixtures::{Fixture, hashed, message_id, text_message, user};
 use crate::ids::RoomId;
 use crate::model::{
-    Card, Degrees, Extras, Forwarded, Location, Mentions, Message, OutboxKind, ReplyTo, Role, Time,
+    Card, Degrees, Extras, Format, Forwarded, Head, Location, Mentions, Message, OutboxKind,
+    ReplyTo, Role, Time,
 };
 use crate::ports::{
     Append, AppendOutcome, ChangeMessage, ChangeMessageOutcome, Consumers, MessageChange,
@@ -28,6 +29,35 @@ fn extras() -> Extras {
             address: Some("line\nline".to_owned()),
         }),
         forwarded: Some(Forwarded { sender: user("語"), at: Time(1_760_000_000_000_000_001) }),
+        format: Some(Format::Markdown),
+    }
+}
+
+fn preview_of(head: &Head) -> Option<&str> {
+    head.preview.as_ref().and_then(|preview| preview.text.as_deref())
+}
+
+/// What lists show of a text with marks is its words, after an edit too; one without a format is
+/// shown as it is.
+pub async fn previews_have_no_marks(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("r", &["anna", "ben"]).await;
+    let marked = Extras { format: Some(Format::Markdown), ..Extras::default() };
+    let plain = text_message(message_id("m"), Some("anna"), "**bold** `a*b`");
+    let sent = NewMessage { extras: Some(Box::new(marked.clone())), ..plain };
+    let appended = f.append(&room, hashed(sent)).await;
+    assert_eq!(preview_of(&appended.head), Some("bold a*b"));
+    let edit = |text: &str, extras: Extras| MessageChange::Edit {
+        text: Some(text.to_owned()),
+        custom: None,
+        extras: Some(Box::new(extras)),
+    };
+    for (extras, words) in [(marked, "new words"), (Extras::default(), "new *words*")] {
+        change(&f, &room, edit("new *words*", extras)).await;
+        let facts = store.room_facts(&f.app, &room, None).await.expect("room_facts");
+        assert_eq!(preview_of(&facts.expect("the room").room.head), Some(words));
+        let heads = store.joined_rooms(&f.app, &user("ben")).await.expect("joined_rooms");
+        assert_eq!(preview_of(&heads[0].1), Some(words));
     }
 }
 

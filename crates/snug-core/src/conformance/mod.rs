@@ -214,6 +214,7 @@ pub const CASES: &[Case] = &[
     case!(catch_up::apps_never_meet),
     case!(changes::an_edit_takes_a_rev_and_keeps_the_place),
     case!(extras::extras_are_part_of_a_message),
+    case!(extras::previews_have_no_marks),
     case!(extras::an_edit_gives_extras_whole),
     case!(extras::an_edit_of_a_message_that_moved_is_told),
     case!(mentions::who_is_called_is_counted),

@@ -60,6 +60,22 @@ impl std::fmt::Debug for IssuedBeforeSend {
     }
 }
 
+/// What is asked about something that is not said yet.
+struct About<'a> {
+    hook: &'a KnownApp,
+    room: HookRoom,
+    /// Of a room that is there.
+    facts: Option<&'a RoomFacts>,
+    /// It is kept nowhere.
+    ephemeral: bool,
+}
+
+impl<'a> About<'a> {
+    fn new(hook: &'a KnownApp, room: HookRoom, facts: Option<&'a RoomFacts>) -> Self {
+        Self { hook, room, facts, ephemeral: false }
+    }
+}
+
 fn context(app: &AppId) -> String {
     format!("before-send/{app}")
 }
@@ -181,8 +197,26 @@ impl Engine {
         new: &mut NewMessage,
     ) -> Result<()> {
         let Some(hook) = self.hook(actor, facts.room.kind, new.kind).await? else { return Ok(()) };
-        let room = HookRoom::of(&facts.room);
-        boxed(self.ask_about_new(actor, &hook, room, Some(facts), new)).await
+        let about = About::new(&hook, HookRoom::of(&facts.room), Some(facts));
+        boxed(self.ask_about_new(actor, about, new)).await
+    }
+
+    /// Asks about words that are kept nowhere. Says whether anybody was asked: what policy saw is
+    /// old then.
+    ///
+    /// # Errors
+    /// As a send's.
+    pub(super) async fn ask_before_ephemeral(
+        &self,
+        actor: &Actor,
+        facts: &RoomFacts,
+        new: &mut NewMessage,
+    ) -> Result<bool> {
+        let hook = self.hook(actor, facts.room.kind, new.kind).await?;
+        let Some(hook) = hook else { return Ok(false) };
+        let about = About::new(&hook, HookRoom::of(&facts.room), Some(facts));
+        boxed(self.ask_about_new(actor, About { ephemeral: true, ..about }, new)).await?;
+        Ok(true)
     }
 
     /// Asks about the first message of a room that is about to be made. In a room that is there,
@@ -203,7 +237,7 @@ impl Engine {
             name: new.name.clone(),
             custom: new.custom.clone(),
         };
-        boxed(self.ask_about_new(actor, &hook, room, None, message)).await
+        boxed(self.ask_about_new(actor, About::new(&hook, room, None), message)).await
     }
 
     /// Asks about an edit that policy lets through: what the hook makes of it, if anything.
@@ -228,6 +262,7 @@ impl Engine {
             at: self.now(),
             room: HookRoom::of(&facts.room),
             message: edited.clone(),
+            ephemeral: false,
         };
         let check =
             |edit: &EditMessage| worked_out(actor, Some(facts), &edited, edit.clone()).map(|_| ());
@@ -237,9 +272,7 @@ impl Engine {
     async fn ask_about_new(
         &self,
         actor: &Actor,
-        hook: &KnownApp,
-        room: HookRoom,
-        facts: Option<&RoomFacts>,
+        About { hook, room, facts, ephemeral }: About<'_>,
         new: &mut NewMessage,
     ) -> Result<()> {
         let draft = draft(&room, new, self.now());
@@ -250,6 +283,7 @@ impl Engine {
             at: draft.created_at,
             room,
             message: draft.clone(),
+            ephemeral,
         };
         let mut made = None;
         let check = |edit: &EditMessage| {

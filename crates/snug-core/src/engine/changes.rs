@@ -27,7 +27,7 @@ impl Engine {
         id: &MessageId,
         edit: EditMessage,
     ) -> Result<Message> {
-        let EditMessage { text, custom, mentions, card, location } = &edit;
+        let EditMessage { text, format: _, custom, mentions, card, location } = &edit;
         let none = text.is_none() && custom.is_none() && card.is_none() && location.is_none();
         if none && matches!(mentions, Patch::Keep) {
             return Err(Error::missing("text"));
@@ -237,9 +237,13 @@ impl Engine {
                 }
             }
             let change = self.work_out(actor, &facts, &found, &mut wanted).await?;
-            // Extras are given whole, with what this edit leaves as it is: another change of them
-            // in between must not be undone.
-            let whole = matches!(change, MessageChange::Edit { extras: Some(_), .. });
+            // Extras are given whole, with what this edit leaves as it is, and words go with the
+            // format that was seen: another change of them in between must not be undone.
+            let whole = matches!(
+                change,
+                MessageChange::Edit { extras: Some(_), .. }
+                    | MessageChange::Edit { text: Some(_), .. }
+            );
             let request = ChangeMessage {
                 app: app.clone(),
                 room: room.clone(),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId};
 use crate::limits;
 use crate::model::{
-    Card, EditMessage, Extras, Location, Mentions, Message, MessageKind, Patch, ReplyTo,
+    Card, EditMessage, Extras, Format, Location, Mentions, Message, MessageKind, Patch, ReplyTo,
 };
 use crate::ports::{NewMessage, RoomFacts};
 
@@ -28,6 +28,8 @@ pub struct SendExtras {
     pub forward: Option<ForwardOf>,
     /// The id of the message in whose thread it is said.
     pub thread: Option<MessageId>,
+    /// How the text is written.
+    pub format: Option<Format>,
 }
 
 /// Which message is passed on.
@@ -40,14 +42,19 @@ pub struct ForwardOf {
 impl SendExtras {
     /// What a send's hash takes of it, after the rest; nothing for a plain message.
     pub(super) fn hashed(&self) -> Option<String> {
-        let carried = self.hashed_carried();
-        let Some(thread) = &self.thread else { return carried };
-        // No JSON text has a line break of its own.
-        Some(format!("{}\nthread:{thread}", carried.unwrap_or_default()))
+        let mut hashed = self.hashed_carried();
+        // No JSON text has a line break of its own, and no id either.
+        if let Some(thread) = &self.thread {
+            hashed = Some(format!("{}\nthread:{thread}", hashed.unwrap_or_default()));
+        }
+        if let Some(format) = self.format {
+            hashed = Some(hashed.unwrap_or_default() + &hashed_format(format));
+        }
+        hashed
     }
 
     fn hashed_carried(&self) -> Option<String> {
-        let Self { mentions, mentions_read, reply_to, card, location, forward, thread: _ } = self;
+        let Self { mentions, mentions_read, reply_to, card, location, forward, .. } = self;
         if let Some(forward) = forward {
             return serde_json::to_string(forward).ok();
         }
@@ -61,7 +68,7 @@ impl SendExtras {
 
     /// Checked, and without what only the store knows: see `Engine::find_answered`.
     pub(super) fn checked(self, kind: MessageKind) -> Result<Extras> {
-        let Self { mentions, card, location, .. } = self;
+        let Self { mentions, card, location, format, .. } = self;
         match kind {
             MessageKind::Card if card.is_none() => return Err(Error::missing("card")),
             MessageKind::Location if location.is_none() => return Err(Error::missing("location")),
@@ -80,8 +87,13 @@ impl SendExtras {
         if let Some(place) = &location {
             check_place(place)?;
         }
-        Ok(Extras { mentions, card, location, ..Extras::default() })
+        Ok(Extras { mentions, card, location, format, ..Extras::default() })
     }
+}
+
+/// What the hash of a payload takes of its format.
+pub(super) fn hashed_format(format: Format) -> String {
+    format!("\nformat:{}", format.as_str())
 }
 
 /// An app whose backend keeps the words: its protocol has no place for mentions and answers, so
@@ -102,6 +114,7 @@ pub(super) fn for_bridge(send: &mut SendMessage) -> Result<()> {
     if extras.location.is_some() {
         send.kind = Some(MessageKind::Custom);
     }
+    send.extras.format = extras.format;
     Ok(())
 }
 
@@ -203,11 +216,18 @@ impl Engine {
 /// The extras of a message after an edit, when they change.
 pub(super) fn edited(found: &Message, edit: &mut EditMessage) -> Result<Option<Box<Extras>>> {
     let mentions = std::mem::take(&mut edit.mentions);
-    if matches!(mentions, Patch::Keep) && edit.card.is_none() && edit.location.is_none() {
+    if edit.format.is_some() && edit.text.is_none() {
+        return Err(Error::missing("text"));
+    }
+    // New words say anew how they are written.
+    let format = if edit.text.is_some() { edit.format } else { found.format() };
+    let none = edit.card.is_none() && edit.location.is_none() && format == found.format();
+    if matches!(mentions, Patch::Keep) && none {
         return Ok(None);
     }
     let mut extras = found.extras.clone().unwrap_or_default();
     let derived = found.text == extras.words();
+    extras.format = format;
     match mentions {
         Patch::Keep => {}
         Patch::Clear => extras.mentions = Mentions::default(),

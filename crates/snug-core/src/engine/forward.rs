@@ -11,9 +11,10 @@ use crate::ports::NewMessage;
 /// A forward brings no words of its own.
 pub(super) fn check_alone(send: &SendMessage) -> Result<()> {
     let SendMessage { text, custom, kind, extras, .. } = send;
-    let SendExtras { mentions, reply_to, card, location, .. } = extras;
+    let SendExtras { mentions, reply_to, card, location, format, .. } = extras;
     let own = text.is_some() || custom.is_some() || kind.is_some() || !mentions.is_empty();
-    if own || reply_to.is_some() || card.is_some() || location.is_some() {
+    let more = reply_to.is_some() || card.is_some() || location.is_some() || format.is_some();
+    if own || more {
         return Err(Error::invalid(
             "forward",
             "no words beside it: it brings those of its message",
@@ -63,9 +64,10 @@ impl Engine {
             return Err(unseen());
         }
         let extras = extras.map(|extras| *extras).unwrap_or_default();
-        let Extras { card, location, forwarded, .. } = extras;
+        let Extras { card, location, forwarded, format, .. } = extras;
         let first = forwarded.unwrap_or(Forwarded { sender, at: created_at });
-        let extras = Extras { card, location, forwarded: Some(first), ..Extras::default() };
+        let forwarded = Some(first);
+        let extras = Extras { card, location, forwarded, format, ..Extras::default() };
         (message.kind, message.text, message.custom) = (kind, text, custom);
         message.extras = Some(Box::new(extras));
         Ok(())

@@ -187,6 +187,9 @@ impl Engine {
         } else {
             check_body(kind, send.text.as_deref(), send.custom.as_ref())?;
         }
+        if send.extras.format.is_some() && send.text.is_none() {
+            return Err(Error::missing("text"));
+        }
         let id = match send.id {
             Some(id) => id,
             None => MessageId::from_stored(&self.ulid()),
@@ -255,6 +258,7 @@ impl Engine {
             if !self.put_known(app, room, &mut hit.message) {
                 let sent = (message.text.clone(), message.custom.clone());
                 (hit.message.text, hit.message.custom) = sent;
+                hit.message.extras.clone_from(&message.extras);
             }
         }
         self.remind(app, room).await;
@@ -366,7 +370,7 @@ pub(super) fn check_body(
 
 /// The hash of a payload that carries more than words. A plain one keeps the hash that it had
 /// before there were such.
-fn with_extras(plain: PayloadHash, extras: &str) -> PayloadHash {
+pub(super) fn with_extras(plain: PayloadHash, extras: &str) -> PayloadHash {
     use sha2::{Digest, Sha256};
     PayloadHash(Sha256::new().chain_update(plain.0).chain_update(extras).finalize().into())
 }

@@ -1,9 +1,9 @@
-//! What a message carries beside its words: whom it mentions, what it answers, a card, a place,
-//! whose words it passes on.
+//! What a message carries beside its words: how they are written, whom it mentions, what it
+//! answers, a card, a place, whose words it passes on.
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{CustomJson, Patch, Role, Time};
 use crate::ids::{MessageId, UserId};
@@ -22,12 +22,44 @@ pub struct Extras {
     pub location: Option<Location>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<Forwarded>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_format")]
+    pub format: Option<Format>,
+}
+
+/// How a message's text is written; plain without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// The subset that `markdown.rs` reads. The text is the source.
+    Markdown,
+}
+
+impl Format {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text == Self::Markdown.as_str()).then_some(Self::Markdown)
+    }
+}
+
+/// One that a later build wrote is shown as plain text here.
+fn known_format<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Format>, D::Error> {
+    let word = Option::<String>::deserialize(from)?;
+    Ok(word.as_deref().and_then(Format::parse))
 }
 
 /// New words of a message, as a door or the app's hook hands them over: what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EditMessage {
     pub text: Option<String>,
+    /// Of the new text; absent, that is plain.
+    pub format: Option<Format>,
     pub custom: Option<CustomJson>,
     pub mentions: Patch<Mentions>,
     /// Of a card only.
@@ -235,6 +267,7 @@ mod tests {
     /// The document of a released build: it may gain fields, and this text is never edited.
     const V1: &str = r#"{"mentions":{"users":["anna","ben 2"],"roles":["admin"],"everyone":true},"reply_to":{"id":"m-1","seq":7},"card":{"title":"Bicycle","text":"90 €","image":{"url":"https://x.example/1.png","alt":"A bicycle"},"url":"https://x.example/1","actions":[{"id":"buy","label":"Buy"},{"id":"more","label":"More","url":"https://x.example/2"}]},"location":{"lat":25.0339639,"lng":121.5644722,"name":"Taipei 101","address":"台北市信義路五段7號"}}"#;
     const FORWARDED: &str = r#"{"forwarded":{"sender":"anna","at":1760000000000000001}}"#;
+    const MARKDOWN: &str = r#"{"format":"markdown"}"#;
 
     #[test]
     fn the_stored_document_reads_as_it_was_written() {
@@ -243,7 +276,10 @@ mod tests {
         assert_eq!(extras.location.unwrap().lat.get(), 25.033_963_9);
         let forwarded = Extras::from_stored(FORWARDED).unwrap();
         assert_eq!(forwarded.stored().as_deref(), Some(FORWARDED));
-        let later = Extras::from_stored(r#"{"poll":{"of":"a later build"}}"#).unwrap();
+        let marked = Extras::from_stored(MARKDOWN).unwrap();
+        assert_eq!(marked.stored().as_deref(), Some(MARKDOWN));
+        let later = r#"{"poll":{"of":"a later build"},"format":"of a later build"}"#;
+        let later = Extras::from_stored(later).unwrap();
         assert_eq!(*later, Extras::default());
         assert_eq!(later.stored(), None);
         assert!(Extras::from_stored("{").is_err());

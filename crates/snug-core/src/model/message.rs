@@ -1,11 +1,12 @@
 //! A message and its preview.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::extras::target_of_user;
-use super::{CustomJson, Extras, Mentions, ThreadPlace, ThreadSummary, Time};
+use super::{CustomJson, Extras, Format, Mentions, ThreadPlace, ThreadSummary, Time, plain};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
 
@@ -116,6 +117,18 @@ impl Message {
         self.kind != MessageKind::System && !self.silent && self.thread.is_none()
     }
 
+    /// How its text is written.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.extras.as_ref().and_then(|extras| extras.format)
+    }
+
+    /// Its text without marks, for who cannot show them: lists, other systems' clients.
+    #[must_use]
+    pub fn words(&self) -> Option<Cow<'_, str>> {
+        self.text.as_deref().map(|text| words(text, self.format()))
+    }
+
     /// Whom it mentions, for who has not read it: nobody where it does not count or is gone.
     #[must_use]
     pub fn mentions(&self) -> Option<&Mentions> {
@@ -144,6 +157,15 @@ impl Message {
             self.pinned_at = None;
         }
         self
+    }
+}
+
+/// A text without the marks of its format.
+#[must_use]
+pub fn words(text: &str, format: Option<Format>) -> Cow<'_, str> {
+    match format {
+        Some(Format::Markdown) => Cow::Owned(plain(text)),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -184,7 +206,7 @@ impl Preview {
             seq: message.seq,
             sender: message.sender.clone(),
             kind: message.kind,
-            text: message.text.as_deref().filter(|_| !message.is_gone()).map(Self::cut),
+            text: message.words().filter(|_| !message.is_gone()).map(|words| Self::cut(&words)),
             created_at: message.created_at,
         }
     }

@@ -3,9 +3,11 @@
 
 mod app;
 mod contact;
+mod ephemeral;
 mod extras;
 mod filter;
 mod json;
+mod markdown;
 mod member;
 mod merge;
 mod message;
@@ -21,15 +23,17 @@ mod user;
 
 pub use app::{App, AppCounts, AppPatch, AppPolicy, ServerKey};
 pub use contact::{Contact, ContactKind};
+pub use ephemeral::Ephemeral;
 pub use extras::{
-    Card, CardAction, CardImage, Degrees, EditMessage, Extras, Forwarded, Location, Mentions,
-    ReplyTo,
+    Card, CardAction, CardImage, Degrees, EditMessage, Extras, Format, Forwarded, Location,
+    Mentions, ReplyTo,
 };
 pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
+pub use markdown::plain;
 pub use member::{Member, MemberState, Membership, Mentioned, Role};
 pub use merge::MergeError;
-pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction};
+pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction, words};
 pub use operator::{AuditEntry, Operator, OperatorRole};
 pub use outbox::{
     Delivery, DeliveryState, MemberDetail, OutboxDetail, OutboxKind, OutboxRow, ReactionDetail,

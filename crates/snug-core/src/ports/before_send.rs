@@ -74,6 +74,8 @@ pub struct HookQuestion {
     pub room: HookRoom,
     /// As it would be stored; its seq is 0 while it has none.
     pub message: Message,
+    /// It is said to who is there, and kept nowhere.
+    pub ephemeral: bool,
 }
 
 /// What the endpoint says.

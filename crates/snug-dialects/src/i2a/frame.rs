@@ -82,8 +82,8 @@ impl Refusal {
 
 /// What a message says here. One that has no words of its own says what it is.
 fn text_of(message: &Message) -> String {
-    if let Some(text) = &message.text {
-        return text.clone();
+    if let Some(words) = message.words() {
+        return words.into_owned();
     }
     let Some(custom) = &message.custom else { return String::new() };
     if message.kind != MessageKind::System {

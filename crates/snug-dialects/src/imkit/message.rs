@@ -137,7 +137,10 @@ impl Body {
             None => Patch::Keep,
         };
         let location = self.place.filter(|_| found.kind == MessageKind::Location);
-        EditMessage { text: self.text, custom: self.custom, mentions, card: None, location }
+        // Clients of this wire have the words without marks: when these stay, so does the format.
+        let same = found.format().is_some() && self.text.as_deref() == found.words().as_deref();
+        let text = self.text.filter(|_| !same);
+        EditMessage { text, custom: self.custom, mentions, location, ..EditMessage::default() }
     }
 }
 
@@ -293,7 +296,7 @@ fn shown(app: &str, message: &Message, people: &People) -> Value {
         put_extras(&mut fields, extras);
     }
     fields.entry("messageType").or_insert_with(|| json!("text"));
-    let text = message.text.as_deref().unwrap_or("");
+    let text = message.words().unwrap_or_default();
     fields.entry("message").or_insert_with(|| json!(text));
     if let Some(reply) = fields.get("reply").and_then(wire::id_in) {
         fields.insert("reply".into(), json!(reply));

@@ -69,7 +69,7 @@ fn merged(found: &Message, value: &Value) -> Result<Value, Failure> {
     let fields = value.as_object().ok_or_else(|| Failure::body("expected a JSON object"))?;
     let mut all: Map<String, Value> = wire::ours(found.custom.as_ref());
     // Unless it stays there whole, being encrypted or very long.
-    all.entry("message").or_insert_with(|| json!(found.text));
+    all.entry("message").or_insert_with(|| json!(found.words()));
     all.extend(fields.clone());
     Ok(Value::Object(all))
 }

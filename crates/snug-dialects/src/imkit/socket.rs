@@ -327,7 +327,10 @@ impl Line {
                 });
                 self.emit("typing", &told);
             }
-            RoomEventBody::Typing { .. } | RoomEventBody::RoomDeleted | RoomEventBody::Beacon => {}
+            RoomEventBody::Typing { .. }
+            | RoomEventBody::Ephemeral { .. }
+            | RoomEventBody::RoomDeleted
+            | RoomEventBody::Beacon => {}
         }
         Ok(())
     }

@@ -35,7 +35,9 @@ pub(super) async fn edited(
     old: &Message,
     text: &str,
 ) -> Result<Patch<Mentions>> {
-    let before = old.text.as_deref().unwrap_or("");
+    // As these clients have them: without marks.
+    let before = old.words().unwrap_or_default();
+    let before = before.as_ref();
     if before == text {
         return Ok(Patch::Keep);
     }

@@ -51,7 +51,7 @@ impl Wire {
         let mut shown = json!({
             "_id": ids::message_id(message),
             "rid": message.room.as_str(),
-            "msg": message.text.as_deref().unwrap_or(""),
+            "msg": message.words().unwrap_or_default(),
             "ts": self.date(message.created_at),
             "u": person(message.sender.as_ref(), people),
             "_updatedAt": self.date(changed.unwrap_or(message.created_at)),

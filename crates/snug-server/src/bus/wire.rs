@@ -7,7 +7,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{BufMut, Bytes, BytesMut};
-use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEventBody};
+use snug_core::event::{Event, RoomEventBody, UserEventBody};
 use snug_core::limits;
 use snug_core::ports::Topic;
 
@@ -49,8 +49,7 @@ pub(super) fn hash_of(topic: &Topic) -> u64 {
 /// Makes an event ready to be sent. One that is too large says what its hearers need to ask the
 /// store instead.
 pub(super) fn pack(event: &Event) -> Packed {
-    let fleeting =
-        matches!(event, Event::Room(RoomEvent { body: RoomEventBody::Typing { .. }, .. }));
+    let fleeting = matches!(event, Event::Room(room) if room.body.is_fleeting());
     let topic = hash_of(&Topic::of(event));
     let mut json = json_of(event);
     if json.len() > limits::BUS_EVENT_BYTES_MAX {
@@ -182,7 +181,7 @@ fn sum(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use snug_core::event::UserEvent;
+    use snug_core::event::{RoomEvent, UserEvent};
     use snug_core::ids::{AppId, RoomId, UserId};
     use snug_core::model::{CustomJson, Member, MemberState, Role, Time, User};
 
@@ -230,6 +229,7 @@ mod tests {
                     RoomEventBody::RoomDeleted => "deleted",
                     RoomEventBody::Read { .. } => "read",
                     RoomEventBody::Typing { .. } => "typing",
+                    RoomEventBody::Ephemeral { .. } => "ephemeral",
                     RoomEventBody::Beacon => "beacon",
                 },
                 Event::User(user) => match user.body {
@@ -240,7 +240,7 @@ mod tests {
                 },
             })
             .collect();
-        assert_eq!(kinds.len(), 12, "{kinds:?}");
+        assert_eq!(kinds.len(), 13, "{kinds:?}");
     }
 
     #[test]

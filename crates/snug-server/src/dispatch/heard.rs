@@ -128,7 +128,9 @@ impl Bus for HearingBus {
     fn publish(&self, event: Arc<Event>) {
         match event.as_ref() {
             Event::Room(room) => match room.body {
-                RoomEventBody::Typing { .. } | RoomEventBody::Beacon => {}
+                RoomEventBody::Typing { .. }
+                | RoomEventBody::Ephemeral { .. }
+                | RoomEventBody::Beacon => {}
                 RoomEventBody::Read { .. } => {}
                 _ => self.heard.commit(&room.app),
             },

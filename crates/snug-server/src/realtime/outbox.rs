@@ -98,6 +98,13 @@ impl<W: Wire + ?Sized> Outbox<W> {
         Pushed::Listed
     }
 
+    /// Whether there is room for what is worth nothing later: it never makes a reader a slow one.
+    pub(super) fn takes_hints(&self) -> bool {
+        let state = self.state.lock();
+        let queue = state.held.as_deref().unwrap_or(&state.queue);
+        queue.pushed() <= limits::CONNECTION_QUEUE_BYTES_MAX / 2
+    }
+
     /// Writes what waits, from the hub, in one call: who pushes meanwhile waits for no more.
     pub(super) fn write(&self) {
         let mut guard = self.state.lock();
@@ -262,6 +269,18 @@ mod tests {
         assert_eq!(outbox.waiting().0, 8);
         assert_eq!(outbox.take().unwrap(), "answer");
         assert_eq!(outbox.waiting(), (0, 0));
+    }
+
+    #[test]
+    fn hints_are_taken_while_half_is_free() {
+        let outbox = Outbox::new(Nowhere);
+        let half = Bytes::from(vec![0; limits::CONNECTION_QUEUE_BYTES_MAX / 2]);
+        let _ = outbox.push(half);
+        assert!(outbox.takes_hints());
+        let _ = outbox.push(Bytes::from_static(b"x"));
+        assert!(!outbox.takes_hints());
+        outbox.hold(Bytes::from_static(b"hello"));
+        assert!(outbox.takes_hints(), "who enters has a queue of its own");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use snug_core::ids::RoomId;
 use snug_core::limits;
 use snug_core::model::Message;
 use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAnswer};
+use snug_proto::ephemeral::EphemeralAnswer;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::object::{Mine, Room, list};
@@ -153,6 +154,11 @@ async fn request_in_room(
         Request::Read(data) => {
             let (mine, count) = engine.mark_read(client, &data.room.0, data.seq).await?;
             frame::answer(id, &Mine::of(&mine, count))
+        }
+        Request::MessageEphemeral(data) => {
+            let (room, body) = data.into_body();
+            let said = engine.say_ephemeral(&actor, &room, body.try_into()?).await?;
+            frame::answer(id, &EphemeralAnswer::from(said))
         }
         Request::Typing(data) => {
             if !connection.typing_is_known(&data.room.0, data.on) {

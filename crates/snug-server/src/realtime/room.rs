@@ -334,6 +334,11 @@ impl LocalRoom {
             }
             _ => HashSet::new(),
         };
+        let said = match &happened.body {
+            RoomEventBody::Ephemeral { said } => Some(said),
+            _ => None,
+        };
+        let fleeting = happened.body.is_fleeting();
         let mut full: Option<Option<Bytes>> = None;
         let mut light: Option<Bytes> = None;
         for listener in self.listeners.values() {
@@ -342,7 +347,16 @@ impl LocalRoom {
             if happened.head.rev < listener.since {
                 continue;
             }
+            // Other wires have no word for what is kept nowhere.
+            if said
+                .is_some_and(|said| connection.mailbox.is_some() || !said.is_for(&connection.user))
+            {
+                continue;
+            }
             if connection.mail(|mailbox| mailbox.room(happened)) {
+                continue;
+            }
+            if fleeting && !connection.outbox.takes_hints() {
                 continue;
             }
             let open = listener.open || connection.wants_all() || named.contains(&connection.user);

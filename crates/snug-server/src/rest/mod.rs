@@ -8,6 +8,7 @@ mod client;
 mod client_rooms;
 mod contacts;
 mod cors;
+mod ephemeral;
 mod error;
 mod extract;
 mod guests;
@@ -64,6 +65,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(server_rooms::routes())
         .merge(changes::server_routes())
         .merge(threads::server_routes())
+        .merge(ephemeral::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -77,6 +79,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(opening::routes())
         .merge(changes::client_routes())
         .merge(threads::client_routes())
+        .merge(ephemeral::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }

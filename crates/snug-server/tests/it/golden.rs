@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use snug_core::engine::{RevokeSessions, SendMessage};
+use snug_core::engine::{RevokeSessions, SayEphemeral, SendMessage};
 use snug_core::ids::UserId;
 use snug_core::model::OutboxKind;
 use snug_core::ports::HookAnswer;
@@ -17,6 +17,7 @@ use snug_proto::before_send::{BeforeSendAnswer, BeforeSendCall, read_verdict};
 use snug_proto::changes::{
     ChannelsAnswer, EditBody, HideBody, MessageAnswer, PinsAnswer, VersionsAnswer,
 };
+use snug_proto::ephemeral::{EphemeralAnswer, EphemeralBody, EphemeralEvent};
 use snug_proto::event::{
     EVENTS, Expiring, Hello, MembersChanged, MessageNew, OpenAnswer, ReadEvent, RefreshAnswer,
     RoomAnswer, RoomChanged, RoomJoined, RoomLeft, RoomMine, SentAnswer, TypingEvent, UserAnswer,
@@ -164,6 +165,7 @@ fn answer(name: &str, op: &str, data: &str) {
         "message.edit" | "message.unsend" | "message.react" | "message.pin" => {
             same::<MessageAnswer>(name, data);
         }
+        "message.ephemeral" => same::<EphemeralAnswer>(name, data),
         "message.versions" => same::<VersionsAnswer>(name, data),
         "pins.list" => same::<PinsAnswer>(name, data),
         "thread.history" => same::<ThreadAnswer>(name, data),
@@ -210,6 +212,7 @@ fn events_come_back_equal() {
             "room.joined" => same::<RoomJoined>(&name, data),
             "room.left" => same::<RoomLeft>(&name, data),
             "room.mine" => same::<RoomMine>(&name, data),
+            "message.ephemeral" => same::<EphemeralEvent>(&name, data),
             "read" => same::<ReadEvent>(&name, data),
             "typing" => same::<TypingEvent>(&name, data),
             "session.expiring" => same::<Expiring>(&name, data),
@@ -296,6 +299,7 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "users" => same::<UsersAnswer>(name, text),
         "make-code" => same::<CodeAnswer>(name, text),
         "embedding" => same::<EmbeddingAnswer>(name, text),
+        "say-ephemeral" | "server-say-ephemeral" => same::<EphemeralAnswer>(name, text),
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -351,6 +355,9 @@ fn rest_request(name: &str, call: &str, text: &str) {
         "typing" => {
             parsed::<TypingBody>(name, text);
             Ok(())
+        }
+        "say-ephemeral" | "server-say-ephemeral" => {
+            SayEphemeral::try_from(parsed::<EphemeralBody>(name, text)).map(drop)
         }
         "edit-message" => {
             let edit = snug_core::engine::EditMessage::try_from(parsed::<EditBody>(name, text));

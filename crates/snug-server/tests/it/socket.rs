@@ -266,6 +266,7 @@ async fn every_op_is_answered_as_written() {
         ("room.open", json!({"room": room}), "/history/messages/0/id", json!("m0")),
         ("history", json!({"room": room, "limit": 1}), "/head/room", json!(room)),
         ("message.send", json!({"room": room, "custom": {"a": 1}}), "/duplicate", json!(false)),
+        ("message.ephemeral", json!({"room": room, "text": "now"}), "/id", Value::Null),
         ("message.edit", edit, "/message/text", json!("second")),
         ("message.react", react, "/message/reactions/0/key", json!("👍")),
         ("message.pin", json!({"room": room, "id": "m0", "on": true}), "/message/id", json!("m0")),

@@ -1,6 +1,6 @@
 // What may be done to the messages of a room after they were sent. Whatever is asked may be asked
 // again: the answer is the message as it is, and is shown ahead of its event.
-import type { AnswerOf, Edit, Message, Op, RequestOf } from '@snug/protocol';
+import type { AnswerOf, Edit, Message, Op, RequestOf, Words } from '@snug/protocol';
 import type { Context } from './context.js';
 import { Derived } from './observable.js';
 
@@ -11,6 +11,11 @@ export abstract class Changing<T> extends Derived<T> {
   protected abstract readonly ctx: Context;
   /** A message as an answer has it. */
   abstract shownAhead(message: Message): void;
+
+  /** Never asked again, as other questions are: it may have been heard. */
+  sendEphemeral(words: Words): Promise<{ id: string }> {
+    return this.ctx.request('message.ephemeral', { room: this.id, ...words });
+  }
 
   edit(id: string, words: Edit): Promise<Message> {
     return this.#change('message.edit', { id, ...words });

@@ -310,6 +310,7 @@ const ROOM_EVENTS: Handlers = {
     open?.left(reason);
     return { change: 'left', reason };
   },
+  'message.ephemeral': (_, open, event) => open?.said(event),
   read: (_, open, event) => open?.read(event),
   typing: (_, open, event) => open?.typed(event),
 };

@@ -127,12 +127,13 @@ export class RoomEntry {
   applyMessage(message: Message, membersRev = 0): void {
     const { room } = this;
     if (!room) return;
-    const { seq, rev, sender, kind, text, created_at, thread } = message;
+    const { seq, rev, sender, kind, text, format, created_at, thread } = message;
     if (!thread && seq > (this.announced ?? 0)) {
       this.announced = seq;
       this.#tell(sender, { message });
     }
-    const said = { seq, sender, kind, text: text?.slice(0, PREVIEW_LENGTH), created_at };
+    const words = { text: text?.slice(0, PREVIEW_LENGTH), ...(format && { format }) };
+    const said = { seq, sender, kind, ...words, created_at };
     // A reply moves the room in no list, and may be here before what was said below it.
     const at = room.preview?.seq ?? 0;
     const last = !thread && (seq > at || (seq === at && rev > this.#saidRev));

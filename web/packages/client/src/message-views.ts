@@ -1,10 +1,10 @@
 // Messages as a page shows them. A view keeps its identity while nothing it
 // shows has changed, so that a list renders only what is new.
-import type { Custom, Message, ReplyTo, User } from '@snug/protocol';
+import type { Custom, Ephemeral, Message, ReplyTo, User } from '@snug/protocol';
 import type { Context } from './context.js';
 import type { OutboxItem } from './outbox.js';
 import type { Quote } from './quotes.js';
-import type { MessageView, QuoteView } from './types.js';
+import type { EphemeralView, MessageView, QuoteView } from './types.js';
 
 interface Cached {
   of: Message | OutboxItem;
@@ -99,6 +99,7 @@ function sentView(
     sender: sender ?? (author == null ? undefined : { id: author }),
     kind,
     text: text ?? undefined,
+    format: message.format ?? undefined,
     custom: custom ?? undefined,
     card: message.card ?? undefined,
     location: message.location ?? undefined,
@@ -116,6 +117,13 @@ function sentView(
     threadSummary: message.thread_summary ?? undefined,
     system: kind === 'system' ? systemOf(custom) : undefined,
   };
+}
+
+/** It carries what a message does, as far as it is said. */
+export function ephemeralView(said: Ephemeral, { me, users }: Context): EphemeralView {
+  const sender = said.sender == null ? undefined : users.get(said.sender);
+  const onlyYou = said.only_you ?? undefined;
+  return { ...sentView(said as Ephemeral & Message, me(), sender, false), onlyYou };
 }
 
 function localView(

@@ -2,6 +2,7 @@
 // seen as a snapshot. What the list shows of it lives in its entry.
 import type {
   AnswerOf,
+  Ephemeral,
   Events,
   Member,
   Message,
@@ -19,9 +20,9 @@ import type {
 import { Changing } from './changing.js';
 import type { Context } from './context.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
-import { MessageViews } from './message-views.js';
+import { ephemeralView, MessageViews } from './message-views.js';
 import { Outbox } from './outbox.js';
-import { asSnugError, LOST, type SnugError } from './problem.js';
+import { asSnugError, LOST, NO_ACCESS, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
 import { type Reading, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
@@ -34,16 +35,10 @@ import { type TypingOwn, typingOthers, typingOwn } from './typing.js';
 export const PAGE = 50;
 /** Missing more than this, the newest page is loaded instead of everything between. */
 const CATCH_UP = 300;
+/** Of what is kept nowhere, this many are shown. */
+const EPHEMERAL = 20;
 /** A room closed and opened within this (a re-render) was never closed. */
 const LINGER_MS = 400;
-const NO_ACCESS = new Set([
-  'not_a_member',
-  'room_not_found',
-  'user_deactivated',
-  'room_left',
-  'room_removed',
-  'room_deleted',
-]);
 
 export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly id: string;
@@ -67,6 +62,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #cursors = new Map<string, { following: boolean; seq: number }>();
   #members = new Map<string, Member>();
   #reads = new Map<string, number>();
+  #ephemeral: Ephemeral[] = [];
   #epoch = '';
   #status: RoomSnapshot['status'] = 'closed';
   #problem: ProblemView | undefined;
@@ -139,6 +135,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     // Who replies in a thread may have seen nothing else of the room.
     const ready = this.#status === 'ready' && !this.#timeline.hasAfter && !message.thread;
     return this.#outbox.send(message, ready ? this.#timeline.last : undefined);
+  }
+
+  dismiss(id: string): void {
+    this.#ephemeral = this.#ephemeral.filter((said) => said.id !== id);
+    this.touch();
   }
 
   retry(id: string): void {
@@ -291,6 +292,13 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#now(() => {
       this.#mergeRead(user, seq);
       this.#stream.note(rev);
+    });
+  }
+
+  said(said: Ephemeral): void {
+    this.#now(() => {
+      this.#meet(said.sender);
+      this.#ephemeral = [...this.#ephemeral, said].slice(-EPHEMERAL);
     });
   }
 
@@ -505,13 +513,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (this.#lineSet || !mine) return;
     this.#lineSet = true;
     if (this.#entry.unread === 0) return;
-    const me = this.ctx.me();
-    const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
-    const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
-    const first = after.find(
-      (m) => m.sender !== me && m.kind !== 'system' && !m.silent && !m.thread,
-    );
-    this.#line = known ? first?.seq : mine.read_seq + 1;
+    this.#line = this.#timeline.firstUnread(mine.read_seq, this.ctx.me());
   }
 
   #refuse(problem: ProblemView): void {
@@ -531,6 +533,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #depart(status: 'loading' | 'closed'): void {
     this.#stay++;
     this.#opening = undefined;
+    this.#ephemeral = [];
     this.#clear();
     this.#turn(status);
   }
@@ -577,6 +580,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       room: this.#entry.room,
       title: this.#entry.title(),
       messages: this.viewsOf(this.#views, loaded),
+      ephemeral: this.#ephemeral.map((said) => ephemeralView(said, this.ctx)),
       hasBefore: this.#timeline.hasBefore,
       hasAfter: this.#timeline.hasAfter,
       loadingBefore: !!this.#timeline.underWay.before,

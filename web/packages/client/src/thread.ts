@@ -165,6 +165,7 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
       status: room.status === 'ready' ? this.#status : room.status,
       // How far others have read is of the room; of replies nobody tells it.
       messages: this.#room.viewsOf(this.#views, stretch, stretch[0]?.seq ?? 0, root),
+      ephemeral: [],
       hasBefore,
       hasAfter: false,
       loadingBefore: !!underWay.before,

@@ -87,6 +87,14 @@ export class Timeline {
     if ((this.first ?? 0) <= minSeq) this.hasBefore = false;
   }
 
+  /** The first message of others above this seq that counts; the next seq where it is not loaded. */
+  firstUnread(read: number, me: string | undefined): number | undefined {
+    if ((this.first ?? 0) > read + 1) return read + 1;
+    const counts = ({ seq, sender, kind, silent, thread }: Message) =>
+      seq > read && sender !== me && kind !== 'system' && !silent && !thread;
+    return this.messages.find(counts)?.seq;
+  }
+
   #put(message: Message): void {
     const messages = this.#messages;
     let at = messages.length;

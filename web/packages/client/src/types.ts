@@ -5,6 +5,7 @@ import type {
   ChannelPage,
   Custom,
   Edit,
+  Format,
   Forwarded,
   Member,
   Mentions,
@@ -26,6 +27,7 @@ import type {
   ThreadSummary,
   User,
   Version,
+  Words,
 } from '@snug/protocol';
 
 export type {
@@ -34,6 +36,7 @@ export type {
   ChannelPage,
   Custom,
   Edit,
+  Format,
   Member,
   Mentions,
   Message,
@@ -53,6 +56,7 @@ export type {
   ThreadSummary,
   User,
   Version,
+  Words,
 } from '@snug/protocol';
 
 /** A snapshot keeps its identity until something in it changed. */
@@ -108,6 +112,8 @@ export type TokenFunction = (request: {
 
 export interface Outgoing {
   text?: string;
+  /** How the text is written; plain without it. */
+  format?: Format;
   /** Said by what is given, where it is left out. */
   kind?: Exclude<MessageKind, 'system'>;
   custom?: Custom;
@@ -132,6 +138,8 @@ export interface MessageView {
   sender?: User;
   kind: MessageKind;
   text?: string;
+  /** How the text is written; plain without it. */
+  format?: Format;
   custom?: Custom;
   card?: Card;
   location?: Place;
@@ -166,6 +174,12 @@ export interface MessageView {
   threadUnread?: boolean;
 }
 
+/** Said to those who had the room open, and kept nowhere: it has no seq. */
+export interface EphemeralView extends MessageView {
+  /** Others who have the room open do not see it. */
+  onlyYou?: boolean;
+}
+
 /** The message that is answered, as it is now. */
 export interface QuoteView {
   id: string;
@@ -191,7 +205,8 @@ export interface RoomView {
   avatar?: string;
   /** The other user of a direct room. */
   peer?: User;
-  preview?: Preview & { senderName?: string; own: boolean };
+  /** With `format` its text is the source, as the message told it; without, it has no marks. */
+  preview?: Preview & { senderName?: string; own: boolean; format?: Format };
   /** Milliseconds since 1970. */
   activityAt: number;
   unread: number;
@@ -234,6 +249,8 @@ export interface RoomSnapshot {
    * threads.
    */
   messages: readonly MessageView[];
+  /** What was said and is kept nowhere: the newest 20, newest last, until the room is left. */
+  ephemeral: readonly EphemeralView[];
   hasBefore: boolean;
   hasAfter: boolean;
   loadingBefore: boolean;
@@ -290,6 +307,13 @@ export interface ThreadHandle extends Conversation {
 }
 
 export interface RoomHandle extends Conversation {
+  /**
+   * Says something to those who have the room open now, this client too. It is kept nowhere and
+   * goes at most once: without a connection it rejects.
+   */
+  sendEphemeral(words: Words): Promise<{ id: string }>;
+  /** Takes it out of `ephemeral`. */
+  dismiss(id: string): void;
   /** For everybody: in a direct room, or as owner or admin. */
   pin(id: string): Promise<Message>;
   unpin(id: string): Promise<Message>;

@@ -417,6 +417,8 @@ export class FakeServer {
         });
         return { message, duplicate: false };
       }
+      case 'message.ephemeral':
+        return { id: 'passing' };
       case 'message.edit':
       case 'message.unsend':
       case 'message.react':
@@ -509,14 +511,14 @@ export class FakeServer {
 
   /** What a send brings beside its words. */
   #carried({ messages }: StoredRoom, data: Frame['data']): Partial<Message> {
-    const { card, location, mentions } = data as Partial<Message>;
+    const { card, location, mentions, format } = data as Partial<Message>;
     const kind = card ? 'card' : location ? 'location' : 'text';
     const answered = messages.find(({ id }) => id === data.reply_to);
     if (data.reply_to !== undefined && !answered) throw refusal('invalid_field');
     const reply_to = answered && { id: answered.id, seq: answered.seq };
     const root = messages.find(({ id }) => id === data.thread);
     const thread = root && { id: root.id, seq: root.seq };
-    return { kind, card, location, mentions, reply_to, thread };
+    return { kind, card, location, mentions, reply_to, thread, format };
   }
 
   #channels(): Room[] {

@@ -122,6 +122,7 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
       title: id,
       messages: [],
       hasBefore: false,
+      ephemeral: [],
       hasAfter: false,
       loadingBefore: false,
       loadingAfter: false,
@@ -166,6 +167,14 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
       readByOthers: false,
     });
     return this.settle(id);
+  }
+
+  async sendEphemeral(): Promise<{ id: string }> {
+    return { id: freshId() };
+  }
+
+  dismiss(id: string): void {
+    this.patch({ ephemeral: this.getSnapshot().ephemeral.filter((said) => said.id !== id) });
   }
 
   private async settle(id: string): Promise<Message> {

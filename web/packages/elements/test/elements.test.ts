@@ -11,6 +11,7 @@ import { zhHant } from '../src/locale/zh-hant.js';
 import { GROUP_MS, layTimeline } from '../src/room/timeline.js';
 import { reason } from '../src/shared/reason.js';
 import { emojiCount, hueOf, initials, runsOf, safeAddress } from '../src/text/inline.js';
+import { type Mark, markdown, type Node, plain } from '../src/text/markdown.js';
 import { partsOf } from '../src/text/mentions.js';
 import { dayLabel, daysAgo, listTime } from '../src/text/time.js';
 
@@ -264,4 +265,80 @@ test('importing the elements without a DOM defines nothing and does not throw', 
   const elements = await import('../src/index.js');
   assert.equal(typeof elements.SnugChat, 'function');
   elements.defineElements();
+});
+
+test('markdown is read as the server reads it', async () => {
+  const golden = 'crates/snug-core/tests/golden/markdown.json';
+  const text = await readFile(join(process.env.SNUG_REPO ?? '', golden), 'utf8');
+  const words = (of: string) => of.replace(/\s+/g, ' ').trim();
+  for (const { source, plain: expected } of JSON.parse(text)) {
+    assert.equal(words(plain(source)), words(expected), source);
+  }
+});
+
+test('markdown makes what it may, and nothing else', () => {
+  const shape = (nodes: Node[]): unknown =>
+    nodes.map((node) =>
+      typeof node === 'string' ? node : [node.href ?? node.tag, shape(node.inside)],
+    );
+  const made = (text: string) => shape(markdown(text));
+  assert.deepEqual(made('**_a_** ~~b~~'), [['p', [['b', [['em', ['a']]]], ' ', ['s', ['b']]]]]);
+  assert.deepEqual(made('> a\n> b\n- *c*\n- d\n# e'), [
+    ['blockquote', ['a', '\n', 'b']],
+    [
+      'ul',
+      [
+        ['li', [['em', ['c']]]],
+        ['li', ['d']],
+      ],
+    ],
+    ['p', [['b', ['e']]]],
+  ]);
+  assert.deepEqual(made('```\n<b>*x*</b>\n```'), [['pre', ['<b>*x*</b>']]]);
+  for (const [text, href] of [
+    ['[a](https://x.example/1)', 'https://x.example/1'],
+    ['![a](HTTP://x.example)', 'http://x.example/'],
+    ['[a](mailto:a@x.example)', 'mailto:a@x.example'],
+  ] as const) {
+    assert.deepEqual(made(text), [['p', [[href, ['a']]]]]);
+  }
+  for (const text of [
+    '[a](javascript:alert(1))',
+    '[a](data:text/html,x)',
+    '[a](//x.example)',
+    '[a](https://)',
+    '<a href="https://x.example">a</a>',
+    '<script>alert(1)</script>',
+    '[a]("https://x.example" onclick=x)',
+  ]) {
+    assert.deepEqual(made(text), [['p', [text]]]);
+  }
+});
+
+test('markdown that is made to take long does not', () => {
+  const depth = (nodes: Node[]): number =>
+    Math.max(0, ...nodes.map((node) => (typeof node === 'string' ? 0 : 1 + depth(node.inside))));
+  const deepest = (marks: Mark[]) => marks.reduce((most, mark) => Math.max(most, depth([mark])), 0);
+  const long = (part: string, bytes: number) => part.repeat(Math.ceil(bytes / part.length));
+  const hostile = [
+    '*',
+    '[',
+    '`',
+    '**a',
+    '_a ',
+    '~~',
+    '[a](',
+    '[a](http://',
+    '``a`',
+    '\\',
+    '![',
+    '*_~~',
+  ];
+  const start = performance.now();
+  for (const part of [...hostile, '> ', '- a\n', '```\n', '#', '_a*b~~c**', '[a](mailto:x']) {
+    assert.ok(plain(long(part, 65_536)).length <= 65_536 + part.length, part);
+    // Who renders goes down as far as marks are nested.
+    assert.ok(deepest(markdown(long(part, 4_096))) <= 10, part);
+  }
+  assert.ok(performance.now() - start < 10_000);
 });

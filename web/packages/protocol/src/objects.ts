@@ -33,6 +33,9 @@ export interface Mentions {
   everyone?: true;
 }
 
+/** How a text is written; plain without one. The text is its source. */
+export type Format = 'markdown';
+
 /** The message that is answered; its words are not repeated. */
 export interface ReplyTo {
   id: string;
@@ -72,6 +75,7 @@ export interface Message {
   sender?: string | null;
   kind: MessageKind;
   text?: string | null;
+  format?: Format | null;
   custom?: Custom;
   card?: Card | null;
   location?: Place | null;
@@ -93,6 +97,22 @@ export interface Message {
   /** A reply in a thread: it does not stand in the room's own conversation. */
   thread?: ThreadPlace | null;
   thread_summary?: ThreadSummary | null;
+}
+
+/** Said to those who had the room open, and kept nowhere. */
+export interface Ephemeral {
+  id: string;
+  room: string;
+  sender?: string | null;
+  kind: MessageKind;
+  text?: string | null;
+  format?: Format | null;
+  custom?: Custom;
+  card?: Card | null;
+  location?: Place | null;
+  created_at: Timestamp;
+  /** Others who have the room open do not see it. */
+  only_you?: boolean | null;
 }
 
 /** The message at which a thread hangs. */
@@ -144,6 +164,7 @@ export interface ThreadList {
 export interface Version {
   rev: number;
   text?: string | null;
+  format?: Format | null;
   custom?: Custom;
   mentions?: Mentions | null;
   card?: Card | null;

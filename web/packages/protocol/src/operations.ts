@@ -4,6 +4,8 @@ import type {
   Card,
   ChannelPage,
   Custom,
+  Ephemeral,
+  Format,
   Head,
   Hello,
   History,
@@ -38,6 +40,8 @@ export interface Draft {
   id?: string;
   kind?: Exclude<MessageKind, 'system'>;
   text?: string;
+  /** How the text is written; plain when absent. */
+  format?: Format;
   custom?: Custom;
   card?: Card;
   location?: Place;
@@ -51,9 +55,14 @@ export interface Draft {
   silent?: boolean;
 }
 
+/** What is said without being kept. */
+export type Words = Pick<Draft, 'kind' | 'text' | 'format' | 'custom' | 'card' | 'location'>;
+
 /** New words of a message; what is absent stays. */
 export interface Edit {
   text?: string;
+  /** How the new text is written; plain when absent. */
+  format?: Format;
   custom?: Custom;
   /** Who is called from now on; `null`: nobody. */
   mentions?: Mentions | null;
@@ -177,6 +186,10 @@ export interface Operations {
     request: Draft & { room: string; read_up_to?: number };
     answer: { message: Message; duplicate: boolean };
   };
+  'message.ephemeral': {
+    request: Words & { room: string };
+    answer: { id: string };
+  };
   'message.edit': {
     request: Edit & { room: string; id: string };
     answer: { message: Message };
@@ -245,6 +258,8 @@ export interface Events {
   };
   /** Edited, deleted, hidden, pinned or reacted to: the message as it is now. */
   'message.changed': Events['message.new'];
+  /** It takes no rev. */
+  'message.ephemeral': Ephemeral;
   'room.changed': { room: string; rev: number; members_rev: number; room_object: Room };
   'members.changed': {
     room: string;

@@ -121,7 +121,7 @@ mod tests {
     fn the_oldest_words_go() {
         let bodies = Bodies::default();
         let (app, room) = (AppId::from_stored("app"), RoomId::from_stored("room"));
-        let body = Body { text: Some("x".repeat(1 << 20)), custom: None };
+        let body = Body { text: Some("x".repeat(1 << 20)), ..Body::default() };
         for n in 0..70 {
             bodies.keep(&app, &room, &n.to_string(), &body);
             bodies.keep(&app, &room, &n.to_string(), &body);

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use super::super::Engine;
 use super::wire::{Body, BridgeMessage, BridgeThread};
 use super::{Bridge, Mirrored, broken, id_of_external, names};
-use crate::engine::messages::payload_hash;
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
 use crate::limits;
@@ -314,13 +313,15 @@ fn row_of(
     pending: &mut Vec<super::send::Pending>,
     (quiet, keyed): (bool, bool),
 ) -> NewMessage {
-    let (text, custom) = (told.body.text.as_deref(), told.body.custom.as_ref());
     let sender = (told.kind != MessageKind::System).then(|| told.message.from_user_id.clone());
-    let hash = |silent| payload_hash(sender.as_ref(), told.kind, text, custom, silent);
+    let hash = |silent| told.body.hash(sender.as_ref(), told.kind, silent);
+    let hashed = |note: &super::send::Pending| {
+        told.body.was_hashed(&note.hash, (sender.as_ref(), told.kind, note.silent))
+    };
     let key = told.message.idempotency_key.as_deref();
     let is_this = |note: &super::send::Pending| match key {
         Some(key) => note.id.as_str() == key && Some(&note.sender) == sender.as_ref(),
-        None => !keyed && note.hash == hash(note.silent),
+        None => !keyed && hashed(note),
     };
     let found = pending.iter().position(is_this).map(|at| pending.remove(at));
     let external = Some(told.message.message_id.clone());

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::super::extras::SendExtras;
 use super::super::messages::check_body;
 use super::super::{
     Actor, Client, CreateRoom, CreateRoomKind, CreatedRoomView, Engine, OpenSession, SendMessage,
@@ -294,7 +295,8 @@ impl Engine {
     /// A stored message in the backend's own form.
     #[must_use]
     pub fn bridged_message(&self, message: &Message) -> Value {
-        let body = Body { text: message.text.clone(), custom: message.custom.clone() };
+        let (text, custom) = (message.text.clone(), message.custom.clone());
+        let body = Body { text, format: message.format(), custom };
         let (kind, data) = body.write(message.kind);
         json!({
             "messageId": message.external.as_deref().unwrap_or(message.id.as_str()),
@@ -420,6 +422,7 @@ impl Engine {
             kind: Some(shown),
             text: body.text,
             custom: body.custom,
+            extras: SendExtras { format: body.format, ..SendExtras::default() },
             ..SendMessage::default()
         };
         let message = self.new_message(&actor, send)?;

@@ -158,7 +158,7 @@ impl Engine {
             for message in messages.iter_mut().filter(|message| is_bare(message)) {
                 let external = message.external.as_deref().unwrap_or("");
                 match fetched.words.get(external) {
-                    Some(body) => put(message, body.clone()),
+                    Some(body) => body.clone().put(message),
                     None => message.deleted_at = Some(message.created_at),
                 }
             }
@@ -168,7 +168,7 @@ impl Engine {
         }
         let last = messages.iter().find(|message| Some(message.seq) == newest);
         if let Some(last) = last.filter(|last| last.external.is_some() && !last.is_gone()) {
-            self.bodies.newest(app, room, last.seq, last.text.as_deref());
+            self.bodies.newest(app, room, last.seq, last.words().as_deref());
         }
         Ok(())
     }
@@ -209,8 +209,8 @@ impl Engine {
             return;
         }
         self.put_known(app, room, message);
-        let text = message.text.as_deref().filter(|_| !message.is_gone());
-        self.bodies.newest(app, room, message.seq, text);
+        let words = message.words().filter(|_| !message.is_gone());
+        self.bodies.newest(app, room, message.seq, words.as_deref());
     }
 
     /// The caller's threads become rooms; those that are new, or have something new, are read, so
@@ -252,7 +252,7 @@ impl Engine {
         }
         let external = message.external.as_deref().unwrap_or("");
         let Some(body) = self.bodies.get(app, room, external) else { return false };
-        put(message, body);
+        body.put(message);
         true
     }
 
@@ -261,9 +261,9 @@ impl Engine {
         let Appended { message, head, .. } = appended;
         if let Some(external) = &message.external {
             self.bodies.keep(app, &message.room, external, body);
-            self.bodies.newest(app, &message.room, message.seq, body.text.as_deref());
+            self.bodies.newest(app, &message.room, message.seq, body.words().as_deref());
         }
-        put(message, body.clone());
+        body.clone().put(message);
         let room = message.room.clone();
         self.put_preview(app, &room, head);
     }
@@ -286,8 +286,4 @@ fn is_bare(message: &Message) -> bool {
         && message.deleted_at.is_none()
         && message.text.is_none()
         && message.custom.is_none()
-}
-
-fn put(message: &mut Message, body: Body) {
-    (message.text, message.custom) = (body.text, body.custom);
 }

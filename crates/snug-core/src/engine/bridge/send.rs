@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::super::messages::{decide, payload_hash};
+use super::super::messages::decide;
 use super::super::{Actor, Engine, Sent};
 use super::mirror::Told;
 use super::wire::{Body, BridgeMessage, BridgeThread};
@@ -137,8 +137,7 @@ impl Engine {
         }
         self.note(bridge, room, &message, &sender).await?;
         let before = self.before(bridge, room).await?;
-        let body = Body { text: message.text.clone(), custom: message.custom.clone() };
-        let (kind, data) = body.write(message.kind);
+        let (kind, data) = Body::of(&message).write(message.kind);
         let call = json!({
             "userId": sender,
             "threadId": room,
@@ -169,6 +168,7 @@ impl Engine {
         check_told(&told.message, &message, &sender, &kind)?;
         self.mirror(bridge, &thread, before, None).await?;
         let mut message = message;
+        message.extras = told.body.extras();
         (message.text, message.custom) = (told.body.text, told.body.custom);
         let id = message.id.clone();
         let named = (message, told.message.message_id);
@@ -187,7 +187,8 @@ impl Engine {
         senders: Senders,
     ) -> Result<Sent> {
         let app = bridge.app();
-        let body = Body { text: message.text.take(), custom: message.custom.take() };
+        let body = Body::of(&message);
+        (message.text, message.custom, message.extras) = (None, None, None);
         message.external = Some(external.clone());
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
@@ -240,16 +241,15 @@ impl Engine {
         let Some((_, id)) = found.filter(|(_, id)| *id != message.id) else {
             return Err(Error::MessageIdConflict);
         };
-        let (text, custom) = (body.text.as_deref(), body.custom.as_ref());
-        let hash =
-            |silent| payload_hash(message.sender.as_ref(), message.kind, text, custom, silent);
+        let (sender, kind) = (message.sender.as_ref(), message.kind);
         let told = matches!(actor, Actor::Backend(_));
         let hit = match told || id == id_of_external(external) {
             true => self.store.message_by_key(app, room, &id).await?,
             false => None,
         };
         let shown = hit.filter(|hit| {
-            let same = hit.hash == hash(false) || hit.hash == hash(true);
+            let hashed = |silent| body.was_hashed(&hit.hash, (sender, kind, silent));
+            let same = hashed(false) || hashed(true);
             same && hit.message.sender == message.sender
         });
         let Some(hit) = shown else {
@@ -339,7 +339,7 @@ impl Engine {
 
 fn as_repeat(mut first: Message, body: Body) -> Sent {
     if !first.is_gone() {
-        (first.text, first.custom) = (body.text, body.custom);
+        body.put(&mut first);
     }
     first.rev = first.first_rev;
     Sent { message: first, duplicate: true, mine: None }

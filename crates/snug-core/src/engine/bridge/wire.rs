@@ -5,9 +5,12 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{broken, fault};
+use crate::engine::extras::hashed_format;
+use crate::engine::messages::{payload_hash, with_extras};
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
-use crate::model::{CustomJson, MessageKind};
+use crate::model::{CustomJson, Extras, Format, Message, MessageKind, plain};
+use crate::ports::{NewMessage, PayloadHash};
 
 /// A customer's id may be a JSON integer: then it is its decimal string.
 fn text<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
@@ -143,10 +146,66 @@ impl BridgeMessage {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Body {
     pub(super) text: Option<String>,
+    /// How the text is written, where the backend keeps that, too.
+    pub(super) format: Option<Format>,
     pub(super) custom: Option<CustomJson>,
 }
 
 impl Body {
+    /// The words of a message that is not stored yet.
+    pub(super) fn of(message: &NewMessage) -> Self {
+        let format = message.extras.as_ref().and_then(|extras| extras.format);
+        Self { text: message.text.clone(), format, custom: message.custom.clone() }
+    }
+
+    /// What a message carries beside these words: a bridged one nothing but their format.
+    pub(super) fn extras(&self) -> Option<Box<Extras>> {
+        let format = self.format?;
+        Some(Box::new(Extras { format: Some(format), ..Extras::default() }))
+    }
+
+    /// Puts them into a message.
+    pub(super) fn put(self, message: &mut Message) {
+        message.extras = self.extras();
+        (message.text, message.custom) = (self.text, self.custom);
+    }
+
+    /// The text without marks.
+    pub(super) fn words(&self) -> Option<String> {
+        let text = self.text.as_deref()?;
+        Some(if self.format.is_some() { plain(text) } else { text.to_owned() })
+    }
+
+    /// What a payload of these words hashes to.
+    pub(super) fn hash(
+        &self,
+        sender: Option<&UserId>,
+        kind: MessageKind,
+        silent: bool,
+    ) -> PayloadHash {
+        self.hash_as(self.format, (sender, kind, silent))
+    }
+
+    /// Whether a payload of these words was hashed to that; a backend may not keep the format.
+    pub(super) fn was_hashed(
+        &self,
+        hash: &PayloadHash,
+        (sender, kind, silent): (Option<&UserId>, MessageKind, bool),
+    ) -> bool {
+        let formats = [None, Some(Format::Markdown)].into_iter();
+        let mut formats = formats.filter(|format| self.format.is_none() || *format == self.format);
+        formats.any(|format| *hash == self.hash_as(format, (sender, kind, silent)))
+    }
+
+    fn hash_as(
+        &self,
+        format: Option<Format>,
+        (sender, kind, silent): (Option<&UserId>, MessageKind, bool),
+    ) -> PayloadHash {
+        let hash = payload_hash(sender, kind, self.text.as_deref(), self.custom.as_ref(), silent);
+        format.map_or(hash, |format| with_extras(hash, &hashed_format(format)))
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let custom = self.custom.as_ref().map_or(0, |custom| custom.as_str().len());
         self.text.as_ref().map_or(0, String::len) + custom
@@ -163,13 +222,18 @@ impl Body {
                 struct Data {
                     #[serde(rename = "messageText", default)]
                     text: Option<String>,
+                    /// Whatever else a backend says here is its own.
+                    #[serde(default)]
+                    format: Option<Value>,
                     #[serde(default)]
                     custom: Option<Box<RawValue>>,
                 }
                 let data: Data = serde_json::from_str(data.get())
                     .map_err(|_| broken("the data of a text has messageText"))?;
                 let rest = data.custom.map(|raw| custom(raw.get().to_owned())).transpose()?;
-                let body = Self { text: data.text, custom: rest };
+                let format = data.format.as_ref().and_then(Value::as_str).and_then(Format::parse);
+                let format = format.filter(|_| data.text.is_some());
+                let body = Self { text: data.text, format, custom: rest };
                 if kind == "system" {
                     return Ok((MessageKind::System, body));
                 }
@@ -180,11 +244,12 @@ impl Body {
             }
             "custom" => {
                 let all = Some(custom(data.get().to_owned())?);
-                Ok((MessageKind::Custom, Self { text: None, custom: all }))
+                Ok((MessageKind::Custom, Self { custom: all, ..Self::default() }))
             }
             other => {
                 let all = format!("{{\"type\":{},\"data\":{}}}", json!(other), data.get());
-                Ok((MessageKind::Custom, Self { text: None, custom: Some(custom(all)?) }))
+                let all = Some(custom(all)?);
+                Ok((MessageKind::Custom, Self { custom: all, ..Self::default() }))
             }
         }
     }
@@ -206,6 +271,9 @@ impl Body {
                 let mut data = json!({});
                 if let Some(text) = text {
                     data["messageText"] = json!(text);
+                }
+                if let Some(format) = self.format {
+                    data["format"] = json!(format.as_str());
                 }
                 if let Some(custom) = custom {
                     data["custom"] = raw(custom);
@@ -236,6 +304,7 @@ mod tests {
         for (kind, data, shown) in [
             ("text", r#"{"messageText":"嗨"}"#, MessageKind::Text),
             ("text", r#"{"messageText":"a","custom":{"b":[1]}}"#, MessageKind::Text),
+            ("text", r#"{"messageText":"*a*","format":"markdown"}"#, MessageKind::Text),
             ("custom", r#"{"a":1}"#, MessageKind::Custom),
             ("location", r#"{"lat":1.5}"#, MessageKind::Custom),
             ("system", r#"{"messageText":"closed"}"#, MessageKind::System),

@@ -250,7 +250,9 @@ impl Line {
                 frames.extend(self.frame_if(NOTIFY_ROOM, &key, &json!([user, what, {}])));
                 Ok(frames)
             }
-            RoomEventBody::Typing { .. } | RoomEventBody::Beacon => Ok(Vec::new()),
+            RoomEventBody::Typing { .. }
+            | RoomEventBody::Ephemeral { .. }
+            | RoomEventBody::Beacon => Ok(Vec::new()),
         }
     }
 

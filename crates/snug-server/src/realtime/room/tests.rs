@@ -6,7 +6,7 @@ use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
 use snug_core::limits;
 use snug_core::model::{
-    Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
+    Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
 };
 
 use super::super::hub::{Hub, HubParts, Way};
@@ -281,6 +281,48 @@ fn open_rooms_hear_events_and_the_others_heads() {
     room.set_open(c[0].id, false);
     room.offer(&message(12, 3));
     assert_eq!(heard(&c[0]), heads(&[12]));
+}
+
+fn said(to: Option<&[&str]>) -> RoomEventBody {
+    let said = Ephemeral {
+        id: snug_core::ids::MessageId::new("e1").unwrap(),
+        sender: None,
+        kind: MessageKind::System,
+        text: Some("now".to_owned()),
+        custom: None,
+        extras: None,
+        created_at: Time(0),
+        to: to.map(|to| to.iter().map(|name| user(name)).collect()),
+    };
+    RoomEventBody::Ephemeral { said: Box::new(said) }
+}
+
+#[test]
+fn what_is_not_kept_is_for_open_rooms_and_for_whom_it_is() {
+    let (mut room, mut c) = room(&["anna", "bert", "cleo"]);
+    // Another wire has no word for it, and must not hear what is for others.
+    c.push(listener("anna", Some(Mailbox::default())));
+    room.add(&c[3], 10, 3);
+    for open in [0, 1, 3] {
+        assert!(room.set_open(c[open].id, true));
+    }
+    room.offer(&event(10, 3, said(None)));
+    room.offer(&event(10, 3, said(Some(&["anna", "cleo"]))));
+    room.offer(&event(10, 3, said(Some(&[]))));
+    assert_eq!((heard(&c[0]).len(), heard(&c[1]).len(), heard(&c[2]).len()), (2, 1, 0));
+    assert!(c[3].mailbox.as_ref().unwrap().take().is_none());
+    assert_eq!(room.rev, 10, "it takes no rev");
+    // Behind a removal that was missed nobody hears it, nor once the list was read again: whoever
+    // was there in between is not known.
+    assert_eq!(room.offer(&event(11, 11, said(None))), RELOAD);
+    room.reloaded(&[user("anna")], &[member("anna", 1)], 11);
+    assert_eq!(heard(&c[0]), []);
+    // What is worth nothing later never makes a reader a slow one.
+    let half = limits::CONNECTION_QUEUE_BYTES_MAX / 2 + 1;
+    let _ = c[0].outbox.push(Bytes::from(vec![b' '; half]));
+    room.offer(&event(11, 11, said(None)));
+    assert_eq!(c[0].outbox.take().map(|bytes| bytes.len()), Some(half));
+    assert!(c[0].outbox.take().is_none());
 }
 
 #[test]

@@ -36,7 +36,7 @@ async fn texts(page: &Page, room: &str) -> Vec<String> {
 }
 
 /// Refuses what has "refuse" in it, and changes what has "damn".
-fn moderates(asked: &Asked) -> Reply {
+pub(crate) fn moderates(asked: &Asked) -> Reply {
     let words = asked.words();
     if words.contains("refuse") {
         Reply::refuse("Be kind.")

@@ -101,6 +101,33 @@ async fn the_contract_holds_between_two_nodes() {
     nodes.stop().await;
 }
 
+/// What is kept nowhere reaches the other node's open rooms, and there nobody who was removed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_kept_crosses_and_stops_at_a_removal() {
+    let nodes = Nodes::start().await;
+    let [one, two] = &nodes.at;
+    let room = one.group(&["ann", "ben", "cem"]).await;
+    let ann = one.page("ann").await;
+    let ((_, mut ben), (_, mut cem)) = (two.enter("ben").await, two.enter("cem").await);
+    for socket in [&mut ben, &mut cem] {
+        socket.request("room.open", json!({"room": room})).await;
+    }
+    let path = format!("rooms/{room}/ephemeral");
+    ann.post(&path, json!({"text": "one"})).await.is(200);
+    for socket in [&mut ben, &mut cem] {
+        assert_eq!(socket.event("message.ephemeral").await["text"], "one");
+    }
+    one.backend("DELETE", &format!("rooms/{room}/members/ben"), Value::Null).await.is(200);
+    ann.post(&path, json!({"text": "two"})).await.is(200);
+    ann.post(&format!("rooms/{room}/messages"), json!({"id": "m", "text": "kept"})).await.is(201);
+    cem.event_where("message.new", |new| new["message"]["id"] == "m").await;
+    ben.event("room.left").await;
+    let heard = ben.drain().await;
+    assert!(heard.iter().all(|(name, _)| name != "message.ephemeral"), "{heard:?}");
+    drop((ben, cem));
+    nodes.stop().await;
+}
+
 /// Two nodes over NATS; the second's way leads through the proxy.
 async fn over_nats() -> (Nodes, NatsServer, FaultProxy) {
     let (server, proxy) = tokio::task::spawn_blocking(|| {

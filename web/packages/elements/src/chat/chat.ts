@@ -38,6 +38,7 @@ export class SnugChat extends SnugElement {
     start: { attribute: false },
     newChat: { type: Boolean, attribute: 'new-chat' },
     closable: { type: Boolean },
+    markdown: { type: Boolean },
     narrow: { state: true },
   };
 
@@ -49,6 +50,8 @@ export class SnugChat extends SnugElement {
   declare newChat: boolean;
   /** Inside a panel: shows a close button. */
   declare closable: boolean;
+  /** What is written here is sent as markdown. */
+  declare markdown: boolean;
   declare private narrow: boolean;
 
   private widthWatch: ResizeObserver | undefined;
@@ -130,7 +133,7 @@ export class SnugChat extends SnugElement {
 
   private openedRoom(): TemplateResult {
     return html`<snug-room nested exportparts="timeline, bubble, quote, card, user-card, thread, header: room-header" .client=${this.activeClient} .locale=${this.locale}
-      .room=${this.room} .start=${this.start} .back=${this.narrow} .closable=${this.closable} .direct=${this.writeTo}
+      .room=${this.room} .start=${this.start} .back=${this.narrow} .closable=${this.closable} .direct=${this.writeTo} .markdown=${this.markdown}
       @snug-back=${this.onBack} @snug-room-created=${this.onCreated}></snug-room>`;
   }
 

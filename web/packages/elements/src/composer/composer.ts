@@ -32,7 +32,7 @@ function chosenIn(handle: Conversation, anew = false): Chosen {
  * while a message is edited it waits.
  *
  * @element snug-composer
- * @fires snug-submit - Before a message is sent; `detail.text`, and `detail.mentions`, `detail.replyTo`, `detail.thread` where there are such. Prevent it to send otherwise.
+ * @fires snug-submit - Before a message is sent; `detail.text`, and `detail.format`, `detail.mentions`, `detail.replyTo`, `detail.thread` where there are such. Prevent it to send otherwise.
  * @fires snug-edited - An edit was saved or given up; with `detail.problem` it was refused.
  * @fires snug-reply-end - An answer was sent or given up.
  * @csspart edit - The line that says what is edited or answered.
@@ -46,6 +46,7 @@ export class SnugComposer extends SnugElement {
     room: { type: String },
     thread: { type: String },
     placeholder: { type: String },
+    markdown: { type: Boolean },
     editing: { attribute: false },
     replying: { attribute: false },
   };
@@ -56,6 +57,8 @@ export class SnugComposer extends SnugElement {
   declare thread: string | undefined;
   /** Instead of the language's own word. */
   declare placeholder: string | undefined;
+  /** What is written is sent as markdown. */
+  declare markdown: boolean;
 
   /** The message whose words are changed; absent while a new one is written. */
   declare editing: MessageView | undefined;
@@ -287,7 +290,9 @@ export class SnugComposer extends SnugElement {
       const { users } = handle.getSnapshot();
       const called = (id: string) => users.get(id)?.name || id;
       const mentions = afterEdit(editing, text, this.chosen.in(text), called);
-      await handle.edit(editing.id, mentions === undefined ? { text } : { text, mentions });
+      const { format } = editing;
+      const words = { text, ...(format && { format }) };
+      await handle.edit(editing.id, mentions === undefined ? words : { ...words, mentions });
     } catch (error) {
       problem = error;
     }
@@ -311,6 +316,7 @@ export class SnugComposer extends SnugElement {
     const mentions = this.chosen.in(text);
     const message = {
       text,
+      ...(this.markdown && { format: 'markdown' as const }),
       ...(mentions && { mentions }),
       ...(replying && { replyTo: replying.id }),
       ...(this.thread && { thread: this.thread }),

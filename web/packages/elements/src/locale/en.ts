@@ -129,6 +129,7 @@ export const en = {
     'Check that the server runs, that this is its address, and that the content policy of the page (connect-src) allows it:',
   cfgOther: 'The chat is not set up yet',
   reference: 'Reference',
+  onlyYou: 'Only you can see this',
   sysRoomCreated: '{name} started the conversation',
   sysRoomCreatedPlain: 'Conversation started',
   sysMembersAdded: '{name} added {who}',

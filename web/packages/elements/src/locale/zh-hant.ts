@@ -130,6 +130,7 @@ export const zhHant: Strings = {
     '請確認伺服器正在執行、這是它的位址，且頁面的內容安全政策（connect-src）允許連線：',
   cfgOther: '聊天尚未設定完成',
   reference: '說明文件',
+  onlyYou: '只有你看得到',
   sysRoomCreated: '{name} 開始了對話',
   sysRoomCreatedPlain: '對話已開始',
   sysMembersAdded: '{name} 加入了 {who}',

@@ -5,6 +5,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { Words } from '../locale/index.js';
 import { icon } from '../shared/icons.js';
 import { safeHref } from '../text/inline.js';
+import { type Mark, markdown, type Node } from '../text/markdown.js';
 import { partsOf, type Reader } from '../text/mentions.js';
 import { nameOf, saidIn } from '../text/names.js';
 
@@ -31,8 +32,38 @@ function link(href: string, inside: unknown, more = '', label?: string): Templat
   return html`<a class=${more} href=${href} target="_blank" rel="noopener noreferrer nofollow" aria-label=${label ?? nothing}>${inside}</a>`;
 }
 
-export function inlineText(message: MessageView, { reader, person }: ContentContext): unknown {
-  return partsOf(message.text ?? '', message.mentions, reader).map(({ text, href, mention }) => {
+/** What is said, with its links, mentions and marks. */
+export function inlineText(message: MessageView, context: ContentContext): unknown {
+  const { text = '', format } = message;
+  if (!format) return parts(text, message, context);
+  const blocks = markdown(text);
+  const last = blocks.at(-1)!;
+  // The time floats beside the last line of text.
+  return blocks.map((block) => around(block, message, context, block === last));
+}
+
+function around(mark: Node, message: MessageView, context: ContentContext, bare = false): unknown {
+  if (typeof mark === 'string') return parts(mark, message, context);
+  const { tag, href } = mark;
+  // Within code and links nothing else is a link or a mention.
+  const whole = /^(a|code|pre)$/.test(tag);
+  const inside = mark.inside.map((node) =>
+    whole && typeof node === 'string' ? node : around(node, message, context),
+  );
+  if (tag === 'a') return link(href!, inside);
+  return bare && tag === 'p' ? inside : shape(tag, inside);
+}
+
+const SHAPES: Partial<Record<Mark['tag'], TemplateStringsArray>> = {};
+
+/** As `html` would be called for each of the tags, none of which comes from a text. */
+function shape(tag: Mark['tag'], inside: unknown): TemplateResult {
+  SHAPES[tag] ??= Object.assign([`<${tag}>`, `</${tag}>`], { raw: [] });
+  return html(SHAPES[tag], inside);
+}
+
+function parts(text: string, message: MessageView, { reader, person }: ContentContext): unknown {
+  return partsOf(text, message.mentions, reader).map(({ text, href, mention }) => {
     if (href !== undefined) return link(href, text);
     if (!mention) return text;
     const { user, own } = mention;

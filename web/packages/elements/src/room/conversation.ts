@@ -16,6 +16,7 @@ import { gateOf } from '../shared/gate-of.js';
 import { icon } from '../shared/icons.js';
 import { KeyboardInset } from '../shared/keyboard.js';
 import { stateCard, stateStyles } from '../shared/states.js';
+import { edgeSwipe } from '../shared/swipe.js';
 import { controls, tokens } from '../shared/tokens.styles.js';
 import { happening, nameOf, saidIn } from '../text/names.js';
 import { dayLabel } from '../text/time.js';
@@ -23,8 +24,10 @@ import { messageRow } from './message.js';
 import { allowed, MessageMenu } from './message-menu.js';
 import { OpenedRoom } from './opened-room.js';
 import { olderEnd, skeleton } from './parts.js';
+import { passing } from './passing.js';
 import { roomStyles } from './room.styles.js';
 import { ScrollKeeper } from './scroll-keeper.js';
+import type { FirstWords } from './start-target.js';
 import { layTimeline, type TimelineItem } from './timeline.js';
 import { UserCard } from './user-card.js';
 
@@ -43,6 +46,7 @@ const LIT_MS = 1_600;
  * @csspart timeline - The scrolling part.
  * @csspart message - One message with its avatar.
  * @csspart bubble - The coloured part of a message.
+ * @csspart passing - Something that is kept nowhere.
  * @csspart reactions - The line with what was reacted to a message.
  * @csspart menu - What may be done to a message.
  * @csspart quote - The message that one answers, in the answer.
@@ -55,6 +59,7 @@ export abstract class SnugConversation extends SnugElement {
     room: { type: String },
     back: { type: Boolean },
     closable: { type: Boolean },
+    markdown: { type: Boolean },
     direct: { attribute: false },
   };
 
@@ -64,6 +69,8 @@ export abstract class SnugConversation extends SnugElement {
   declare back: boolean;
   /** Inside a panel: shows a close button. */
   declare closable: boolean;
+  /** What is written here is sent as markdown. */
+  declare markdown: boolean;
   /** Opens a conversation with somebody; without it the card of a user has no button. */
   declare direct: ((user: User) => void) | undefined;
 
@@ -88,7 +95,7 @@ export abstract class SnugConversation extends SnugElement {
   private spoken: { id: string; text: string }[] = [];
   private onScreen = false;
   private screenWatch: IntersectionObserver | undefined;
-  private swipeFrom: { x: number; y: number } | undefined;
+  private readonly swipe = edgeSwipe(this, () => this.announce('snug-back', {}));
 
   /** What is shown, of this client. */
   protected abstract handleOf(client: Client): Conversation | undefined;
@@ -251,7 +258,7 @@ export abstract class SnugConversation extends SnugElement {
       this.newestOwn = last.id;
       this.keeper.pinned = true;
     }
-    if (this.placed) this.speak(messages);
+    if (this.placed) this.speak([...messages, ...this.opened.view.ephemeral]);
     this.requestUpdate();
   }
 
@@ -280,7 +287,7 @@ export abstract class SnugConversation extends SnugElement {
     const blocked = this.nested ? nothing : gateOf(this, this.words);
     if (blocked !== nothing) return html`<div class="room">${blocked}</div>`;
     return html`<section class="room" aria-label=${this.label} ?inert=${this.covered}
-      @touchstart=${this.swipeStart} @touchend=${this.swipeEnd}>
+      @touchstart=${this.swipe.start} @touchend=${this.swipe.end}>
       ${this.header()}
       ${this.content()}
     </section>${this.over()}`;
@@ -353,7 +360,7 @@ export abstract class SnugConversation extends SnugElement {
   private timeline(): TemplateResult {
     const { view } = this.opened;
     // With more before, all that is loaded may be replies: what follows is on its way.
-    if (this.items.length === 0 && !view.hasBefore) return this.empty();
+    if (!this.items.length && !view.hasBefore && !view.ephemeral.length) return this.empty();
     const group = view.room?.kind !== 'direct';
     return html`<div class="timeline" part="timeline" role="log" aria-live="off" tabindex="0" @scroll=${this.onScroll}
       aria-label=${this.label}>
@@ -366,6 +373,7 @@ export abstract class SnugConversation extends SnugElement {
           (item) => item.key,
           (item) => this.item(item, group),
         )}
+        ${passing(view.ephemeral, this.words, (item) => this.item(item, group), this.dismiss)}
       </div>
     </div>`;
   }
@@ -441,6 +449,8 @@ export abstract class SnugConversation extends SnugElement {
     });
   }
 
+  private readonly dismiss = (id: string): void => this.activeClient?.room(this.room!).dismiss(id);
+
   private readonly onScroll = (): void => {
     this.menu.onScroll();
     this.card.settle();
@@ -476,7 +486,7 @@ export abstract class SnugConversation extends SnugElement {
     const ended = this.ended();
     if (ended)
       return html`<p class="foot" role="note">${icon('lock')}<span>${this.words(ended)}</span></p>`;
-    return html`<snug-composer nested .client=${this.activeClient} .locale=${this.locale} .room=${this.room} .thread=${this.rootId}
+    return html`<snug-composer nested .client=${this.activeClient} .locale=${this.locale} .room=${this.room} .thread=${this.rootId} .markdown=${this.markdown}
       .placeholder=${this.placeholder}
       .editing=${this.editing} .replying=${this.replying} @snug-submit=${this.submit} @snug-edited=${this.edited}
       @snug-reply-end=${this.replied}></snug-composer>`;
@@ -494,7 +504,7 @@ export abstract class SnugConversation extends SnugElement {
     return undefined;
   }
 
-  protected submit(_event: CustomEvent<{ text: string }>): void {}
+  protected submit(_event: CustomEvent<FirstWords>): void {}
 
   /** The field is done with an edit: saved, given up, or refused. */
   private edited(event: CustomEvent<{ problem?: { code?: string; detail?: string } }>): void {
@@ -576,23 +586,5 @@ export abstract class SnugConversation extends SnugElement {
     // From afar a smooth scroll would only be a blur.
     this.keeper.toEnd(this.keeper.below < this.keeper.height * 3);
     this.requestUpdate();
-  }
-
-  private swipeStart(event: TouchEvent): void {
-    const touch = event.touches[0];
-    if (!this.back || !touch || event.touches.length !== 1) return;
-    const edge = this.getBoundingClientRect();
-    const rtl = getComputedStyle(this).direction === 'rtl';
-    const inset = rtl ? edge.right - touch.clientX : touch.clientX - edge.left;
-    this.swipeFrom = inset < 32 ? { x: touch.clientX, y: touch.clientY } : undefined;
-  }
-
-  private swipeEnd(event: TouchEvent): void {
-    const from = this.swipeFrom;
-    const touch = event.changedTouches[0];
-    this.swipeFrom = undefined;
-    if (!from || !touch) return;
-    const far = Math.abs(touch.clientX - from.x);
-    if (far > 72 && far > 2 * Math.abs(touch.clientY - from.y)) this.announce('snug-back', {});
   }
 }

@@ -2,6 +2,18 @@ import { css } from 'lit';
 
 /** Mentions, quotes, cards, places and the card of a user. */
 export const extrasStyles = css`
+  .text :is(p, ul, blockquote, pre) {
+    margin: 0;
+  }
+  .text pre {
+    overflow-x: auto;
+  }
+  .text :is(ul, blockquote) {
+    padding-inline-start: 18px;
+  }
+  .passing .bubble {
+    opacity: 0.8;
+  }
   .mention {
     font-weight: 600;
     color: var(--snug-accent);

@@ -37,10 +37,12 @@ export interface MenuHost {
 export function allowed(message: MessageView, view: RoomSnapshot) {
   const { room } = view;
   const mine = room?.mine;
-  const stands = message.status === 'sent' && !message.deleted && !message.hidden;
+  // What is kept nowhere has no seq.
+  const { seq, status, deleted, hidden } = message;
+  const stands = seq && status === 'sent' && !deleted && !hidden;
   // What was refused is kept in a room; before there is one, its menu could not find it.
   const kept = stands || (room && message.status === 'failed');
-  const open = stands && message.kind !== 'system' && mine?.state !== 'left';
+  const open = !!stands && message.kind !== 'system' && mine?.state !== 'left';
   const speaks = open && !room?.frozen;
   const rules = mine?.role === 'owner' || mine?.role === 'admin';
   return {

@@ -6,6 +6,7 @@ export const NO_ROOM: RoomSnapshot = {
   status: 'closed',
   title: '',
   messages: [],
+  ephemeral: [],
   hasBefore: false,
   hasAfter: false,
   loadingBefore: false,

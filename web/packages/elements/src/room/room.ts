@@ -11,7 +11,7 @@ import { nameOf, typingText } from '../text/names.js';
 import type { SnugThread } from '../thread/thread.js';
 import { SnugConversation } from './conversation.js';
 import { contextCard, roomHeader } from './parts.js';
-import { Beginning, type StartTarget } from './start-target.js';
+import { Beginning, type FirstWords, type StartTarget } from './start-target.js';
 
 export type { StartTarget };
 
@@ -126,7 +126,7 @@ export class SnugRoom extends SnugConversation {
   protected override over(): TemplateResult | typeof nothing {
     if (!this.thread || !this.room) return nothing;
     return html`<snug-thread nested back exportparts="timeline, bubble, quote, card, user-card, header" .client=${this.activeClient}
-      .locale=${this.locale} .room=${this.room} .thread=${this.thread} .closable=${this.closable} .direct=${this.direct}
+      .locale=${this.locale} .room=${this.room} .thread=${this.thread} .closable=${this.closable} .direct=${this.direct} .markdown=${this.markdown}
       @snug-back=${this.leaveThread}></snug-thread>`;
   }
 
@@ -167,20 +167,20 @@ export class SnugRoom extends SnugConversation {
     }</div>`;
   }
 
-  protected override submit(event: CustomEvent<{ text: string }>): void {
+  protected override submit(event: CustomEvent<FirstWords>): void {
     const client = this.activeClient;
     if (this.room || !client || !this.start) return;
     event.preventDefault();
     this.keeper.pinned = true;
-    void this.make(client, event.detail.text);
+    void this.make(client, event.detail);
   }
 
   private async make(
     client: NonNullable<SnugRoom['activeClient']>,
-    text: string | undefined,
+    said: FirstWords | undefined,
   ): Promise<void> {
     const { start } = this;
-    const id = await this.beginning.send(client, text);
+    const id = await this.beginning.send(client, said);
     if (!id || this.start !== start) return;
     this.room = id;
     this.announce('snug-room-created', { room: id });

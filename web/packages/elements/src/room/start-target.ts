@@ -1,6 +1,6 @@
 // A conversation before it exists: whom it is with, and its first message on
 // the way. The room is made by the server together with that message.
-import type { Client, Custom, MessageView, ProblemView, User } from '@snug/client';
+import type { Client, Custom, MessageView, Outgoing, ProblemView, User } from '@snug/client';
 
 export interface StartTarget {
   user: string;
@@ -20,9 +20,12 @@ function problemOf(error: unknown): ProblemView {
   };
 }
 
+/** What the composer said. */
+export type FirstWords = Pick<Outgoing, 'format'> & { text: string };
+
 export class Beginning {
   target: StartTarget | undefined;
-  private first: { text: string; at: number; problem?: ProblemView } | undefined;
+  private first: { said: FirstWords; at: number; problem?: ProblemView } | undefined;
   private sending = false;
 
   constructor(private readonly changed: () => void) {}
@@ -50,7 +53,8 @@ export class Beginning {
       id: 'first',
       own: true,
       kind: 'text',
-      text: first.text,
+      text: first.said.text,
+      format: first.said.format,
       createdAt: first.at,
       status: first.problem ? 'failed' : 'pending',
       readByOthers: false,
@@ -61,12 +65,12 @@ export class Beginning {
   }
 
   /** Makes the room with its first message; without a text, tries the last again. */
-  async send(client: Client, text: string | undefined): Promise<string | undefined> {
+  async send(client: Client, words: FirstWords | undefined): Promise<string | undefined> {
     const { target } = this;
-    const said = text ?? this.first?.text;
+    const said = words ?? this.first?.said;
     if (!target || !said || this.sending) return undefined;
     this.sending = true;
-    const first = { text: said, at: Date.now() };
+    const first = { said, at: Date.now() };
     this.first = first;
     this.changed();
     try {
@@ -74,7 +78,7 @@ export class Beginning {
         user: target.user,
         ...(target.context ? { context: target.context } : {}),
         ...(target.custom === undefined ? {} : { custom: target.custom }),
-        message: { text: said },
+        message: { text: said.text, format: said.format },
       });
       return handle.id;
     } catch (error) {

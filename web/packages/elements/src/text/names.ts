@@ -1,6 +1,7 @@
 // How people, rooms and happenings are called in the reader's language.
-import type { MessageView, RoomView, User } from '@snug/client';
+import type { Format, MessageView, RoomView, User } from '@snug/client';
 import type { Words } from '../locale/index.js';
+import { plain } from './markdown.js';
 
 export function nameOf(user: User | undefined, words: Words): string {
   return user?.name || user?.id || words('unknownUser');
@@ -14,8 +15,15 @@ export function typingText(names: readonly string[], words: Words): string {
 }
 
 /** What a message says in words, whatever it is; a quote and a screen reader have no more. */
-export function saidIn({ text, card, location }: MessageView): string {
-  return text || card?.title || card?.text || location?.name || location?.address || '';
+export function saidIn({ text, format, card, location }: MessageView): string {
+  return (
+    wordsOf(text, format) || card?.title || card?.text || location?.name || location?.address || ''
+  );
+}
+
+/** A text without the marks of its format. */
+function wordsOf(text: string | undefined, format: Format | undefined): string | undefined {
+  return text && format ? plain(text) : text;
 }
 
 type NameById = (id: string) => string;
@@ -51,7 +59,7 @@ export function happening(message: MessageView, called: NameById, words: Words):
     case 'room_updated':
       return name ? words('sysRoomUpdated', { name }) : words('sysRoomUpdatedPlain');
     default:
-      return message.text ?? '';
+      return saidIn(message);
   }
 }
 
@@ -60,8 +68,9 @@ export function previewText(room: RoomView, words: Words): string {
   const preview = room.preview;
   if (!preview) return '';
   const text =
-    preview.text?.replace(/\s+/g, ' ').trim() ||
-    (preview.kind === 'custom' ? words('attachment') : '');
+    wordsOf(preview.text ?? '', preview.format)
+      ?.replace(/\s+/g, ' ')
+      .trim() || (preview.kind === 'custom' ? words('attachment') : '');
   if (preview.kind === 'system') return text || words('sysRoomUpdatedPlain');
   // A preview does not say whether it was unsent or hidden.
   if (text === '') return words('goneMessage');
