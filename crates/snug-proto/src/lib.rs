@@ -11,6 +11,7 @@ pub mod contacts;
 pub mod event;
 pub mod extras;
 pub mod frame;
+pub mod marks;
 pub mod object;
 pub mod outbox;
 pub mod problem;

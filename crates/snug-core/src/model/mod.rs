@@ -6,6 +6,7 @@ mod contact;
 mod extras;
 mod filter;
 mod json;
+mod mark;
 mod member;
 mod merge;
 mod message;
@@ -27,6 +28,7 @@ pub use extras::{
 };
 pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
+pub use mark::{Mark, MarkPatch, MarkedMessage, MarksHead};
 pub use member::{Member, MemberState, Membership, Mentioned, Role};
 pub use merge::MergeError;
 pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction};

@@ -11,6 +11,7 @@ mod cors;
 mod error;
 mod extract;
 mod guests;
+mod marks;
 mod opening;
 mod origin;
 mod peer;
@@ -76,6 +77,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(client_rooms::routes())
         .merge(opening::routes())
         .merge(changes::client_routes())
+        .merge(marks::routes())
         .merge(threads::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())

@@ -3,6 +3,7 @@
 import type {
   AnswerOf,
   Events,
+  Marked,
   Member,
   Message,
   Mine,
@@ -18,10 +19,12 @@ import type {
 } from '@snug/protocol';
 import { Changing } from './changing.js';
 import type { Context } from './context.js';
+import { ThreadCursors } from './cursors.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
+import { OwnMarks } from './marks.js';
 import { MessageViews } from './message-views.js';
 import { Outbox } from './outbox.js';
-import { asSnugError, LOST, type SnugError } from './problem.js';
+import { asSnugError, LOST, NO_ACCESS, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
 import { type Reading, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
@@ -36,14 +39,6 @@ export const PAGE = 50;
 const CATCH_UP = 300;
 /** A room closed and opened within this (a re-render) was never closed. */
 const LINGER_MS = 400;
-const NO_ACCESS = new Set([
-  'not_a_member',
-  'room_not_found',
-  'user_deactivated',
-  'room_left',
-  'room_removed',
-  'room_deleted',
-]);
 
 export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly id: string;
@@ -54,6 +49,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
   readonly #quotes: Quotes;
+  readonly #marks = new OwnMarks();
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
@@ -63,8 +59,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.touch();
   });
   readonly #threads = new Map<string, ThreadStore>();
-  /** Of threads, by root, as far as it was told: what is known to be read, and who follows. */
-  readonly #cursors = new Map<string, { following: boolean; seq: number }>();
+  readonly #cursors = new ThreadCursors();
   #members = new Map<string, Member>();
   #reads = new Map<string, number>();
   #epoch = '';
@@ -89,7 +84,10 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#entry = entry;
     this.ctx = context;
     this.#views = new MessageViews(context);
-    this.#quotes = new Quotes(context, this.id, () => this.touch());
+    this.#quotes = new Quotes(context, this.id, (found) => {
+      this.#marks.note(found);
+      this.touch();
+    });
     this.#typingOwn = typingOwn(context, this.id);
     this.#reading = reading(context, async (seq) =>
       entry.applyMine(await context.request('read', { room: this.id, seq })),
@@ -185,6 +183,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   ): Promise<ThreadPage> {
     const answer = await this.askRoom('thread.history', { thread, ...page });
     this.ctx.users.put(answer.users);
+    this.#marks.note([answer.root, ...answer.messages]);
     this.#noteCursor(thread, answer.mine, answer.root);
     return answer;
   }
@@ -234,13 +233,12 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       const active = this.#members.get(user)?.state !== 'left';
       if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
     }
-    const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
-    const unread = ({ id, thread_summary }: Message) => {
-      const cursor = this.#cursors.get(id);
-      return cursor?.following && (thread_summary?.last_seq ?? 0) > cursor.seq;
-    };
+    const kept = (id: string) => this.#marks.get(id);
+    const quoted = (to: Partial<ReplyTo>) =>
+      kept(to.id!)?.deleted ? null : this.#quotes.find(to, loaded);
+    const unread = (message: Message) => this.#cursors.unread(message);
     const { items } = this.#outbox;
-    return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, thread);
+    return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, kept, thread);
   }
 
   override touch(): void {
@@ -285,6 +283,15 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   membersChanged({ rev, members, member_count }: Events['members.changed']): void {
     this.#receive(rev, () => this.#mergeMembers(members, member_count));
+  }
+
+  /** A mark, or the own standing, which tells of those that were missed. */
+  marked(news?: Marked): void {
+    if (news) this.#entry.applyMine(news.mine);
+    this.#now(() => {
+      if (news) this.#marks.put(news.id, news.own);
+      if (this.#marks.behind(this.#entry.mine)) this.#catchUp();
+    });
   }
 
   read({ user, seq, rev }: Events['read']): void {
@@ -344,7 +351,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#early = undefined;
     for (const event of early) event();
     this.#stream.note(Math.max(room.rev, history.head.rev));
-    if (!whole && room.rev > this.#stream.applied) await this.#sync();
+    const behind = room.rev > this.#stream.applied || this.#marks.behind(room.mine);
+    if (!whole && behind) await this.#sync();
   }
 
   /** Drops what is shown and loads the newest page. */
@@ -370,9 +378,12 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (whole) {
       this.#epoch = room.epoch;
       this.#timeline.set(history);
+      // Read before the page, which has all up to it.
+      this.#marks.rev = room.mine?.marks?.rev ?? 0;
       // Room and page may be of two moments: what came between comes again.
       this.#stream.reset(Math.min(room.rev, history.head.rev));
     }
+    this.#marks.note(history.messages);
     this.#outbox.confirm(history.messages);
     this.#drawLine();
     this.#turn('ready');
@@ -400,11 +411,12 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       for (;;) {
         const rev = this.#stream.applied;
         const epoch = this.#epoch;
-        const page = await this.ctx.request('room.sync', { room: this.id, rev, epoch });
+        const marks = this.#marks.rev;
+        const page = await this.ctx.request('room.sync', { room: this.id, rev, epoch, marks });
         if (visit !== this.#visit) return;
         if (page.reset) return await this.#reload();
         this.#merge(page);
-        if (!page.more || page.rev <= rev) return;
+        if (!(page.more && page.rev > rev) && !page.marks?.more) return;
       }
     } finally {
       this.#syncing = false;
@@ -416,6 +428,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
+    this.#marks.synced(page);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
     for (const thread of this.#threads.values()) thread.cutBelow(page.min_seq);
@@ -428,6 +441,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     const ask = async (page: { before?: number; after?: number }) => {
       const answer = await this.askRoom('history', { ...page, limit: PAGE });
       this.ctx.users.put(answer.users);
+      this.#marks.note(answer.messages);
       return answer;
     };
     return this.#timeline.load(side, ask, this);
@@ -452,21 +466,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#timeline.merge(messages);
     this.#quotes.merge(messages);
     for (const thread of this.#threads.values()) thread.merge(messages);
-    for (const { thread, sender, seq } of messages) {
-      const cursor = this.#cursors.get(thread?.id ?? '');
-      // Who replies follows, and has seen what is above.
-      if (cursor && sender === this.ctx.me() && seq > cursor.seq)
-        this.#cursors.set(thread!.id, { following: true, seq });
-    }
+    this.#cursors.replied(messages, this.ctx.me());
   }
 
-  /** Where nothing is unread, all that the root knows of has been read, own replies too. */
   #noteCursor(thread: string, mine?: ThreadMine | null, root?: Message): void {
-    if (!mine) return;
-    const { following, read_seq, unread } = mine;
-    const told = (!unread && root?.thread_summary?.last_seq) || 0;
-    const seq = Math.max(told, read_seq, this.#cursors.get(thread)?.seq ?? 0);
-    this.#cursors.set(thread, { following, seq });
+    if (mine) this.#cursors.note(thread, mine, root);
     this.touch();
   }
 
@@ -509,7 +513,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     const after = this.#timeline.messages.filter(({ seq }) => seq > mine.read_seq);
     const known = (this.#timeline.first ?? 0) <= mine.read_seq + 1;
     const first = after.find(
-      (m) => m.sender !== me && m.kind !== 'system' && !m.silent && !m.thread,
+      ({ id, sender, kind, silent, thread }) =>
+        sender !== me && kind !== 'system' && !(silent || thread || this.#marks.get(id)?.deleted),
     );
     this.#line = known ? first?.seq : mine.read_seq + 1;
   }
@@ -545,6 +550,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#reads = new Map();
     this.#views.clear();
     this.#quotes.clear();
+    this.#marks.clear();
     for (const thread of this.#threads.values()) thread.drop();
     this.#early = undefined;
     this.#epoch = '';
