@@ -25,6 +25,9 @@ before(async () => {
 
 after(() => stage.close());
 
+/** What the last of several JSON answers says of how its reader keeps the message. */
+const ownOf = (answers) => JSON.parse(answers.slice(answers.lastIndexOf('{"id"'))).own;
+
 /** Amy reads English, and Ming Traditional Chinese. */
 const WORDS = {
   m1: { edit: 'Edit', edited: 'edited', unsend: 'Unsend', gone: 'You unsent this message' },
@@ -63,8 +66,8 @@ describe('the examples of the page about messages', () => {
     });
     const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [carried, threads, page, backend] = blocks('sh');
-    for (const code of [carried, threads, page, backend]) {
+    const [carried, threads, own, page, backend] = blocks('sh');
+    for (const code of [carried, threads, own, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);
       const env = {
@@ -76,10 +79,12 @@ describe('the examples of the page about messages', () => {
         CHANNEL: channel.id,
         MESSAGE: id,
       };
-      await promisify(execFile)('bash', ['-euc', code], { env });
+      const { stdout } = await promisify(execFile)('bash', ['-euc', code], { env });
+      // The last line is the message as its reader finds it.
+      if (code === own) assert.deepEqual(ownOf(stdout), { rev: 3, deleted: true });
       const all = await snug.messages(made.id);
       const stored = all.find((message) => message.id === id);
-      assert.equal(stored.deleted, code === carried || code === threads ? undefined : true);
+      assert.equal(stored.deleted, [carried, threads, own].includes(code) ? undefined : true);
       if (code === carried) {
         const [answer, card, place, passedOn] = all.slice(-4);
         assert.equal(answer.reply_to.id, id);

@@ -19,6 +19,7 @@ mod harness;
 mod i2a;
 mod imkit;
 mod kill;
+mod marks;
 mod mentions;
 mod panel;
 mod policy;

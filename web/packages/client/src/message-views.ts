@@ -70,7 +70,8 @@ export class MessageViews {
       add(message, [sender, read, news, starred_at, ...seen], () => ({
         ...sentView(message, me, sender, read, show?.()),
         threadUnread: news,
-        starredAt: starred_at ? Date.parse(starred_at) : undefined,
+        // What was unsent is in no list of stars any more.
+        starredAt: starred_at && !message.deleted ? Date.parse(starred_at) : undefined,
       }));
     }
     for (const [id, cached] of waiting) if (!next.has(id)) next.set(id, cached);

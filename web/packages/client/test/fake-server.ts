@@ -15,20 +15,12 @@ import type {
 } from '@snug/protocol';
 import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
 import { FakeConnection, type Frame, Refusal, refusal } from './fake-connection.js';
-import {
-  kept,
-  type Marking,
-  mark,
-  marksAfter,
-  type Patch,
-  standing,
-  starred,
-} from './fake-marks.js';
+import * as marks from './fake-marks.js';
 import { summarize, type Threaded, threadMine } from './fake-threads.js';
 
 export { FakeConnection, type Frame, Refusal, refusal };
 
-interface StoredRoom extends Marking, Threaded {
+interface StoredRoom extends marks.Marking, Threaded {
   room: Room;
   members: Map<string, Member>;
   mine: Map<string, Mine>;
@@ -267,14 +259,14 @@ export class FakeServer {
       sender !== user &&
       !silent &&
       (to?.everyone || to?.roles?.includes(own.role) || to?.users?.includes(user));
-    const marks = standing(this.rooms.get(id)!, user);
-    return { ...own, unread, mentions: messages.filter(calls).length, marks };
+    const told = marks.standing(this.rooms.get(id)!, user);
+    return { ...own, unread, mentions: messages.filter(calls).length, marks: told };
   }
 
   /** A mark, as from any device of the user; told to all unless told not to. */
-  mark(id: string, user: string, message: string, patch: Patch, push = true): Marked {
+  mark(id: string, user: string, message: string, patch: marks.Patch, push = true): Marked {
     const stored = this.rooms.get(id)!;
-    const { seq, own, same } = mark(stored, user, message, patch, () => this.#time());
+    const { seq, own, same } = marks.mark(stored, user, message, patch, () => this.#time());
     this.#touch(id);
     const told = structuredClone({ room: id, id: message, seq, own, mine: this.mine(id, user) });
     for (const connection of push && !same ? this.#live() : []) {
@@ -432,7 +424,7 @@ export class FakeServer {
       case 'message.own':
         return this.mark(id, user, data.id as string, data);
       case 'starred.list':
-        return starred([...this.rooms.values()], user);
+        return marks.starred([...this.rooms.values()], user);
       case 'message.send': {
         const known = stored!.messages.find((m) => m.id === data.id);
         if (known) return { message: known, duplicate: true };
@@ -560,7 +552,7 @@ export class FakeServer {
     const first = page[0]?.seq ?? 0;
     const last = page.at(-1)?.seq ?? Infinity;
     return {
-      messages: kept(stored, user, page),
+      messages: marks.kept(stored, user, page),
       users: [],
       head: this.head(room.id),
       has_before: messages.some(({ seq }) => seq < first),
@@ -571,7 +563,7 @@ export class FakeServer {
   #roomSync(
     stored: StoredRoom,
     user: string,
-    { rev, epoch, marks }: { rev: number; epoch: string; marks?: number },
+    { rev, epoch, marks: after }: { rev: number; epoch: string; marks?: number },
   ) {
     const { room, messages, members, reads } = stored;
     const reset = epoch !== room.epoch || rev > room.rev;
@@ -589,7 +581,7 @@ export class FakeServer {
         : { ...this.view(room.id, user), members: [], mine: undefined },
       min_seq: room.min_seq,
       users: [],
-      marks: reset || marks === undefined ? undefined : marksAfter(stored, user, marks),
+      marks: reset || after === undefined ? undefined : marks.marksAfter(stored, user, after),
     };
   }
 

@@ -41,6 +41,9 @@ test('a star is seen at once, on other devices too, and is taken back', async ()
   server.mark('a', 'bob', 'three', { starred: true });
   await settle();
   assert.deepEqual(stars(), ['one'], "what others keep is nobody's business");
+  server.unsend('a', 1);
+  await settle();
+  assert.deepEqual(stars(), [], 'what is unsent has none');
 });
 
 test('what is deleted for oneself is not there, whatever tells of it', async () => {

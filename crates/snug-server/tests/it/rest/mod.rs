@@ -30,6 +30,7 @@ async fn every_route(server: &TestServer) {
     changes::by_backend(&app).await;
     changes::pins(&app).await;
     changes::threads(&app).await;
+    changes::marks(&app).await;
     changes::channels(&app).await;
     extras::by_pages(&app).await;
     forward::by_pages(&app).await;
