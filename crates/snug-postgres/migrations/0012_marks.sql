@@ -12,7 +12,8 @@ CREATE TABLE marks (
     deleted    boolean NOT NULL,
     PRIMARY KEY (app, room, user_id, seq)
 );
-CREATE UNIQUE INDEX marks_by_rev ON marks (app, room, user_id, rev);
+-- The condition always holds: only the statements that go by rev repeat it.
+CREATE UNIQUE INDEX marks_by_rev ON marks (app, room, user_id, rev) WHERE rev >= 0;
 CREATE INDEX marks_starred ON marks (app, user_id, starred_at) WHERE starred_at IS NOT NULL;
 
 -- The newest mark's rev, and the highest seq of the room's own conversation deleted for oneself.

@@ -51,7 +51,7 @@ const OF: &str = "SELECT k.seq, k.starred_at, k.deleted, k.rev
       WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL)";
 const AFTER: &str = "SELECT g.id, g.seq, k.starred_at, k.deleted, k.rev
     FROM (SELECT x.* FROM marks x WHERE x.app = $1 AND x.room = $2 AND x.user_id = $3
-        AND x.rev > $4 AND x.seq > $5 AND x.seq >= (SELECT r.min_seq FROM rooms r
+        AND x.rev > $4 AND x.rev >= 0 AND x.seq > $5 AND x.seq >= (SELECT r.min_seq FROM rooms r
           WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL)
       ORDER BY x.rev LIMIT $6) k
     JOIN messages g ON g.app = $1 AND g.room = $2 AND g.seq = k.seq ORDER BY k.rev";

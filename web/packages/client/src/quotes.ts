@@ -10,12 +10,12 @@ export type Quote = Message | null | undefined;
 export class Quotes {
   readonly #context: Context;
   readonly #room: string;
-  readonly #changed: (found?: readonly Message[]) => void;
+  readonly #changed: () => void;
   #known = new Map<string, Quote>();
   /** One question after the other: a page may hold many answers to old messages. */
   #asking: Promise<unknown> = Promise.resolve();
 
-  constructor(context: Context, room: string, changed: (found?: readonly Message[]) => void) {
+  constructor(context: Context, room: string, changed: () => void) {
     this.#context = context;
     this.#room = room;
     this.#changed = changed;
@@ -52,19 +52,17 @@ export class Quotes {
     const { call, users } = this.#context;
     const ask = async () => {
       if (known !== this.#known) return;
-      let found: readonly Message[] | undefined;
       try {
         const page = await call('history', { room: this.#room, before: seq + 1, limit: 1 });
         if (known !== this.#known) return;
         users.put(page.users);
-        found = page.messages;
-        this.merge(found);
+        this.merge(page.messages);
       } catch (error) {
         // What may pass is asked again by a later look. Nobody is told: they would look at once.
         if (asSnugError(error).retryable) return void (known.get(id) || known.delete(id));
       }
       if (!known.get(id)) known.set(id, null);
-      this.#changed(found);
+      this.#changed();
     };
     this.#asking = this.#asking.then(ask);
   }

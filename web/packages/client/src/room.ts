@@ -49,7 +49,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
   readonly #quotes: Quotes;
-  readonly #marks = new OwnMarks();
+  #marks = new OwnMarks();
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
@@ -84,10 +84,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#entry = entry;
     this.ctx = context;
     this.#views = new MessageViews(context);
-    this.#quotes = new Quotes(context, this.id, (found) => {
-      this.#marks.note(found);
-      this.touch();
-    });
+    this.#quotes = new Quotes(context, this.id, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
     this.#reading = reading(context, async (seq) =>
       entry.applyMine(await context.request('read', { room: this.id, seq })),
@@ -234,8 +231,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
     }
     const kept = (id: string) => this.#marks.get(id);
-    const quoted = (to: Partial<ReplyTo>) =>
-      kept(to.id!)?.deleted ? null : this.#quotes.find(to, loaded);
+    const quoted = (to: Partial<ReplyTo>) => {
+      const quote = this.#quotes.find(to, loaded);
+      if (quote) this.#marks.note([quote]);
+      return kept(to.id!)?.deleted ? null : quote;
+    };
     const unread = (message: Message) => this.#cursors.unread(message);
     const { items } = this.#outbox;
     return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, kept, thread);
@@ -289,7 +289,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   marked(news?: Marked): void {
     if (news) this.#entry.applyMine(news.mine);
     this.#now(() => {
-      if (news) this.#marks.put(news.id, news.own);
+      // Its rev counts where none is missing before it.
+      const rev = this.#marks.rev + 1;
+      if (news) this.#marks.note([news], news.own.rev === rev ? rev : 0);
       if (this.#marks.behind(this.#entry.mine)) this.#catchUp();
     });
   }
@@ -378,12 +380,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (whole) {
       this.#epoch = room.epoch;
       this.#timeline.set(history);
-      // Read before the page, which has all up to it.
-      this.#marks.rev = room.mine?.marks?.rev ?? 0;
       // Room and page may be of two moments: what came between comes again.
       this.#stream.reset(Math.min(room.rev, history.head.rev));
     }
-    this.#marks.note(history.messages);
+    // The room was read before the page, which has all up to it.
+    this.#marks.note(history.messages, whole ? room.mine?.marks?.rev : 0);
     this.#outbox.confirm(history.messages);
     this.#drawLine();
     this.#turn('ready');
@@ -428,7 +429,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
-    this.#marks.synced(page);
+    this.#marks.note([...page.messages, ...(page.marks?.changed ?? [])], page.marks?.rev);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
     for (const thread of this.#threads.values()) thread.cutBelow(page.min_seq);
@@ -550,7 +551,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#reads = new Map();
     this.#views.clear();
     this.#quotes.clear();
-    this.#marks.clear();
+    this.#marks = new OwnMarks();
     for (const thread of this.#threads.values()) thread.drop();
     this.#early = undefined;
     this.#epoch = '';

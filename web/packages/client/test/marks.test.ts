@@ -41,7 +41,7 @@ test('a star is seen at once, on other devices too, and is taken back', async ()
   server.mark('a', 'bob', 'three', { starred: true });
   await settle();
   assert.deepEqual(stars(), ['one'], "what others keep is nobody's business");
-  server.unsend('a', 1);
+  server.change('a', 1, { text: null, deleted: true });
   await settle();
   assert.deepEqual(stars(), [], 'what is unsent has none');
 });

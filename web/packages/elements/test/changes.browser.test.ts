@@ -85,7 +85,7 @@ test('a refused edit says why and keeps the words', async () => {
 
 test('a star is given and taken, and is seen at its message', async () => {
   const page = await open('chat');
-  const sign = row(page, OWN).getByRole('img', { name: 'starred' });
+  const sign = row(page, OWN).getByRole('img', { name: 'Star' });
   await options(page, OWN);
   await page.getByRole('menuitem', { name: 'Star', exact: true }).click();
   await sign.waitFor();
@@ -102,7 +102,7 @@ test('deleting for oneself asks once, and leaves nothing', async () => {
   const page = await open('chat');
   await options(page, OWN);
   await page.getByRole('menuitem', { name: 'Delete for me' }).click();
-  await page.getByText('Delete it for yourself, for good?').waitFor();
+  await page.getByText('Delete for me?').waitFor();
   await page.getByRole('menuitem', { name: 'Keep it' }).click();
   assert.deepEqual(await changes(page), []);
   await options(page, OWN);

@@ -138,13 +138,18 @@ export class MessageMenu {
   render(words: Words): TemplateResult | typeof nothing {
     const { message, asks } = this;
     if (!message) return nothing;
+    const question = asks
+      ? asks === 'unsend'
+        ? words('unsendAsk')
+        : `${words(asks)}?`
+      : words('messageOptions');
     const star = message.starredAt ? 'unstar' : 'star';
     const may = allowed(message, this.host.view);
     const { id } = message;
     const item = (label: string, run: () => void, more = ''): TemplateResult =>
       html`<button type="button" role="menuitem" tabindex="-1" class=${more} @click=${run}>${label}</button>`;
     const parts = asks
-      ? html`<p role="presentation">${words(`${asks}Ask`)}</p>
+      ? html`<p role="presentation">${question}</p>
         ${item(words(asks), () => this.mark(asks, id, words), 'danger')}${item(words('keep'), () => this.close())}`
       : html`${may.react ? this.quick(message, words) : nothing}
         ${may.reply ? item(words('reply'), () => this.hand('reply', message)) : nothing}
@@ -154,7 +159,7 @@ export class MessageMenu {
         ${may.keep ? item(words(star), () => this.mark(star, id, words)) : nothing}
         ${may.keep ? item(words('deleteForMe'), () => this.ask('deleteForMe'), 'danger') : nothing}
         ${may.unsend ? item(words('unsend'), () => this.ask('unsend'), 'danger') : nothing}`;
-    return html`<div class="menu" part="menu" role="menu" aria-label=${words(asks ? `${asks}Ask` : 'messageOptions')}
+    return html`<div class="menu" part="menu" role="menu" aria-label=${question}
       @keydown=${this.onKey} @focusout=${this.onFocusOut} @mousedown=${keep}>${parts}</div>`;
   }
 

@@ -52,7 +52,7 @@ function meta(message: MessageView, context: MessageContext): TemplateResult | t
   const { words } = context;
   const edited = message.editedAt !== undefined && !message.deleted;
   const star = message.starredAt
-    ? html`<span role="img" aria-label=${words('starred')}>★</span>`
+    ? html`<span role="img" aria-label=${words('star')}>★</span>`
     : nothing;
   const mark = edited
     ? html`${star}<span title=${fullTime(message.editedAt ?? 0, words)}>${words('edited')}</span>`
