@@ -1,6 +1,8 @@
 //! How a client loads, syncs and resumes, through the engine as through any door.
 
-use snug_core::engine::{Actor, Client, HistoryRequest, RoomListRequest, RoomSync, UserSync};
+use snug_core::engine::{
+    Actor, Client, HistoryRequest, RoomListRequest, RoomSync, SyncFrom, UserSync,
+};
 use snug_core::error::Error;
 use snug_core::ids::RoomId;
 use snug_core::model::{ListedRoom, Message, RoomFilter};
@@ -106,7 +108,8 @@ impl Sim {
         });
         let Some((mut rev, epoch)) = known else { return Ok(()) };
         loop {
-            let sync = match self.engine.sync_room(&actor, room, rev, &epoch, limit).await {
+            let from = SyncFrom { rev, epoch: &epoch, marks: None };
+            let sync = match self.engine.sync_room(&actor, room, from, limit).await {
                 Ok(sync) => sync,
                 Err(Error::NotAMember | Error::RoomNotFound(_)) => {
                     self.clients[c].rooms.remove(room);

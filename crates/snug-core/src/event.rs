@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, RoomId, SessionId, UserId};
-use crate::model::{CloseReason, Ephemeral, Head, Member, Membership, Message, Room};
+use crate::model::{
+    CloseReason, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room,
+};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,8 +107,16 @@ pub struct UserEvent {
 /// What happened to the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserEventBody {
-    /// The own membership moved: a read or a send on any of the user's devices.
-    Mine { room: RoomId, count: u64, mine: Membership },
+    /// The own membership moved: a read, a send or a mark on any of the user's devices.
+    Mine {
+        room: RoomId,
+        count: u64,
+        mine: Membership,
+        /// What moved is a mark on a message. Nodes of the release before do not send it, and
+        /// tell the standing alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<Box<MarkedMessage>>,
+    },
     /// Became a member.
     Joined { room: Arc<Room>, mine: Membership, members: Vec<Member> },
     /// Sessions that every node must drop now.

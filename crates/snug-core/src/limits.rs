@@ -58,6 +58,16 @@ pub const VERSIONS_SHOWN: usize = 100;
 pub const REACTION_USERS_SHOWN: usize = 100;
 /// Deleted and hidden messages after a cursor that unread takes into account, in messages.
 pub const GONE_COUNTED_MAX: usize = 1_000;
+/// Messages of one room that a user may have marked, in messages.
+pub const MARKS_PER_ROOM_MAX: usize = 10_000;
+/// Starred messages of one user that the list of them shows, in messages.
+pub const STARS_PER_USER_MAX: usize = 1_000;
+/// Default page of starred messages, in messages.
+pub const STARRED_PAGE_DEFAULT: usize = 50;
+/// Largest page of starred messages, in messages.
+pub const STARRED_PAGE_MAX: usize = 100;
+/// Marks in one room sync, in messages; the answer says that there are more.
+pub const MARKS_PAGE_MAX: usize = 500;
 /// Users whom a thread's summary names, in users.
 pub const THREAD_PARTICIPANTS_SHOWN: usize = 5;
 /// Unread replies that are counted in a thread, in messages; more are "99+".

@@ -219,6 +219,7 @@ impl LockedRoom {
             reactions: Vec::new(),
             thread: new.thread.as_ref().map(|reply| Box::new(reply.root.clone())),
             thread_summary: None,
+            own: None,
         };
         if let Some(place) = &message.thread {
             // It moves the room in no list; the thread has one more.
@@ -376,7 +377,9 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snug_core::model::{Extras, MemberState, Mentions, MessageKind, OwnSettings, Role};
+    use snug_core::model::{
+        Extras, MarksHead, MemberState, Mentions, MessageKind, OwnSettings, Role,
+    };
 
     const NOBODY_HEARD: Head = Head {
         seq: 0,
@@ -411,6 +414,7 @@ mod tests {
             gone: 0,
             mentions: Mentioned::default(),
             own: OwnSettings::default(),
+            marks: MarksHead::default(),
             changed_at: Time(0),
         }
     }

@@ -12,6 +12,7 @@ mod changes;
 mod externals;
 mod gather;
 mod jobs;
+mod marks;
 mod members;
 mod mentions;
 mod messages;

@@ -20,7 +20,8 @@ use crate::append::{Cursor, Loaded, LockedRoom};
 use crate::outbox::heard_by;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{
-    Cells, big, db_time, head_columns, membership_columns, mentions_after, message_columns, rows,
+    Cells, big, db_time, gone_after, head_columns, membership_columns, mentions_after,
+    message_columns, rows,
 };
 use crate::write::write;
 use crate::{PostgresStore, externals, threads};
@@ -66,10 +67,9 @@ macro_rules! lock_members {
                NOT EXISTS (SELECT FROM messages g
                  WHERE g.app = i.app AND g.room = i.room AND g.seq > c.seq AND g.seq <= r.seq
                    AND g.sender IS DISTINCT FROM i.user_id),
-               (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = i.app
-                 AND x.room = i.room AND x.seq > c.seq AND x.sender IS DISTINCT FROM i.user_id
-                 LIMIT 1000) y),
-               CASE WHEN c.seq < r.seq THEN ",
+               ",
+            gone_after!("c.seq"),
+            ", CASE WHEN c.seq < r.seq THEN ",
             mentions_after!("c.seq"),
             " ELSE ARRAY[0, 0]::bigint[] END, ",
             // Most senders have read all: their look is spared.

@@ -33,6 +33,8 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("read_rev >= $3", "members_by_read"),
     ("m.rev > $3", "members_by_rev"),
     ("m.rev = $3", "members_by_rev"),
+    ("x.rev > $4", "marks_by_rev"),
+    ("s.starred_at < $3", "marks_starred"),
 ];
 
 /// Texts of statements, with the number of their parameters.

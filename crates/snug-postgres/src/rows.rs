@@ -3,10 +3,10 @@
 
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
-    CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
-    Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole, OwnSettings, Patch,
-    Preview, Reaction, Role, Room, RoomKind, Session, ThreadMine, ThreadPlace, ThreadSummary, Time,
-    User,
+    CloseReason, CustomJson, DirectKey, Extras, Head, Mark, MarksHead, Member, MemberState,
+    Membership, Mentioned, Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole,
+    OwnSettings, Patch, Preview, Reaction, Role, Room, RoomKind, Session, ThreadMine, ThreadPlace,
+    ThreadSummary, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -93,7 +93,31 @@ macro_rules! first_mentions {
             " AND x.seq > greatest(",
             $place,
             ", m.visible_after_seq) AND x.sender IS DISTINCT FROM m.user_id \
+             AND (x.seq > m.deleted_seq OR NOT EXISTS (SELECT FROM marks k WHERE k.app = m.app \
+               AND k.room = m.room AND k.user_id = m.user_id AND k.seq = x.seq AND k.deleted)) \
              ORDER BY x.seq LIMIT 100)"
+        )
+    };
+}
+/// How many counting messages of others after a place are gone for everybody, or were deleted by the
+/// member `m` for oneself: most members have nothing of the kind there, and no look is spent on it.
+macro_rules! gone_after {
+    ($place:literal) => {
+        concat!(
+            "(SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
+               AND x.room = m.room AND x.seq > ",
+            $place,
+            " AND x.sender IS DISTINCT FROM m.user_id LIMIT 1000) y) \
+             + CASE WHEN m.deleted_seq > ",
+            $place,
+            " THEN (SELECT count(*) FROM (SELECT FROM marks k \
+               CROSS JOIN LATERAL (SELECT FROM messages w WHERE w.app = k.app AND w.room = k.room \
+                 AND w.seq = k.seq AND w.deleted_at IS NULL AND w.hidden_at IS NULL \
+                 AND w.kind <> 'system' AND NOT w.silent AND w.thread IS NULL \
+                 AND w.sender IS DISTINCT FROM m.user_id LIMIT 1) w \
+               WHERE k.app = m.app AND k.room = m.room AND k.user_id = m.user_id AND k.seq > ",
+            $place,
+            " AND k.deleted LIMIT 1000) y) ELSE 0 END"
         )
     };
 }
@@ -106,9 +130,9 @@ macro_rules! membership_columns {
             "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
              m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
              m.changed_at, m.pinned, m.muted_until, m.hidden_count, m.folder, m.settings_rev, \
-             (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
-               AND x.room = m.room AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id \
-               LIMIT 1000) y), ",
+             m.marks_rev, m.deleted_seq, ",
+            crate::rows::gone_after!("m.read_seq"),
+            ", ",
             $($mentions)+
         )
     };
@@ -150,8 +174,9 @@ macro_rules! operator_columns {
     };
 }
 pub(crate) use {
-    db_time, first_mentions, head_columns, left_columns, member_columns, membership_columns,
-    mentions_after, message_columns, operator_columns, room_columns, session_columns, user_columns,
+    db_time, first_mentions, gone_after, head_columns, left_columns, member_columns,
+    membership_columns, mentions_after, message_columns, operator_columns, room_columns,
+    session_columns, user_columns,
 };
 
 type Read<T> = Result<T, Fail>;
@@ -317,7 +342,7 @@ impl<'a> Cells<'a> {
         match self.user_or_none()? {
             Some(user) => self.membership_of(user).map(Some),
             None => {
-                self.at += 21;
+                self.at += 23;
                 Ok(None)
             }
         }
@@ -341,6 +366,7 @@ impl<'a> Cells<'a> {
             read_own: self.number()?,
             changed_at: self.time()?,
             own: self.own()?,
+            marks: MarksHead { rev: self.number()?, deleted_seq: self.number()? },
             gone: self.number()?,
             mentions: self.mentioned()?,
         };
@@ -348,6 +374,15 @@ impl<'a> Cells<'a> {
             mine.mentions = Mentioned::default();
         }
         Ok(mine)
+    }
+
+    pub(crate) fn mark(&mut self) -> Read<Mark> {
+        let (starred_at, deleted) = (self.time_or_none()?, self.next()?);
+        Ok(Mark { starred_at, deleted, rev: self.number()? })
+    }
+
+    pub(crate) fn message_id(&mut self) -> Read<MessageId> {
+        Ok(MessageId::from_stored(self.next()?))
     }
 
     pub(crate) fn own(&mut self) -> Read<OwnSettings> {
@@ -412,6 +447,7 @@ impl<'a> Cells<'a> {
             reactions: self.reactions()?,
             thread: None,
             thread_summary: None,
+            own: None,
         };
         let (external, extras) = (self.next()?, self.extras()?);
         let pinned_at = self.time_or_none()?;

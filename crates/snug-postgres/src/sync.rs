@@ -17,8 +17,8 @@ use tokio_postgres::types::ToSql;
 use crate::PostgresStore;
 use crate::pool::{Fail, Tx, bounded};
 use crate::rows::{
-    Cells, big, db_time, left_columns, member_columns, membership_columns, message_columns,
-    room_columns, rows,
+    Cells, big, db_time, gone_after, left_columns, member_columns, membership_columns,
+    message_columns, room_columns, rows,
 };
 
 macro_rules! listed_columns {
@@ -38,7 +38,8 @@ macro_rules! listed_from {
 /// there is something unread.
 macro_rules! listed_where {
     () => {
-        "CROSS JOIN LATERAL (SELECT coalesce(l.activity_at, r.activity_at) AS at,
+        concat!(
+            "CROSS JOIN LATERAL (SELECT coalesce(l.activity_at, r.activity_at) AS at,
            coalesce(l.counted, r.counted) AS counted) a
          WHERE m.app = $1 AND m.user_id = $2 AND r.deleted_at IS NULL
            AND (m.state <> 'left' OR ($3 AND l.room IS NOT NULL))
@@ -52,10 +53,10 @@ macro_rules! listed_where {
            AND ($13::text IS NULL OR $13 = ANY (coalesce(l.tags, r.tags)))
            AND (NOT $14::boolean OR (m.state = 'active' AND CASE
              WHEN r.counted - m.read_count - m.own_count + m.read_own <= 0 THEN false
-             ELSE r.counted - m.read_count - m.own_count + m.read_own > (SELECT count(*) FROM (
-               SELECT FROM gone_messages x WHERE x.app = m.app AND x.room = m.room
-                 AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id
-               LIMIT 1000) y) END)) "
+             ELSE r.counted - m.read_count - m.own_count + m.read_own > ",
+            gone_after!("m.read_seq"),
+            " END)) "
+        )
     };
 }
 const LIST: &str = concat!(

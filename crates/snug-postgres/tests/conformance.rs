@@ -98,6 +98,11 @@ async fn own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn marks() {
+    run("marks").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     run("updates").await;
 }
@@ -142,7 +147,7 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    for section in ["races", "outbox", "jobs", "nodes", "own", "updates"] {
+    for section in ["races", "outbox", "jobs", "nodes", "own", "marks", "updates"] {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }
 }

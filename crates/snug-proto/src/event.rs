@@ -7,6 +7,7 @@ use snug_core::model::{self, MemberState};
 
 use crate::ephemeral::EphemeralEvent;
 use crate::frame::event;
+use crate::marks::OwnAnswer;
 use crate::object::{Head, Member, Message, Mine, Room, User, list};
 use crate::rest::{HistoryAnswer, MySession};
 use crate::value::WireTime;
@@ -23,6 +24,7 @@ pub const EVENTS: &[&str] = &[
     "room.joined",
     "room.left",
     "room.mine",
+    "message.own",
     "read",
     "typing",
     "session.expiring",
@@ -256,6 +258,17 @@ pub fn joined(room: &model::Room, mine: &model::Membership, members: &[model::Me
 #[must_use]
 pub fn mine(room: &str, count: u64, mine: &model::Membership) -> Vec<u8> {
     event("room.mine", &RoomMine { room: room.to_owned(), mine: Mine::of(mine, count) })
+}
+
+/// Told to the user's own connections of a mark on a message.
+#[must_use]
+pub fn own(
+    room: &str,
+    count: u64,
+    mine: &model::Membership,
+    mark: &model::MarkedMessage,
+) -> Vec<u8> {
+    event("message.own", &OwnAnswer::of(room, mark.clone(), mine, count))
 }
 
 /// Whether a changed member is out.

@@ -13,6 +13,7 @@ use crate::changes::{ChannelsListData, EditData, MessageData, PinData, ReactData
 use crate::codes::ErrorCode;
 use crate::ephemeral::EphemeralData;
 use crate::extras::{Card, Forward, Location, Mentions};
+use crate::marks::{OwnMessageData, StarredParams};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
@@ -72,6 +73,8 @@ ops! {
     MessageUnsend "message.unsend" MessageData;
     MessageReact "message.react" ReactData;
     MessagePin "message.pin" PinData;
+    MessageOwn "message.own" OwnMessageData;
+    StarredList "starred.list" StarredParams;
     MessageVersions "message.versions" MessageData;
     PinsList "pins.list" RoomData;
     ThreadHistory "thread.history" ThreadHistoryData;
@@ -249,6 +252,8 @@ pub struct RoomSyncData {
     pub rev: u64,
     pub epoch: String,
     pub limit: Option<usize>,
+    /// The rev of the caller's own marks that is known.
+    pub marks: Option<u64>,
 }
 
 /// `history`.

@@ -12,6 +12,7 @@ pub mod ephemeral;
 pub mod event;
 pub mod extras;
 pub mod frame;
+pub mod marks;
 pub mod object;
 pub mod outbox;
 pub mod problem;

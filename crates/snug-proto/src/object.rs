@@ -6,6 +6,7 @@ use snug_core::model;
 use utoipa::ToSchema;
 
 use crate::extras::{Card, Forwarded, Location, Mentions, ReplyTo, format_word};
+use crate::marks::{Marks, Own};
 use crate::threads::{ThreadPlace, ThreadSummary};
 use crate::value::{MutedUntil, WireTime, raw};
 
@@ -35,7 +36,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 
@@ -119,6 +120,9 @@ pub struct Message {
     pub thread: Option<ThreadPlace>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_summary: Option<ThreadSummary>,
+    /// How the reader keeps it: in what is read, not in events and answers of changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
 }
 
 /// Who reacted to a message with one thing.
@@ -162,6 +166,7 @@ impl From<model::Message> for Message {
             reactions,
             thread,
             thread_summary,
+            own,
         } = message;
         let model::Extras { mentions, reply_to, card, location, forwarded, format } =
             extras.map(|extras| *extras).unwrap_or_default();
@@ -190,6 +195,7 @@ impl From<model::Message> for Message {
             reactions: list(reactions),
             thread: thread.map(|place| (*place).into()),
             thread_summary: thread_summary.map(|summary| (*summary).into()),
+            own: own.map(Into::into),
         }
     }
 }
@@ -314,7 +320,8 @@ pub struct Mine {
     pub read_count: u64,
     pub own_count: u64,
     pub read_own: u64,
-    /// Messages of others after the cursor that were deleted or hidden; absent when none.
+    /// Messages of others after the cursor that were deleted, hidden, or deleted by the caller for
+    /// oneself; absent when none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub gone: u64,
     /// Unread messages that mention the caller, at most 100: told as "99+".
@@ -323,6 +330,9 @@ pub struct Mine {
     /// How the caller keeps the room; absent until it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Settings>,
+    /// Where the caller's own marks on messages stand; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Marks>,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: WireTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -345,6 +355,7 @@ impl Mine {
             gone: mine.gone,
             mentions: mine.mentions.all,
             settings: Settings::of(&mine.own, count),
+            marks: Marks::of(mine.marks),
             joined_at: WireTime(mine.joined_at),
             left_at: mine.left_at.map(WireTime),
         }

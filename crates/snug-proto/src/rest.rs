@@ -12,6 +12,7 @@ use snug_core::model::{self, MessageKind, Patch, Role, SessionSelector, UserPatc
 use utoipa::ToSchema;
 
 use crate::extras::{Card, Forward, Location, Mentions, format_of, send_extras};
+use crate::marks::MarksPage;
 use crate::object::{Head, Member, Message, Room, User, list};
 use crate::value::{CustomIn, Id, WireTime, custom, custom_patch, ids, object, or_default, patch};
 
@@ -432,6 +433,8 @@ pub struct RoomSyncParams {
     pub rev: u64,
     pub epoch: String,
     pub limit: Option<usize>,
+    /// The rev of the caller's own marks that is known.
+    pub marks: Option<u64>,
 }
 
 /// A read cursor.
@@ -459,6 +462,9 @@ pub struct RoomSyncAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_object: Option<Room>,
     pub users: Vec<User>,
+    /// The caller's own marks, where it was said from which rev on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<MarksPage>,
 }
 
 impl From<RoomSync> for RoomSyncAnswer {
@@ -477,8 +483,9 @@ impl From<RoomSync> for RoomSyncAnswer {
                 reads: Vec::new(),
                 room_object: None,
                 users: Vec::new(),
+                marks: None,
             },
-            RoomSync::Changes { changes, users } => {
+            RoomSync::Changes { changes, users, marks } => {
                 let changes = *changes;
                 let read = |(user, seq): (UserId, u64)| ReadItem { user: user.into(), seq };
                 Self {
@@ -494,6 +501,7 @@ impl From<RoomSync> for RoomSyncAnswer {
                     reads: changes.reads.into_iter().map(read).collect(),
                     room_object: Some(Room::of(changes.room, Vec::new(), None)),
                     users: list(users),
+                    marks: marks.map(Into::into),
                 }
             }
         }

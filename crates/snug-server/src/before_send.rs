@@ -162,6 +162,7 @@ mod tests {
             reactions: Vec::new(),
             thread: None,
             thread_summary: None,
+            own: None,
         };
         let kind = RoomKind::Group;
         let room = HookRoom { id, kind, context: None, name: None, custom: None };

@@ -19,7 +19,7 @@ use crate::rows::{
     HeadRow, MESSAGE_WIDTH, MessageRow, Sql, all, change, int, maybe_extras, maybe_json,
     maybe_user, message, message_columns, one, size, time, uint,
 };
-use crate::{SqliteStore, mentions, threads};
+use crate::{SqliteStore, marks, mentions, threads};
 
 #[async_trait]
 impl ChangeStore for SqliteStore {
@@ -355,6 +355,7 @@ fn reactions(conn: &Connection, rk: i64, seq: u64) -> Sql<Vec<Reaction>> {
 /// any more, and those that mention the member.
 pub(crate) fn count_aside(conn: &Connection, head: &HeadRow, mine: &mut Membership) -> Sql<()> {
     count_gone(conn, head, mine)?;
+    mine.gone += marks::deleted_above(conn, head.rk, mine)?;
     mentions::count(conn, head, mine)
 }
 

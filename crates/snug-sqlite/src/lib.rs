@@ -7,6 +7,7 @@ mod changes;
 mod cursor;
 mod jobs;
 mod left;
+mod marks;
 mod members;
 mod mentions;
 mod messages;

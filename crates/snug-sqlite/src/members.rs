@@ -62,11 +62,11 @@ fn put_member(
         "INSERT OR REPLACE INTO members (rk, user, app, state, role, joined_at, left_at, \
          left_seq, rev, policy_rev, visible_after_seq, read_seq, read_count, read_rev, \
          own_count, read_own, last_own_seq, changed_at, left_activity_at, left_room, pinned, \
-         muted_until, hidden_count, folder, settings_rev) \
+         muted_until, hidden_count, folder, settings_rev, marks_rev, deleted_seq) \
          VALUES (:rk, :user, :app, :state, :role, :joined_at, :left_at, \
          :left_seq, :rev, :policy_rev, :visible_after_seq, :read_seq, :read_count, :read_rev, \
          :own_count, :read_own, :last_own_seq, :changed_at, :left_activity_at, :left_room, \
-         :pinned, :muted_until, :hidden_count, :folder, :settings_rev)",
+         :pinned, :muted_until, :hidden_count, :folder, :settings_rev, :marks_rev, :deleted_seq)",
     )?;
     put.execute(named_params! {
         ":rk": rk,
@@ -94,6 +94,8 @@ fn put_member(
         ":hidden_count": facts.own.hidden_count.map(int),
         ":folder": facts.own.folder,
         ":settings_rev": int(facts.own.rev),
+        ":marks_rev": int(facts.marks.rev),
+        ":deleted_seq": int(facts.marks.deleted_seq),
     })
     .map(drop)
 }
@@ -113,6 +115,23 @@ pub(crate) fn save_own(conn: &Connection, rk: i64, facts: &Membership) -> Sql<()
             own.hidden_count.map(int),
             &own.folder,
             int(own.rev),
+            facts.changed_at.0,
+        ),
+    )
+    .map(drop)
+}
+
+/// Writes where a membership's marks stand.
+pub(crate) fn save_marks(conn: &Connection, rk: i64, facts: &Membership) -> Sql<()> {
+    change(
+        conn,
+        "UPDATE members SET marks_rev = ?3, deleted_seq = ?4, changed_at = ?5 \
+         WHERE rk = ?1 AND user = ?2",
+        (
+            rk,
+            facts.user.as_str(),
+            int(facts.marks.rev),
+            int(facts.marks.deleted_seq),
             facts.changed_at.0,
         ),
     )
@@ -143,6 +162,7 @@ impl Joining<'_> {
         let own_count = old.as_ref().map_or(0, |old| old.facts.own_count);
         let mut own = old.as_ref().map(|old| old.facts.own.clone()).unwrap_or_default();
         own.show();
+        let marks = old.as_ref().map(|old| old.facts.marks).unwrap_or_default();
         let facts = Membership {
             user: user.clone(),
             role,
@@ -161,6 +181,7 @@ impl Joining<'_> {
             gone: 0,
             mentions: Mentioned::default(),
             own,
+            marks,
             changed_at: self.at,
         };
         let last_own_seq = old.map_or(0, |old| old.last_own_seq);

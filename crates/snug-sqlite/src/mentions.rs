@@ -13,9 +13,11 @@ macro_rules! first_of {
         concat!(
             "SELECT * FROM (SELECT seq, ",
             $named,
-            " AS named FROM mentions WHERE rk = ?1 AND target = ",
+            " AS named FROM mentions x WHERE rk = ?1 AND target = ",
             $target,
-            " AND seq > ?5 AND sender IS NOT ?6 ORDER BY seq LIMIT ?7)"
+            " AND seq > ?5 AND sender IS NOT ?6 AND (seq > ?8 OR NOT EXISTS (SELECT 1 FROM marks k \
+             WHERE k.rk = ?1 AND k.user = ?6 AND k.seq = x.seq AND k.deleted = 1)) \
+             ORDER BY seq LIMIT ?7)"
         )
     };
 }
@@ -65,7 +67,16 @@ pub(crate) fn count(conn: &Connection, head: &HeadRow, mine: &mut Membership) ->
             first_of!("?4", "1"),
             ") GROUP BY seq)"
         ),
-        (head.rk, everyone, role, user, int(above), mine.user.as_str(), most),
+        (
+            head.rk,
+            everyone,
+            role,
+            user,
+            int(above),
+            mine.user.as_str(),
+            most,
+            int(mine.marks.deleted_seq),
+        ),
         |row| Ok(Mentioned::bounded(uint(row, 0)?, uint(row, 1)?)),
     )?;
     mine.mentions = found.unwrap_or_default();

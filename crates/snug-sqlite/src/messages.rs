@@ -211,6 +211,7 @@ pub(crate) fn store(
         reactions: Vec::new(),
         thread: new.thread.as_ref().map(|reply| Box::new(reply.root.clone())),
         thread_summary: None,
+        own: None,
     };
     free_id(conn, head, &message.id)?;
     insert(conn, head.rk, &message, new.hash, (own_no, own_before))?;

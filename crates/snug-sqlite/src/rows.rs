@@ -5,8 +5,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
-    CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned, Message,
-    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User, words,
+    CustomJson, DirectKey, Extras, Head, MarksHead, Member, MemberState, Membership, Mentioned,
+    Message, MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User, words,
 };
 
 use crate::threads;
@@ -140,7 +140,7 @@ macro_rules! member_columns {
         "m.user, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
          m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
          m.changed_at, m.last_own_seq, m.pinned, m.muted_until, m.hidden_count, m.folder, \
-         m.settings_rev"
+         m.settings_rev, m.marks_rev, m.deleted_seq"
     };
 }
 macro_rules! user_columns {
@@ -300,6 +300,7 @@ impl MemberRow {
             gone: 0,
             mentions: Mentioned::default(),
             own: own(row, at + 16)?,
+            marks: MarksHead { rev: uint(row, at + 21)?, deleted_seq: uint(row, at + 22)? },
             changed_at: time(row, at + 14)?,
         };
         Ok(Self { facts, last_own_seq: uint(row, at + 15)? })
@@ -393,6 +394,7 @@ pub(crate) fn message(row: &Row<'_>, room: &RoomId) -> Sql<MessageRow> {
         reactions: Vec::new(),
         thread: threads::place(row, 18)?,
         thread_summary: None,
+        own: None,
     };
     Ok(MessageRow { message, reacted: row.get(14)?, threaded: row.get(20)? })
 }

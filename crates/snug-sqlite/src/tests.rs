@@ -7,12 +7,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
-use snug_core::model::{Message, MessageKind, Role, RoomFilter, RoomKind, Time};
+use snug_core::limits::{
+    GONE_COUNTED_MAX, GROUP_COMMIT_MAX, MARKS_PER_ROOM_MAX, STARS_PER_USER_MAX,
+    WRITER_QUEUE_PER_APP_MAX,
+};
+use snug_core::model::{MarkPatch, Message, MessageKind, Role, RoomFilter, RoomKind, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, ChangeMessage,
-    ChangeMessageOutcome, ChangeStore, Guard, MemberChange, MessageChange, MessageStore,
-    NewMessage, NewRoom, PayloadHash, RoomListQuery, RoomStore, Store, StoreError, SyncStore,
+    ChangeMessageOutcome, ChangeStore, Guard, MarkMessage, MarkOutcome, MarkStore, MemberChange,
+    MessageChange, MessageStore, NewMessage, NewRoom, PayloadHash, RoomListQuery, RoomStore, Store,
+    StoreError, SyncStore,
 };
 use snug_testkit::temp_dir;
 use tokio::task::JoinSet;
@@ -453,4 +457,51 @@ async fn what_is_gone_is_counted_so_far_only() {
     let anna = UserId::new("anna").unwrap();
     let facts = store.room_facts(&app(1), &room, Some(&anna)).await.unwrap().unwrap();
     assert_eq!(facts.mine.unwrap().gone, GONE_COUNTED_MAX as u64);
+}
+
+#[tokio::test]
+async fn a_users_marks_are_bounded() {
+    let store = memory();
+    let room = room(&store).await;
+    let most = STARS_PER_USER_MAX as u64;
+    for n in 0..=most {
+        let sent = append(&room, &format!("m{n}"));
+        assert!(matches!(store.append_message(sent).await, Ok(AppendOutcome::Stored(_))));
+    }
+    let stars = move |conn: &Connection| {
+        conn.execute(
+            "INSERT INTO marks SELECT rk, 'anna', seq, ?1, seq, seq, 0 FROM messages WHERE seq <= ?2",
+            (app(1).as_str(), most as i64),
+        )
+    };
+    store.write(None, stars).await.unwrap();
+    let star = async |seq: u64| {
+        let patch = MarkPatch { starred: Some(true), delete: false };
+        let user = UserId::new("anna").unwrap();
+        let (app, room) = (app(1), room.clone());
+        let wanted = MarkMessage { app, room, user, seq, reply: false, patch, now: Time(1) };
+        store.mark_message(wanted).await.unwrap()
+    };
+    assert_eq!(star(most + 1).await, MarkOutcome::TooManyStars);
+    let hide =
+        |conn: &Connection| conn.execute("UPDATE messages SET hidden_at = 1 WHERE seq = 1", []);
+    store.write(None, hide).await.unwrap();
+    store
+        .write(None, |conn| conn.execute("UPDATE members SET marks_rev = 5000", []))
+        .await
+        .unwrap();
+    assert!(matches!(star(most + 1).await, MarkOutcome::Marked(_)), "the list shows one less");
+    let full = |conn: &Connection| {
+        conn.execute("UPDATE members SET marks_rev = ?1", [MARKS_PER_ROOM_MAX as i64])?;
+        conn.execute(
+            "WITH RECURSIVE n(seq) AS (SELECT 2000 UNION ALL SELECT seq + 1 FROM n LIMIT ?1) \
+             INSERT INTO marks SELECT h.rk, 'anna', n.seq, '', n.seq + 20000, NULL, 1 \
+             FROM n, heads h",
+            [MARKS_PER_ROOM_MAX as i64],
+        )
+    };
+    store.write(None, full).await.unwrap();
+    let clear = |conn: &Connection| conn.execute("DELETE FROM marks WHERE seq = 2", []);
+    store.write(None, clear).await.unwrap();
+    assert_eq!(star(2).await, MarkOutcome::TooManyMarks);
 }

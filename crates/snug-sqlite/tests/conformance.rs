@@ -104,6 +104,11 @@ async fn own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn marks() {
+    section("marks").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     section("updates").await;
 }
@@ -165,8 +170,8 @@ async fn bounds() {
 fn no_section_is_forgotten() {
     let ours = [
         "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "extras", "mentions", "threads", "own", "updates", "filters",
-        "records", "bridge", "outbox", "jobs", "nodes", "races",
+        "catch_up", "changes", "extras", "mentions", "threads", "own", "marks", "updates",
+        "filters", "records", "bridge", "outbox", "jobs", "nodes", "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

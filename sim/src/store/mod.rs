@@ -2,6 +2,7 @@
 //! the answer to a commit and, for the checker's self-test, break one promise. Everything that
 //! is not broken goes straight through (`through`).
 
+mod marks;
 mod messages;
 mod outbox;
 mod threads;

@@ -25,6 +25,9 @@ before(async () => {
 
 after(() => stage.close());
 
+/** What the last of several JSON answers says of how its reader keeps the message. */
+const ownOf = (answers) => JSON.parse(answers.slice(answers.lastIndexOf('{"id"'))).own;
+
 /** Amy reads English, and Ming Traditional Chinese. */
 const WORDS = {
   m1: { edit: 'Edit', edited: 'edited', unsend: 'Unsend', gone: 'You unsent this message' },
@@ -63,8 +66,8 @@ describe('the examples of the page about messages', () => {
     });
     const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [carried, marked, passing, threads, page, backend] = blocks('sh');
-    const keeps = [carried, marked, passing, threads];
+    const [carried, marked, passing, threads, own, page, backend] = blocks('sh');
+    const keeps = [carried, marked, passing, threads, own];
     for (const code of [...keeps, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);
@@ -77,7 +80,9 @@ describe('the examples of the page about messages', () => {
         CHANNEL: channel.id,
         MESSAGE: id,
       };
-      await promisify(execFile)('bash', ['-euc', code], { env });
+      const { stdout } = await promisify(execFile)('bash', ['-euc', code], { env });
+      // The last line is the message as its reader finds it.
+      if (code === own) assert.deepEqual(ownOf(stdout), { rev: 3, deleted: true });
       const all = await snug.messages(made.id);
       const stored = all.find((message) => message.id === id);
       assert.equal(stored.deleted, keeps.includes(code) ? undefined : true);

@@ -48,6 +48,7 @@ pub mod filters;
 mod fixtures;
 pub mod jobs;
 pub mod lists;
+pub mod marks;
 pub mod members;
 pub mod mentions;
 pub mod messages;
@@ -108,8 +109,8 @@ macro_rules! race {
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
     "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "extras", "mentions", "threads", "own", "updates", "filters", "records",
-    "bridge", "outbox", "jobs", "nodes", "races",
+    "catch_up", "changes", "extras", "mentions", "threads", "own", "marks", "updates", "filters",
+    "records", "bridge", "outbox", "jobs", "nodes", "races",
 ];
 
 /// Cases that share a database.
@@ -256,6 +257,16 @@ pub const CASES: &[Case] = &[
     case!(own::coming_back_finds_settings_and_shows_the_room),
     case!(own::a_room_made_anew_is_kept_in_no_way),
     race!(own::devices_at_once_lose_nothing),
+    case!(marks::marks_are_the_users_alone),
+    case!(marks::marks_are_numbered),
+    case!(marks::a_deletion_for_oneself_stays),
+    case!(marks::the_deleted_are_not_unread),
+    case!(marks::stars_are_listed),
+    case!(marks::stars_never_share_a_time),
+    case!(marks::coming_back_finds_the_marks),
+    case!(marks::a_room_made_anew_has_no_mark),
+    case!(marks::apps_never_meet),
+    race!(marks::devices_at_once_lose_no_mark),
     case!(updates::tags_are_kept),
     case!(updates::archiving_moves_the_policy),
     case!(updates::a_change_holds_only_if_nobody_changed_the_room),

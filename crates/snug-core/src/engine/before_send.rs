@@ -419,6 +419,7 @@ fn draft(room: &HookRoom, new: &NewMessage, now: Time) -> Message {
         reactions: Vec::new(),
         thread: thread.map(|reply| Box::new(reply.root)),
         thread_summary: None,
+        own: None,
     }
 }
 

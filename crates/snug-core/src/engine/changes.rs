@@ -102,6 +102,8 @@ impl Engine {
             found.retain(|message| message.hidden_at.is_none());
         }
         self.put_all_words(actor, room, &mut found).await?;
+        let mut found = self.put_own(actor, &facts, found).await?;
+        found.retain(|message| !message.own.is_some_and(|mark| mark.deleted));
         let users = self.senders(app, &found).await?;
         Ok((found, users))
     }
@@ -161,7 +163,8 @@ impl Engine {
         let hit = self.store.message_by_key(&actor.app().id, room, id).await?;
         let found = hit.map(|hit| hit.message).filter(|message| message.seq > above(&facts));
         let found = found.ok_or_else(|| Error::MessageNotFound(id.clone()))?;
-        Ok(seen(actor, self.with_words(actor, found).await?))
+        let found = seen(actor, self.with_words(actor, found).await?);
+        self.with_own(actor, &facts, found).await
     }
 
     /// The message that was stored at exactly this time, wherever in the app it is; `None` also
@@ -175,7 +178,8 @@ impl Engine {
         };
         match self.readable(actor, &message.room).await {
             Ok(facts) if message.seq > above(&facts) => {
-                Ok(Some(seen(actor, self.with_words(actor, message).await?)))
+                let message = seen(actor, self.with_words(actor, message).await?);
+                Ok(Some(self.with_own(actor, &facts, message).await?))
             }
             Ok(_) | Err(Error::NotAMember | Error::RoomNotFound(_)) => Ok(None),
             Err(error) => Err(error),
@@ -210,7 +214,8 @@ impl Engine {
         let app = &actor.app().id;
         let mut found = self.store.messages_since(app, room, above, since, limit).await?;
         self.put_all_words(actor, room, &mut found).await?;
-        Ok(found.into_iter().map(|message| seen(actor, message)).collect())
+        let found = found.into_iter().map(|message| seen(actor, message)).collect();
+        self.put_own(actor, &facts, found).await
     }
 
     async fn change_message(

@@ -2,6 +2,7 @@
 
 use super::bridge::boxed;
 use super::changes::seen;
+use super::marks::hide_own;
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::{RoomEventBody, UserEventBody};
@@ -60,9 +61,11 @@ impl Engine {
         let mut messages = self.store.history(app, room, &query).await?;
         self.put_all_words(actor, room, &mut messages).await?;
         let messages: Vec<_> = messages.into_iter().map(|one| seen(actor, one)).collect();
+        let messages = self.put_own(actor, &facts, messages).await?;
         let users = self.senders(app, &messages).await?;
         let mut head = facts.room.head;
         self.put_preview(app, room, &mut head);
+        hide_own(&mut head, facts.mine.as_ref());
         let first = messages.first().map_or(0, |message| message.seq);
         let last = messages.last().map_or(0, |message| message.seq);
         let has_before = if messages.is_empty() {
@@ -99,7 +102,8 @@ impl Engine {
         if moved {
             let body = RoomEventBody::Read { user: user.clone(), seq: mine.read_seq };
             self.publish_room(app, room, head, body);
-            let body = UserEventBody::Mine { room: room.clone(), count, mine: mine.clone() };
+            let (room, mine) = (room.clone(), mine.clone());
+            let body = UserEventBody::Mine { room, count, mine, mark: None };
             self.publish_user(app, user, body);
         }
         Ok((mine, count))

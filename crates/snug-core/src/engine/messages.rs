@@ -174,7 +174,7 @@ impl Engine {
         self.publish_room(app, &room, head, RoomEventBody::MessageAppended { message });
         if let Some(mine) = mine.filter(Membership::is_active) {
             let user = mine.user.clone();
-            self.publish_user(app, &user, UserEventBody::Mine { room, count, mine });
+            self.publish_user(app, &user, UserEventBody::Mine { room, count, mine, mark: None });
         }
     }
 

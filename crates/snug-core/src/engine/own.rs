@@ -33,7 +33,8 @@ impl Engine {
         };
         let count = head.count;
         if changed {
-            let body = UserEventBody::Mine { room: room.clone(), count, mine: mine.clone() };
+            let (room, mine) = (room.clone(), mine.clone());
+            let body = UserEventBody::Mine { room, count, mine, mark: None };
             self.publish_user(app, user, body);
         }
         Ok((mine, count))

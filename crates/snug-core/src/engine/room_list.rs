@@ -1,6 +1,7 @@
 //! The room list: one indexed read. And the app's channels.
 
 use super::bridge::boxed;
+use super::marks::hide_own;
 use super::sync::{UserCursor, decode, encode, overlapped};
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
@@ -95,6 +96,7 @@ impl Engine {
         rooms.truncate(limit);
         for listed in &mut rooms {
             self.put_preview(&client.app.id, &listed.room.id, &mut listed.room.head);
+            hide_own(&mut listed.room.head, Some(&listed.mine));
         }
         let next = rooms.last().filter(|_| more).map(cursor_behind);
         Ok(RoomListPage { rooms, next, sync: sync.encode() })

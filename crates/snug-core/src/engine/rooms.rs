@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bridge::boxed;
+use super::marks::hide_own;
 use super::messages::decide;
 use super::{Actor, Backend, Engine, SendMessage, check};
 use crate::error::{Error, Result};
@@ -155,6 +156,7 @@ impl Engine {
         let members = self.store.members(app, room, None, shown).await?;
         let mut found = facts.room;
         self.put_preview(app, room, &mut found.head);
+        hide_own(&mut found.head, facts.mine.as_ref());
         Ok(RoomView { room: found, members, mine: facts.mine })
     }
 
@@ -328,8 +330,12 @@ impl Engine {
         joined: &[Membership],
     ) {
         for mine in joined.iter().filter(|mine| mine.is_active()) {
+            let mut room = room.clone();
+            if room.head.preview.as_ref().is_some_and(|one| one.seq == mine.marks.deleted_seq) {
+                hide_own(&mut Arc::make_mut(&mut room).head, Some(mine));
+            }
             let body = UserEventBody::Joined {
-                room: room.clone(),
+                room,
                 mine: mine.clone(),
                 members: members.iter().take(limits::LIST_MEMBERS_SHOWN).cloned().collect(),
             };

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::changes::seen;
 use super::history::above;
+use super::marks::{MarksPage, hide_own};
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
@@ -18,14 +19,22 @@ use crate::ports::{RoomChanges, UserSyncQuery};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomSync {
     /// Forget the room and load it anew. `reason` is a code: `epoch`, `rev_ahead`, `compacted`.
-    Reset {
-        reason: &'static str,
-        room: Box<Room>,
-    },
+    Reset { reason: &'static str, room: Box<Room> },
     Changes {
         changes: Box<RoomChanges>,
         users: Vec<User>,
+        /// The caller's own marks, where it was said from which rev on.
+        marks: Option<MarksPage>,
     },
+}
+
+/// What a client knows of a room that it syncs.
+#[derive(Debug, Clone, Copy)]
+pub struct SyncFrom<'a> {
+    pub rev: u64,
+    pub epoch: &'a str,
+    /// The rev of the caller's own marks; `None` asks for none.
+    pub marks: Option<u64>,
 }
 
 /// What a user sync says.
@@ -52,7 +61,7 @@ pub(super) struct UserCursor {
 }
 
 impl Engine {
-    /// Everything of a room above `rev`.
+    /// Everything of a room after what the caller knows.
     ///
     /// # Errors
     /// An invalid limit, policy's refusals; the store's.
@@ -60,10 +69,10 @@ impl Engine {
         &self,
         actor: &Actor,
         room: &RoomId,
-        rev: u64,
-        epoch: &str,
+        from: SyncFrom<'_>,
         limit: Option<usize>,
     ) -> Result<RoomSync> {
+        let SyncFrom { rev, epoch, marks } = from;
         let most = limits::SYNC_PAGE_MAX;
         let limit = check::limit(limit, most, most)?;
         let facts = self.readable(actor, room).await?;
@@ -81,9 +90,15 @@ impl Engine {
         let mut messages = std::mem::take(&mut changes.messages);
         self.put_all_words(actor, room, &mut messages).await?;
         self.put_preview(app, room, &mut changes.room.head);
-        changes.messages = messages.into_iter().map(|one| seen(actor, one)).collect();
+        hide_own(&mut changes.room.head, facts.mine.as_ref());
+        let messages = messages.into_iter().map(|one| seen(actor, one)).collect();
+        changes.messages = self.put_own(actor, &facts, messages).await?;
         let users = self.senders(app, &changes.messages).await?;
-        Ok(RoomSync::Changes { changes: Box::new(changes), users })
+        let marks = match marks {
+            Some(after) => Some(self.marks_since(actor, &facts, after).await?),
+            None => None,
+        };
+        Ok(RoomSync::Changes { changes: Box::new(changes), users, marks })
     }
 
     /// The caller's rooms that changed since the cursor.
@@ -122,6 +137,7 @@ impl Engine {
         let mut rooms: Vec<_> = changes.rooms.into_iter().map(|(_, listed)| listed).collect();
         for listed in &mut rooms {
             self.put_preview(app, &listed.room.id, &mut listed.room.head);
+            hide_own(&mut listed.room.head, Some(&listed.mine));
         }
         Ok(UserSync::Changes { rooms, cursor: next.encode(), more: changes.more })
     }

@@ -134,7 +134,8 @@ impl Engine {
             _ => before.map_or(newest, |before| newest.min(before.saturating_sub(1))),
         };
         let messages: Vec<_> = found.into_iter().map(|one| seen(actor, one)).collect();
-        let root = seen(actor, root);
+        let messages = self.put_own(actor, &facts, messages).await?;
+        let root = self.with_own(actor, &facts, seen(actor, root)).await?;
         let mut said = messages.clone();
         said.push(root.clone());
         let users = self.senders(app, &said).await?;
@@ -177,10 +178,14 @@ impl Engine {
         let found = self.store.threads(app, room, &query).await?;
         let last = found.last().and_then(|thread| thread.root.thread_summary.as_ref());
         let next = last.map(|summary| summary.last_seq).filter(|_| found.len() == limit);
-        let seen = |Thread { root, mine }| Thread { root: seen(actor, root), mine };
-        let threads: Vec<_> = found.into_iter().map(seen).collect();
-        let roots: Vec<_> = threads.iter().map(|thread| thread.root.clone()).collect();
+        let (roots, mine): (Vec<_>, Vec<_>) =
+            found.into_iter().map(|thread| (seen(actor, thread.root), thread.mine)).unzip();
+        let roots = self.put_own(actor, &facts, roots).await?;
         let users = self.senders(app, &roots).await?;
+        // What hangs at a message that the caller deleted for oneself is not to be found here.
+        let threads = roots.into_iter().zip(mine).map(|(root, mine)| Thread { root, mine });
+        let there = |one: &Thread| !one.root.own.is_some_and(|mark| mark.deleted);
+        let threads = threads.filter(there).collect();
         Ok(ThreadsPage { threads, users, next })
     }
 

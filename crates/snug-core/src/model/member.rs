@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OwnSettings, Time, User};
+use super::{MarksHead, OwnSettings, Time, User};
 use crate::ids::UserId;
 use crate::limits;
 
@@ -94,8 +94,9 @@ pub struct Membership {
     pub own_count: u64,
     /// How many of those are at or below the cursor.
     pub read_own: u64,
-    /// How many counting messages of others after the cursor are deleted or hidden: not stored,
-    /// counted when the membership is read, at most `GONE_COUNTED_MAX`.
+    /// How many counting messages of others after the cursor are deleted, hidden or deleted by this
+    /// member for oneself: not stored, counted when the membership is read, of each kind at most
+    /// `GONE_COUNTED_MAX`.
     pub gone: u64,
     /// Not stored: counted when the membership is read, with the role of now; none unless active.
     #[serde(default)]
@@ -103,6 +104,9 @@ pub struct Membership {
     /// How this member keeps the room; moves no rev of the room.
     #[serde(default)]
     pub own: OwnSettings,
+    /// Where this member's own marks on messages stand; they move no rev of the room either.
+    #[serde(default, skip_serializing_if = "MarksHead::is_default")]
+    pub marks: MarksHead,
     pub changed_at: Time,
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::extras::target_of_user;
-use super::{CustomJson, Extras, Format, Mentions, ThreadPlace, ThreadSummary, Time, plain};
+use super::{CustomJson, Extras, Format, Mark, Mentions, ThreadPlace, ThreadSummary, Time, plain};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::limits;
 
@@ -88,6 +88,10 @@ pub struct Message {
     /// How the thread stands: of a message that has one, and of every reply in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_summary: Option<Box<ThreadSummary>>,
+    /// How the reader keeps it: put to it where somebody reads, never stored with it and in no
+    /// event.
+    #[serde(skip)]
+    pub own: Option<Mark>,
 }
 
 /// Words that an edit has replaced.
@@ -105,10 +109,12 @@ pub struct MessageVersion {
 }
 
 impl Message {
-    /// Whether its words are not to be seen: deleted or hidden.
+    /// Whether its words are not to be seen: deleted, hidden, or deleted by the reader for
+    /// oneself.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.deleted_at.is_some() || self.hidden_at.is_some()
+        let for_me = self.own.is_some_and(|mark| mark.deleted);
+        for_me || self.deleted_at.is_some() || self.hidden_at.is_some()
     }
 
     /// Whether it counts as unread for the others while it is in sight.

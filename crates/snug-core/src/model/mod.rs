@@ -7,6 +7,7 @@ mod ephemeral;
 mod extras;
 mod filter;
 mod json;
+mod mark;
 mod markdown;
 mod member;
 mod merge;
@@ -31,6 +32,7 @@ pub use extras::{
 pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use markdown::plain;
+pub use mark::{Mark, MarkPatch, MarkedMessage, MarksHead};
 pub use member::{Member, MemberState, Membership, Mentioned, Role};
 pub use merge::MergeError;
 pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction, words};

@@ -344,6 +344,7 @@ mod tests {
             reactions: Vec::new(),
             thread: None,
             thread_summary: None,
+            own: None,
         }
     }
 

@@ -469,8 +469,12 @@ impl Hub {
         let happened = Arc::new(happened);
         let mut told = Told::default();
         match &happened.body {
-            UserEventBody::Mine { room, count, mine } => {
-                let frame = codec::frame(&event::mine(room.as_str(), *count, mine));
+            UserEventBody::Mine { room, count, mine, mark } => {
+                let frame = match mark {
+                    Some(mark) => event::own(room.as_str(), *count, mine, mark),
+                    None => event::mine(room.as_str(), *count, mine),
+                };
+                let frame = codec::frame(&frame);
                 for connection in &connections {
                     if !connection.mail(|mailbox| mailbox.user(&happened)) {
                         told.tell(connection, frame.clone());

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use snug_core::engine::{Actor, ChangeMembersRequest, Client, HistoryRequest, SendMessage};
+use snug_core::engine::{
+    Actor, ChangeMembersRequest, Client, HistoryRequest, MarkRequest, MarkView, SendMessage,
+    SyncFrom,
+};
 use snug_core::error::{Error, Result};
 use snug_core::ids::RoomId;
 use snug_core::limits;
@@ -12,6 +15,7 @@ use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAns
 use snug_proto::ephemeral::EphemeralAnswer;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
 use snug_proto::frame::{self, Request, RequestId};
+use snug_proto::marks::{OwnAnswer, OwnMessageData, StarredAnswer};
 use snug_proto::object::{Mine, Room, list};
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
@@ -180,8 +184,8 @@ async fn request_in_room(
             frame::answer(id, &UserSyncAnswer::from(sync))
         }
         Request::RoomSync(data) => {
-            let (rev, epoch) = (data.rev, &data.epoch);
-            let sync = engine.sync_room(&actor, &data.room.0, rev, epoch, data.limit).await?;
+            let from = SyncFrom { rev: data.rev, epoch: &data.epoch, marks: data.marks };
+            let sync = engine.sync_room(&actor, &data.room.0, from, data.limit).await?;
             frame::answer(id, &RoomSyncAnswer::from(sync))
         }
         Request::MessageEdit(_)
@@ -245,6 +249,13 @@ async fn rarely(
             let (mine, count) = engine.set_own(client, &room, body.into()).await?;
             frame::answer(id, &Mine::of(&mine, count))
         }
+        Request::MessageOwn(data) => {
+            let OwnMessageData { room, id: message, starred, deleted } = data;
+            let request = MarkRequest { starred, deleted };
+            let view = engine.mark_message(client, &room.0, &message.0, request).await?;
+            let MarkView { message, mine, count } = view;
+            frame::answer(id, &OwnAnswer::of(room.0.as_str(), message, &mine, count))
+        }
         Request::RoomJoin(data) => {
             let view = engine.join_room(client, &data.room.0, true).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
@@ -286,6 +297,11 @@ async fn look(
         Request::MessageVersions(data) => {
             let found = engine.message_versions(actor, &data.room.0, &data.id.0).await?;
             frame::answer(id, &VersionsAnswer::from(found))
+        }
+        Request::StarredList(data) => {
+            let before = data.before.map(|before| before.0);
+            let page = engine.starred(client, before, data.limit).await?;
+            frame::answer(id, &StarredAnswer::from(page))
         }
         Request::PinsList(data) => {
             let found = engine.pinned_messages(actor, &data.room.0).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use snug_core::engine::{ChangeMembersRequest, RoomListRequest, SendMessage};
+use snug_core::engine::{ChangeMembersRequest, RoomListRequest, SendMessage, SyncFrom};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
 use snug_proto::Problem;
@@ -306,7 +306,9 @@ async fn typing(
 #[utoipa::path(get, path = "/v1/rooms/{room}/sync", tag = "client",
     security(("session_token" = [])),
     params(("room" = String, Path), ("rev" = u64, Query), ("epoch" = String, Query),
-        ("limit" = Option<usize>, Query, description = "1 to 500")),
+        ("limit" = Option<usize>, Query, description = "1 to 500"),
+        ("marks" = Option<u64>, Query,
+            description = "the rev of the own marks that is known: also those after it")),
     responses((status = 200, body = RoomSyncAnswer), (status = "default", body = Problem)))]
 async fn room_sync(
     State(app): State<Arc<App>>,
@@ -314,6 +316,7 @@ async fn room_sync(
     At(room): At<RoomId>,
     Query(params): Query<RoomSyncParams>,
 ) -> ApiResult<Json<RoomSyncAnswer>> {
-    let RoomSyncParams { rev, epoch, limit } = params;
-    Ok(Json(app.engine.sync_room(&by.actor(), &room, rev, &epoch, limit).await?.into()))
+    let RoomSyncParams { rev, epoch, limit, marks } = params;
+    let from = SyncFrom { rev, epoch: &epoch, marks };
+    Ok(Json(app.engine.sync_room(&by.actor(), &room, from, limit).await?.into()))
 }

@@ -12,6 +12,7 @@ mod ephemeral;
 mod error;
 mod extract;
 mod guests;
+mod marks;
 mod opening;
 mod origin;
 mod peer;
@@ -78,6 +79,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(client_rooms::routes())
         .merge(opening::routes())
         .merge(changes::client_routes())
+        .merge(marks::routes())
         .merge(threads::client_routes())
         .merge(ephemeral::client_routes())
         .merge(channels::client_routes())

@@ -72,10 +72,27 @@ async fn a_conversation(app: &TestApp) {
     // The same pair is the same room.
     let again = ann.post("rooms", json!({"kind": "direct", "user": "bob"})).await.is(200);
     assert_eq!(again["id"], room.as_str());
+    own_marks(&ann, &bob, &room).await;
     let outsider = app.page("eve").await;
     let path = messages(&room);
     let refused = outsider.get(&path).await;
     assert!([403, 404].contains(&refused.status), "{refused:?}");
+}
+
+/// What a user keeps for oneself hangs at a message's place, which Snug gives on either kind of app.
+async fn own_marks(ann: &Page, bob: &Page, room: &str) {
+    for (id, body) in [("m2", json!({"starred": true})), ("m4", json!({"deleted": true}))] {
+        let path = format!("{}/{id}/own", messages(room));
+        bob.call("PATCH", &path, body).await.is(200);
+    }
+    let page = bob.get(&messages(room)).await.is(200);
+    let (starred, gone) = (&page["messages"][1], &page["messages"][3]);
+    assert_eq!((&starred["text"], &starred["own"]["rev"]), (&json!("second"), &json!(1)));
+    assert_eq!((gone.get("text"), &gone["own"]["deleted"]), (None, &json!(true)), "{gone}");
+    let list = bob.get("rooms").await.is(200);
+    let preview = &list["rooms"][0]["preview"];
+    assert_eq!((&preview["seq"], preview.get("text")), (&json!(4), None), "{preview}");
+    assert_eq!(words(ann, room).await.last().map(String::as_str), Some("回覆"));
 }
 
 #[tokio::test]
@@ -282,6 +299,7 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     ] {
         ann.call(method, &path, body).await.refused(409, "bridge_unsupported");
     }
+    ann.get("me/starred").await.refused(409, "bridge_unsupported");
     // Nor does the backend put words into Snug's store.
     let first = json!({"id": "m", "sender": "bob", "text": "words"});
     let body = json!({"kind": "group", "id": "told", "members": ["bob"], "message": first});

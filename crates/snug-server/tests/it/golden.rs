@@ -23,6 +23,7 @@ use snug_proto::event::{
     RoomAnswer, RoomChanged, RoomJoined, RoomLeft, RoomMine, SentAnswer, TypingEvent, UserAnswer,
 };
 use snug_proto::frame::{self, OPS};
+use snug_proto::marks::{OwnAnswer, StarredAnswer};
 use snug_proto::object::{Head, Message, Mine, Room, User};
 use snug_proto::outbox::OutsideEvent;
 use snug_proto::rest::{
@@ -167,6 +168,8 @@ fn answer(name: &str, op: &str, data: &str) {
         }
         "message.ephemeral" => same::<EphemeralAnswer>(name, data),
         "message.versions" => same::<VersionsAnswer>(name, data),
+        "message.own" => same::<OwnAnswer>(name, data),
+        "starred.list" => same::<StarredAnswer>(name, data),
         "pins.list" => same::<PinsAnswer>(name, data),
         "thread.history" => same::<ThreadAnswer>(name, data),
         "thread.read" => same::<ThreadMine>(name, data),
@@ -213,6 +216,7 @@ fn events_come_back_equal() {
             "room.left" => same::<RoomLeft>(&name, data),
             "room.mine" => same::<RoomMine>(&name, data),
             "message.ephemeral" => same::<EphemeralEvent>(&name, data),
+            "message.own" => same::<OwnAnswer>(&name, data),
             "read" => same::<ReadEvent>(&name, data),
             "typing" => same::<TypingEvent>(&name, data),
             "session.expiring" => same::<Expiring>(&name, data),

@@ -21,6 +21,7 @@ mod i2a;
 mod imkit;
 mod kill;
 mod markdown;
+mod marks;
 mod mentions;
 mod panel;
 mod policy;

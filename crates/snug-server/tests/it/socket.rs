@@ -259,6 +259,7 @@ async fn every_op_is_answered_as_written() {
     app.backend_ok("POST", "rooms", channel).await;
     let edit = json!({"room": room, "id": "m0", "text": "second"});
     let react = json!({"room": room, "id": "m0", "key": "👍", "on": true});
+    let star = json!({"room": room, "id": "m0", "starred": true});
     let [reply, thread, read_thread] = thread_of(&room);
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),
@@ -275,6 +276,8 @@ async fn every_op_is_answered_as_written() {
         ("thread.history", thread, "/messages/0/id", json!("t1")),
         ("threads.list", json!({"room": room}), "/threads/0/root/id", json!("m0")),
         ("thread.read", read_thread, "/read_seq", json!(2)),
+        ("message.own", star, "/mine/marks/rev", json!(1)),
+        ("starred.list", json!({"limit": 1}), "/messages/0/own/rev", json!(1)),
         ("message.versions", json!({"room": room, "id": "m0"}), "/versions/0/text", json!("first")),
         ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
         ("read", json!({"room": room, "seq": 3}), "/read_seq", json!(3)),

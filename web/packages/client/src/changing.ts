@@ -1,6 +1,6 @@
 // What may be done to the messages of a room after they were sent. Whatever is asked may be asked
 // again: the answer is the message as it is, and is shown ahead of its event.
-import type { AnswerOf, Edit, Message, Op, RequestOf, Words } from '@snug/protocol';
+import type { AnswerOf, Edit, Marked, Message, Op, Own, RequestOf, Words } from '@snug/protocol';
 import type { Context } from './context.js';
 import { Derived } from './observable.js';
 
@@ -11,6 +11,8 @@ export abstract class Changing<T> extends Derived<T> {
   protected abstract readonly ctx: Context;
   /** A message as an answer has it. */
   abstract shownAhead(message: Message): void;
+  /** How the user keeps a message, as an answer or an event has it. */
+  abstract marked(news: Marked): void;
 
   /** Never asked again, as other questions are: it may have been heard. */
   sendEphemeral(words: Words): Promise<{ id: string }> {
@@ -41,6 +43,18 @@ export abstract class Changing<T> extends Derived<T> {
     return this.pin(id, false);
   }
 
+  star(id: string, on = true): Promise<Own> {
+    return this.#mark(id, { starred: on });
+  }
+
+  unstar(id: string): Promise<Own> {
+    return this.star(id, false);
+  }
+
+  deleteForMe(id: string): Promise<Own> {
+    return this.#mark(id, { deleted: true });
+  }
+
   pins(): Promise<AnswerOf<'pins.list'>> {
     return this.askRoom('pins.list', {});
   }
@@ -51,6 +65,12 @@ export abstract class Changing<T> extends Derived<T> {
 
   protected askRoom<O extends Op>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<AnswerOf<O>> {
     return this.ctx.call(op, { room: this.id, ...what } as unknown as RequestOf<O>);
+  }
+
+  async #mark(id: string, what: { starred?: boolean; deleted?: true }): Promise<Own> {
+    const news = await this.askRoom('message.own', { id, ...what });
+    this.marked(news);
+    return news.own;
   }
 
   async #change<O extends Change>(op: O, what: Omit<RequestOf<O>, 'room'>): Promise<Message> {

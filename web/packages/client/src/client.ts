@@ -168,6 +168,12 @@ export class SnugClient implements Client {
     return this.#call('rooms.list', page);
   }
 
+  async starred(page: RequestOf<'starred.list'> = {}): Promise<AnswerOf<'starred.list'>> {
+    const list = await this.#call('starred.list', page);
+    this.#users.put(list.users);
+    return list;
+  }
+
   async joinChannel(id: string): Promise<RoomHandle> {
     return this.#entered(await this.#call('room.join', { room: id }));
   }
@@ -286,7 +292,11 @@ const ROOM_EVENTS: Handlers = {
   },
   'room.mine': (entry, open, { mine }) => {
     entry.applyMine(mine);
-    open?.touch();
+    open?.marked();
+  },
+  'message.own': (entry, open, event) => {
+    entry.applyMine(event.mine);
+    open?.marked(event);
   },
   'message.new': (_, open, event) => open?.messageNew(event),
   'message.changed': (_, open, event) => open?.messageNew(event, true),

@@ -261,8 +261,9 @@ export class RoomEntry {
   /** What was told stands for where the room stood then; a later head calls besides. */
   #nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
     if (!news) return known;
-    const { settings } = known ?? {};
+    const { settings, marks } = known ?? {};
     if ((settings?.rev ?? 0) > (news.settings?.rev ?? 0)) news = { ...news, settings };
+    if ((marks?.rev ?? 0) > (news.marks?.rev ?? 0)) news = { ...news, marks };
     // Joined again or left: the numbers of before belong to another stay.
     const mine = known?.state === news.state ? mergeMine(known, news) : news;
     if (mine.read_seq > news.read_seq) return mine;
@@ -271,9 +272,11 @@ export class RoomEntry {
   }
 
   #preview(preview: Preview): RoomView['preview'] {
-    const { sender } = preview;
+    const { sender, seq } = preview;
     const senderName = sender == null ? undefined : this.#context.users.name(sender);
-    return { ...preview, senderName, own: sender === this.#context.me() };
+    const view = { ...preview, senderName, own: sender === this.#context.me() };
+    // Deleted for oneself: nothing of its words, whatever way they came.
+    return seq === this.mine?.marks?.deleted_seq ? { ...view, text: undefined } : view;
   }
 
   #tell(sender: string | null | undefined, what: { message?: Message; preview?: Preview }): void {

@@ -1,6 +1,6 @@
 // Messages as a page shows them. A view keeps its identity while nothing it
 // shows has changed, so that a list renders only what is new.
-import type { Custom, Ephemeral, Message, ReplyTo, User } from '@snug/protocol';
+import type { Custom, Ephemeral, Message, Own, ReplyTo, User } from '@snug/protocol';
 import type { Context } from './context.js';
 import type { OutboxItem } from './outbox.js';
 import type { Quote } from './quotes.js';
@@ -28,6 +28,7 @@ export class MessageViews {
     quoted: (to: Partial<ReplyTo>) => Quote,
     /** Whether there is news in the thread at a message, where that is known. */
     unread: (message: Message) => boolean | undefined,
+    kept: (id: string) => Own | undefined,
     thread?: string,
   ): MessageView[] {
     const me = this.#context.me();
@@ -59,14 +60,18 @@ export class MessageViews {
     next.clear();
     for (const message of messages) {
       if (message.thread?.id !== thread && message.id !== thread) continue;
+      const { starred_at, deleted } = kept(message.id) ?? {};
+      if (deleted) continue;
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);
       const read = own && message.seq <= readByOthers;
       const { seen, show } = answered(message.reply_to);
       const news = unread(message);
-      add(message, [sender, read, news, ...seen], () => ({
+      add(message, [sender, read, news, starred_at, ...seen], () => ({
         ...sentView(message, me, sender, read, show?.()),
         threadUnread: news,
+        // What was unsent is in no list of stars any more.
+        starredAt: starred_at && !message.deleted ? Date.parse(starred_at) : undefined,
       }));
     }
     for (const [id, cached] of waiting) if (!next.has(id)) next.set(id, cached);

@@ -25,6 +25,16 @@ export class SnugError extends Error {
 /** Codes of requests that never reached the server, or whose answer did not come back. */
 export const LOST = new Set(['connection_lost', 'not_connected']);
 
+/** The room is not, or no more, this user's. */
+export const NO_ACCESS = new Set([
+  'not_a_member',
+  'room_not_found',
+  'user_deactivated',
+  'room_left',
+  'room_removed',
+  'room_deleted',
+]);
+
 /** Set-up that the integrator must mend; `fix` is one sentence that says how. */
 export class ConfigurationError extends SnugError {
   declare readonly code: ConfigurationCode;

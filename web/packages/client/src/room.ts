@@ -4,6 +4,7 @@ import type {
   AnswerOf,
   Ephemeral,
   Events,
+  Marked,
   Member,
   Message,
   Mine,
@@ -19,7 +20,9 @@ import type {
 } from '@snug/protocol';
 import { Changing } from './changing.js';
 import type { Context } from './context.js';
+import { ThreadCursors } from './cursors.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
+import { OwnMarks } from './marks.js';
 import { ephemeralView, MessageViews } from './message-views.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, LOST, NO_ACCESS, type SnugError } from './problem.js';
@@ -49,6 +52,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
   readonly #quotes: Quotes;
+  #marks = new OwnMarks();
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
@@ -58,8 +62,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.touch();
   });
   readonly #threads = new Map<string, ThreadStore>();
-  /** Of threads, by root, as far as it was told: what is known to be read, and who follows. */
-  readonly #cursors = new Map<string, { following: boolean; seq: number }>();
+  readonly #cursors = new ThreadCursors();
   #members = new Map<string, Member>();
   #reads = new Map<string, number>();
   #ephemeral: Ephemeral[] = [];
@@ -186,6 +189,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   ): Promise<ThreadPage> {
     const answer = await this.askRoom('thread.history', { thread, ...page });
     this.ctx.users.put(answer.users);
+    this.#marks.note([answer.root, ...answer.messages]);
     this.#noteCursor(thread, answer.mine, answer.root);
     return answer;
   }
@@ -235,13 +239,15 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       const active = this.#members.get(user)?.state !== 'left';
       if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
     }
-    const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
-    const unread = ({ id, thread_summary }: Message) => {
-      const cursor = this.#cursors.get(id);
-      return cursor?.following && (thread_summary?.last_seq ?? 0) > cursor.seq;
+    const kept = (id: string) => this.#marks.get(id);
+    const quoted = (to: Partial<ReplyTo>) => {
+      const quote = this.#quotes.find(to, loaded);
+      if (quote) this.#marks.note([quote]);
+      return kept(to.id!)?.deleted ? null : quote;
     };
+    const unread = (message: Message) => this.#cursors.unread(message);
     const { items } = this.#outbox;
-    return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, thread);
+    return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, kept, thread);
   }
 
   override touch(): void {
@@ -286,6 +292,17 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   membersChanged({ rev, members, member_count }: Events['members.changed']): void {
     this.#receive(rev, () => this.#mergeMembers(members, member_count));
+  }
+
+  /** A mark, or the own standing, which tells of those that were missed. */
+  marked(news?: Marked): void {
+    if (news) this.#entry.applyMine(news.mine);
+    this.#now(() => {
+      // Its rev counts where none is missing before it.
+      const rev = this.#marks.rev + 1;
+      if (news) this.#marks.note([news], news.own.rev === rev ? rev : 0);
+      if (this.#marks.behind(this.#entry.mine)) this.#catchUp();
+    });
   }
 
   read({ user, seq, rev }: Events['read']): void {
@@ -352,7 +369,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#early = undefined;
     for (const event of early) event();
     this.#stream.note(Math.max(room.rev, history.head.rev));
-    if (!whole && room.rev > this.#stream.applied) await this.#sync();
+    const behind = room.rev > this.#stream.applied || this.#marks.behind(room.mine);
+    if (!whole && behind) await this.#sync();
   }
 
   /** Drops what is shown and loads the newest page. */
@@ -381,6 +399,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       // Room and page may be of two moments: what came between comes again.
       this.#stream.reset(Math.min(room.rev, history.head.rev));
     }
+    // The room was read before the page, which has all up to it.
+    this.#marks.note(history.messages, whole ? room.mine?.marks?.rev : 0);
     this.#outbox.confirm(history.messages);
     this.#drawLine();
     this.#turn('ready');
@@ -408,11 +428,12 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       for (;;) {
         const rev = this.#stream.applied;
         const epoch = this.#epoch;
-        const page = await this.ctx.request('room.sync', { room: this.id, rev, epoch });
+        const marks = this.#marks.rev;
+        const page = await this.ctx.request('room.sync', { room: this.id, rev, epoch, marks });
         if (visit !== this.#visit) return;
         if (page.reset) return await this.#reload();
         this.#merge(page);
-        if (!page.more || page.rev <= rev) return;
+        if (!(page.more && page.rev > rev) && !page.marks?.more) return;
       }
     } finally {
       this.#syncing = false;
@@ -424,6 +445,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
     for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
+    this.#marks.note([...page.messages, ...(page.marks?.changed ?? [])], page.marks?.rev);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
     for (const thread of this.#threads.values()) thread.cutBelow(page.min_seq);
@@ -436,6 +458,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     const ask = async (page: { before?: number; after?: number }) => {
       const answer = await this.askRoom('history', { ...page, limit: PAGE });
       this.ctx.users.put(answer.users);
+      this.#marks.note(answer.messages);
       return answer;
     };
     return this.#timeline.load(side, ask, this);
@@ -460,21 +483,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#timeline.merge(messages);
     this.#quotes.merge(messages);
     for (const thread of this.#threads.values()) thread.merge(messages);
-    for (const { thread, sender, seq } of messages) {
-      const cursor = this.#cursors.get(thread?.id ?? '');
-      // Who replies follows, and has seen what is above.
-      if (cursor && sender === this.ctx.me() && seq > cursor.seq)
-        this.#cursors.set(thread!.id, { following: true, seq });
-    }
+    this.#cursors.replied(messages, this.ctx.me());
   }
 
-  /** Where nothing is unread, all that the root knows of has been read, own replies too. */
   #noteCursor(thread: string, mine?: ThreadMine | null, root?: Message): void {
-    if (!mine) return;
-    const { following, read_seq, unread } = mine;
-    const told = (!unread && root?.thread_summary?.last_seq) || 0;
-    const seq = Math.max(told, read_seq, this.#cursors.get(thread)?.seq ?? 0);
-    this.#cursors.set(thread, { following, seq });
+    if (mine) this.#cursors.note(thread, mine, root);
     this.touch();
   }
 
@@ -513,7 +526,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (this.#lineSet || !mine) return;
     this.#lineSet = true;
     if (this.#entry.unread === 0) return;
-    this.#line = this.#timeline.firstUnread(mine.read_seq, this.ctx.me());
+    const gone = (id: string) => this.#marks.get(id)?.deleted === true;
+    this.#line = this.#timeline.firstUnread(mine.read_seq, this.ctx.me(), gone);
   }
 
   #refuse(problem: ProblemView): void {
@@ -548,6 +562,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#reads = new Map();
     this.#views.clear();
     this.#quotes.clear();
+    this.#marks = new OwnMarks();
     for (const thread of this.#threads.values()) thread.drop();
     this.#early = undefined;
     this.#epoch = '';

@@ -1,7 +1,7 @@
 // The conversation in one thread of a room: the message at which it hangs, its replies, what of
 // the room's outbox belongs to it. It hears what the room hears, in the room's order, and asks
 // for pages only.
-import type { Message } from '@snug/protocol';
+import type { Marked, Message } from '@snug/protocol';
 import { Changing } from './changing.js';
 import type { Context } from './context.js';
 import { MessageViews } from './message-views.js';
@@ -123,6 +123,10 @@ export class ThreadStore extends Changing<RoomSnapshot> implements ThreadHandle 
 
   shownAhead(message: Message): void {
     this.#room.shownAhead(message);
+  }
+
+  marked(news: Marked): void {
+    this.#room.marked(news);
   }
 
   #ask(page?: { before?: number }) {

@@ -88,10 +88,14 @@ export class Timeline {
   }
 
   /** The first message of others above this seq that counts; the next seq where it is not loaded. */
-  firstUnread(read: number, me: string | undefined): number | undefined {
+  firstUnread(
+    read: number,
+    me: string | undefined,
+    gone: (id: string) => boolean,
+  ): number | undefined {
     if ((this.first ?? 0) > read + 1) return read + 1;
-    const counts = ({ seq, sender, kind, silent, thread }: Message) =>
-      seq > read && sender !== me && kind !== 'system' && !silent && !thread;
+    const counts = ({ id, seq, sender, kind, silent, thread }: Message) =>
+      seq > read && sender !== me && kind !== 'system' && !(silent || thread || gone(id));
     return this.messages.find(counts)?.seq;
   }
 

@@ -12,6 +12,7 @@ import type {
   Message,
   MessageKind,
   Mine,
+  Own,
   OwnPatch,
   Place,
   Policy,
@@ -21,6 +22,7 @@ import type {
   RoomFilter,
   RoomPage,
   RoomPatch,
+  StarredPage,
   ThreadList,
   ThreadMine,
   ThreadPage,
@@ -41,6 +43,7 @@ export type {
   Mentions,
   Message,
   Mine,
+  Own,
   OwnPatch,
   Place,
   Preview,
@@ -50,6 +53,7 @@ export type {
   RoomPage,
   RoomPatch,
   Settings,
+  StarredPage,
   ThreadList,
   ThreadMine,
   ThreadPage,
@@ -165,6 +169,8 @@ export interface MessageView {
   /** Since when it is pinned for everybody, in milliseconds since 1970. */
   pinnedAt?: number;
   reactions?: readonly ReactionView[];
+  /** Since when this user has it starred, in milliseconds since 1970. */
+  starredAt?: number;
   /** How the thread at this message stands. */
   threadSummary?: ThreadSummary;
   /**
@@ -246,7 +252,7 @@ export interface RoomSnapshot {
   title: string;
   /**
    * By seq ascending, then what is still pending or failed in sending order; without replies in
-   * threads.
+   * threads, and what the user deleted for oneself.
    */
   messages: readonly MessageView[];
   /** What was said and is kept nowhere: the newest 20, newest last, until the room is left. */
@@ -287,6 +293,11 @@ export interface Conversation extends Readable<RoomSnapshot> {
   /** Gives a reaction: an emoji or a word of up to 64 bytes. */
   react(id: string, key: string): Promise<Message>;
   unreact(id: string, key: string): Promise<Message>;
+  /** Keeps a message among this user's starred ones; told to nobody else. */
+  star(id: string): Promise<Own>;
+  unstar(id: string): Promise<Own>;
+  /** Deletes a message for this user alone, on all devices and for good. */
+  deleteForMe(id: string): Promise<Own>;
   loadBefore(): Promise<void>;
   loadAfter(): Promise<void>;
   /** Up to `seq`, or up to the newest message; coalesced. */
@@ -441,6 +452,8 @@ export interface Client {
   createWithContact(options: CreateWithContactOptions): Promise<RoomHandle>;
   /** Rooms that every user of the app may read and join, by id; `next` is the next `cursor`. */
   channels(page?: { limit?: number; cursor?: string }): Promise<ChannelPage>;
+  /** The user's starred messages of all rooms, those starred last first; none that is gone. */
+  starred(page?: { before?: string; limit?: number }): Promise<StarredPage>;
   /** A page of the list as the server has it now, also of archived and hidden rooms. */
   listRooms(page?: RoomFilter & { limit?: number; cursor?: string }): Promise<RoomPage>;
   /** Being in already is no error; `room(id).leave()` is the way out. */

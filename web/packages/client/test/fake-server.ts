@@ -5,27 +5,26 @@ import type {
   Events,
   Head,
   Hello,
+  Marked,
   Member,
   Message,
   Mine,
   OwnPatch,
   Problem,
   Room,
-  ThreadMine,
 } from '@snug/protocol';
 import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
 import { FakeConnection, type Frame, Refusal, refusal } from './fake-connection.js';
+import * as marks from './fake-marks.js';
+import { summarize, type Threaded, threadMine } from './fake-threads.js';
 
 export { FakeConnection, type Frame, Refusal, refusal };
 
-interface StoredRoom {
+interface StoredRoom extends marks.Marking, Threaded {
   room: Room;
-  messages: Message[];
   members: Map<string, Member>;
   mine: Map<string, Mine>;
   reads: { user: string; seq: number; rev: number }[];
-  /** Cursors in threads, by user and root. */
-  cursors: Map<string, number>;
 }
 
 type Handler = (data: never, connection: FakeConnection) => unknown;
@@ -100,6 +99,7 @@ export class FakeServer {
       mine: new Map(),
       reads: [],
       cursors: new Map(),
+      marks: new Map(),
     };
     for (const user of members) {
       const role = 'member';
@@ -158,7 +158,7 @@ export class FakeServer {
       ...more,
     };
     stored.messages.push(message);
-    if (under) this.#summarize(stored, message);
+    if (under) summarize(stored, message);
     else
       room.preview = { seq: room.seq, sender, kind: 'text', text, created_at: message.created_at };
     const mine = stored.mine.get(sender);
@@ -259,7 +259,20 @@ export class FakeServer {
       sender !== user &&
       !silent &&
       (to?.everyone || to?.roles?.includes(own.role) || to?.users?.includes(user));
-    return { ...own, unread, mentions: messages.filter(calls).length };
+    const told = marks.standing(this.rooms.get(id)!, user);
+    return { ...own, unread, mentions: messages.filter(calls).length, marks: told };
+  }
+
+  /** A mark, as from any device of the user; told to all unless told not to. */
+  mark(id: string, user: string, message: string, patch: marks.Patch, push = true): Marked {
+    const stored = this.rooms.get(id)!;
+    const { seq, own, same } = marks.mark(stored, user, message, patch, () => this.#time());
+    this.#touch(id);
+    const told = structuredClone({ room: id, id: message, seq, own, mine: this.mine(id, user) });
+    for (const connection of push && !same ? this.#live() : []) {
+      if (connection.user === user) connection.push('message.own', told);
+    }
+    return told;
   }
 
   /** The room itself changes; heard whole where it is open. */
@@ -399,15 +412,19 @@ export class FakeServer {
         connection.open.add(id);
         return {
           room: this.view(id, user, true),
-          history: this.#history(stored!, data as { limit?: number }),
+          history: this.#history(stored!, data as { limit?: number }, user),
         };
       case 'room.close':
         connection.open.delete(id);
         return {};
       case 'history':
-        return this.#history(stored!, data as { before?: number; after?: number; limit?: number });
+        return this.#history(stored!, data as { before?: number }, user);
       case 'room.sync':
         return this.#roomSync(stored!, user, data as unknown as { rev: number; epoch: string });
+      case 'message.own':
+        return this.mark(id, user, data.id as string, data);
+      case 'starred.list':
+        return marks.starred([...this.rooms.values()], user);
       case 'message.send': {
         const known = stored!.messages.find((m) => m.id === data.id);
         if (known) return { message: known, duplicate: true };
@@ -472,7 +489,7 @@ export class FakeServer {
     const { messages, cursors } = stored;
     if (op === 'threads.list') {
       const roots = messages.filter(({ thread_summary, thread }) => thread_summary && !thread);
-      const threads = roots.map((root) => ({ root, mine: this.#threadMine(stored, user, root) }));
+      const threads = roots.map((root) => ({ root, mine: threadMine(stored, user, root) }));
       return structuredClone({ threads, users: [] });
     }
     const root = messages.find(({ id }) => id === data.thread);
@@ -480,33 +497,12 @@ export class FakeServer {
     const key = `${user}/${root.id}`;
     if (op === 'thread.read') {
       cursors.set(key, Math.max(cursors.get(key) ?? 0, data.seq as number));
-      return this.#threadMine(stored, user, root);
+      return threadMine(stored, user, root);
     }
     const replies = messages.filter(({ thread }) => thread?.id === root.id);
-    const page = this.#history({ ...stored, messages: replies }, data);
-    const mine = this.#threadMine(stored, user, root);
+    const page = this.#history({ ...stored, messages: replies }, data, user);
+    const mine = threadMine(stored, user, root);
     return structuredClone({ ...page, root, covers: { from: 1, to: 1 }, mine });
-  }
-
-  #threadMine({ messages, cursors }: StoredRoom, user: string, root: Message): ThreadMine {
-    const replies = messages.filter(({ thread }) => thread?.id === root.id);
-    const read_seq = cursors.get(`${user}/${root.id}`) ?? 0;
-    const news = replies.filter(({ seq, sender }) => seq > read_seq && sender !== user);
-    const following = [root, ...replies].some(({ sender }) => sender === user);
-    return { following, read_seq, unread: news.length };
-  }
-
-  /** The root and the reply tell how the thread stands. */
-  #summarize({ messages }: StoredRoom, reply: Message): void {
-    const root = messages.find(({ seq }) => seq === reply.thread!.seq)!;
-    const replies = messages.filter(({ thread }) => thread?.seq === root.seq);
-    root.thread_summary = reply.thread_summary = {
-      replies: replies.length,
-      last_seq: reply.seq,
-      last_at: reply.created_at,
-      participants: [...new Set(replies.map(({ sender }) => sender!))],
-      rev: reply.rev,
-    };
   }
 
   /** What a send brings beside its words. */
@@ -544,19 +540,21 @@ export class FakeServer {
   }
 
   #history(
-    { messages, room }: StoredRoom,
+    stored: StoredRoom,
     {
       before = Infinity,
       after = 0,
       limit = 50,
     }: { before?: number; after?: number; limit?: number },
+    user: string,
   ) {
+    const { messages, room } = stored;
     const between = messages.filter(({ seq }) => seq < before && seq > after);
     const page = after > 0 ? between.slice(0, limit) : between.slice(-limit);
     const first = page[0]?.seq ?? 0;
     const last = page.at(-1)?.seq ?? Infinity;
     return {
-      messages: page,
+      messages: marks.kept(stored, user, page),
       users: [],
       head: this.head(room.id),
       has_before: messages.some(({ seq }) => seq < first),
@@ -564,7 +562,11 @@ export class FakeServer {
     };
   }
 
-  #roomSync(stored: StoredRoom, user: string, { rev, epoch }: { rev: number; epoch: string }) {
+  #roomSync(
+    stored: StoredRoom,
+    user: string,
+    { rev, epoch, marks: after }: { rev: number; epoch: string; marks?: number },
+  ) {
     const { room, messages, members, reads } = stored;
     const reset = epoch !== room.epoch || rev > room.rev;
     return {
@@ -581,6 +583,7 @@ export class FakeServer {
         : { ...this.view(room.id, user), members: [], mine: undefined },
       min_seq: room.min_seq,
       users: [],
+      marks: reset || after === undefined ? undefined : marks.marksAfter(stored, user, after),
     };
   }
 

@@ -95,7 +95,12 @@ test('a gap waits a moment, then asks for what is missing', async () => {
   assert.equal(server.asked('room.sync').length, 0);
   await pass(250);
   assert.deepEqual(texts(room), ['zero', 'lost', 'seen']);
-  assert.deepEqual(server.asked('room.sync')[0]!.data, { room: 'r', rev: 2, epoch: 'e1' });
+  assert.deepEqual(server.asked('room.sync')[0]!.data, {
+    room: 'r',
+    rev: 2,
+    epoch: 'e1',
+    marks: 0,
+  });
   await pass(2_000);
   assert.equal(server.asked('room.sync').length, 1);
 });

@@ -16,6 +16,7 @@ import type {
   MessageView,
   Mine,
   Outgoing,
+  Own,
   ReactionView,
   Readable,
   Room,
@@ -25,6 +26,7 @@ import type {
   RoomPage,
   RoomSnapshot,
   RoomView,
+  StarredPage,
   ThreadHandle,
   ThreadList,
   ThreadMine,
@@ -246,6 +248,23 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   unpin(id: string): Promise<Message> {
     return this.asked(id, `unpin ${id}`, { pinnedAt: undefined });
+  }
+
+  async star(id: string, on = true): Promise<Own> {
+    await this.asked(id, `${on ? 'star' : 'unstar'} ${id}`, {
+      starredAt: on ? Date.now() : undefined,
+    });
+    return { rev: 1 };
+  }
+
+  unstar(id: string): Promise<Own> {
+    return this.star(id, false);
+  }
+
+  async deleteForMe(id: string): Promise<Own> {
+    await this.asked(id, `deleteForMe ${id}`, {});
+    this.discard(id);
+    return { rev: 1, deleted: true };
   }
 
   pins(): Promise<{ messages: Message[]; users: User[] }> {
@@ -543,6 +562,10 @@ export class FakeClient implements Client {
 
   async channels(): Promise<ChannelPage> {
     return { rooms: [] };
+  }
+
+  async starred(): Promise<StarredPage> {
+    return { messages: [], users: [] };
   }
 
   async listRooms(): Promise<RoomPage> {

@@ -83,6 +83,35 @@ test('a refused edit says why and keeps the words', async () => {
   assert.equal(await page.locator('snug-composer .edit').count(), 1);
 });
 
+test('a star is given and taken, and is seen at its message', async () => {
+  const page = await open('chat');
+  const sign = row(page, OWN).getByRole('img', { name: 'Star' });
+  await options(page, OWN);
+  await page.getByRole('menuitem', { name: 'Star', exact: true }).click();
+  await sign.waitFor();
+  await options(page, OWN);
+  await page.getByRole('menuitem', { name: 'Unstar' }).click();
+  await sign.waitFor({ state: 'detached' });
+  assert.deepEqual(
+    (await changes(page)).map((said) => said.split(' ')[0]),
+    ['star', 'unstar'],
+  );
+});
+
+test('deleting for oneself asks once, and leaves nothing', async () => {
+  const page = await open('chat');
+  await options(page, OWN);
+  await page.getByRole('menuitem', { name: 'Delete for me' }).click();
+  await page.getByText('Delete for me?').waitFor();
+  await page.getByRole('menuitem', { name: 'Keep it' }).click();
+  assert.deepEqual(await changes(page), []);
+  await options(page, OWN);
+  await page.getByRole('menuitem', { name: 'Delete for me' }).click();
+  await page.getByRole('menuitem', { name: 'Delete for me' }).click();
+  await row(page, OWN).waitFor({ state: 'detached' });
+  assert.equal((await changes(page)).length, 1);
+});
+
 test('unsending asks once, and leaves a place without words', async () => {
   const page = await open('chat');
   await options(page, OWN);
@@ -195,7 +224,12 @@ test('in a room that is closed nothing is edited or reacted to', async () => {
     room.patch({ room: { ...object!, frozen: true }, messages: reacted });
   });
   await options(page, OWN);
-  assert.deepEqual(await menu(page).getByRole('menuitem').allTextContents(), ['Copy', 'Unsend']);
+  assert.deepEqual(await menu(page).getByRole('menuitem').allTextContents(), [
+    'Copy',
+    'Star',
+    'Delete for me',
+    'Unsend',
+  ]);
   assert.equal(await page.getByRole('menuitemcheckbox').count(), 0);
   assert.equal(await page.locator('snug-room .reactions button').first().isDisabled(), true);
 });

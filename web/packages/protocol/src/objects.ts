@@ -97,6 +97,49 @@ export interface Message {
   /** A reply in a thread: it does not stand in the room's own conversation. */
   thread?: ThreadPlace | null;
   thread_summary?: ThreadSummary | null;
+  /** How the reader keeps it: in what is read, not in events and answers of changes. */
+  own?: Own | null;
+}
+
+/** How a user keeps a message: nobody else's to see. */
+export interface Own {
+  /** One more with each change in the room: of two views of a message's the higher is the newer. */
+  rev: number;
+  starred_at?: Timestamp | null;
+  /** Deleted for this user alone; nothing of its words is here. */
+  deleted?: boolean;
+}
+
+/** Where a user's own marks on the messages of a room stand. */
+export interface Marks {
+  rev: number;
+  /** A preview of this seq is of a message that the user deleted for oneself. */
+  deleted_seq?: number | null;
+}
+
+/** The user's marks of a room after a rev of theirs, each as it is now. */
+export interface MarksPage {
+  changed: { id: string; seq: number; own: Own }[];
+  /** Up to which this is complete. */
+  rev: number;
+  more: boolean;
+}
+
+/** How a message is kept now, and the standing that this makes. */
+export interface Marked {
+  room: string;
+  id: string;
+  seq: number;
+  own: Own;
+  mine: Mine;
+}
+
+export interface StarredPage {
+  /** Those starred last first. */
+  messages: Message[];
+  users: User[];
+  /** `before` of the next page. */
+  next?: Timestamp | null;
 }
 
 /** Said to those who had the room open, and kept nowhere. */
@@ -238,12 +281,14 @@ export interface Mine {
   read_count: number;
   own_count: number;
   read_own: number;
-  /** Messages of others after the cursor that were deleted or hidden; absent when none. */
+  /** Messages of others after the cursor that were deleted, for this user too, or hidden. */
   gone?: number;
   /** Unread messages that call the user, at most 100. */
   mentions?: number;
   /** How the user keeps the room; absent until it was said. */
   settings?: Settings | null;
+  /** Absent as long as there are none. */
+  marks?: Marks | null;
   joined_at: Timestamp;
   left_at?: Timestamp | null;
 }
@@ -315,6 +360,8 @@ export interface RoomSync {
   room_object?: Room | null;
   min_seq: number;
   users: User[];
+  /** Where `marks` was asked from. */
+  marks?: MarksPage | null;
 }
 
 export interface UserSync {

@@ -9,6 +9,7 @@ import type {
   Head,
   Hello,
   History,
+  Marked,
   Member,
   MemberPage,
   Mentions,
@@ -24,6 +25,7 @@ import type {
   RoomPage,
   RoomSync,
   SessionRef,
+  StarredPage,
   ThreadList,
   ThreadMine,
   ThreadPage,
@@ -203,6 +205,14 @@ export interface Operations {
     request: { room: string; id: string; on: boolean };
     answer: { message: Message };
   };
+  'message.own': {
+    request: { room: string; id: string; starred?: boolean; deleted?: true };
+    answer: Marked;
+  };
+  'starred.list': {
+    request: { before?: Timestamp; limit?: number };
+    answer: StarredPage;
+  };
   'message.versions': {
     request: { room: string; id: string };
     answer: { versions: Version[] };
@@ -221,7 +231,7 @@ export interface Operations {
   typing: { request: { room: string; on: boolean }; answer: Nothing };
   sync: { request: { cursor: string }; answer: UserSync };
   'room.sync': {
-    request: { room: string; rev: number; epoch: string; limit?: number };
+    request: { room: string; rev: number; epoch: string; limit?: number; marks?: number };
     answer: RoomSync;
   };
   'users.get': { request: { ids: string[] }; answer: { users: User[] } };
@@ -271,6 +281,7 @@ export interface Events {
   'room.joined': { room: string; rev: number; room_object: Room };
   'room.left': { room: string; rev: number; reason: 'left' | 'removed' | 'deleted' };
   'room.mine': { room: string; mine: Mine };
+  'message.own': Marked;
   read: { room: string; user: string; seq: number; rev: number };
   typing: { room: string; user: string; on: boolean; name?: string | null };
   'session.expiring': { expires_at: Timestamp };

@@ -12,6 +12,7 @@
 mod apps;
 mod changes;
 mod jobs;
+mod marks;
 mod messages;
 mod nodes;
 mod operators;
@@ -30,6 +31,7 @@ use crate::model::Time;
 pub use apps::{AppStore, NewApp, NewServerKey};
 pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
 pub use jobs::{JobPlace, JobStore, Lease, Released};
+pub use marks::{MarkMessage, MarkOutcome, MarkStore, Marked};
 pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     NewReply, PayloadHash,
@@ -86,6 +88,7 @@ pub trait Store:
     + MessageStore
     + ChangeStore
     + ThreadStore
+    + MarkStore
     + RecordStore
     + OutboxStore
     + JobStore

@@ -90,6 +90,7 @@ fn message(rev: u64, members_rev: u64) -> Arc<RoomEvent> {
         reactions: Vec::new(),
         thread: None,
         thread_summary: None,
+        own: None,
     };
     event(rev, members_rev, RoomEventBody::MessageAppended { message })
 }

@@ -58,6 +58,17 @@ pub(super) async fn threads(app: &TestApp) {
     }
 }
 
+/// As with pins: each route at its best.
+pub(super) async fn marks(app: &TestApp) {
+    let (_, path) = said(app, &["k-ann", "k-bob"]).await;
+    let bob = app.page("k-bob").await;
+    let star = json!({"starred": true});
+    let marked = bob.call("PATCH", &format!("{path}/own"), star).await.is(200);
+    let list = bob.get("me/starred?limit=1").await.is(200);
+    assert_eq!(list["messages"][0]["own"], marked["own"]);
+    assert_eq!(list["users"][0]["id"], "k-ann");
+}
+
 pub(super) async fn by_pages(app: &TestApp) {
     let (room, path) = said(app, &["e-ann", "e-bob", "e-cat"]).await;
     let (ann, bob) = (app.page("e-ann").await, app.page("e-bob").await);

@@ -31,6 +31,7 @@ async fn every_route(server: &TestServer) {
     changes::pins(&app).await;
     changes::threads(&app).await;
     crate::ephemeral::by_both_doors(&app).await;
+    changes::marks(&app).await;
     changes::channels(&app).await;
     extras::by_pages(&app).await;
     forward::by_pages(&app).await;

@@ -50,6 +50,7 @@ export function allowed(message: MessageView, view: RoomSnapshot) {
     reply: speaks,
     edit: speaks && message.own && message.kind === 'text',
     unsend: open && (message.own || rules),
+    keep: open,
     copy: !!kept && !!message.text,
   };
 }
@@ -60,7 +61,8 @@ export class MessageMenu {
   /** The message whose button the Tab key reaches. */
   current: string | undefined;
   notice: string | undefined;
-  private asks = false;
+  /** What for good is asked about. */
+  private asks: 'unsend' | 'deleteForMe' | undefined;
   private opener: HTMLElement | undefined;
   private focused = false;
   private hold: { timer: ReturnType<typeof setTimeout>; x: number; y: number } | undefined;
@@ -91,7 +93,7 @@ export class MessageMenu {
     if (!message || !Object.values(allowed(message, this.host.view)).includes(true)) return;
     this.id = id;
     this.current = id;
-    this.asks = false;
+    this.asks = undefined;
     this.focused = false;
     this.opener = this.find(id)?.querySelector<HTMLElement>('.more') ?? undefined;
     this.host.changed();
@@ -136,22 +138,30 @@ export class MessageMenu {
   }
 
   render(words: Words): TemplateResult | typeof nothing {
-    const { message } = this;
+    const { message, asks } = this;
     if (!message) return nothing;
+    const question = asks
+      ? asks === 'unsend'
+        ? words('unsendAsk')
+        : `${words(asks)}?`
+      : words('messageOptions');
+    const star = message.starredAt ? 'unstar' : 'star';
     const may = allowed(message, this.host.view);
     const { id } = message;
     const item = (label: string, run: () => void, more = ''): TemplateResult =>
       html`<button type="button" role="menuitem" tabindex="-1" class=${more} @click=${run}>${label}</button>`;
-    const parts = this.asks
-      ? html`<p role="presentation">${words('unsendAsk')}</p>
-        ${item(words('unsend'), () => this.unsend(id, words), 'danger')}${item(words('keep'), () => this.close())}`
+    const parts = asks
+      ? html`<p role="presentation">${question}</p>
+        ${item(words(asks), () => this.mark(asks, id, words), 'danger')}${item(words('keep'), () => this.close())}`
       : html`${may.react ? this.quick(message, words) : nothing}
         ${may.reply ? item(words('reply'), () => this.hand('reply', message)) : nothing}
         ${may.reply && this.host.thread ? item(words('replyInThread'), () => this.toThread(id)) : nothing}
         ${may.copy ? item(words('copy'), () => this.copy(message)) : nothing}
         ${may.edit ? item(words('edit'), () => this.hand('edit', message)) : nothing}
-        ${may.unsend ? item(words('unsend'), () => this.ask(), 'danger') : nothing}`;
-    return html`<div class="menu" part="menu" role="menu" aria-label=${words(this.asks ? 'unsendAsk' : 'messageOptions')}
+        ${may.keep ? item(words(star), () => this.mark(star, id, words)) : nothing}
+        ${may.keep ? item(words('deleteForMe'), () => this.ask('deleteForMe'), 'danger') : nothing}
+        ${may.unsend ? item(words('unsend'), () => this.ask('unsend'), 'danger') : nothing}`;
+    return html`<div class="menu" part="menu" role="menu" aria-label=${question}
       @keydown=${this.onKey} @focusout=${this.onFocusOut} @mousedown=${keep}>${parts}</div>`;
   }
 
@@ -185,14 +195,14 @@ export class MessageMenu {
     this.host.thread?.(id, opener);
   }
 
-  private ask(): void {
-    this.asks = true;
+  private ask(what: typeof this.asks): void {
+    this.asks = what;
     this.focused = false;
     this.host.changed();
   }
 
-  private unsend(id: string, words: Words): void {
-    this.run((handle) => handle.unsend(id), words);
+  private mark(how: 'unsend' | 'star' | 'unstar' | 'deleteForMe', id: string, words: Words): void {
+    this.run((handle) => handle[how](id), words);
     this.close();
   }
 

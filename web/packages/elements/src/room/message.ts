@@ -51,12 +51,15 @@ function state(message: MessageView, words: Words): TemplateResult | typeof noth
 function meta(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {
   const { words } = context;
   const edited = message.editedAt !== undefined && !message.deleted;
-  const mark = edited
-    ? html`<span title=${fullTime(message.editedAt ?? 0, words)}>${words('edited')}</span>`
+  const star = message.starredAt
+    ? html`<span role="img" aria-label=${words('star')}>★</span>`
     : nothing;
+  const mark = edited
+    ? html`${star}<span title=${fullTime(message.editedAt ?? 0, words)}>${words('edited')}</span>`
+    : star;
   // The time closes a group; an own message on its way says so by itself.
   if (!context.last && message.status === 'sent') {
-    return edited ? html`<span class="meta"><bdi>${mark}</bdi></span>` : nothing;
+    return mark === nothing ? mark : html`<span class="meta"><bdi>${mark}</bdi></span>`;
   }
   return html`<span class="meta"><bdi>${mark}<time datetime=${new Date(message.createdAt).toISOString()} title=${fullTime(message.createdAt, words)}>${clockTime(message.createdAt, words)}</time>${state(message, words)}</bdi></span>`;
 }

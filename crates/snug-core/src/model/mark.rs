@@ -1,0 +1,113 @@
+//! A user's own marks on single messages: told to nobody else, and without a rev of the room.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Message, Time};
+use crate::ids::MessageId;
+
+/// How a user keeps one message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Since when it is among the user's starred messages.
+    pub starred_at: Option<Time>,
+    /// Deleted for the user alone, for good: it is in no star list, and nothing of its words is
+    /// shown to this user.
+    pub deleted: bool,
+    /// Which of the user's marks in the room this is, counted from 1: of two views the higher one
+    /// is the newer.
+    pub rev: u64,
+}
+
+/// Changes to a mark. What was deleted for oneself is not brought back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MarkPatch {
+    pub starred: Option<bool>,
+    pub delete: bool,
+}
+
+impl Mark {
+    /// Takes the changes at a time; says whether anything is other than before. `rev` is the
+    /// caller's to move. A message that is deleted takes no star any more.
+    pub fn apply(&mut self, patch: MarkPatch, at: Time) -> bool {
+        let before = *self;
+        self.deleted |= patch.delete;
+        match patch.starred {
+            _ if self.deleted => self.starred_at = None,
+            Some(true) => self.starred_at = self.starred_at.or(Some(at)),
+            Some(false) => self.starred_at = None,
+            None => {}
+        }
+        *self != before
+    }
+}
+
+/// Where a user's marks in one room stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarksHead {
+    /// Of the newest mark; 0 before the first.
+    pub rev: u64,
+    /// The highest seq of the room's own conversation that the user deleted for oneself; 0 without
+    /// one. A preview of this seq shows nothing, and only above the cursor does it count.
+    pub deleted_seq: u64,
+}
+
+impl MarksHead {
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A message by its place, and how a user keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkedMessage {
+    pub id: MessageId,
+    pub seq: u64,
+    pub mark: Mark,
+}
+
+impl Message {
+    /// The message as the user of the mark sees it: of one deleted for oneself its place alone.
+    #[must_use]
+    pub fn marked(mut self, mark: Mark) -> Self {
+        if mark.deleted {
+            self.text = None;
+            self.custom = None;
+            self.extras = None;
+            self.reactions = Vec::new();
+            self.edited_at = None;
+            self.pinned_at = None;
+        }
+        self.own = Some(mark);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAR: MarkPatch = MarkPatch { starred: Some(true), delete: false };
+
+    #[test]
+    fn a_star_keeps_its_time_and_goes_with_the_message() {
+        let mut mark = Mark::default();
+        assert!(mark.apply(STAR, Time(5)));
+        assert!(!mark.apply(STAR, Time(9)), "it is starred already");
+        assert_eq!(mark.starred_at, Some(Time(5)));
+        assert!(mark.apply(MarkPatch { starred: None, delete: true }, Time(9)));
+        assert_eq!((mark.starred_at, mark.deleted), (None, true));
+        assert!(!mark.apply(STAR, Time(10)), "what is deleted takes no star");
+        assert!(!mark.apply(MarkPatch { starred: None, delete: true }, Time(10)));
+        assert!(!mark.apply(MarkPatch::default(), Time(10)));
+    }
+
+    #[test]
+    fn a_star_is_taken_back() {
+        let mut mark = Mark::default();
+        let off = MarkPatch { starred: Some(false), delete: false };
+        assert!(!mark.apply(off, Time(1)), "there is none");
+        assert!(mark.apply(STAR, Time(2)) && mark.apply(off, Time(3)));
+        assert_eq!(mark, Mark::default());
+    }
+}
