@@ -31,8 +31,8 @@ pub use extras::{
 };
 pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
-pub use markdown::plain;
 pub use mark::{Mark, MarkPatch, MarkedMessage, MarksHead};
+pub use markdown::plain;
 pub use member::{Member, MemberState, Membership, Mentioned, Role};
 pub use merge::MergeError;
 pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction, words};
