@@ -1,5 +1,6 @@
 //! What this node published lately: what waits to be sent, and what was sent and may not have
-//! arrived. What others miss is handed out once more; events may be doubled, so that is safe.
+//! arrived. What others miss is handed out once more; events may be doubled, so that is safe, but for
+//! what is worth nothing later: that is handed out once, and goes first where there is no room.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -69,6 +70,12 @@ impl Window {
     pub(super) fn push(&mut self, event: Packed, now: Instant) {
         self.bytes += event.bytes();
         self.kept.push_back(Kept { at: now, sent_at: None, number: 0, event });
+        if self.bytes > limits::BUS_QUEUE_BYTES_MAX {
+            let fleeting = self.kept.iter_mut().skip(self.sent);
+            for kept in fleeting.filter(|kept| kept.event.fleeting) {
+                self.bytes -= kept.event.empty();
+            }
+        }
         while self.kept.len() > limits::BUS_QUEUE_MAX || self.bytes > limits::BUS_QUEUE_BYTES_MAX {
             self.pop(now);
         }
@@ -80,13 +87,17 @@ impl Window {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(kept) = self.kept.get_mut(self.sent) {
             let event = &kept.event;
-            let worthless = event.fleeting && now.saturating_duration_since(kept.at) > stale;
+            let late = || now.saturating_duration_since(kept.at) > stale;
+            let worthless = event.fleeting && (event.is_empty() || late());
             if !worthless {
                 if !batch.is_empty() && bytes + event.bytes() > limits::BUS_PAYLOAD_BYTES {
                     break;
                 }
                 bytes += event.bytes();
                 batch.push(event.clone());
+            }
+            if event.fleeting {
+                self.bytes -= kept.event.empty();
             }
             kept.sent_at = Some(now);
             // What is left out of a payload that nobody sees takes no number of its own.
@@ -230,6 +241,39 @@ mod tests {
         assert_eq!(window.again(1, 8), None, "some of it is gone");
         let before = |millis| window.last_before(after(start, millis));
         assert_eq!((before(8_500), before(8_000), before(2_001), before(2_000)), (8, 2, 2, 0));
+    }
+
+    fn typing() -> Packed {
+        let user = UserId::new("anna").unwrap();
+        event(0, RoomEventBody::Typing { user, on: true, text: Some("x".repeat(1_000)) })
+    }
+
+    /// Who heard it would hear it twice, and nobody needs it later.
+    #[test]
+    fn what_is_fleeting_is_handed_out_once() {
+        let (mut window, start) = (Window::new(), Instant::now());
+        window.push(beacon(1), start);
+        window.push(typing(), start);
+        window.push(beacon(2), start);
+        assert_eq!(window.next(start).len(), 3);
+        assert!(window.again(0, 0).is_some());
+        let again = window.next(start);
+        assert_eq!(again.len(), 2);
+        assert!(again.iter().all(|event| !event.fleeting));
+    }
+
+    #[test]
+    fn what_is_fleeting_goes_first_where_there_is_no_room() {
+        let (mut window, start) = (Window::new(), Instant::now());
+        window.push(beacon(1), start);
+        let many = limits::BUS_QUEUE_BYTES_MAX / typing().bytes() + 1;
+        assert!(many < limits::BUS_QUEUE_MAX);
+        for _ in 0..many {
+            window.push(typing(), start);
+        }
+        assert_eq!(window.lost(), 0);
+        let sent = window.next(start);
+        assert!(!sent[0].fleeting, "what is durable is there");
     }
 
     /// What waited through a cut counts from when it went out, or who was cut off just then could

@@ -30,6 +30,15 @@ impl Packed {
     pub(super) fn bytes(&self) -> usize {
         FRAME_HEAD + self.json.len()
     }
+
+    /// Lets go of what it says, and tells how many bytes that were.
+    pub(super) fn empty(&mut self) -> usize {
+        std::mem::take(&mut self.json).len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.json.is_empty()
+    }
 }
 
 /// Two topics of one hash only cost a look: the sink is handed nothing it did not ask for.

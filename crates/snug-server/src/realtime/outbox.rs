@@ -98,11 +98,11 @@ impl<W: Wire + ?Sized> Outbox<W> {
         Pushed::Listed
     }
 
-    /// Whether there is room for what is worth nothing later: it never makes a reader a slow one.
-    pub(super) fn takes_hints(&self) -> bool {
+    /// Whether there is room for so many bytes that are worth nothing later: it never makes a reader a slow one.
+    pub(super) fn takes_hints(&self, bytes: usize) -> bool {
         let state = self.state.lock();
         let queue = state.held.as_deref().unwrap_or(&state.queue);
-        queue.pushed() <= limits::CONNECTION_QUEUE_BYTES_MAX / 2
+        queue.pushed() + bytes <= limits::CONNECTION_QUEUE_BYTES_MAX / 2
     }
 
     /// Writes what waits, from the hub, in one call: who pushes meanwhile waits for no more.
@@ -276,11 +276,11 @@ mod tests {
         let outbox = Outbox::new(Nowhere);
         let half = Bytes::from(vec![0; limits::CONNECTION_QUEUE_BYTES_MAX / 2]);
         let _ = outbox.push(half);
-        assert!(outbox.takes_hints());
+        assert!(outbox.takes_hints(0) && !outbox.takes_hints(1));
         let _ = outbox.push(Bytes::from_static(b"x"));
-        assert!(!outbox.takes_hints());
+        assert!(!outbox.takes_hints(0));
         outbox.hold(Bytes::from_static(b"hello"));
-        assert!(outbox.takes_hints(), "who enters has a queue of its own");
+        assert!(outbox.takes_hints(0), "who enters has a queue of its own");
     }
 
     #[test]

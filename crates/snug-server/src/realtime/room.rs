@@ -356,7 +356,7 @@ impl LocalRoom {
             if connection.mail(|mailbox| mailbox.room(happened)) {
                 continue;
             }
-            if fleeting && !connection.outbox.takes_hints() {
+            if fleeting && !connection.outbox.takes_hints(0) {
                 continue;
             }
             let open = listener.open || connection.wants_all() || named.contains(&connection.user);
@@ -367,6 +367,7 @@ impl LocalRoom {
                 None
             };
             match frame {
+                Some(frame) if fleeting && !connection.outbox.takes_hints(frame.len()) => {}
                 Some(frame) => self.told.tell(connection, frame),
                 None if head_too => {
                     let frame = light.get_or_insert_with(|| codec::frame(&event::light(happened)));

@@ -313,6 +313,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   said(said: Ephemeral): void {
+    // What goes between nodes may come twice.
+    if (this.#ephemeral.some(({ id }) => id === said.id)) return;
     this.#now(() => {
       this.#meet(said.sender);
       this.#ephemeral = [...this.#ephemeral, said].slice(-EPHEMERAL);

@@ -32,24 +32,37 @@ function link(href: string, inside: unknown, more = '', label?: string): Templat
   return html`<a class=${more} href=${href} target="_blank" rel="noopener noreferrer nofollow" aria-label=${label ?? nothing}>${inside}</a>`;
 }
 
+/** A view keeps its identity while nothing of it changes: its text is read once. */
+const READ = new WeakMap<MessageView, Mark[]>();
+
+function blocksOf(message: MessageView, text: string): Mark[] {
+  let blocks = READ.get(message);
+  if (!blocks) READ.set(message, (blocks = markdown(text)));
+  return blocks;
+}
+
 /** What is said, with its links, mentions and marks. */
 export function inlineText(message: MessageView, context: ContentContext): unknown {
   const { text = '', format } = message;
   if (!format) return parts(text, message, context);
-  const blocks = markdown(text);
+  const blocks = blocksOf(message, text);
   const last = blocks.at(-1)!;
   // The time floats beside the last line of text.
   return blocks.map((block) => around(block, message, context, block === last));
 }
 
-function around(mark: Node, message: MessageView, context: ContentContext, bare = false): unknown {
-  if (typeof mark === 'string') return parts(mark, message, context);
+function around(
+  mark: Node,
+  message: MessageView,
+  context: ContentContext,
+  bare = false,
+  inWhole = false,
+): unknown {
+  if (typeof mark === 'string') return inWhole ? mark : parts(mark, message, context);
   const { tag, href } = mark;
   // Within code and links nothing else is a link or a mention.
-  const whole = /^(a|code|pre)$/.test(tag);
-  const inside = mark.inside.map((node) =>
-    whole && typeof node === 'string' ? node : around(node, message, context),
-  );
+  const whole = inWhole || /^(a|code|pre)$/.test(tag);
+  const inside = mark.inside.map((node) => around(node, message, context, false, whole));
   if (tag === 'a') return link(href!, inside);
   return bare && tag === 'p' ? inside : shape(tag, inside);
 }

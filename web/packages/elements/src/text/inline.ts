@@ -10,13 +10,16 @@ const CLOSERS: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
 
 /** Drops the punctuation that ends the sentence and not the address. */
 function trimmed(candidate: string): string {
-  let url = candidate;
+  let end = candidate.length;
+  // How many more closers than openers, by closer: counted once, however many go.
+  const over: Record<string, number> = {};
+  for (const [closer, opener] of Object.entries(CLOSERS))
+    over[closer] = candidate.split(closer).length - candidate.split(opener).length;
   for (;;) {
-    const last = url.at(-1) ?? '';
-    const opener = CLOSERS[last];
-    const unbalanced = opener !== undefined && url.split(last).length > url.split(opener).length;
-    if (!unbalanced && !/[.,;:!?*_~]/.test(last)) return url;
-    url = url.slice(0, -1);
+    const last = candidate[end - 1] ?? '';
+    if (over[last]! > 0) over[last]!--;
+    else if (!/[.,;:!?*_~]/.test(last)) return candidate.slice(0, end);
+    end--;
   }
 }
 
