@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{Mark, MarkedMessage, MarksHead, Message, Time};
-use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, Marked, StoreResult};
+use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, Marked, MarksAfter, StoreResult};
 use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;
@@ -111,13 +111,12 @@ impl PostgresStore {
     async fn marks_after_once(
         &self,
         (app, room, user): (&AppId, &RoomId, &UserId),
-        (rev, above): (u64, u64),
-        limit: usize,
+        MarksAfter { rev, above_seq, limit }: MarksAfter,
     ) -> Result<Vec<MarkedMessage>, Fail> {
         let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let after = client.prepare_cached(AFTER).await?;
-        let (rev, above, limit) = (big(rev), big(above), rows(limit, 0));
+        let (rev, above, limit) = (big(rev), big(above_seq), rows(limit, 0));
         let values: [&(dyn ToSql + Sync); 6] =
             [&app.as_str(), &room.as_str(), &user.as_str(), &rev, &above, &limit];
         let found = client.query(&after, &values).await?;
@@ -216,8 +215,7 @@ async fn next_star(tx: &Tx, (app, user): (&str, &str), now: Time) -> Result<Time
     tx.query(&lock, &[&app, &user]).await?;
     let last = tx.prepare_cached(LAST_STAR).await?;
     let row = tx.query_one(&last, &[&app, &user]).await?;
-    let last = Cells::of(&row).time_or_none()?;
-    Ok(last.map_or(now, |last| now.max(Time(last.0 + 1))))
+    Ok(Mark::star_at(now, Cells::of(&row).time_or_none()?))
 }
 
 /// Nothing is counted until so many marks were made.
@@ -264,11 +262,9 @@ impl MarkStore for PostgresStore {
         app: &AppId,
         room: &RoomId,
         user: &UserId,
-        rev: u64,
-        above_seq: u64,
-        limit: usize,
+        after: MarksAfter,
     ) -> StoreResult<Vec<MarkedMessage>> {
-        Ok(bounded(|| self.marks_after_once((app, room, user), (rev, above_seq), limit)).await?)
+        Ok(bounded(|| self.marks_after_once((app, room, user), after)).await?)
     }
 
     async fn starred(

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row};
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits::{GONE_COUNTED_MAX, MARKS_PER_ROOM_MAX, STARS_PER_USER_MAX};
 use snug_core::model::{Mark, MarkedMessage, Membership, Message, Time};
-use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, Marked, StoreResult};
+use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, Marked, MarksAfter, StoreResult};
 
 use crate::SqliteStore;
 use crate::changes::{count_aside, whole};
@@ -49,13 +49,11 @@ impl MarkStore for SqliteStore {
         app: &AppId,
         room: &RoomId,
         user: &UserId,
-        rev: u64,
-        above_seq: u64,
-        limit: usize,
+        wanted: MarksAfter,
     ) -> StoreResult<Vec<MarkedMessage>> {
         let (app, room, user) = (app.clone(), room.clone(), user.clone());
         self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
-            Some(head) => after(conn, &head, &user, (rev, above_seq), limit),
+            Some(head) => after(conn, &head, &user, wanted),
             None => Ok(Vec::new()),
         })
         .await
@@ -90,7 +88,7 @@ fn mark(conn: &Connection, wanted: &MarkMessage, at: Time) -> Sql<MarkOutcome> {
     let old = of(conn, head.rk, user, *seq)?;
     let mut mark = old.unwrap_or_default();
     let stars = mark.starred_at.is_none() && !mark.deleted && patch.starred == Some(true);
-    let starred_at = if stars { (*now).max(next_star(conn, app, user)?) } else { *now };
+    let starred_at = if stars { Mark::star_at(*now, last_star(conn, app, user)?) } else { *now };
     let changed = mark.apply(*patch, starred_at);
     if changed {
         if old.is_none() && is_full(conn, &head, &mine)? {
@@ -141,12 +139,10 @@ fn save(
         .map(drop)
 }
 
-/// The first moment at which the user's next star may be: the list of them goes by it.
-fn next_star(conn: &Connection, app: &AppId, user: &UserId) -> Sql<Time> {
+fn last_star(conn: &Connection, app: &AppId, user: &UserId) -> Sql<Option<Time>> {
     let sql = "SELECT max(starred_at) FROM marks INDEXED BY marks_starred \
                WHERE app = ?1 AND user = ?2 AND starred_at IS NOT NULL";
-    let last = one(conn, sql, (app.as_str(), user.as_str()), |row| maybe_time(row, 0))?;
-    Ok(last.flatten().map_or(Time(0), |last| Time(last.0 + 1)))
+    Ok(one(conn, sql, (app.as_str(), user.as_str()), |row| maybe_time(row, 0))?.flatten())
 }
 
 /// Nothing is counted until so many marks were made.
@@ -218,10 +214,9 @@ fn after(
     conn: &Connection,
     head: &HeadRow,
     user: &UserId,
-    (rev, above): (u64, u64),
-    limit: usize,
+    MarksAfter { rev, above_seq, limit }: MarksAfter,
 ) -> Sql<Vec<MarkedMessage>> {
-    let above = above.max(head.min_seq.saturating_sub(1));
+    let above = above_seq.max(head.min_seq.saturating_sub(1));
     all(
         conn,
         "SELECT m.id, m.seq, k.starred_at, k.deleted, k.rev FROM marks k INDEXED BY marks_by_rev \

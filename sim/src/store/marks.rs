@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{Mark, MarkedMessage, Message, Time};
-use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, StoreResult};
+use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, MarksAfter, StoreResult};
 
 use super::SeamStore;
 
@@ -28,11 +28,9 @@ impl MarkStore for SeamStore {
         app: &AppId,
         room: &RoomId,
         user: &UserId,
-        rev: u64,
-        above_seq: u64,
-        limit: usize,
+        after: MarksAfter,
     ) -> StoreResult<Vec<MarkedMessage>> {
-        self.inner.marks_after(app, room, user, rev, above_seq, limit).await
+        self.inner.marks_after(app, room, user, after).await
     }
 
     async fn starred(

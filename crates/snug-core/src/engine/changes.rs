@@ -109,7 +109,8 @@ impl Engine {
     }
 
     /// The words that edits of a message have replaced, the newest first, at most
-    /// `VERSIONS_SHOWN`: for admins of the room and the backend. An unsent message has none left.
+    /// `VERSIONS_SHOWN`: for admins of the room and the backend. An unsent message has none left, and
+    /// one that the caller deleted for oneself shows none.
     ///
     /// # Errors
     /// [`Error::MessageNotFound`], policy's refusals; the store's.
@@ -125,9 +126,13 @@ impl Engine {
         decide(actor, Operation::ReadVersions, &facts)?;
         let shown = matches!(actor, Actor::Backend(_));
         let hit = self.store.message_by_key(app, room, id).await?.map(|hit| hit.message);
-        hit.filter(|message| message.seq > above(&facts))
+        let hit = hit
+            .filter(|message| message.seq > above(&facts))
             .filter(|message| shown || message.hidden_at.is_none())
             .ok_or_else(|| Error::MessageNotFound(id.clone()))?;
+        if self.with_own(actor, &facts, hit).await?.own.is_some_and(|mark| mark.deleted) {
+            return Ok(Vec::new());
+        }
         Ok(self.store.message_versions(app, room, id, limits::VERSIONS_SHOWN).await?)
     }
 

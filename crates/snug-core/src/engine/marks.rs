@@ -11,7 +11,7 @@ use crate::ids::{MessageId, RoomId};
 use crate::limits;
 use crate::model::{Head, Mark, MarkPatch, MarkedMessage, Membership, Message, Time, User};
 use crate::policy::{self, Operation};
-use crate::ports::{MarkMessage, MarkOutcome, RoomFacts};
+use crate::ports::{MarkMessage, MarkOutcome, MarksAfter, RoomFacts};
 
 /// Changes to how the caller keeps a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -196,10 +196,10 @@ impl Engine {
         let Some(mine) = marking(actor, facts).filter(|mine| mine.marks.rev > rev) else {
             return Ok(MarksPage { marks: Vec::new(), rev, more: false });
         };
-        let (app, room, above) = (&actor.app().id, &facts.room.id, above(facts));
+        let (app, room, above_seq) = (&actor.app().id, &facts.room.id, above(facts));
         let limit = limits::MARKS_PAGE_MAX;
-        let mut marks =
-            self.store.marks_after(app, room, &mine.user, rev, above, limit + 1).await?;
+        let after = MarksAfter { rev, above_seq, limit: limit + 1 };
+        let mut marks = self.store.marks_after(app, room, &mine.user, after).await?;
         let more = marks.len() > limit;
         marks.truncate(limit);
         let last = marks.last().map_or(rev, |last| last.mark.rev);

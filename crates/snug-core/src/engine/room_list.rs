@@ -39,7 +39,8 @@ pub struct ChannelsPage {
 }
 
 impl Engine {
-    /// A page of the channels that every user of the app may read and join.
+    /// A page of the channels that every user of the app may read and join; previews have words for
+    /// the backend only.
     ///
     /// # Errors
     /// An invalid limit, policy's refusals; the store's.
@@ -59,6 +60,12 @@ impl Engine {
         let more = rooms.len() > limit;
         rooms.truncate(limit);
         let next = rooms.last().filter(|_| more).map(|last| last.id.clone());
+        if actor.user().is_some() {
+            // What the caller deleted for oneself is not looked up for a list of others' rooms.
+            for preview in rooms.iter_mut().filter_map(|room| room.head.preview.as_mut()) {
+                preview.text = None;
+            }
+        }
         Ok(ChannelsPage { rooms, next })
     }
 

@@ -139,11 +139,8 @@ impl Body {
         let location = self.place.filter(|_| found.kind == MessageKind::Location);
         // Clients of this wire have the words without marks: when these stay, so does the format.
         let same = found.format().is_some() && self.text.as_deref() == found.words().as_deref();
-        let (text, format) = if same {
-            (found.text.clone(), found.format())
-        } else {
-            (self.text, None)
-        };
+        let (text, format) =
+            if same { (found.text.clone(), found.format()) } else { (self.text, None) };
         let custom = self.custom;
         EditMessage { text, format, custom, mentions, location, ..EditMessage::default() }
     }

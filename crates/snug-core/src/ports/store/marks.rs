@@ -43,13 +43,23 @@ pub enum MarkOutcome {
     TooManyMarks,
 }
 
+/// Which marks of a room are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarksAfter {
+    /// Of the user's marks there, exclusive.
+    pub rev: u64,
+    /// The room's, exclusive: what the membership does not show.
+    pub above_seq: u64,
+    pub limit: usize,
+}
+
 /// Marks on messages. One row for each (room, user, seq) that was ever marked.
 #[async_trait]
 pub trait MarkStore: Send + Sync {
     /// Changes an active member's mark ([`Mark::apply`]); takes no rev of the room. A change takes
     /// the next rev of this member's marks in the room, moves `changed_at` of the membership, so
-    /// that the user's sync tells it, and of a deletion `deleted_seq`. `starred_at` is above that
-    /// of every earlier star of the user.
+    /// that the user's sync tells it, and of a deletion `deleted_seq`. `starred_at` is
+    /// [`Mark::star_at`], above that of every earlier star of the user.
     ///
     /// A star counts against its bound while [`MarkStore::starred`] shows it.
     async fn mark_message(&self, wanted: MarkMessage) -> StoreResult<MarkOutcome>;
@@ -71,9 +81,7 @@ pub trait MarkStore: Send + Sync {
         app: &AppId,
         room: &RoomId,
         user: &UserId,
-        rev: u64,
-        above_seq: u64,
-        limit: usize,
+        after: MarksAfter,
     ) -> StoreResult<Vec<MarkedMessage>>;
 
     /// The user's starred messages, each with its mark, starred last first; with `before` those

@@ -31,7 +31,7 @@ use crate::model::Time;
 pub use apps::{AppStore, NewApp, NewServerKey};
 pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
 pub use jobs::{JobPlace, JobStore, Lease, Released};
-pub use marks::{MarkMessage, MarkOutcome, MarkStore, Marked};
+pub use marks::{MarkMessage, MarkOutcome, MarkStore, Marked, MarksAfter};
 pub use messages::{
     Append, AppendOutcome, Appended, Guard, HistoryQuery, KeyHit, MessageStore, NewMessage,
     NewReply, PayloadHash,
