@@ -216,8 +216,7 @@ async fn next_star(tx: &Tx, (app, user): (&str, &str), now: Time) -> Result<Time
     tx.query(&lock, &[&app, &user]).await?;
     let last = tx.prepare_cached(LAST_STAR).await?;
     let row = tx.query_one(&last, &[&app, &user]).await?;
-    let last = Cells::of(&row).time_or_none()?;
-    Ok(last.map_or(now, |last| now.max(Time(last.0 + 1))))
+    Ok(Mark::star_at(now, Cells::of(&row).time_or_none()?))
 }
 
 /// Nothing is counted until so many marks were made.

@@ -90,7 +90,7 @@ fn mark(conn: &Connection, wanted: &MarkMessage, at: Time) -> Sql<MarkOutcome> {
     let old = of(conn, head.rk, user, *seq)?;
     let mut mark = old.unwrap_or_default();
     let stars = mark.starred_at.is_none() && !mark.deleted && patch.starred == Some(true);
-    let starred_at = if stars { (*now).max(next_star(conn, app, user)?) } else { *now };
+    let starred_at = if stars { Mark::star_at(*now, last_star(conn, app, user)?) } else { *now };
     let changed = mark.apply(*patch, starred_at);
     if changed {
         if old.is_none() && is_full(conn, &head, &mine)? {
@@ -141,12 +141,10 @@ fn save(
         .map(drop)
 }
 
-/// The first moment at which the user's next star may be: the list of them goes by it.
-fn next_star(conn: &Connection, app: &AppId, user: &UserId) -> Sql<Time> {
+fn last_star(conn: &Connection, app: &AppId, user: &UserId) -> Sql<Option<Time>> {
     let sql = "SELECT max(starred_at) FROM marks INDEXED BY marks_starred \
                WHERE app = ?1 AND user = ?2 AND starred_at IS NOT NULL";
-    let last = one(conn, sql, (app.as_str(), user.as_str()), |row| maybe_time(row, 0))?;
-    Ok(last.flatten().map_or(Time(0), |last| Time(last.0 + 1)))
+    Ok(one(conn, sql, (app.as_str(), user.as_str()), |row| maybe_time(row, 0))?.flatten())
 }
 
 /// Nothing is counted until so many marks were made.

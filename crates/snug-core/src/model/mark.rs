@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Message, Time};
 use crate::ids::MessageId;
 
+/// In nanoseconds.
+const MILLISECOND: i64 = 1_000_000;
+
 /// How a user keeps one message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -26,6 +29,14 @@ pub struct MarkPatch {
 }
 
 impl Mark {
+    /// When a star is given: a whole millisecond, as the wire tells it, above that of the user's
+    /// last one, so that a page of stars goes on where the one before ended.
+    #[must_use]
+    pub fn star_at(now: Time, last: Option<Time>) -> Time {
+        let whole = Time(now.0 - now.0.rem_euclid(MILLISECOND));
+        last.map_or(whole, |last| whole.max(Time(last.0.saturating_add(MILLISECOND))))
+    }
+
     /// Takes the changes at a time; says whether anything is other than before. `rev` is the
     /// caller's to move. A message that is deleted takes no star any more.
     pub fn apply(&mut self, patch: MarkPatch, at: Time) -> bool {
@@ -100,6 +111,13 @@ mod tests {
         assert!(!mark.apply(STAR, Time(10)), "what is deleted takes no star");
         assert!(!mark.apply(MarkPatch { starred: None, delete: true }, Time(10)));
         assert!(!mark.apply(MarkPatch::default(), Time(10)));
+    }
+
+    #[test]
+    fn stars_are_a_millisecond_apart() {
+        assert_eq!(Mark::star_at(Time(7_900_000), None), Time(7_000_000));
+        assert_eq!(Mark::star_at(Time(7_900_000), Some(Time(7_000_000))), Time(8_000_000));
+        assert_eq!(Mark::star_at(Time(9_000_000), Some(Time(7_000_000))), Time(9_000_000));
     }
 
     #[test]

@@ -267,6 +267,7 @@ async fn what_the_backend_cannot_keep_is_refused_or_goes_unsaid() {
     ann.post(&messages(&thread), card).await.refused(409, "bridge_unsupported");
     let place = json!({"location": {"lat": 1, "lng": 2}});
     ann.post(&messages(&thread), place).await.refused(409, "bridge_unsupported");
+    ann.get("me/starred").await.refused(409, "bridge_unsupported");
     say(&ann, &thread, "m1", "first").await.is(201);
     // Whom a text mentions and what it answers: the words go through, and a repeat is one.
     let answer = json!({
@@ -299,7 +300,6 @@ async fn what_the_backend_tells_and_what_pages_cannot_do() {
     ] {
         ann.call(method, &path, body).await.refused(409, "bridge_unsupported");
     }
-    ann.get("me/starred").await.refused(409, "bridge_unsupported");
     // Nor does the backend put words into Snug's store.
     let first = json!({"id": "m", "sender": "bob", "text": "words"});
     let body = json!({"kind": "group", "id": "told", "members": ["bob"], "message": first});

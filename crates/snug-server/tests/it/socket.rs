@@ -231,6 +231,15 @@ async fn a_position_is_repeated_after_a_second() {
     assert!(server.stop().await);
 }
 
+/// Changes of `m0`, and a mark on it.
+fn changes_of(room: &str) -> [Value; 3] {
+    [
+        json!({"room": room, "id": "m0", "text": "second"}),
+        json!({"room": room, "id": "m0", "key": "👍", "on": true}),
+        json!({"room": room, "id": "m0", "starred": true}),
+    ]
+}
+
 /// A reply to `m0`, its thread, and the cursor there.
 fn thread_of(room: &str) -> [Value; 3] {
     [
@@ -257,9 +266,7 @@ async fn every_op_is_answered_as_written() {
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
     let channel = json!({"kind": "channel", "id": "news", "members": ["bob"]});
     app.backend_ok("POST", "rooms", channel).await;
-    let edit = json!({"room": room, "id": "m0", "text": "second"});
-    let react = json!({"room": room, "id": "m0", "key": "👍", "on": true});
-    let star = json!({"room": room, "id": "m0", "starred": true});
+    let [edit, react, star] = changes_of(&room);
     let [reply, thread, read_thread] = thread_of(&room);
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),

@@ -421,10 +421,6 @@ export class FakeServer {
         return this.#history(stored!, data as { before?: number }, user);
       case 'room.sync':
         return this.#roomSync(stored!, user, data as unknown as { rev: number; epoch: string });
-      case 'message.own':
-        return this.mark(id, user, data.id as string, data);
-      case 'starred.list':
-        return marks.starred([...this.rooms.values()], user);
       case 'message.send': {
         const known = stored!.messages.find((m) => m.id === data.id);
         if (known) return { message: known, duplicate: true };
@@ -449,6 +445,7 @@ export class FakeServer {
         return this.mine(id, user);
       case 'room.create':
         return this.#create(user, data);
+      case 'message.own':
       case 'mine.update':
       case 'room.update':
         return this.#update(stored!, user, op, data);
@@ -478,6 +475,7 @@ export class FakeServer {
   #update({ room }: StoredRoom, user: string, op: string, data: Frame['data']) {
     const { room: id, if_rev, ...fields } = data as { room: string; if_rev?: number };
     if (op === 'mine.update') return this.keep(id, user, fields);
+    if (op === 'message.own') return this.mark(id, user, data.id as string, fields);
     if (if_rev !== undefined && if_rev !== room.room_rev) throw refusal('rev_conflict');
     this.updateRoom(id, fields as Partial<Room>);
     return { room: this.view(id, user, true) };

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import type { Message } from '@snug/protocol';
+import { starred } from './fake-marks.js';
 import { FakeServer } from './fake-server.js';
 import { online, pass, settle, texts, useFakeTime } from './stage.js';
 
@@ -163,6 +164,7 @@ test('the starred of all rooms are listed', async () => {
   server.say('b', 'bob', 'elsewhere', { messageId: 'x' });
   await room.star('one');
   server.mark('b', 'alice', 'x', { starred: true });
+  server.on('starred.list', () => starred([...server.rooms.values()], 'alice'));
   const { messages } = await client.starred({ limit: 5 });
   assert.deepEqual(
     messages.map(({ text }) => text),

@@ -48,8 +48,8 @@ pub enum MarkOutcome {
 pub trait MarkStore: Send + Sync {
     /// Changes an active member's mark ([`Mark::apply`]); takes no rev of the room. A change takes
     /// the next rev of this member's marks in the room, moves `changed_at` of the membership, so
-    /// that the user's sync tells it, and of a deletion `deleted_seq`. `starred_at` is above that
-    /// of every earlier star of the user.
+    /// that the user's sync tells it, and of a deletion `deleted_seq`. `starred_at` is
+    /// [`Mark::star_at`], above that of every earlier star of the user.
     ///
     /// A star counts against its bound while [`MarkStore::starred`] shows it.
     async fn mark_message(&self, wanted: MarkMessage) -> StoreResult<MarkOutcome>;
