@@ -75,7 +75,7 @@ async fn every_page_says_how_its_reader_keeps_it() {
         assert_eq!(ids(&ben.get(&pins).await.is(200)), [""; 0], "what is deleted is no pin");
         assert_eq!(ids(&ann.get(&pins).await.is(200)), ["b"]);
         let epoch = his_epoch(&ben, &room).await;
-        let sync = format!("rooms/{room}/sync?rev=0&epoch={epoch}");
+        let sync = format!("rooms/{room}/sync?rev=1&epoch={epoch}");
         let synced = ben.get(&sync).await.is(200);
         assert!(synced.get("marks").is_none(), "who asks for none");
         let of_b = synced["messages"].as_array().expect("messages");
