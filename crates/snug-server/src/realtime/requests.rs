@@ -159,11 +159,6 @@ async fn request_in_room(
             let (mine, count) = engine.mark_read(client, &data.room.0, data.seq).await?;
             frame::answer(id, &Mine::of(&mine, count))
         }
-        Request::MessageEphemeral(data) => {
-            let (room, body) = data.into_body();
-            let said = engine.say_ephemeral(&actor, &room, body.try_into()?).await?;
-            frame::answer(id, &EphemeralAnswer::from(said))
-        }
         Request::Typing(data) => {
             if !connection.typing_is_known(&data.room.0, data.on) {
                 engine.set_typing(&actor, &data.room.0, data.on, None).await?;
@@ -230,6 +225,11 @@ async fn rarely(
 ) -> Result<Vec<u8>> {
     let engine = &app.engine;
     Ok(match request {
+        Request::MessageEphemeral(data) => {
+            let (room, body) = data.into_body();
+            let said = engine.say_ephemeral(actor, &room, body.try_into()?).await?;
+            frame::answer(id, &EphemeralAnswer::from(said))
+        }
         Request::RoomsAll(data) => {
             connection.set_all(data.on);
             frame::answer(id, &Nothing {})

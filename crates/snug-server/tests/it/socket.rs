@@ -231,6 +231,11 @@ async fn a_position_is_repeated_after_a_second() {
     assert!(server.stop().await);
 }
 
+async fn make_channel(app: &TestApp) {
+    let channel = json!({"kind": "channel", "id": "news", "members": ["bob"]});
+    app.backend_ok("POST", "rooms", channel).await;
+}
+
 /// Changes of `m0`, and a mark on it.
 fn changes_of(room: &str) -> [Value; 3] {
     [
@@ -264,8 +269,7 @@ async fn every_op_is_answered_as_written() {
     let room = text(&made["room"]["id"]);
     let epoch = text(&made["room"]["epoch"]);
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
-    let channel = json!({"kind": "channel", "id": "news", "members": ["bob"]});
-    app.backend_ok("POST", "rooms", channel).await;
+    make_channel(&app).await;
     let [edit, react, star] = changes_of(&room);
     let [reply, thread, read_thread] = thread_of(&room);
     let ops = [

@@ -1,6 +1,7 @@
 // A user's own marks on the messages of one room, by message id. The newest of each is kept by its
 // rev, whatever way it came, so that a page that was read earlier undoes nothing.
 import type { Mine, Own } from '@snug/protocol';
+import type { Quote } from './quotes.js';
 
 export class OwnMarks {
   /** Every mark up to it is known, of the messages that are. */
@@ -16,6 +17,12 @@ export class OwnMarks {
     for (const { id, own } of said)
       if (own && own.rev > (this.get(id)?.rev ?? 0)) this.#known.set(id, own);
     this.rev = Math.max(this.rev, rev);
+  }
+
+  /** A quoted message as it may be shown: `null` where it was deleted for oneself. */
+  quoted(id: string, quote: Quote): Quote {
+    if (quote) this.note([quote]);
+    return this.get(id)?.deleted ? null : quote;
   }
 
   /** Whether some were missed. */

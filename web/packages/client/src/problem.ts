@@ -72,13 +72,3 @@ export function asSnugError(error: unknown): SnugError {
   if (error instanceof SnugError) return error;
   return passing('internal', String(error));
 }
-
-/** Refusals that say: not a member, or nothing there. */
-export const NO_ACCESS = new Set([
-  'not_a_member',
-  'room_not_found',
-  'user_deactivated',
-  'room_left',
-  'room_removed',
-  'room_deleted',
-]);

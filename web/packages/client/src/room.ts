@@ -23,12 +23,13 @@ import type { Context } from './context.js';
 import { ThreadCursors } from './cursors.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
 import { OwnMarks } from './marks.js';
-import { ephemeralView, MessageViews } from './message-views.js';
+import { MessageViews } from './message-views.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, LOST, NO_ACCESS, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
-import { type Reading, reading } from './reading.js';
+import { type Reading, readByOthers, reading } from './reading.js';
 import { RoomStream } from './room-stream.js';
+import { Said } from './said.js';
 import { ThreadStore } from './thread.js';
 import { Timeline } from './timeline.js';
 import { Timer } from './timer.js';
@@ -38,8 +39,6 @@ import { type TypingOwn, typingOthers, typingOwn } from './typing.js';
 export const PAGE = 50;
 /** Missing more than this, the newest page is loaded instead of everything between. */
 const CATCH_UP = 300;
-/** Of what is kept nowhere, this many are shown. */
-const EPHEMERAL = 20;
 /** A room closed and opened within this (a re-render) was never closed. */
 const LINGER_MS = 400;
 
@@ -65,7 +64,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #cursors = new ThreadCursors();
   #members = new Map<string, Member>();
   #reads = new Map<string, number>();
-  #ephemeral: Ephemeral[] = [];
+  readonly #said = new Said();
   #epoch = '';
   #status: RoomSnapshot['status'] = 'closed';
   #problem: ProblemView | undefined;
@@ -109,8 +108,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   open(): Promise<void> {
     this.#refs++;
     this.#linger.clear();
-    if (this.#opening) return this.#opening;
-    if (this.#status === 'ready') return Promise.resolve();
+    if (this.#opening || this.#status === 'ready') return this.#opening ?? Promise.resolve();
     if (this.#status !== 'loading') this.#turn('loading');
     return this.join();
   }
@@ -141,7 +139,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   dismiss(id: string): void {
-    this.#ephemeral = this.#ephemeral.filter((said) => said.id !== id);
+    this.#said.drop(id);
     this.touch();
   }
 
@@ -233,21 +231,12 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     upTo = Number.POSITIVE_INFINITY,
     thread?: string,
   ): MessageView[] {
-    const me = this.ctx.me();
-    let readByOthers = 0;
-    for (const [user, seq] of this.#reads) {
-      const active = this.#members.get(user)?.state !== 'left';
-      if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
-    }
+    const read = Math.min(upTo, readByOthers(this.#reads, this.#members, this.ctx.me()));
     const kept = (id: string) => this.#marks.get(id);
-    const quoted = (to: Partial<ReplyTo>) => {
-      const quote = this.#quotes.find(to, loaded);
-      if (quote) this.#marks.note([quote]);
-      return kept(to.id!)?.deleted ? null : quote;
-    };
+    const quoted = (to: Partial<ReplyTo>) =>
+      this.#marks.quoted(to.id!, this.#quotes.find(to, loaded));
     const unread = (message: Message) => this.#cursors.unread(message);
-    const { items } = this.#outbox;
-    return views.build(loaded, items, Math.min(readByOthers, upTo), quoted, unread, kept, thread);
+    return views.build(loaded, this.#outbox.items, read, quoted, unread, kept, thread);
   }
 
   override touch(): void {
@@ -313,12 +302,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   said(said: Ephemeral): void {
-    // What goes between nodes may come twice.
-    if (this.#ephemeral.some(({ id }) => id === said.id)) return;
-    this.#now(() => {
-      this.#meet(said.sender);
-      this.#ephemeral = [...this.#ephemeral, said].slice(-EPHEMERAL);
-    });
+    if (this.#said.add(said)) this.#now(() => this.#meet(said.sender));
   }
 
   typed({ user, on, name }: Events['typing']): void {
@@ -435,7 +419,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
         if (visit !== this.#visit) return;
         if (page.reset) return await this.#reload();
         this.#merge(page);
-        if (!(page.more && page.rev > rev) && !page.marks?.more) return;
+        // Of marks more may have been told meanwhile.
+        const marked = this.#marks.rev > marks && this.#marks.behind(this.#entry.mine);
+        if (!(page.more && page.rev > rev) && !page.marks?.more && !marked) return;
       }
     } finally {
       this.#syncing = false;
@@ -549,7 +535,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #depart(status: 'loading' | 'closed'): void {
     this.#stay++;
     this.#opening = undefined;
-    this.#ephemeral = [];
+    this.#said.drop();
     this.#clear();
     this.#turn(status);
   }
@@ -597,7 +583,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       room: this.#entry.room,
       title: this.#entry.title(),
       messages: this.viewsOf(this.#views, loaded),
-      ephemeral: this.#ephemeral.map((said) => ephemeralView(said, this.ctx)),
+      ephemeral: this.#said.views(this.ctx),
       hasBefore: this.#timeline.hasBefore,
       hasAfter: this.#timeline.hasAfter,
       loadingBefore: !!this.#timeline.underWay.before,

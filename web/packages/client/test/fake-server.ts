@@ -389,6 +389,7 @@ export class FakeServer {
       return { users: (data.ids as string[]).map((name) => ({ id: name, name })) };
     if (op === 'message.versions')
       return { versions: [{ rev: 1, text: 'before', replaced_at: this.#time() }] };
+    if (op === 'message.ephemeral') return { id: 'passing' };
     if (op !== 'pins.list') return {};
     const messages = stored!.messages.filter(({ pinned_at }) => pinned_at != null);
     return { messages, users: [] };
@@ -430,8 +431,6 @@ export class FakeServer {
         });
         return { message, duplicate: false };
       }
-      case 'message.ephemeral':
-        return { id: 'passing' };
       case 'message.edit':
       case 'message.unsend':
       case 'message.react':

@@ -36,8 +36,10 @@ function link(href: string, inside: unknown, more = '', label?: string): Templat
 const READ = new WeakMap<MessageView, Mark[]>();
 
 function blocksOf(message: MessageView, text: string): Mark[] {
-  let blocks = READ.get(message);
-  if (!blocks) READ.set(message, (blocks = markdown(text)));
+  const known = READ.get(message);
+  if (known) return known;
+  const blocks = markdown(text);
+  READ.set(message, blocks);
   return blocks;
 }
 

@@ -31,8 +31,8 @@ export type Part = Run & { mention?: { user?: string; own: boolean } };
 
 export function partsOf(text: string, mentions: Mentions | undefined, reader: Reader): Part[] {
   const runs: Part[] = runsOf(text);
-  const meant = mentions && text.includes('@') && meantBy(mentions, reader);
-  if (!meant || !meant.size) return runs;
+  const meant = mentions && text.includes('@') ? meantBy(mentions, reader) : undefined;
+  if (!meant?.size) return runs;
   const calls = calling(meant.keys());
   return runs.flatMap((run) => (run.href === undefined ? split(run.text, calls, meant) : [run]));
 }
