@@ -46,7 +46,7 @@ pub(super) fn run(suite: &Suite) -> Table {
             "{PAIRS} pairs chat, a message every {PERIOD_MS} ms each, {} s alone and {} s beside \
              each kind of bad input, {} times by turns (a window in which the host took more than \
              {} cores is put aside and tried again, up to {} of a kind): {} connections without a token at any time \
-             (each closed after 10 s and opened again), {} with half a frame, with wrong frames, \
+             (each closed after some time and opened again), {} with half a frame, with wrong frames, \
              with frames over the bound, flooding, not reading. Ratios of the pairs' p99, the \
              median of the windows, to that of the quiet windows between; the aim is {AIM}. Who misbehaves \
              runs on the same cores, at the lowest priority.",

@@ -205,8 +205,9 @@ pub const CONNECTION_QUEUE_BYTES_MAX: usize = 256 * 1_024;
 pub const EVENT_BYTES_MAX: usize = 64 * 1_024;
 /// Rooms that one connection may have open, in rooms.
 pub const OPEN_ROOMS_MAX: usize = 100;
-/// Time for the first frame to bring a token, in milliseconds.
-pub const AUTH_TIMEOUT_MS: u64 = 10_000;
+/// Time for the first frame to bring a token, in milliseconds: long enough for a bad network, and
+/// what idles without one comes anew less often.
+pub const AUTH_TIMEOUT_MS: u64 = 20_000;
 /// Connections without a token at one time, in connections.
 pub const UNAUTHENTICATED_MAX: usize = 20_000;
 /// Sockets whose tokens are looked up at one time, in connections: a part of what may wait for the
@@ -226,8 +227,8 @@ pub const ARRIVALS_BURST: u32 = 20;
 /// What a connection costs more that was closed for what it sent (4206, 4207, 4208), in connections.
 pub const ARRIVALS_FINE: u32 = 9;
 /// Sockets that bring no token with their upgrade, all together, in connections per second for each
-/// core: about a sixteenth of its time.
-pub const NAMELESS_ARRIVALS_PER_SECOND: u32 = 500;
+/// core: about a sixteenth of its time, as each costs some 250 us.
+pub const NAMELESS_ARRIVALS_PER_SECOND: u32 = 250;
 /// Burst above the rate, in connections.
 pub const NAMELESS_ARRIVALS_BURST: u32 = 200;
 /// How long a socket waits for its turn, in milliseconds; then `overloaded`.

@@ -149,7 +149,7 @@ async fn broken_frames_end_with_their_code() {
 }
 
 #[tokio::test]
-async fn without_a_token_a_connection_ends_after_ten_seconds() {
+async fn without_a_token_a_connection_ends_when_its_time_is_over() {
     let server = TestServer::sqlite().await;
     let app = server.app().await;
     let mut pair = Pair::start(&app).await;

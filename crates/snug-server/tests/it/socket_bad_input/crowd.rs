@@ -91,7 +91,7 @@ async fn idle(address: SocketAddr, gate: Arc<Semaphore>, upgraded: mpsc::Sender<
     assert!(bytes.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&bytes));
     drop(place);
     upgraded.send(()).await.expect("somebody counts");
-    let rest = within("the end after 10 s", stream.read_to_end(&mut bytes)).await;
+    let rest = within("the end, unasked", stream.read_to_end(&mut bytes)).await;
     rest.expect("an orderly end");
     let told = String::from_utf8_lossy(&bytes);
     assert!(told.contains(r#""event":"error""#) && told.contains("token_missing"), "{told}");
