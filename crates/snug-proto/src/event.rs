@@ -23,6 +23,7 @@ pub const EVENTS: &[&str] = &[
     "room.mine",
     "read",
     "typing",
+    "presence",
     "session.expiring",
     "error",
 ];

@@ -12,6 +12,7 @@ use crate::body::parse_body;
 use crate::changes::{ChannelsListData, EditData, MessageData, PinData, ReactData};
 use crate::codes::ErrorCode;
 use crate::extras::{Card, Forward, Location, Mentions};
+use crate::presence::{UnwatchData, WatchData};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
@@ -84,6 +85,8 @@ ops! {
     MembersAdd "members.add" MembersData;
     MembersRemove "members.remove" MembersData;
     MeUpdate "me.update" ProfileBody;
+    PresenceWatch "presence.watch" WatchData;
+    PresenceUnwatch "presence.unwatch" UnwatchData;
     Ping "ping" NoData;
 }
 

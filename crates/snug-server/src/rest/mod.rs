@@ -14,6 +14,7 @@ mod guests;
 mod opening;
 mod origin;
 mod peer;
+mod presence;
 mod server;
 mod server_rooms;
 mod signed;
@@ -64,6 +65,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(server_rooms::routes())
         .merge(changes::server_routes())
         .merge(threads::server_routes())
+        .merge(presence::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -77,6 +79,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(opening::routes())
         .merge(changes::client_routes())
         .merge(threads::client_routes())
+        .merge(presence::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }

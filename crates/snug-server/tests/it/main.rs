@@ -22,6 +22,7 @@ mod kill;
 mod mentions;
 mod panel;
 mod policy;
+mod presence;
 mod rest;
 mod rocketchat;
 mod rooms;
