@@ -227,6 +227,7 @@ impl SimClient {
         match event {
             Event::Room(event) => self.hear_room(event),
             Event::User(event) => self.hear_user(event),
+            Event::Presence(_) => Need::Nothing,
         }
     }
 
@@ -286,6 +287,8 @@ impl SimClient {
             }
             // The simulated bus loses no news of closed sessions.
             UserEventBody::SessionsDoubted { .. } => Need::Nothing,
+            // Nobody watches here.
+            UserEventBody::PresenceAsked | UserEventBody::Invisible { .. } => Need::Nothing,
         }
     }
 

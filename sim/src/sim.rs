@@ -228,6 +228,7 @@ impl Sim {
                     self.checker.archived(&room.id, mine.rev, room.archived);
                 }
             }
+            Event::Presence(_) => {}
         }
     }
 
@@ -286,6 +287,7 @@ impl Sim {
                         self.hear(c, &event).await?;
                     }
                 }
+                Event::Presence(_) => {}
             }
         }
         self.collect();

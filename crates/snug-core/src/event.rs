@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, RoomId, SessionId, UserId};
 use crate::model::{
-    CloseReason, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room,
+    CloseReason, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room, Time,
 };
 
 /// One thing that happened.
@@ -18,6 +18,7 @@ use crate::model::{
 pub enum Event {
     Room(RoomEvent),
     User(UserEvent),
+    Presence(PresenceEvent),
 }
 
 /// Something in a room: the same for every member. `head` is the room's after the change, so
@@ -124,4 +125,23 @@ pub enum UserEventBody {
     /// Sessions of the user may have been closed without news of it: every node asks which of
     /// those that its connections stand on still live.
     SessionsDoubted { reason: CloseReason },
+    /// Somebody watches the user: every node that has a connection of theirs says so once more.
+    PresenceAsked,
+    /// The user is not seen as online from now on, or is again.
+    Invisible { on: bool },
+}
+
+/// Whether a node has connections of a user, for nodes where somebody watches that user. Fleeting,
+/// and repeated when it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceEvent {
+    pub app: AppId,
+    pub user: UserId,
+    /// The node that says so.
+    pub node: u64,
+    /// Rises with each word of that node: of two words the one with the higher number is newer.
+    pub number: u64,
+    pub online: bool,
+    /// When the last connection there ended; of a user who went out of sight, none.
+    pub last_seen: Option<Time>,
 }

@@ -220,6 +220,26 @@ pub const CONNECTION_QUEUE_BYTES_MAX: usize = 256 * 1_024;
 pub const EVENT_BYTES_MAX: usize = 64 * 1_024;
 /// Rooms that one connection may have open, in rooms.
 pub const OPEN_ROOMS_MAX: usize = 100;
+/// How long after a user's last connection ended the user counts as online, in milliseconds: a page
+/// that is left for the next one comes back sooner.
+pub const PRESENCE_GRACE_MS: u64 = 4_000;
+/// Users whom one connection watches, in users.
+pub const PRESENCE_WATCHED_MAX: usize = 1_000;
+/// Users of a room that are watched without naming them, in members; in a larger room, users named
+/// at once.
+pub const PRESENCE_MEMBERS_MAX: usize = 200;
+/// Rooms of one request to watch, in rooms.
+pub const PRESENCE_ROOMS_MAX: usize = 50;
+/// How often nodes are asked again whether a watched user is there, in milliseconds: a node that
+/// died says nothing, and with the time that they have to answer it is noticed within the bound of
+/// liveness and 5 s.
+pub const PRESENCE_ASK_MS: u64 = 30_000;
+/// How long nodes have to answer that, in milliseconds.
+pub const PRESENCE_ANSWER_MS: u64 = 5_000;
+/// How long other nodes have to answer a look at one moment, in milliseconds.
+pub const PRESENCE_LOOK_MS: u64 = 250;
+/// Times of going that are written at once, in users.
+pub const PRESENCE_SEEN_AT_ONCE: usize = 500;
 /// Time for the first frame to bring a token, in milliseconds: long enough for a bad network, and
 /// what idles without one comes anew less often.
 pub const AUTH_TIMEOUT_MS: u64 = 20_000;

@@ -140,7 +140,7 @@ macro_rules! membership_columns {
 macro_rules! user_columns {
     () => {
         "u.id, u.name, u.avatar, u.locale, u.custom, u.session_custom, u.deactivated_at, \
-         u.created_at, u.changed_at"
+         u.created_at, u.changed_at, u.invisible"
     };
 }
 /// A member as others see one: `m` joined with `u`.
@@ -413,6 +413,7 @@ impl<'a> Cells<'a> {
             deactivated_at: self.time_or_none()?,
             created_at: self.time()?,
             changed_at: self.time()?,
+            invisible: self.next()?,
         })
     }
 

@@ -16,8 +16,8 @@ const BARE: &str = "INSERT INTO users (app, id, created_at, changed_at)
 /// Each field comes with whether it is set at all; the row is locked also when nothing changes.
 const UPSERT: &str = concat!(
     "INSERT INTO users AS u (app, id, name, avatar, locale, custom, session_custom,
-       created_at, changed_at)
-     VALUES ($1, $2, $4, $6, $8, $10, $12, $13, $13)
+       created_at, changed_at, invisible)
+     VALUES ($1, $2, $4, $6, $8, $10, $12, $13, $13, coalesce($14::boolean, false))
      ON CONFLICT (app, id) DO UPDATE SET
        name = CASE WHEN $3::boolean THEN excluded.name ELSE u.name END,
        avatar = CASE WHEN $5::boolean THEN excluded.avatar ELSE u.avatar END,
@@ -25,7 +25,9 @@ const UPSERT: &str = concat!(
        custom = CASE WHEN $9::boolean THEN excluded.custom ELSE u.custom END,
        session_custom = CASE WHEN $11::boolean THEN excluded.session_custom
          ELSE u.session_custom END,
-       changed_at = CASE WHEN $3 OR $5 OR $7 OR $9 OR $11 THEN excluded.changed_at
+       invisible = coalesce($14, u.invisible),
+       changed_at = CASE WHEN $3 OR $5 OR $7 OR $9 OR $11 OR $14 IS NOT NULL
+         THEN excluded.changed_at
          ELSE u.changed_at END
      RETURNING u.tokens_after, ",
     user_columns!()
@@ -52,6 +54,17 @@ const REACTIVATE: &str = concat!(
      WHERE u.app = $1 AND u.id = $2 RETURNING ",
     user_columns!()
 );
+/// The rows are locked in one order, so that two nodes never wait for each other.
+const NOTE_SEEN: &str = "WITH s AS (
+      SELECT i.app, i.id, max(i.at) AS at
+      FROM unnest($1::text[], $2::text[], $3::bigint[]) AS i(app, id, at) GROUP BY i.app, i.id),
+    l AS MATERIALIZED (
+      SELECT k.app, k.id, s.at FROM s JOIN users k ON k.app = s.app AND k.id = s.id
+      ORDER BY k.app, k.id FOR UPDATE OF k)
+    UPDATE users u SET last_seen_at = l.at FROM l
+    WHERE u.app = l.app AND u.id = l.id AND coalesce(u.last_seen_at, 0) < l.at";
+const LAST_SEEN: &str = "SELECT u.id, u.last_seen_at FROM users u
+    WHERE u.app = $1 AND u.id = ANY($2) AND u.last_seen_at IS NOT NULL AND NOT u.invisible";
 /// In the order in which appends lock memberships.
 const LOCK_MEMBERSHIPS: &str = "SELECT 1 FROM members m WHERE m.app = $1 AND m.user_id = $2
     ORDER BY m.app, m.room FOR UPDATE";
@@ -118,6 +131,7 @@ pub(crate) async fn upsert(
                 &session_set,
                 &session_custom,
                 &now.0,
+                &patch.invisible,
             ],
         )
         .await?;
@@ -209,6 +223,32 @@ impl PostgresStore {
         let row = client.query_opt(&reactivate, &[&app.as_str(), &user.as_str(), &now.0]).await?;
         row.map(|row| Cells::of(&row).user()).transpose()
     }
+
+    async fn note_seen_once(&self, seen: &[(AppId, UserId, Time)]) -> Result<(), Fail> {
+        let client = self.reads.get().await?;
+        let note = client.prepare_cached(NOTE_SEEN).await?;
+        let apps: Vec<&str> = seen.iter().map(|(app, ..)| app.as_str()).collect();
+        let ids: Vec<&str> = seen.iter().map(|(_, user, _)| user.as_str()).collect();
+        let times: Vec<i64> = seen.iter().map(|(.., at)| at.0).collect();
+        client.execute(&note, &[&apps, &ids, &times]).await?;
+        Ok(())
+    }
+
+    async fn last_seen_once(
+        &self,
+        app: &AppId,
+        users: &[UserId],
+    ) -> Result<Vec<(UserId, Time)>, Fail> {
+        let client = self.reads.get().await?;
+        let last = client.prepare_cached(LAST_SEEN).await?;
+        let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        let found = client.query(&last, &[&app.as_str(), &ids]).await?;
+        let seen = |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.user_id()?, cells.time()?))
+        };
+        found.iter().map(seen).collect()
+    }
 }
 
 #[async_trait]
@@ -256,5 +296,17 @@ impl UserStore for PostgresStore {
         now: Time,
     ) -> StoreResult<Option<User>> {
         Ok(bounded(|| self.reactivate_once(app, user, now)).await?)
+    }
+
+    async fn note_seen(&self, seen: &[(AppId, UserId, Time)]) -> StoreResult<()> {
+        Ok(bounded(|| self.note_seen_once(seen)).await?)
+    }
+
+    async fn last_seen(
+        &self,
+        app: &AppId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<(UserId, Time)>> {
+        Ok(bounded(|| self.last_seen_once(app, users)).await?)
     }
 }

@@ -27,6 +27,7 @@ pub const EVENTS: &[&str] = &[
     "message.own",
     "read",
     "typing",
+    "presence",
     "session.expiring",
     "error",
 ];

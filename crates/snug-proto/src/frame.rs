@@ -14,6 +14,7 @@ use crate::codes::ErrorCode;
 use crate::ephemeral::EphemeralData;
 use crate::extras::{Card, Forward, Location, Mentions};
 use crate::marks::{OwnMessageData, StarredParams};
+use crate::presence::{UnwatchData, WatchData};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
@@ -89,6 +90,8 @@ ops! {
     MembersAdd "members.add" MembersData;
     MembersRemove "members.remove" MembersData;
     MeUpdate "me.update" ProfileBody;
+    PresenceWatch "presence.watch" WatchData;
+    PresenceUnwatch "presence.unwatch" UnwatchData;
     Ping "ping" NoData;
 }
 

@@ -28,6 +28,9 @@ pub struct User {
     pub session_custom: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub deactivated: bool,
+    /// Does not want to be seen as online; told to the user and the backend only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invisible: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -40,6 +43,15 @@ pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 
+impl User {
+    /// As the user and the backend see it.
+    #[must_use]
+    pub fn own(user: model::User) -> Self {
+        let invisible = user.invisible;
+        Self { invisible, ..user.into() }
+    }
+}
+
 impl From<model::User> for User {
     fn from(user: model::User) -> Self {
         let model::User {
@@ -50,6 +62,8 @@ impl From<model::User> for User {
             custom,
             session_custom,
             deactivated_at,
+            // Whoever may know says so: `own`.
+            invisible: _,
             created_at: _,
             changed_at: _,
         } = user;
@@ -61,6 +75,7 @@ impl From<model::User> for User {
             custom: raw(custom),
             session_custom: raw(session_custom),
             deactivated: deactivated_at.is_some(),
+            invisible: false,
         }
     }
 }

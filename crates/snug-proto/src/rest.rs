@@ -31,12 +31,14 @@ pub struct ProfileBody {
     #[serde(default, deserialize_with = "patch")]
     #[schema(value_type = Option<Object>)]
     pub custom: Patch<CustomIn>,
+    /// The user is not seen as online, and not when last.
+    pub invisible: Option<bool>,
 }
 
 impl From<ProfileBody> for UserPatch {
     fn from(body: ProfileBody) -> Self {
-        let ProfileBody { name, avatar, locale, custom } = body;
-        Self { name, avatar, locale, custom: custom_patch(custom) }
+        let ProfileBody { name, avatar, locale, custom, invisible } = body;
+        Self { name, avatar, locale, custom: custom_patch(custom), invisible }
     }
 }
 
@@ -204,7 +206,7 @@ impl MeAnswer {
     pub fn of(me: Me, policy: model::AppPolicy) -> Self {
         let Me { user, session } = me;
         Self {
-            user: user.into(),
+            user: User::own(user),
             session: session.as_ref().into(),
             policy: policy.as_str().to_owned(),
         }

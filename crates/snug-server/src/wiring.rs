@@ -128,7 +128,11 @@ impl App {
         let outbound: Arc<dyn Outbound> = Arc::new(GuardedClient::new(&config.outbound)?);
         let store = open(config).await?;
         let metrics = Arc::new(Metrics::default());
-        let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone() });
+        let mut node = [0; 8];
+        SystemEntropy.fill(&mut node);
+        let node = u64::from_be_bytes(node);
+        let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone(), node });
+        let several = given.bus.is_some() || config.bus.is_some();
         let local = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
         // The bus and what goes with it end last: what requests under way commit is told, too.
         let last = Tasks::default();
@@ -148,7 +152,7 @@ impl App {
             outbound: outbound.clone(),
             hooks: Arc::new(Hooks::new(outbound.clone(), metrics.clone())),
         }));
-        hub.connect(&bus, &engine);
+        hub.connect(&bus, &engine, several);
         dispatcher.start(Parts {
             engine: engine.clone(),
             store: store.port(),
@@ -184,6 +188,7 @@ impl App {
 
     /// Tells other nodes and writes what is left, and closes the store.
     pub async fn close(&self) {
+        self.hub.note_all_seen().await;
         if let Some(nats) = &self.nats {
             let all_told = nats.close().await;
             self.last.stop(Duration::from_secs(1)).await;
@@ -300,11 +305,9 @@ async fn join_nats(
     tasks: &Tasks,
 ) -> std::result::Result<Option<Arc<NatsNode>>, String> {
     let Some(url) = &config.bus else { return Ok(None) };
-    let mut node = [0; 8];
-    SystemEntropy.fill(&mut node);
     let parts = NatsParts {
         cluster: master_key.cluster(),
-        node: u64::from_be_bytes(node),
+        node: hub.node(),
         local: local.clone(),
         sink: hub.clone(),
         metrics: metrics.clone(),

@@ -146,7 +146,7 @@ macro_rules! member_columns {
 macro_rules! user_columns {
     () => {
         "u.id, u.name, u.avatar, u.locale, u.custom, u.session_custom, u.deactivated_at, \
-         u.created_at, u.changed_at"
+         u.created_at, u.changed_at, u.invisible"
     };
 }
 macro_rules! message_columns {
@@ -160,7 +160,7 @@ pub(crate) use {head_columns, member_columns, message_columns, room_columns, use
 
 pub(crate) const HEAD_WIDTH: usize = 17;
 pub(crate) const ROOM_WIDTH: usize = 14;
-pub(crate) const USER_WIDTH: usize = 9;
+pub(crate) const USER_WIDTH: usize = 10;
 pub(crate) const MESSAGE_WIDTH: usize = 21;
 
 impl HeadRow {
@@ -346,6 +346,7 @@ fn user_at(row: &Row<'_>, at: usize) -> Sql<User> {
         deactivated_at: maybe_time(row, at + 6)?,
         created_at: time(row, at + 7)?,
         changed_at: time(row, at + 8)?,
+        invisible: row.get(at + 9)?,
     })
 }
 

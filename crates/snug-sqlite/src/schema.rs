@@ -8,7 +8,7 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x536e_7567;
 
 /// Place n brings the schema to version n + 1.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/0009_nodes.sql"),
     include_str!("../migrations/0010_threads.sql"),
     include_str!("../migrations/0011_marks.sql"),
+    include_str!("../migrations/0012_presence.sql"),
 ];
 
 /// The newest version that this build knows.

@@ -6,7 +6,7 @@ use snug_core::ids::{AppId, UserId};
 use snug_core::model::{CloseReason, CustomJson, SessionSelector, Time, User, UserPatch};
 use snug_core::ports::{ClosedSession, StoreResult, UserStore};
 
-use crate::rows::{Sql, all, change, one, size, user, user_columns};
+use crate::rows::{Sql, all, change, one, size, time, user, user_columns};
 use crate::{SqliteStore, sessions};
 
 #[async_trait]
@@ -85,6 +85,40 @@ impl UserStore for SqliteStore {
         })
         .await
     }
+
+    async fn note_seen(&self, seen: &[(AppId, UserId, Time)]) -> StoreResult<()> {
+        let seen = seen.to_vec();
+        self.write(None, move |conn| {
+            for (app, user, at) in &seen {
+                change(
+                    conn,
+                    "UPDATE users SET last_seen_at = ?3 WHERE app = ?1 AND id = ?2 \
+                     AND coalesce(last_seen_at, 0) < ?3",
+                    (app.as_str(), user.as_str(), at.0),
+                )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn last_seen(
+        &self,
+        app: &AppId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<(UserId, Time)>> {
+        let (app, users) = (app.clone(), users.to_vec());
+        self.read(Some(app.clone()), move |conn| {
+            let seen_at = |user: &UserId| {
+                let sql = "SELECT last_seen_at FROM users WHERE app = ?1 AND id = ?2 \
+                           AND last_seen_at IS NOT NULL AND NOT invisible";
+                let at = one(conn, sql, (app.as_str(), user.as_str()), |row| time(row, 0))?;
+                Ok(at.map(|at| (user.clone(), at)))
+            };
+            users.iter().filter_map(|user| seen_at(user).transpose()).collect()
+        })
+        .await
+    }
 }
 
 pub(crate) fn find(conn: &Connection, app: &AppId, id: &UserId) -> Sql<Option<User>> {
@@ -132,16 +166,17 @@ pub(crate) fn upsert(
     if patch.is_empty() {
         return Ok(user);
     }
-    let UserPatch { name, avatar, locale, custom } = patch.clone();
+    let UserPatch { name, avatar, locale, custom, invisible } = patch.clone();
     user.name = name.apply(user.name);
     user.avatar = avatar.apply(user.avatar);
     user.locale = locale.apply(user.locale);
     user.custom = custom.apply(user.custom);
+    user.invisible = invisible.unwrap_or(user.invisible);
     user.changed_at = now;
     change(
         conn,
-        "UPDATE users SET name = ?3, avatar = ?4, locale = ?5, custom = ?6, changed_at = ?7 \
-         WHERE app = ?1 AND id = ?2",
+        "UPDATE users SET name = ?3, avatar = ?4, locale = ?5, custom = ?6, changed_at = ?7, \
+         invisible = ?8 WHERE app = ?1 AND id = ?2",
         (
             app.as_str(),
             id.as_str(),
@@ -150,6 +185,7 @@ pub(crate) fn upsert(
             &user.locale,
             user.custom.as_ref().map(CustomJson::as_str),
             now.0,
+            user.invisible,
         ),
     )?;
     Ok(user)

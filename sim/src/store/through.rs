@@ -103,6 +103,18 @@ impl UserStore for SeamStore {
     ) -> StoreResult<Option<User>> {
         self.inner.reactivate_user(app, user, now).await
     }
+
+    async fn note_seen(&self, seen: &[(AppId, UserId, Time)]) -> StoreResult<()> {
+        self.inner.note_seen(seen).await
+    }
+
+    async fn last_seen(
+        &self,
+        app: &AppId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<(UserId, Time)>> {
+        self.inner.last_seen(app, users).await
+    }
 }
 
 #[async_trait]

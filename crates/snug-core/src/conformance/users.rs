@@ -21,6 +21,7 @@ pub async fn upsert_changes_the_given_fields(store: &dyn Store) {
         avatar: Patch::Set("https://a.example/a.png".to_owned()),
         locale: Patch::Set("zh-Hant-TW".to_owned()),
         custom: Patch::Set(json(r#"{"b":1,  "a":"\u0000"}"#)),
+        invisible: None,
     };
     let made = upsert(&f, "anna", patch).await;
     assert_eq!(made.id, user("anna"));
@@ -152,4 +153,31 @@ pub async fn apps_never_meet(store: &dyn Store) {
     let anna = found(&one, "anna").await.expect("one's anna is there");
     assert_eq!(anna.deactivated_at, None);
     assert_eq!(anna.name.as_deref(), Some("One"));
+}
+
+/// Times of going are noted if they are newer, and told of who may be seen.
+pub async fn the_last_time_online(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let (early, late) = (f.now(), f.now());
+    upsert(&f, "anna", UserPatch::default()).await;
+    let hides = UserPatch { invisible: Some(true), ..UserPatch::default() };
+    assert!(upsert(&f, "ben", hides).await.invisible);
+    let seen = |who: &str, at| (f.app.clone(), user(who), at);
+    let known = || async {
+        let all = users(["anna", "ben", "nobody"]);
+        store.last_seen(&f.app, &all).await.expect("last_seen")
+    };
+    assert_eq!(known().await, []);
+    let both = [seen("anna", late), seen("ben", late), seen("nobody", late), seen("anna", early)];
+    store.note_seen(&both).await.expect("note_seen");
+    assert_eq!(known().await, [(user("anna"), late)], "an invisible user is not told of");
+    store.note_seen(&[seen("anna", early)]).await.expect("note_seen");
+    assert_eq!(known().await, [(user("anna"), late)], "it never goes back");
+    let shows = UserPatch { invisible: Some(false), ..UserPatch::default() };
+    assert!(!upsert(&f, "ben", shows).await.invisible);
+    assert!(!upsert(&f, "ben", UserPatch::default()).await.invisible);
+    assert_eq!(known().await.len(), 2);
+    let other = Fixture::new(store).await;
+    let foreign = store.last_seen(&other.app, &users(["anna"])).await.expect("last_seen");
+    assert_eq!(foreign, [], "of another app");
 }

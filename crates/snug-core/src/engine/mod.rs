@@ -23,6 +23,7 @@ mod messages;
 mod minted;
 mod operators;
 mod own;
+mod presence;
 mod records;
 mod room_list;
 mod rooms;

@@ -272,8 +272,7 @@ impl Engine {
         let profile = UserPatch {
             name: claims.name.map_or(Patch::Keep, Patch::Set),
             avatar: claims.avatar.map_or(Patch::Keep, Patch::Set),
-            locale: Patch::Keep,
-            custom: Patch::Keep,
+            ..UserPatch::default()
         };
         check::profile("", &profile)?;
         let new = NewSession {

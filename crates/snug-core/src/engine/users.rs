@@ -4,7 +4,7 @@ use super::actor::Me;
 use super::{Backend, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::UserEventBody;
-use crate::ids::UserId;
+use crate::ids::{AppId, UserId};
 use crate::limits;
 use crate::model::{CloseReason, User, UserPatch};
 use crate::policy::{self, Operation};
@@ -22,7 +22,17 @@ impl Engine {
         patch: UserPatch,
     ) -> Result<User> {
         check::profile("", &patch)?;
-        Ok(self.store.upsert_user(&backend.app.id, user, patch, self.now()).await?)
+        self.put_user(&backend.app.id, user, patch).await
+    }
+
+    /// Nodes with connections of the user learn at once whether they may be seen.
+    async fn put_user(&self, app: &AppId, user: &UserId, patch: UserPatch) -> Result<User> {
+        let invisible = patch.invisible;
+        let done = self.store.upsert_user(app, user, patch, self.now()).await?;
+        if let Some(on) = invisible {
+            self.publish_user(app, user, UserEventBody::Invisible { on });
+        }
+        Ok(done)
     }
 
     /// One user.
@@ -70,7 +80,7 @@ impl Engine {
     pub async fn update_me(&self, client: &Client, patch: UserPatch) -> Result<User> {
         policy::check_app(Operation::UpdateProfile, client.app.policy)?;
         check::profile("", &patch)?;
-        Ok(self.store.upsert_user(&client.app.id, client.user(), patch, self.now()).await?)
+        self.put_user(&client.app.id, client.user(), patch).await
     }
 
     /// Shuts a user out: every session is closed and no message of the user is stored after
@@ -97,7 +107,7 @@ impl Engine {
     /// Tells every node to drop the connections of closed sessions.
     pub(super) fn announce_closed(
         &self,
-        app: &crate::ids::AppId,
+        app: &AppId,
         closed: Vec<ClosedSession>,
         reason: CloseReason,
     ) {

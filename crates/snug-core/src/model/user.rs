@@ -16,6 +16,9 @@ pub struct User {
     /// The custom JSON of the newest `open-session`.
     pub session_custom: Option<CustomJson>,
     pub deactivated_at: Option<Time>,
+    /// Does not want to be seen as online; nobody else is told.
+    #[serde(default)]
+    pub invisible: bool,
     pub created_at: Time,
     pub changed_at: Time,
 }
@@ -27,6 +30,7 @@ pub struct UserPatch {
     pub avatar: Patch<String>,
     pub locale: Patch<String>,
     pub custom: Patch<CustomJson>,
+    pub invisible: Option<bool>,
 }
 
 impl UserPatch {
@@ -36,5 +40,6 @@ impl UserPatch {
             && self.avatar.is_keep()
             && self.locale.is_keep()
             && self.custom.is_keep()
+            && self.invisible.is_none()
     }
 }

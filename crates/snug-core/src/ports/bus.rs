@@ -12,6 +12,8 @@ pub enum Topic {
     Room(AppId, RoomId),
     /// User events of one user.
     User(AppId, UserId),
+    /// Where one user is online.
+    Presence(AppId, UserId),
 }
 
 impl Topic {
@@ -21,6 +23,7 @@ impl Topic {
         match event {
             Event::Room(event) => Self::Room(event.app.clone(), event.room.clone()),
             Event::User(event) => Self::User(event.app.clone(), event.user.clone()),
+            Event::Presence(event) => Self::Presence(event.app.clone(), event.user.clone()),
         }
     }
 }

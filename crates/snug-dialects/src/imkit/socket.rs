@@ -271,7 +271,10 @@ impl Line {
                     self.emit("room", &told);
                     Ok(())
                 }
-                UserEventBody::SessionsClosed { .. } | UserEventBody::SessionsDoubted { .. } => {
+                UserEventBody::SessionsClosed { .. }
+                | UserEventBody::SessionsDoubted { .. }
+                | UserEventBody::PresenceAsked
+                | UserEventBody::Invisible { .. } => {
                     Ok(())
                 }
             },

@@ -50,8 +50,8 @@ fn profile(value: &Value, before: Option<&Profile>) -> Result<UserPatch, Failure
     Ok(UserPatch {
         name: patch(value, "nickname")?,
         avatar: patch(value, "avatarUrl")?,
-        locale: Patch::Keep,
         custom,
+        ..UserPatch::default()
     })
 }
 

@@ -46,6 +46,7 @@ pub(super) fn hash_of(topic: &Topic) -> u64 {
     let (kind, app, name) = match topic {
         Topic::Room(app, room) => (b'r', app.as_str(), room.as_str()),
         Topic::User(app, user) => (b'u', app.as_str(), user.as_str()),
+        Topic::Presence(app, user) => (b'p', app.as_str(), user.as_str()),
     };
     let mut hash = Context::new(&SHA256);
     hash.update(&[kind]);
@@ -83,6 +84,8 @@ fn shorter(event: &Event) -> Event {
                 members.clear();
             }
         }
+        // As short as it can be.
+        Event::Presence(_) => {}
     }
     event
 }
@@ -246,10 +249,13 @@ mod tests {
                     UserEventBody::Joined { .. } => "joined",
                     UserEventBody::SessionsClosed { .. } => "closed",
                     UserEventBody::SessionsDoubted { .. } => "doubted",
+                    UserEventBody::PresenceAsked => "asked",
+                    UserEventBody::Invisible { .. } => "invisible",
                 },
+                Event::Presence(_) => "presence",
             })
             .collect();
-        assert_eq!(kinds.len(), 13, "{kinds:?}");
+        assert_eq!(kinds.len(), 16, "{kinds:?}");
     }
 
     #[test]
@@ -312,6 +318,7 @@ mod tests {
                 custom: custom(4_000),
                 session_custom: None,
                 deactivated_at: None,
+        invisible: false,
                 created_at: Time(0),
                 changed_at: Time(0),
             },
@@ -341,6 +348,7 @@ mod tests {
                         body: UserEventBody::Joined { room, mine, members },
                     })
                 }
+                Event::Presence(_) => return None,
             };
             let packed = pack(&event);
             assert_eq!(packed.topic, hash_of(&Topic::of(&event)));

@@ -134,6 +134,8 @@ impl Bus for HearingBus {
                 RoomEventBody::Read { .. } => {}
                 _ => self.heard.commit(&room.app),
             },
+            Event::User(UserEvent { body: UserEventBody::PresenceAsked, .. })
+            | Event::Presence(_) => {}
             Event::User(user) => self.heard.commit(&user.app),
         }
         self.inner.publish(event);

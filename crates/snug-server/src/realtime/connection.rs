@@ -12,7 +12,7 @@ use snug_proto::{CloseCode, ErrorCode, Problem};
 
 use super::arrivals::Pace;
 use super::codec::{self, Broken, Incoming, Socket};
-use super::hub::{Connection, Way};
+use super::hub::{Connection, Way, Who};
 use super::outbox::Outbox;
 use super::requests::{self, Caller, Done};
 use super::session::{Action, Session};
@@ -382,11 +382,12 @@ async fn enter(app: &Arc<App>, client: Client, came: Came) -> Result<Box<Entered
     }
     let me = app.engine.me(&client).await.map_err(problem)?;
     let epoch = app.engine.epoch().await.map_err(problem)?;
+    let invisible = me.user.invisible;
     let hello = snug_proto::event::Hello {
         protocol: 1,
         server: env!("CARGO_PKG_VERSION").to_owned(),
         session: client.session.as_ref().into(),
-        user: me.user.into(),
+        user: snug_proto::object::User::own(me.user),
         policy: client.app.policy.as_str().to_owned(),
         epoch,
         limits: snug_proto::event::HelloLimits {
@@ -401,7 +402,7 @@ async fn enter(app: &Arc<App>, client: Client, came: Came) -> Result<Box<Entered
     };
     // Before anybody else can push to it.
     came.outbox.hold(codec::frame(&frame::event("hello", &hello)));
-    let connection = Attached::new(app, &client, came.outbox);
+    let connection = Attached::new(app, &client, invisible, came.outbox);
     let entered = Entered { caller: Caller { client, token: came.token }, connection };
     listen(app, &entered).await?;
     Ok(Box::new(entered))
@@ -415,9 +416,10 @@ struct Attached {
 }
 
 impl Attached {
-    fn new(app: &Arc<App>, client: &Client, outbox: Arc<Outbox>) -> Self {
+    fn new(app: &Arc<App>, client: &Client, invisible: bool, outbox: Arc<Outbox>) -> Self {
         let (user, session) = (client.user(), client.session_id());
-        let connection = app.hub.attach(&client.app.id, user, session, Way::Frames(outbox));
+        let who = Who { app: &client.app.id, user, session, invisible };
+        let connection = app.hub.attach(&who, Way::Frames(outbox));
         Self { app: app.clone(), connection }
     }
 

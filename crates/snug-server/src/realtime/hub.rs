@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard};
 use snug_core::engine::Engine;
 use snug_core::event::{Event, RoomEvent, UserEvent, UserEventBody};
@@ -20,12 +20,13 @@ use snug_proto::CloseCode;
 use snug_proto::event;
 use tokio::sync::broadcast::Sender;
 
+use super::attached::Listening;
+pub(super) use super::attached::{Connection, Way, Who};
 use super::codec;
 use super::fanout::{Fanout, Told};
-use super::mailbox::Mailbox;
-use super::outbox::Outbox;
+use super::here::{Shown, Users};
+use super::presence::Watches;
 use super::room::{LocalRoom, Next};
-use super::wire::Nowhere;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
@@ -33,123 +34,31 @@ const SHARDS: usize = 64;
 /// Comings and goings that one who listens slowly may be behind.
 const PRESENCE_KEPT: usize = 1_024;
 
-/// One live socket of a session.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) id: u64,
-    pub(super) app: AppId,
-    pub(super) user: UserId,
-    session: Mutex<SessionId>,
-    pub(super) outbox: Arc<Outbox>,
-    /// Another system's wire: events instead of frames.
-    pub(super) mailbox: Option<Mailbox>,
-    all_rooms: AtomicBool,
-    /// The session is being exchanged for a newer one of the same device.
-    rebinding: AtomicBool,
-    rooms: Mutex<Listening>,
-    /// Where this connection typed last, and when.
-    typed: Mutex<Option<Typed>>,
-}
-
-#[derive(Debug)]
-struct Typed {
-    room: RoomId,
-    told_at: Instant,
-    on: bool,
-}
-
-#[derive(Debug, Default)]
-struct Listening {
-    joined: HashSet<RoomId>,
-    open: HashSet<RoomId>,
-    /// Detached: a join that was under way must not bring it back.
-    gone: bool,
-}
-
-impl Connection {
-    /// Hands an event itself to a connection that speaks another wire; `false` for a native one.
-    pub(super) fn mail(&self, put: impl FnOnce(&Mailbox) -> bool) -> bool {
-        let Some(mailbox) = &self.mailbox else { return false };
-        if self.outbox.ending().is_none() && !put(mailbox) {
-            self.outbox.end(CloseCode::SlowReader, None);
-        }
-        true
-    }
-
-    pub(super) fn wants_all(&self) -> bool {
-        self.all_rooms.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_all(&self, on: bool) {
-        self.all_rooms.store(on, Ordering::Relaxed);
-    }
-
-    pub(super) fn has_open(&self, room: &RoomId) -> bool {
-        self.rooms.lock().open.contains(room)
-    }
-
-    /// Whether saying so again tells nobody anything: typing within a second of the last time it
-    /// was told, or having stopped already.
-    pub(super) fn typing_is_known(&self, room: &RoomId, on: bool) -> bool {
-        let now = Instant::now();
-        let every = Duration::from_millis(limits::TYPING_EVERY_MS);
-        let mut typed = self.typed.lock();
-        let told = match typed.as_mut().filter(|typed| typed.room == *room) {
-            Some(typed) if on && now - typed.told_at < every => return true,
-            Some(typed) if !on && !typed.on => return true,
-            Some(typed) if !on => typed.told_at,
-            _ => now,
-        };
-        *typed = Some(Typed { room: room.clone(), told_at: told, on });
-        false
-    }
-
-    pub(super) fn forget(&self, room: &RoomId) {
-        let mut rooms = self.rooms.lock();
-        rooms.joined.remove(room);
-        rooms.open.remove(room);
-    }
-
-    /// While on, closing the old session does not close this connection.
-    pub(super) fn rebind(&self, on: bool) {
-        self.rebinding.store(on, Ordering::SeqCst);
-    }
-
-    pub(super) fn set_session(&self, session: SessionId) {
-        *self.session.lock() = session;
-    }
-}
-
-/// How a connection is told.
-#[derive(Debug)]
-pub(super) enum Way {
-    /// By frames, which leave through its socket.
-    Frames(Arc<Outbox>),
-    /// In another system's wire.
-    Events(Mailbox),
-}
-
 /// What the hub stands on.
 #[derive(Debug)]
 pub struct HubParts {
     pub tasks: Tasks,
     pub metrics: Arc<Metrics>,
+    /// This node among others; random.
+    pub node: u64,
 }
 
-type Users = HashMap<(AppId, UserId), Vec<Arc<Connection>>>;
 type Rooms = HashMap<(AppId, RoomId), LocalRoom>;
 
 /// The node's connections and rooms.
 #[derive(Debug)]
 pub struct Hub {
     rooms: Vec<Mutex<Rooms>>,
-    users: Mutex<Users>,
+    pub(super) users: Mutex<Users>,
+    pub(super) watches: Arc<Watches>,
     hasher: RandomState,
     numbers: AtomicU64,
+    /// Other nodes may be on the bus.
+    several: AtomicBool,
     bus: OnceLock<Weak<dyn Bus>>,
-    engine: OnceLock<Weak<Engine>>,
-    me: Weak<Self>,
-    tasks: Tasks,
+    pub(super) engine: OnceLock<Weak<Engine>>,
+    pub(super) me: Weak<Self>,
+    pub(super) tasks: Tasks,
     metrics: Arc<Metrics>,
     presence: Sender<Presence>,
     fanout: Fanout,
@@ -158,12 +67,14 @@ pub struct Hub {
 impl Hub {
     #[must_use]
     pub fn new(parts: HubParts) -> Arc<Self> {
-        let HubParts { tasks, metrics } = parts;
+        let HubParts { tasks, metrics, node } = parts;
         Arc::new_cyclic(|me| Self {
             rooms: (0..SHARDS).map(|_| Mutex::default()).collect(),
             users: Mutex::default(),
+            watches: Watches::new(node),
             hasher: RandomState::new(),
             numbers: AtomicU64::new(1),
+            several: AtomicBool::new(false),
             bus: OnceLock::new(),
             engine: OnceLock::new(),
             me: me.clone(),
@@ -175,15 +86,29 @@ impl Hub {
     }
 
     /// Closes the circle: the engine publishes to the bus, the bus delivers here, and the hub
-    /// asks the engine for member lists.
-    pub fn connect(&self, bus: &Arc<dyn Bus>, engine: &Arc<Engine>) {
+    /// asks the engine for member lists. `several`: other nodes may be on the bus.
+    pub fn connect(&self, bus: &Arc<dyn Bus>, engine: &Arc<Engine>, several: bool) {
+        self.several.store(several, Ordering::Relaxed);
         self.bus.set(Arc::downgrade(bus)).expect("the hub is connected once");
         self.engine.set(Arc::downgrade(engine)).expect("the hub is connected once");
         self.fanout.start(&self.tasks);
+        self.watches.connect(bus);
+        self.follow_presence();
+    }
+
+    /// This node among others.
+    #[must_use]
+    pub fn node(&self) -> u64 {
+        self.watches.node()
+    }
+
+    /// Whether other nodes may be on the bus.
+    pub(super) fn is_one_of_several(&self) -> bool {
+        self.several.load(Ordering::Relaxed)
     }
 
     /// Has written what was queued.
-    fn write(&self, told: Told) {
+    pub(super) fn write(&self, told: Told) {
         self.metrics.frames_out.inc_by(told.frames());
         self.fanout.write(told);
     }
@@ -192,14 +117,14 @@ impl Hub {
     #[must_use]
     pub fn is_online(&self, app: &AppId, user: &UserId, session: &SessionId) -> bool {
         let users = self.users.lock();
-        let connections = users.get(&(app.clone(), user.clone()));
-        connections.is_some_and(|all| all.iter().any(|one| *one.session.lock() == *session))
+        let connections = users.of(&(app.clone(), user.clone()));
+        connections.iter().any(|one| *one.session.lock() == *session)
     }
 
     /// Whether a user has any connection on this node.
     #[must_use]
     pub fn has_connection(&self, app: &AppId, user: &UserId) -> bool {
-        self.users.lock().contains_key(&(app.clone(), user.clone()))
+        !self.users.lock().of(&(app.clone(), user.clone())).is_empty()
     }
 
     /// Who comes and goes on this node.
@@ -219,49 +144,32 @@ impl Hub {
 
     /// Ends every connection; the server drains.
     pub fn drain(&self) {
-        for connections in self.users.lock().values() {
-            for connection in connections {
-                connection.outbox.end(CloseCode::GoingAway, None);
-            }
+        for connection in self.users.lock().connections() {
+            connection.outbox.end(CloseCode::GoingAway, None);
         }
     }
 
     /// Makes a connection known: from here on it hears its user's own events.
-    pub(super) fn attach(
-        &self,
-        app: &AppId,
-        user: &UserId,
-        session: &SessionId,
-        way: Way,
-    ) -> Arc<Connection> {
-        let (outbox, mailbox) = match way {
-            Way::Frames(outbox) => (outbox, None),
-            Way::Events(mailbox) => (Arc::new(Outbox::new(Nowhere)) as Arc<Outbox>, Some(mailbox)),
-        };
-        let connection = Arc::new(Connection {
-            id: self.numbers.fetch_add(1, Ordering::Relaxed),
-            app: app.clone(),
-            user: user.clone(),
-            session: Mutex::new(session.clone()),
-            outbox,
-            mailbox,
-            all_rooms: AtomicBool::new(false),
-            rebinding: AtomicBool::new(false),
-            rooms: Mutex::default(),
-            typed: Mutex::default(),
-        });
-        let topic = Topic::User(app.clone(), user.clone());
+    pub(super) fn attach(&self, who: &Who<'_>, way: Way) -> Arc<Connection> {
+        let id = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let connection = Connection::new(id, who, way, self.watches.clone());
+        let key = (who.app.clone(), who.user.clone());
         let mut users = self.users.lock();
-        let all = users.entry((app.clone(), user.clone())).or_default();
-        if all.is_empty() {
+        if !users.is_known(&key) {
+            let topic = Topic::User(key.0.clone(), key.1.clone());
             self.with_bus(|bus| bus.subscribe(&topic));
-            self.tell_presence(app, user, true);
         }
-        let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == *session).collect();
+        let all = users.of(&key);
+        if all.is_empty() {
+            self.tell_presence(who.app, who.user, true);
+        }
+        let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == *who.session).collect();
         if same.len() >= limits::CONNECTIONS_PER_SESSION_MAX {
             same[0].outbox.end(CloseCode::SessionReplaced, None);
         }
-        all.push(connection.clone());
+        let shown = users.add(&key, connection.clone(), who.invisible);
+        self.show(&key, shown, None);
+        drop(users);
         self.metrics.connections.inc();
         connection
     }
@@ -273,16 +181,13 @@ impl Hub {
         for room in rooms.joined {
             self.leave(connection, &room);
         }
+        self.watches.end(connection);
         let key = (connection.app.clone(), connection.user.clone());
         let mut users = self.users.lock();
-        if let Some(all) = users.get_mut(&key) {
-            all.retain(|one| one.id != connection.id);
-            if all.is_empty() {
-                users.remove(&key);
-                self.tell_presence(&key.0, &key.1, false);
-                self.with_bus(|bus| bus.unsubscribe(&Topic::User(key.0, key.1)));
-            }
+        if users.remove(&key, connection.id, (Instant::now(), self.now())) {
+            self.tell_presence(&key.0, &key.1, false);
         }
+        drop(users);
         self.metrics.connections.dec();
     }
 
@@ -356,7 +261,7 @@ impl Hub {
         &self.rooms[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
     }
 
-    fn with_bus(&self, act: impl FnOnce(&dyn Bus)) {
+    pub(super) fn with_bus(&self, act: impl FnOnce(&dyn Bus)) {
         if let Some(bus) = self.bus.get().and_then(Weak::upgrade) {
             act(bus.as_ref());
         }
@@ -369,6 +274,7 @@ impl Hub {
         let Some(local) = rooms.get_mut(&key) else { return };
         self.metrics.events.inc();
         let next = local.offer(&event);
+        self.end_watches(&event);
         self.settle(rooms, key, &next);
     }
 
@@ -460,8 +366,7 @@ impl Hub {
     }
 
     fn connections_of(&self, app: &AppId, user: &UserId) -> Vec<Arc<Connection>> {
-        let users = self.users.lock();
-        users.get(&(app.clone(), user.clone())).cloned().unwrap_or_default()
+        self.users.lock().of(&(app.clone(), user.clone())).to_vec()
     }
 
     fn on_user(&self, happened: UserEvent) {
@@ -493,8 +398,7 @@ impl Hub {
             UserEventBody::SessionsClosed { sessions, reason } => {
                 for connection in &connections {
                     let closed = sessions.contains(&connection.session.lock());
-                    let moves = *reason == CloseReason::Replaced
-                        && connection.rebinding.load(Ordering::SeqCst);
+                    let moves = *reason == CloseReason::Replaced && connection.rebinds();
                     if closed && !moves {
                         connection.outbox.end(code_of(*reason), None);
                     }
@@ -503,6 +407,8 @@ impl Hub {
             UserEventBody::SessionsDoubted { reason } => {
                 self.check_sessions(&happened, connections, *reason);
             }
+            UserEventBody::PresenceAsked => self.answer_presence(&happened),
+            UserEventBody::Invisible { on } => self.set_invisible(&happened, *on),
         }
         self.write(told);
     }
@@ -517,7 +423,7 @@ impl Hub {
         connections: Vec<Arc<Connection>>,
         reason: CloseReason,
     ) {
-        let stays = |connection: &Connection| !connection.rebinding.load(Ordering::SeqCst);
+        let stays = |connection: &Connection| !connection.rebinds();
         let held: Vec<_> = connections
             .into_iter()
             .filter(|connection| stays(connection))
@@ -562,6 +468,7 @@ impl BusSink for Hub {
         match Arc::unwrap_or_clone(event) {
             Event::Room(event) => self.on_room(event),
             Event::User(event) => self.on_user(event),
+            Event::Presence(event) => self.on_presence(&event),
         }
     }
 
@@ -569,7 +476,7 @@ impl BusSink for Hub {
     /// ended sessions and new rooms too, by the one way there is for it.
     fn missed(&self) {
         let mut held: Vec<Weak<Connection>> =
-            self.users.lock().values().flatten().map(Arc::downgrade).collect();
+            self.users.lock().connections().map(Arc::downgrade).collect();
         let every = Duration::from_millis(100);
         let turns = limits::BUS_MISSED_SPREAD_MS / 100;
         let at_once = held.len() / usize::try_from(turns).unwrap_or(usize::MAX) + 1;

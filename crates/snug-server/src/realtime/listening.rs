@@ -12,7 +12,7 @@ use snug_core::model::{CloseReason, Head, Time};
 use snug_dialects::{Ended, Heard, Listening};
 use snug_proto::CloseCode;
 
-use super::hub::{Connection, Way};
+use super::hub::{Connection, Way, Who};
 use super::mailbox::Mailbox;
 use crate::wiring::App;
 
@@ -38,9 +38,10 @@ impl Drop for Ear {
 pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
     let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
     let _place = app.arrivals.place().await?;
+    let invisible = app.engine.is_invisible(client).await?;
     let (user, session) = (client.user(), client.session_id());
-    let way = Way::Events(Mailbox::default());
-    let connection = app.hub.attach(&client.app.id, user, session, way);
+    let who = Who { app: &client.app.id, user, session, invisible };
+    let connection = app.hub.attach(&who, Way::Events(Mailbox::default()));
     let expires_at = client.session.expires_at;
     let ear = Ear { app: app.clone(), connection, expires_at };
     for (room, head) in app.engine.joined_rooms(client).await? {

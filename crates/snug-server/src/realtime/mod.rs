@@ -1,15 +1,18 @@
 //! The socket door: codec seam, session state machine, connections, hub, beacon.
 
 mod arrivals;
+mod attached;
 mod beacon;
 mod codec;
 mod connection;
 mod fanout;
 mod foreign;
+mod here;
 mod hub;
 mod listening;
 mod mailbox;
 mod outbox;
+mod presence;
 mod queue;
 mod requests;
 mod room;
@@ -22,5 +25,6 @@ pub use arrivals::Arrivals;
 pub use beacon::BeaconBus;
 pub use hub::{Hub, HubParts};
 pub use listening::listen;
+pub(crate) use requests::presences;
 pub use session::{Action, Session};
 pub use upgrade::{routes, upgrade_foreign};

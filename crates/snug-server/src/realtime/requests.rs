@@ -1,5 +1,6 @@
 //! Socket ops onto engine calls: translation only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use snug_core::engine::{
     SyncFrom,
 };
 use snug_core::error::{Error, Result};
-use snug_core::ids::RoomId;
+use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::Message;
 use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAnswer};
@@ -16,7 +17,8 @@ use snug_proto::ephemeral::EphemeralAnswer;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::marks::{OwnAnswer, OwnMessageData, StarredAnswer};
-use snug_proto::object::{Mine, Room, list};
+use snug_proto::object::{Mine, Room, User, list};
+use snug_proto::presence::{Presence, PresenceAnswer};
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
     UsersAnswer,
@@ -278,7 +280,17 @@ async fn rarely(
         }
         Request::MeUpdate(body) => {
             let user = engine.update_me(client, body.into()).await?;
-            frame::answer(id, &UserAnswer { user: user.into() })
+            frame::answer(id, &UserAnswer { user: User::own(user) })
+        }
+        Request::PresenceWatch(data) => {
+            let (rooms, users) = data.into_parts();
+            frame::answer(id, &watch(app, client, connection, rooms, users).await?)
+        }
+        Request::PresenceUnwatch(data) => {
+            for room in ids(data.rooms) {
+                app.hub.unwatch(connection, &room);
+            }
+            frame::answer(id, &Nothing {})
         }
         other => return look(app, client, actor, id, other).await,
     })
@@ -376,4 +388,46 @@ async fn open(
             Err(error)
         }
     }
+}
+
+/// Watches the rooms one by one: one that is refused leaves those before it watched, and the
+/// client asks again with what it may.
+async fn watch(
+    app: &Arc<App>,
+    client: &Client,
+    connection: &Arc<Connection>,
+    rooms: Vec<RoomId>,
+    named: Option<Vec<UserId>>,
+) -> Result<PresenceAnswer> {
+    let most = limits::PRESENCE_ROOMS_MAX;
+    if rooms.is_empty() || rooms.len() > most {
+        return Err(Error::invalid("data.rooms", format!("1 to {most} rooms")));
+    }
+    if named.is_some() && rooms.len() > 1 {
+        return Err(Error::invalid("data.users", "users of one room"));
+    }
+    let mut known = BTreeMap::new();
+    for room in rooms {
+        let users = app.engine.may_watch(client, &room, named.clone()).await?;
+        let most = limits::PRESENCE_WATCHED_MAX;
+        let full = |()| Error::too_large("data.rooms", format!("at most {most} users watched"));
+        let online = app.hub.watch(connection, &room, &users).map_err(full)?;
+        known.extend(users.into_iter().zip(online));
+    }
+    presences(app, &client.app.id, known).await
+}
+
+/// What is known of users, with when those were seen last who are not here.
+pub(crate) async fn presences(
+    app: &Arc<App>,
+    of: &AppId,
+    known: BTreeMap<UserId, bool>,
+) -> Result<PresenceAnswer> {
+    let away: Vec<UserId> =
+        known.iter().filter(|(_, online)| !**online).map(|(user, _)| user.clone()).collect();
+    let seen: BTreeMap<_, _> = app.engine.last_seen(of, &away).await?.into_iter().collect();
+    let users = known.iter().map(|(user, online)| {
+        Presence::of(user, *online, seen.get(user).copied())
+    });
+    Ok(PresenceAnswer { users: users.collect() })
 }

@@ -16,6 +16,7 @@ mod marks;
 mod opening;
 mod origin;
 mod peer;
+mod presence;
 mod server;
 mod server_rooms;
 mod signed;
@@ -67,6 +68,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(changes::server_routes())
         .merge(threads::server_routes())
         .merge(ephemeral::server_routes())
+        .merge(presence::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -82,6 +84,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(marks::routes())
         .merge(threads::client_routes())
         .merge(ephemeral::client_routes())
+        .merge(presence::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }

@@ -41,7 +41,7 @@ async fn upsert_user(
     At(user): At<UserId>,
     Body(body): Body<ProfileBody>,
 ) -> ApiResult<Json<User>> {
-    Ok(Json(app.engine.upsert_user(&by.0, &user, body.into()).await?.into()))
+    Ok(Json(User::own(app.engine.upsert_user(&by.0, &user, body.into()).await?)))
 }
 
 /// A user
@@ -53,7 +53,7 @@ async fn user(
     by: ByBackend,
     At(user): At<UserId>,
 ) -> ApiResult<Json<User>> {
-    Ok(Json(app.engine.user(&by.0, &user).await?.into()))
+    Ok(Json(User::own(app.engine.user(&by.0, &user).await?)))
 }
 
 /// Shut a user out; every session is closed
@@ -65,7 +65,7 @@ async fn deactivate_user(
     by: ByBackend,
     At(user): At<UserId>,
 ) -> ApiResult<Json<User>> {
-    Ok(Json(app.engine.deactivate_user(&by.0, &user).await?.into()))
+    Ok(Json(User::own(app.engine.deactivate_user(&by.0, &user).await?)))
 }
 
 /// Let a user in again
@@ -77,7 +77,7 @@ async fn reactivate_user(
     by: ByBackend,
     At(user): At<UserId>,
 ) -> ApiResult<Json<User>> {
-    Ok(Json(app.engine.reactivate_user(&by.0, &user).await?.into()))
+    Ok(Json(User::own(app.engine.reactivate_user(&by.0, &user).await?)))
 }
 
 /// Living sessions of a user

@@ -26,6 +26,7 @@ use snug_proto::frame::{self, OPS};
 use snug_proto::marks::{OwnAnswer, StarredAnswer};
 use snug_proto::object::{Head, Message, Mine, Room, User};
 use snug_proto::outbox::OutsideEvent;
+use snug_proto::presence::{Presence, PresenceAnswer};
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody, OpenSessionBody,
     ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer, RoomSyncAnswer, RoomsAnswer,
@@ -181,10 +182,11 @@ fn answer(name: &str, op: &str, data: &str) {
         "sync" => same::<UserSyncAnswer>(name, data),
         "room.sync" => same::<RoomSyncAnswer>(name, data),
         "users.get" => same::<UsersAnswer>(name, data),
+        "presence.watch" => same::<PresenceAnswer>(name, data),
         "members.list" => same::<MembersAnswer>(name, data),
         "me.update" => same::<UserAnswer>(name, data),
         "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
-        | "ping" => assert_eq!(data, "{}", "{name}"),
+        | "presence.unwatch" | "ping" => assert_eq!(data, "{}", "{name}"),
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -219,6 +221,7 @@ fn events_come_back_equal() {
             "message.own" => same::<OwnAnswer>(&name, data),
             "read" => same::<ReadEvent>(&name, data),
             "typing" => same::<TypingEvent>(&name, data),
+            "presence" => same::<Presence>(&name, data),
             "session.expiring" => same::<Expiring>(&name, data),
             "error" => same::<Problem>(&name, data),
             other => panic!("{name}: no type for {other}"),

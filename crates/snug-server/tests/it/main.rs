@@ -25,6 +25,7 @@ mod marks;
 mod mentions;
 mod panel;
 mod policy;
+mod presence;
 mod rest;
 mod rocketchat;
 mod rooms;

@@ -303,6 +303,8 @@ async fn every_op_is_answered_as_written() {
         ("room.update", json!({"room": room, "name": "New"}), "/room/name", json!("New")),
         ("channels.list", json!({"limit": 1}), "/rooms/0/id", json!("news")),
         ("room.join", json!({"room": "news"}), "/room/mine/state", json!("active")),
+        ("presence.watch", json!({"rooms": [room]}), "/users/0/user", json!("bob")),
+        ("presence.unwatch", json!({"rooms": [room]}), "", json!({})),
         ("room.close", json!({"room": room}), "", json!({})),
         ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
         ("room.leave", json!({"room": room}), "", json!({})),

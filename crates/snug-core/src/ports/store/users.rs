@@ -48,4 +48,12 @@ pub trait UserStore: Send + Sync {
         user: &UserId,
         now: Time,
     ) -> StoreResult<Option<User>>;
+
+    /// Notes when users were online last, of any apps, at most `PRESENCE_SEEN_AT_ONCE` of them. A
+    /// time before the one that is noted, and a user that does not exist, are passed over.
+    async fn note_seen(&self, seen: &[(AppId, UserId, Time)]) -> StoreResult<()>;
+
+    /// When these users were online last, in any order: those of whom it is known and who may be
+    /// seen.
+    async fn last_seen(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<(UserId, Time)>>;
 }

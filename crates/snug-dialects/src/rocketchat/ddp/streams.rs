@@ -366,7 +366,10 @@ impl Line {
                     frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
                 }
             }
-            UserEventBody::SessionsClosed { .. } | UserEventBody::SessionsDoubted { .. } => {}
+            UserEventBody::SessionsClosed { .. }
+            | UserEventBody::SessionsDoubted { .. }
+            | UserEventBody::PresenceAsked
+            | UserEventBody::Invisible { .. } => {}
         }
         Ok(frames)
     }

@@ -9,7 +9,7 @@ use snug_core::model::{
     Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
 };
 
-use super::super::hub::{Hub, HubParts, Way};
+use super::super::hub::{Hub, HubParts, Way, Who};
 use super::super::mailbox::Mailbox;
 use super::super::outbox::Outbox;
 use super::super::wire::Nowhere;
@@ -42,14 +42,16 @@ fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
     // One hub, so that every connection has a number of its own.
     static HUB: LazyLock<Arc<Hub>> = LazyLock::new(|| {
         let metrics = Arc::new(Metrics::default());
-        Hub::new(HubParts { tasks: Tasks::default(), metrics })
+        Hub::new(HubParts { tasks: Tasks::default(), metrics, node: 1 })
     });
     let way = match mailbox {
         Some(mailbox) => Way::Events(mailbox),
         None => Way::Frames(Arc::new(Outbox::new(Nowhere))),
     };
     let session = SessionId::from_stored(&format!("ses_{name}"));
-    HUB.attach(&app(), &user(name), &session, way)
+    let (app, user) = (app(), user(name));
+    let who = Who { app: &app, user: &user, session: &session, invisible: false };
+    HUB.attach(&who, way)
 }
 
 /// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.
@@ -105,6 +107,7 @@ fn members(rev: u64, members_rev: u64, name: &str, state: MemberState) -> Arc<Ro
         custom: None,
         session_custom: None,
         deactivated_at: None,
+        invisible: false,
         created_at: Time(0),
         changed_at: Time(0),
     };

@@ -239,6 +239,47 @@ async fn heard_at_the_other(nodes: Nodes) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_online_at_one_node_is_seen_at_the_other() {
+    seen_at_the_other(Nodes::start().await).await;
+    let (nodes, _server, _proxy) = over_nats().await;
+    seen_at_the_other(nodes).await;
+}
+
+async fn seen_at_the_other(nodes: Nodes) {
+    let [one, two] = &nodes.at;
+    let room = one.group(&["alice", "bob", "carol"]).await;
+    let ((_, mut alice), (_, bob)) = (one.enter("alice").await, two.enter("bob").await);
+    let becomes = async |socket: &mut Socket, user: &str, online: bool| {
+        let fits = |data: &Value| data["user"] == user && data["online"] == online;
+        socket.event_where("presence", fits).await
+    };
+    // What another node knows comes a moment after the answer, if not with it.
+    let known = alice.request("presence.watch", json!({"rooms": [room]})).await;
+    if known["users"][0]["online"] == false {
+        becomes(&mut alice, "bob", true).await;
+    }
+    let (_, mut carol) = two.enter("carol").await;
+    becomes(&mut alice, "carol", true).await;
+    // Here and there: gone when both are.
+    let (_, nearer) = one.enter("carol").await;
+    carol.request("me.update", json!({"invisible": true})).await;
+    becomes(&mut alice, "carol", false).await;
+    carol.request("me.update", json!({"invisible": false})).await;
+    becomes(&mut alice, "carol", true).await;
+    drop(carol);
+    drop(bob);
+    becomes(&mut alice, "bob", false).await;
+    let path = format!("rooms/{room}/presence");
+    let looked = two.page("bob").await.get(&path).await.ok();
+    assert_eq!(looked["users"][0], json!({"user": "alice", "online": true}), "{looked}");
+    assert_eq!(looked["users"][1]["online"], true, "carol is at the other node: {looked}");
+    drop(nearer);
+    becomes(&mut alice, "carol", false).await;
+    drop(alice);
+    nodes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_at_one_node_silences_at_the_other() {
     silences_at_the_other(Nodes::start().await).await;
     let (nodes, _server, _proxy) = over_nats().await;

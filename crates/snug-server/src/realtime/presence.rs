@@ -1,0 +1,615 @@
+//! Who is online. A node says when a user's first connection comes and when the last one has been
+//! gone for a while; a node where somebody watches that user hears it, and asks again from time to
+//! time, so that what was lost, and who died without a word, is found. Nothing of it is stored but
+//! when a user was seen last.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use snug_core::event::{
+    Event, PresenceEvent, RoomEvent, RoomEventBody, UserEvent, UserEventBody,
+};
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits;
+use snug_core::model::{MemberState, Time};
+use snug_core::ports::{Bus, Topic};
+use snug_proto::presence::Presence;
+
+use super::attached::Connection;
+use super::codec;
+use super::fanout::Told;
+use super::here::{Gone, Shown};
+use super::hub::Hub;
+
+pub(super) type Key = (AppId, UserId);
+
+/// What a node said of a user last.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    number: u64,
+    online: bool,
+    at: Instant,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    connection: Weak<Connection>,
+    /// The rooms in which both are.
+    rooms: Vec<RoomId>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    watchers: HashMap<u64, Watcher>,
+    /// Looks at this moment that are not over.
+    looks: usize,
+    nodes: HashMap<u64, Word>,
+    last_seen: Option<Time>,
+}
+
+impl Watched {
+    fn online(&self) -> bool {
+        self.nodes.values().any(|word| word.online)
+    }
+
+    fn is_over(&self) -> bool {
+        self.watchers.is_empty() && self.looks == 0
+    }
+
+    /// The frame that says how it stands, for those who watch.
+    fn told(&self, user: &UserId) -> News {
+        let presence = Presence::of(user, self.online(), self.last_seen);
+        let frame = codec::frame(&snug_proto::frame::event("presence", &presence));
+        let to = self.watchers.values().filter_map(|one| one.connection.upgrade()).collect();
+        News { frame, to }
+    }
+}
+
+/// What is to be told, and to whom.
+#[derive(Debug)]
+pub(super) struct News {
+    pub(super) frame: Bytes,
+    pub(super) to: Vec<Arc<Connection>>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    users: HashMap<Key, Watched>,
+    /// Whom each connection watches, by room.
+    by: HashMap<u64, HashMap<RoomId, Vec<UserId>>>,
+    /// Who is to be asked about again, in order.
+    again: VecDeque<Key>,
+    /// About whom nodes were asked, and when; they have not had their time to answer.
+    asked: VecDeque<(Instant, Key)>,
+}
+
+/// Whom the connections of this node watch.
+#[derive(Debug)]
+pub(super) struct Watches {
+    /// This node among others.
+    node: u64,
+    numbers: AtomicU64,
+    bus: OnceLock<Weak<dyn Bus>>,
+    all: Mutex<All>,
+}
+
+impl Watches {
+    pub(super) fn new(node: u64) -> Arc<Self> {
+        let (numbers, bus, all) = (AtomicU64::new(1), OnceLock::new(), Mutex::default());
+        Arc::new(Self { node, numbers, bus, all })
+    }
+
+    pub(super) fn connect(&self, bus: &Arc<dyn Bus>) {
+        // Connected once, with the hub.
+        let _ = self.bus.set(Arc::downgrade(bus));
+    }
+
+    pub(super) fn node(&self) -> u64 {
+        self.node
+    }
+
+    /// The next word of this node.
+    pub(super) fn word(&self, key: &Key, online: bool, last_seen: Option<Time>) -> PresenceEvent {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let (app, user) = key.clone();
+        PresenceEvent { app, user, node: self.node, number, online, last_seen }
+    }
+
+    /// Lets a connection watch users of a room, instead of those of that room so far. Says who
+    /// was not watched here before: they are listened for, and nothing is known of them yet.
+    ///
+    /// # Errors
+    /// More than one connection may watch.
+    pub(super) fn watch(
+        &self,
+        connection: &Arc<Connection>,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> Result<Vec<Key>, ()> {
+        let mut all = self.all.lock();
+        let own = all.by.get(&connection.id);
+        let others = own.into_iter().flatten().filter(|(watched, _)| *watched != room);
+        let count: usize = others.map(|(_, users)| users.len()).sum();
+        if count + users.len() > limits::PRESENCE_WATCHED_MAX {
+            return Err(());
+        }
+        self.end_room(&mut all, connection, room, users);
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut fresh = Vec::new();
+        for user in users {
+            let key = (connection.app.clone(), user.clone());
+            let watched = self.entry(&mut all, &key, &mut fresh);
+            let new = || Watcher { connection: Arc::downgrade(connection), rooms: Vec::new() };
+            let watcher = watched.watchers.entry(connection.id).or_insert_with(new);
+            if !watcher.rooms.contains(room) {
+                watcher.rooms.push(room.clone());
+            }
+        }
+        all.by.entry(connection.id).or_default().insert(room.clone(), users.to_vec());
+        Ok(fresh)
+    }
+
+    /// Ends what a connection watches in a room.
+    pub(super) fn unwatch(&self, connection: &Connection, room: &RoomId) {
+        let mut all = self.all.lock();
+        if all.by.contains_key(&connection.id) {
+            self.end_room(&mut all, connection, room, &[]);
+        }
+    }
+
+    /// A connection is gone.
+    pub(super) fn end(&self, connection: &Connection) {
+        let mut all = self.all.lock();
+        let rooms: Vec<RoomId> =
+            all.by.get(&connection.id).into_iter().flatten().map(|(room, _)| room.clone()).collect();
+        for room in rooms {
+            self.end_room(&mut all, connection, &room, &[]);
+        }
+    }
+
+    /// A user is out of a room: who watches there has no right to it any more.
+    pub(super) fn left(&self, app: &AppId, room: &RoomId, user: &UserId) {
+        let key = (app.clone(), user.clone());
+        let mut all = self.all.lock();
+        let Some(watched) = all.users.get_mut(&key) else { return };
+        let here: Vec<u64> = watched
+            .watchers
+            .iter()
+            .filter(|(_, watcher)| watcher.rooms.contains(room))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in here {
+            let users = all.by.get_mut(&id).and_then(|rooms| rooms.get_mut(room));
+            if let Some(users) = users {
+                users.retain(|one| one != user);
+            }
+            self.end_one(&mut all, id, room, &key);
+        }
+    }
+
+    /// Looks at users for a moment, without watching: says who was not watched here before. Ended
+    /// by `looked`.
+    pub(super) fn look(&self, app: &AppId, users: &[UserId]) -> Vec<Key> {
+        let (mut all, mut fresh) = (self.all.lock(), Vec::new());
+        for user in users {
+            self.entry(&mut all, &(app.clone(), user.clone()), &mut fresh).looks += 1;
+        }
+        fresh
+    }
+
+    pub(super) fn looked(&self, app: &AppId, users: &[UserId]) {
+        let mut all = self.all.lock();
+        for user in users {
+            let key = (app.clone(), user.clone());
+            if let Some(watched) = all.users.get_mut(&key) {
+                watched.looks = watched.looks.saturating_sub(1);
+            }
+            self.tidy(&mut all, &key);
+        }
+    }
+
+    /// Takes this node's own standing for a user that was not watched before, unless a word of it
+    /// has come meanwhile.
+    pub(super) fn begin(&self, key: &Key, online: bool) {
+        if let Some(watched) = self.all.lock().users.get_mut(key) {
+            let word = Word { number: 0, online, at: Instant::now() };
+            watched.nodes.entry(self.node).or_insert(word);
+        }
+    }
+
+    /// Who of these is known to be online.
+    pub(super) fn online(&self, app: &AppId, users: &[UserId]) -> Vec<bool> {
+        let all = self.all.lock();
+        let is_online = |user: &UserId| {
+            all.users.get(&(app.clone(), user.clone())).is_some_and(Watched::online)
+        };
+        users.iter().map(is_online).collect()
+    }
+
+    /// A node says how a user stands there: what that changes for those who watch.
+    pub(super) fn said(&self, event: &PresenceEvent) -> Option<News> {
+        let key = (event.app.clone(), event.user.clone());
+        let mut all = self.all.lock();
+        let watched = all.users.get_mut(&key)?;
+        let before = watched.online();
+        let word = Word { number: event.number, online: event.online, at: Instant::now() };
+        let known = watched.nodes.entry(event.node).or_insert(word);
+        if known.number > event.number {
+            return None;
+        }
+        *known = word;
+        let now = watched.online();
+        if before && !now {
+            watched.last_seen = event.last_seen;
+        }
+        (before != now).then(|| watched.told(&event.user))
+    }
+
+    /// Whom to ask about now: all of them once in `PRESENCE_ASK_MS`, a few at a time. And what
+    /// changes by those who did not answer.
+    pub(super) fn turn(&self, now: Instant, every: Duration) -> (Vec<Key>, Vec<News>) {
+        let mut all = self.all.lock();
+        if all.again.is_empty() {
+            all.again = all.users.keys().cloned().collect();
+        }
+        let turns = limits::PRESENCE_ASK_MS / u64::try_from(every.as_millis()).unwrap_or(1).max(1);
+        let some = all.users.len() / usize::try_from(turns).unwrap_or(1).max(1) + 1;
+        let mut due = Vec::new();
+        while due.len() < some
+            && let Some(key) = all.again.pop_front()
+        {
+            if all.users.contains_key(&key) {
+                all.asked.push_back((now, key.clone()));
+                due.push(key);
+            }
+        }
+        let patience = Duration::from_millis(limits::PRESENCE_ANSWER_MS);
+        let mut news = Vec::new();
+        while all.asked.front().is_some_and(|(at, _)| now.duration_since(*at) >= patience) {
+            let Some((at, key)) = all.asked.pop_front() else { break };
+            news.extend(all.users.get_mut(&key).and_then(|watched| watched.silent(&key, at)));
+        }
+        (due, news)
+    }
+
+    fn entry<'a>(&self, all: &'a mut All, key: &Key, fresh: &mut Vec<Key>) -> &'a mut Watched {
+        all.users.entry(key.clone()).or_insert_with(|| {
+            // Listened for before anybody is asked.
+            self.with_bus(|bus| bus.subscribe(&Topic::Presence(key.0.clone(), key.1.clone())));
+            fresh.push(key.clone());
+            Watched::default()
+        })
+    }
+
+    /// All of a connection's users in a room but those who are kept.
+    fn end_room(&self, all: &mut All, connection: &Connection, room: &RoomId, keep: &[UserId]) {
+        let Some(rooms) = all.by.get_mut(&connection.id) else { return };
+        let users = rooms.remove(room).unwrap_or_default();
+        if rooms.is_empty() {
+            all.by.remove(&connection.id);
+        }
+        for user in users.into_iter().filter(|user| !keep.contains(user)) {
+            self.end_one(all, connection.id, room, &(connection.app.clone(), user));
+        }
+    }
+
+    fn end_one(&self, all: &mut All, connection: u64, room: &RoomId, key: &Key) {
+        if let Some(watched) = all.users.get_mut(key)
+            && let Some(watcher) = watched.watchers.get_mut(&connection)
+        {
+            watcher.rooms.retain(|one| one != room);
+            if watcher.rooms.is_empty() {
+                watched.watchers.remove(&connection);
+            }
+        }
+        self.tidy(all, key);
+    }
+
+    fn tidy(&self, all: &mut All, key: &Key) {
+        if all.users.get(key).is_some_and(Watched::is_over) {
+            all.users.remove(key);
+            self.with_bus(|bus| bus.unsubscribe(&Topic::Presence(key.0.clone(), key.1.clone())));
+        }
+    }
+
+    fn with_bus(&self, act: impl FnOnce(&dyn Bus)) {
+        if let Some(bus) = self.bus.get().and_then(Weak::upgrade) {
+            act(bus.as_ref());
+        }
+    }
+}
+
+impl Watched {
+    /// Forgets nodes that were asked then and did not answer in their time.
+    fn silent(&mut self, key: &Key, asked: Instant) -> Option<News> {
+        let before = self.online();
+        self.nodes.retain(|_, word| word.at >= asked);
+        (before && !self.online()).then(|| self.told(&key.1))
+    }
+}
+
+/// How often it is looked who is gone.
+const TURN: Duration = Duration::from_millis(500);
+/// Times of going that are kept while the store is away, in users.
+const SEEN_KEPT: usize = 20_000;
+
+impl Hub {
+    pub(super) fn now(&self) -> Time {
+        let engine = self.engine.get().and_then(Weak::upgrade);
+        engine.map_or(Time(0), |engine| engine.now())
+    }
+
+    /// Tells other nodes, and this one, what became of a user here.
+    pub(super) fn show(&self, key: &Key, shown: Shown, last_seen: Option<Time>) {
+        let online = match shown {
+            Shown::Same => return,
+            Shown::On => true,
+            Shown::Off => false,
+        };
+        self.say(self.watches.word(key, online, last_seen));
+    }
+
+    fn say(&self, word: PresenceEvent) {
+        self.with_bus(|bus| bus.publish(Arc::new(Event::Presence(word))));
+    }
+
+    /// Somebody watches the user; what is not here is not said.
+    pub(super) fn answer_presence(&self, asked: &UserEvent) {
+        let key = (asked.app.clone(), asked.user.clone());
+        let users = self.users.lock();
+        if users.is_shown(&key) {
+            self.say(self.watches.word(&key, true, None));
+        }
+    }
+
+    pub(super) fn set_invisible(&self, happened: &UserEvent, on: bool) {
+        let key = (happened.app.clone(), happened.user.clone());
+        let mut users = self.users.lock();
+        let shown = users.set_invisible(&key, on);
+        self.show(&key, shown, None);
+    }
+
+    pub(super) fn on_presence(&self, event: &PresenceEvent) {
+        let news = self.watches.said(event);
+        self.tell_news(news);
+    }
+
+    fn tell_news(&self, news: impl IntoIterator<Item = News>) {
+        let mut told = Told::default();
+        for News { frame, to } in news {
+            for connection in to {
+                told.tell(&connection, frame.clone());
+            }
+        }
+        self.write(told);
+    }
+
+    /// Who is out of a room is not watched there any more.
+    pub(super) fn end_watches(&self, event: &RoomEvent) {
+        if let RoomEventBody::MembersChanged { members, .. } = &event.body {
+            for member in members.iter().filter(|one| one.state != MemberState::Active) {
+                self.watches.left(&event.app, &event.room, &member.user.id);
+            }
+        }
+    }
+
+    /// Lets a connection watch users of a room, and says which of them are known to be online; of
+    /// other nodes' that shows a moment later.
+    ///
+    /// # Errors
+    /// More than one connection may watch.
+    pub(super) fn watch(
+        &self,
+        connection: &Arc<Connection>,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> Result<Vec<bool>, ()> {
+        let fresh = self.watches.watch(connection, room, users)?;
+        self.ask(fresh);
+        if !connection.hears(room) {
+            // Out meanwhile: nothing of it would end the watch later.
+            self.watches.unwatch(connection, room);
+        }
+        Ok(self.watches.online(&connection.app, users))
+    }
+
+    /// Ends what a connection watches in a room.
+    pub(super) fn unwatch(&self, connection: &Connection, room: &RoomId) {
+        self.watches.unwatch(connection, room);
+    }
+
+    /// Which of these users are online at this moment, on any node.
+    pub async fn look(&self, app: &AppId, users: &[UserId]) -> Vec<bool> {
+        let fresh = self.watches.look(app, users);
+        let waits = !fresh.is_empty() && self.is_one_of_several();
+        self.ask(fresh);
+        if waits {
+            tokio::time::sleep(Duration::from_millis(limits::PRESENCE_LOOK_MS)).await;
+        }
+        let online = self.watches.online(app, users);
+        self.watches.looked(app, users);
+        online
+    }
+
+    fn ask(&self, fresh: Vec<Key>) {
+        for key in fresh {
+            let here = self.users.lock().is_shown(&key);
+            self.watches.begin(&key, here);
+            if self.is_one_of_several() {
+                Self::ask_about(key, self);
+            }
+        }
+    }
+
+    fn ask_about((app, user): Key, hub: &Self) {
+        let body = UserEventBody::PresenceAsked;
+        hub.with_bus(|bus| bus.publish(Arc::new(Event::User(UserEvent { app, user, body }))));
+    }
+
+    /// Looks who is gone, has it kept when they went, and asks again about those who are watched.
+    pub(super) fn follow_presence(&self) {
+        let me = self.me.clone();
+        self.tasks.spawn_until_stop(async move {
+            let mut turn = tokio::time::interval(TURN);
+            turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut seen = Vec::new();
+            loop {
+                turn.tick().await;
+                let Some(hub) = me.upgrade() else { return };
+                hub.presence_turn(&mut seen).await;
+            }
+        });
+    }
+
+    async fn presence_turn(&self, seen: &mut Vec<(AppId, UserId, Time)>) {
+        for gone in self.forget_gone() {
+            if gone.shown && seen.len() < SEEN_KEPT {
+                seen.push((gone.key.0, gone.key.1, gone.at));
+            }
+        }
+        if self.is_one_of_several() {
+            let (due, news) = self.watches.turn(Instant::now(), TURN);
+            self.tell_news(news);
+            due.into_iter().for_each(|key| Self::ask_about(key, self));
+        }
+        let Some(engine) = self.engine.get().and_then(Weak::upgrade) else { return };
+        if !seen.is_empty() {
+            match engine.note_seen(seen).await {
+                Ok(()) => seen.clear(),
+                Err(error) => tracing::warn!(%error, "when users went could not be kept yet"),
+            }
+        }
+    }
+
+    fn forget_gone(&self) -> Vec<Gone> {
+        let mut users = self.users.lock();
+        let all = users.gone(Instant::now());
+        for gone in &all {
+            let (app, user) = gone.key.clone();
+            self.with_bus(|bus| bus.unsubscribe(&Topic::User(app, user)));
+            if gone.shown {
+                self.show(&gone.key, Shown::Off, Some(gone.at));
+            }
+        }
+        all
+    }
+
+    /// The server ends: when those were seen last who are still here. Nobody is told that they are
+    /// gone, since they come back at another node.
+    pub async fn note_all_seen(&self) {
+        let now = self.now();
+        let shown = self.users.lock().all_shown(now);
+        let seen: Vec<_> = shown.into_iter().map(|one| (one.key.0, one.key.1, one.at)).collect();
+        if let Some(engine) = self.engine.get().and_then(Weak::upgrade)
+            && let Err(error) = engine.note_seen(&seen).await
+        {
+            tracing::warn!(%error, "when users went was not kept");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snug_core::ids::SessionId;
+
+    use super::super::attached::{Way, Who};
+    use super::super::outbox::Outbox;
+    use super::super::wire::Nowhere;
+    use super::*;
+
+    fn app() -> AppId {
+        AppId::from_stored("app_00000000000000000000")
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    fn room(name: &str) -> RoomId {
+        RoomId::new(name).unwrap()
+    }
+
+    fn connection(watches: &Arc<Watches>, id: u64) -> Arc<Connection> {
+        let (app, user, session) = (app(), user("ann"), SessionId::from_stored("ses_1"));
+        let who = Who { app: &app, user: &user, session: &session, invisible: false };
+        Connection::new(id, &who, Way::Frames(Arc::new(Outbox::new(Nowhere))), watches.clone())
+    }
+
+    fn word(node: u64, number: u64, online: bool) -> PresenceEvent {
+        let last_seen = (!online).then_some(Time(7));
+        PresenceEvent { app: app(), user: user("bob"), node, number, online, last_seen }
+    }
+
+    fn is_online(watches: &Watches) -> bool {
+        watches.online(&app(), &[user("bob")])[0]
+    }
+
+    #[test]
+    fn online_is_who_is_at_any_node_and_old_words_change_nothing() {
+        let watches = Watches::new(1);
+        let ann = connection(&watches, 1);
+        assert_eq!(watches.watch(&ann, &room("a"), &[user("bob")]).unwrap().len(), 1);
+        assert!(watches.said(&word(2, 5, true)).is_some());
+        assert!(watches.said(&word(3, 1, true)).is_none(), "as before");
+        assert!(watches.said(&word(2, 4, false)).is_none(), "older than what is known");
+        assert!(watches.said(&word(2, 6, false)).is_none(), "still at the other node");
+        let news = watches.said(&word(3, 2, false)).expect("gone");
+        assert_eq!(news.to.len(), 1);
+        assert!(!is_online(&watches));
+    }
+
+    #[test]
+    fn a_node_that_does_not_answer_holds_nobody() {
+        let watches = Watches::new(1);
+        let ann = connection(&watches, 1);
+        watches.watch(&ann, &room("a"), &[user("bob")]).unwrap();
+        watches.said(&word(2, 1, true));
+        let (turn, now) = (Duration::from_millis(500), Instant::now() + Duration::from_secs(1));
+        let (asked, news) = watches.turn(now, turn);
+        assert_eq!((asked.len(), news.len()), (1, 0));
+        let patience = Duration::from_millis(limits::PRESENCE_ANSWER_MS);
+        let (_, news) = watches.turn(now + patience - Duration::from_millis(1), turn);
+        assert!(news.is_empty() && is_online(&watches), "it has its time");
+        let (_, news) = watches.turn(now + patience, turn);
+        assert_eq!(news.len(), 1);
+        assert!(!is_online(&watches));
+    }
+
+    #[test]
+    fn a_watch_ends_with_its_room_its_connection_or_the_users_leaving() {
+        let watches = Watches::new(1);
+        let ann = connection(&watches, 1);
+        let both = [user("bob"), user("cat")];
+        watches.watch(&ann, &room("a"), &both).unwrap();
+        assert!(watches.watch(&ann, &room("b"), &both[..1]).unwrap().is_empty(), "known already");
+        watches.left(&app(), &room("a"), &user("bob"));
+        assert!(watches.said(&word(2, 1, true)).is_some(), "both are in the other room");
+        watches.unwatch(&ann, &room("b"));
+        assert!(watches.said(&word(2, 2, false)).is_none());
+        assert_eq!(watches.all.lock().users.len(), 1, "cat");
+        watches.end(&ann);
+        let all = watches.all.lock();
+        assert!(all.users.is_empty() && all.by.is_empty());
+    }
+
+    #[test]
+    fn one_connection_watches_so_many() {
+        let watches = Watches::new(1);
+        let ann = connection(&watches, 1);
+        let users: Vec<UserId> =
+            (0..=limits::PRESENCE_WATCHED_MAX).map(|n| user(&format!("u{n}"))).collect();
+        assert!(watches.watch(&ann, &room("a"), &users).is_err());
+        assert!(watches.all.lock().users.is_empty(), "nothing of what was refused");
+        watches.watch(&ann, &room("a"), &users[1..]).unwrap();
+        assert!(watches.watch(&ann, &room("b"), &users[..1]).is_err());
+        watches.watch(&ann, &room("a"), &users[..1]).unwrap();
+        assert_eq!(watches.all.lock().users.len(), 1, "the room's, anew");
+    }
+}

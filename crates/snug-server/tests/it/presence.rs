@@ -1,0 +1,171 @@
+//! Who is online: watched on the socket, looked at by REST, hidden by who does not want to be seen.
+
+use serde_json::{Value, json};
+use snug_core::limits;
+use tokio::time::{Duration, Instant};
+
+use crate::harness::{Socket, TestApp, TestServer, on_both};
+
+async fn watch(socket: &mut Socket, room: &str) -> Value {
+    socket.request("presence.watch", json!({"rooms": [room]})).await["users"].clone()
+}
+
+async fn becomes(socket: &mut Socket, user: &str, online: bool) -> Value {
+    let fits = |data: &Value| data["user"] == user && data["online"] == online;
+    socket.event_where("presence", fits).await
+}
+
+#[tokio::test]
+async fn who_watches_hears_who_comes_and_goes() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = app.group(&["ann", "bob", "cat"]).await;
+        let (_, mut ann) = app.enter("ann").await;
+        let (_, mut cat) = app.enter("cat").await;
+        let known = watch(&mut ann, &room).await;
+        let expected = json!([{"user": "bob", "online": false}, {"user": "cat", "online": true}]);
+        assert_eq!(known, expected, "the others, never seen before or here");
+        let (_, bob) = app.enter("bob").await;
+        assert_eq!(becomes(&mut ann, "bob", true).await, json!({"user": "bob", "online": true}));
+        drop(bob);
+        let gone = becomes(&mut ann, "bob", false).await;
+        let seen = gone["last_seen"].as_str().expect("when he went").to_owned();
+        // It is kept a moment later, and asked for by who did not hear it.
+        let again = loop {
+            let known = watch(&mut ann, &room).await;
+            if known[0]["last_seen"].is_string() {
+                break known;
+            }
+        };
+        assert_eq!(again[0]["last_seen"], json!(seen));
+        assert!(cat.drain().await.iter().all(|(name, _)| name != "presence"), "cat does not watch");
+        // Ended: nothing more of it.
+        ann.request("presence.unwatch", json!({"rooms": [room]})).await;
+        let (_, _bob) = app.enter("bob").await;
+        watch(&mut cat, &room).await;
+        assert!(ann.drain().await.iter().all(|(name, _)| name != "presence"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_navigation_shows_no_flap() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let room = app.group(&["ann", "bob", "cat"]).await;
+    let ((_, mut ann), (opened, bob)) = (app.enter("ann").await, app.enter("bob").await);
+    watch(&mut ann, &room).await;
+    // From page to page, for longer than going takes.
+    let began = Instant::now();
+    let mut bob = bob;
+    while began.elapsed() < Duration::from_millis(limits::PRESENCE_GRACE_MS + 1_000) {
+        drop(bob);
+        bob = app.socket(&opened.token).await;
+        bob.settle().await;
+    }
+    let (_, _cat) = app.enter("cat").await;
+    becomes(&mut ann, "cat", true).await;
+    let told = ann.drain().await;
+    assert!(told.iter().all(|(name, _)| name != "presence"), "{told:?}");
+    drop(bob);
+    let left = Instant::now();
+    becomes(&mut ann, "bob", false).await;
+    assert!(left.elapsed() < Duration::from_millis(limits::PRESENCE_GRACE_MS + 5_000));
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn who_is_invisible_is_not_seen() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = app.group(&["ann", "bob"]).await;
+        let ((_, mut ann), (_, mut bob)) = (app.enter("ann").await, app.enter("bob").await);
+        assert_eq!(watch(&mut ann, &room).await, json!([{"user": "bob", "online": true}]));
+        let me = bob.request("me.update", json!({"invisible": true})).await;
+        assert_eq!(me["user"]["invisible"], true);
+        let gone = becomes(&mut ann, "bob", false).await;
+        assert_eq!(gone, json!({"user": "bob", "online": false}), "and not when last");
+        // Another device of his is not seen either, and neither is his leaving.
+        let hidden = app.enter("bob").await;
+        assert_eq!(watch(&mut ann, &room).await, json!([{"user": "bob", "online": false}]));
+        let profile = app.page("ann").await.get("users?ids=bob").await.ok();
+        assert!(profile["users"][0].get("invisible").is_none(), "{profile}");
+        let backend = app.backend_ok("GET", "users/bob", Value::Null).await;
+        assert_eq!(backend["invisible"], true);
+        drop(hidden);
+        bob.request("me.update", json!({"invisible": false})).await;
+        becomes(&mut ann, "bob", true).await;
+        let told = ann.drain().await;
+        assert!(told.iter().all(|(name, _)| name != "presence"), "{told:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_members_watch_each_other() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = app.group(&["ann", "bob", "cat"]).await;
+        let other = app.group(&["bob", "dan"]).await;
+        let ((_, mut ann), (_, _bob)) = (app.enter("ann").await, app.enter("bob").await);
+        let ask = |rooms: Value| json!({"rooms": rooms});
+        ann.refused("presence.watch", ask(json!([other])), "not_a_member").await;
+        ann.refused("presence.watch", ask(json!(["nowhere"])), "room_not_found").await;
+        ann.refused("presence.watch", ask(json!([])), "invalid_field").await;
+        let many: Vec<_> = (0..=limits::PRESENCE_ROOMS_MAX).map(|n| n.to_string()).collect();
+        ann.refused("presence.watch", ask(json!(many)), "invalid_field").await;
+        let two = json!({"rooms": [room, other], "users": ["bob"]});
+        ann.refused("presence.watch", two, "invalid_field").await;
+        // Named: who is no member is left out.
+        let named = json!({"rooms": [room], "users": ["bob", "dan", "nobody", "ann"]});
+        let known = ann.request("presence.watch", named).await;
+        assert_eq!(known, json!({"users": [{"user": "bob", "online": true}]}));
+        // Out of the room, nothing of it is heard, whoever went.
+        watch(&mut ann, &room).await;
+        let remove = |who: &str| json!({"users": [who]});
+        let path = format!("rooms/{room}/members/remove");
+        app.backend_ok("POST", &path, remove("cat")).await;
+        ann.event_where("room.head", |head| head["room"] == room.as_str()).await;
+        let (_, _cat) = app.enter("cat").await;
+        app.backend_ok("POST", &path, remove("ann")).await;
+        ann.event("room.left").await;
+        let (_, dan) = app.enter("dan").await;
+        drop((dan, _bob));
+        let page = app.page("ann").await;
+        page.get(&format!("rooms/{room}/presence")).await.refused(403, "not_a_member");
+        let told = ann.drain().await;
+        assert!(told.iter().all(|(name, _)| name != "presence"), "{told:?}");
+    })
+    .await;
+}
+
+async fn large(app: &TestApp) -> String {
+    let members: Vec<String> = (0..limits::PRESENCE_MEMBERS_MAX).map(|n| format!("m{n}")).collect();
+    let mut all: Vec<&str> = members.iter().map(String::as_str).collect();
+    all.push("ann");
+    app.group(&all).await
+}
+
+#[tokio::test]
+async fn in_a_large_room_users_are_named() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = large(&app).await;
+        let ((_, mut ann), (_, _m7)) = (app.enter("ann").await, app.enter("m7").await);
+        ann.refused("presence.watch", json!({"rooms": [room]}), "too_large").await;
+        let some = json!({"rooms": [room], "users": ["m7", "m8"]});
+        let known = ann.request("presence.watch", some).await;
+        let expected =
+            json!([{"user": "m7", "online": true}, {"user": "m8", "online": false}]);
+        assert_eq!(known["users"], expected);
+        let page = app.page("ann").await;
+        let path = format!("rooms/{room}/presence");
+        page.get(&path).await.refused(413, "too_large");
+        assert_eq!(page.get(&format!("{path}?users=m7&users=m8")).await.ok()["users"], expected);
+        page.get(&format!("{path}?users=")).await.refused_at(422, "invalid_field", "users[0]");
+        let one = app.backend_ok("GET", "users/m7/presence", Value::Null).await;
+        assert_eq!(one, json!({"user": "m7", "online": true}));
+        app.backend("GET", "users/nobody/presence", Value::Null).await.refused(404, "user_not_found");
+    })
+    .await;
+}
