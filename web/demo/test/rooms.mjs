@@ -111,3 +111,45 @@ describe('the examples of the page about rooms', () => {
     await shows(amy, ['Boats', 'Cars']);
   });
 });
+
+describe('the examples of the page about presence', () => {
+  const text = fs
+    .readFileSync(new URL('../../../docs/presence.md', import.meta.url), 'utf8')
+    .replaceAll('&users=eve', '')
+    .replaceAll('ben', 'm2');
+  const blocks = (kind) =>
+    [...text.matchAll(/```(\w+)\n(.*?)```/gs)]
+      .filter(([, found]) => found === kind)
+      .map(([, , code]) => code);
+
+  it('run by curl, as page and as backend', async () => {
+    const env = { PATH: process.env.PATH, SNUG: snug.url, TOKEN: token, ROOM: rooms.Bikes };
+    env.SERVER_KEY = snug.serverKey;
+    const [looks, hides] = blocks('sh');
+    const looked = await promisify(execFile)('bash', ['-euc', looks], { env });
+    const here = '{"user":"m2","online":true}';
+    assert.equal(looked.stdout, `{"users":[${here}]}{"users":[${here}]}${here}`);
+    const hidden = await promisify(execFile)('bash', ['-euc', hides], { env });
+    assert.ok(hidden.stdout.includes('"invisible":true'), hidden.stdout);
+    assert.equal((await snug.server('GET', 'users/m1')).invisible, undefined);
+  });
+
+  it('run in a page, which hears who comes and goes', async () => {
+    const [code] = blocks('js');
+    assert.ok(code.includes('watchPresence'));
+    const shown = amy.page.evaluate(
+      `new Promise(async (done) => {
+        const client = document.querySelector('snug-chat').activeClient;
+        const room = client.room(${JSON.stringify(rooms.Bikes)});
+        const show = (seen) => { if (seen?.online === false) { stop(); done(seen); } };
+        ${code}
+        const now = client.presence.getSnapshot().get('m2');
+        document.title = 'watches ' + now.online;
+      })`,
+    );
+    await amy.page.waitForFunction(() => document.title === 'watches true');
+    await ming.goto('about:blank');
+    const seen = await shown;
+    assert.ok(seen.lastSeen <= Date.now() + 60_000, JSON.stringify(seen));
+  });
+});

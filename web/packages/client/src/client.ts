@@ -19,6 +19,7 @@ import { deviceId } from './device.js';
 import type { RoomEntry } from './entry.js';
 import { Cell, Emitter } from './observable.js';
 import { draftOf } from './outbox.js';
+import { PresenceBook } from './presence.js';
 import { asSnugError, SnugError } from './problem.js';
 import { addresses, closeSession } from './rest.js';
 import { RoomStore } from './room.js';
@@ -33,6 +34,7 @@ import type {
   CreateDirectOptions,
   CreateGroupOptions,
   CreateWithContactOptions,
+  PresenceView,
   Readable,
   RoomHandle,
   RoomList,
@@ -50,6 +52,7 @@ export class SnugClient implements Client {
   readonly me: Readable<User | null>;
   readonly policy: Readable<Policy | null>;
   readonly rooms: RoomList;
+  readonly presence: Readable<ReadonlyMap<string, PresenceView>>;
   /** The device's id, as sessions and token sources see it. */
   readonly device: string;
 
@@ -59,6 +62,7 @@ export class SnugClient implements Client {
   readonly #list: RoomListStore;
   readonly #stores = new Map<string, RoomStore>();
   readonly #users: UserBook;
+  readonly #presence: PresenceBook;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #me = new Cell<User | null>(null);
   readonly #policy = new Cell<Policy | null>(null);
@@ -105,6 +109,8 @@ export class SnugClient implements Client {
       emit: (event, payload) => this.#emitter.emit(event, payload),
     };
     this.#list = new RoomListStore(this.#context);
+    this.#presence = new PresenceBook(this.#context);
+    this.presence = this.#presence;
     this.connection = this.#machine.state;
     this.me = this.#me;
     this.policy = this.#policy;
@@ -196,6 +202,10 @@ export class SnugClient implements Client {
     return user;
   }
 
+  watchPresence(rooms: string[], users?: string[]): Promise<() => void> {
+    return this.#presence.watch(rooms, users);
+  }
+
   on<E extends ClientEventName>(event: E, callback: (payload: ClientEvents[E]) => void) {
     return this.#emitter.on(event, callback);
   }
@@ -244,6 +254,7 @@ export class SnugClient implements Client {
   #online(): void {
     this.#list.online().catch(() => {});
     for (const store of this.#stores.values()) store.online();
+    this.#presence.online();
   }
 
   #rested({ status, code, detail }: ConnectionState): void {
@@ -254,6 +265,7 @@ export class SnugClient implements Client {
     this.#reign++;
     this.#users.clear();
     this.#list.forget();
+    this.#presence.forget();
     for (const store of this.#stores.values()) store.forget(gone());
   }
 
@@ -263,6 +275,7 @@ export class SnugClient implements Client {
       if ('expires_at' in payload) {
         this.#emitter.emit('session.expiring', { expiresAt: Date.parse(payload.expires_at) });
       }
+      if ('online' in payload) this.#presence.put([payload]);
       return;
     }
     const id = payload.room;

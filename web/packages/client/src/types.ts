@@ -181,6 +181,12 @@ export interface MessageView {
 }
 
 /** Said to those who had the room open, and kept nowhere: it has no seq. */
+export interface PresenceView {
+  online: boolean;
+  /** In milliseconds; of who is not online and may be seen. */
+  lastSeen: number | undefined;
+}
+
 export interface EphemeralView extends MessageView {
   /** Others who have the room open do not see it. */
   onlyYou?: boolean;
@@ -460,5 +466,13 @@ export interface Client {
   joinChannel(id: string): Promise<RoomHandle>;
   users(ids: string[]): Promise<User[]>;
   updateMe(patch: ProfilePatch): Promise<User>;
+  /** By user id: those who were watched, as they were told last. */
+  readonly presence: Readable<ReadonlyMap<string, PresenceView>>;
+  /**
+   * Watches who is online of the others in these rooms, or of these users of one room, which a
+   * room of more than 200 members asks for. Ended by what it resolves with; a later watch of a
+   * room takes the place of an earlier one.
+   */
+  watchPresence(rooms: string[], users?: string[]): Promise<() => void>;
   on<E extends ClientEventName>(event: E, callback: (data: ClientEvents[E]) => void): () => void;
 }

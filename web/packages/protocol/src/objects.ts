@@ -16,6 +16,15 @@ export interface User {
   custom?: Custom;
   session_custom?: Custom;
   deactivated?: boolean | null;
+  /** Does not want to be seen as online; told to the user only. */
+  invisible?: boolean | null;
+}
+
+/** Whether a user is online, and when last. */
+export interface Presence {
+  user: string;
+  online: boolean;
+  last_seen?: Timestamp | null;
 }
 
 export type MessageKind = 'text' | 'custom' | 'system' | 'card' | 'location';

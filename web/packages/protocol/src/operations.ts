@@ -18,6 +18,7 @@ import type {
   Mine,
   Place,
   Policy,
+  Presence,
   Problem,
   Role,
   Room,
@@ -111,6 +112,8 @@ export interface ProfilePatch {
   avatar?: string | null;
   locale?: string | null;
   custom?: Custom;
+  /** Is not seen as online, and not when last. */
+  invisible?: boolean;
 }
 
 export interface RoomPatch {
@@ -229,6 +232,11 @@ export interface Operations {
   };
   read: { request: { room: string; seq: number }; answer: Mine };
   typing: { request: { room: string; on: boolean }; answer: Nothing };
+  'presence.watch': {
+    request: { rooms: string[]; users?: string[] | undefined };
+    answer: { users: Presence[] };
+  };
+  'presence.unwatch': { request: { rooms: string[] }; answer: Nothing };
   sync: { request: { cursor: string }; answer: UserSync };
   'room.sync': {
     request: { room: string; rev: number; epoch: string; limit?: number; marks?: number };
@@ -284,6 +292,7 @@ export interface Events {
   'message.own': Marked;
   read: { room: string; user: string; seq: number; rev: number };
   typing: { room: string; user: string; on: boolean; name?: string | null };
+  presence: Presence;
   'session.expiring': { expires_at: Timestamp };
   error: Problem;
 }
