@@ -148,7 +148,7 @@ describe('the examples of the page about presence', () => {
       })`,
     );
     await amy.page.waitForFunction(() => document.title === 'watches true');
-    await ming.goto('about:blank');
+    await ming.page.goto('about:blank');
     const seen = await shown;
     assert.ok(seen.lastSeen <= Date.now() + 60_000, JSON.stringify(seen));
   });

@@ -17,6 +17,7 @@ import type {
   Mine,
   Outgoing,
   Own,
+  PresenceView,
   ReactionView,
   Readable,
   Room,
@@ -562,6 +563,12 @@ export class FakeClient implements Client {
 
   async channels(): Promise<ChannelPage> {
     return { rooms: [] };
+  }
+
+  readonly presence = new Cell(new Map<string, PresenceView>());
+
+  async watchPresence(): Promise<() => void> {
+    return () => {};
   }
 
   async starred(): Promise<StarredPage> {
