@@ -302,11 +302,7 @@ impl UserStore for PostgresStore {
         Ok(bounded(|| self.note_seen_once(seen)).await?)
     }
 
-    async fn last_seen(
-        &self,
-        app: &AppId,
-        users: &[UserId],
-    ) -> StoreResult<Vec<(UserId, Time)>> {
+    async fn last_seen(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<(UserId, Time)>> {
         Ok(bounded(|| self.last_seen_once(app, users)).await?)
     }
 }

@@ -102,11 +102,7 @@ impl UserStore for SqliteStore {
         .await
     }
 
-    async fn last_seen(
-        &self,
-        app: &AppId,
-        users: &[UserId],
-    ) -> StoreResult<Vec<(UserId, Time)>> {
+    async fn last_seen(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<(UserId, Time)>> {
         let (app, users) = (app.clone(), users.to_vec());
         self.read(Some(app.clone()), move |conn| {
             let seen_at = |user: &UserId| {

@@ -108,11 +108,7 @@ impl UserStore for SeamStore {
         self.inner.note_seen(seen).await
     }
 
-    async fn last_seen(
-        &self,
-        app: &AppId,
-        users: &[UserId],
-    ) -> StoreResult<Vec<(UserId, Time)>> {
+    async fn last_seen(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<(UserId, Time)>> {
         self.inner.last_seen(app, users).await
     }
 }

@@ -409,6 +409,7 @@ mod tests {
         ("mentions", include_str!("mentions.rs")),
         ("threads", include_str!("threads.rs")),
         ("own", include_str!("own.rs")),
+        ("marks", include_str!("marks.rs")),
         ("updates", include_str!("updates.rs")),
         ("filters", include_str!("filters.rs")),
         ("records", include_str!("records.rs")),

@@ -164,7 +164,7 @@ pub async fn the_last_time_online(store: &dyn Store) {
     assert!(upsert(&f, "ben", hides).await.invisible);
     let seen = |who: &str, at| (f.app.clone(), user(who), at);
     let known = || async {
-        let all = users(["anna", "ben", "nobody"]);
+        let all = users(&["anna", "ben", "nobody"]);
         store.last_seen(&f.app, &all).await.expect("last_seen")
     };
     assert_eq!(known().await, []);
@@ -178,6 +178,6 @@ pub async fn the_last_time_online(store: &dyn Store) {
     assert!(!upsert(&f, "ben", UserPatch::default()).await.invisible);
     assert_eq!(known().await.len(), 2);
     let other = Fixture::new(store).await;
-    let foreign = store.last_seen(&other.app, &users(["anna"])).await.expect("last_seen");
+    let foreign = store.last_seen(&other.app, &users(&["anna"])).await.expect("last_seen");
     assert_eq!(foreign, [], "of another app");
 }

@@ -274,9 +274,7 @@ impl Line {
                 UserEventBody::SessionsClosed { .. }
                 | UserEventBody::SessionsDoubted { .. }
                 | UserEventBody::PresenceAsked
-                | UserEventBody::Invisible { .. } => {
-                    Ok(())
-                }
+                | UserEventBody::Invisible { .. } => Ok(()),
             },
             Heard::Left(_) => Ok(()),
         }

@@ -318,7 +318,7 @@ mod tests {
                 custom: custom(4_000),
                 session_custom: None,
                 deactivated_at: None,
-        invisible: false,
+                invisible: false,
                 created_at: Time(0),
                 changed_at: Time(0),
             },

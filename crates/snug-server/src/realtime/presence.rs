@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use snug_core::event::{
-    Event, PresenceEvent, RoomEvent, RoomEventBody, UserEvent, UserEventBody,
-};
+use snug_core::event::{Event, PresenceEvent, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{MemberState, Time};
@@ -167,8 +165,13 @@ impl Watches {
     /// A connection is gone.
     pub(super) fn end(&self, connection: &Connection) {
         let mut all = self.all.lock();
-        let rooms: Vec<RoomId> =
-            all.by.get(&connection.id).into_iter().flatten().map(|(room, _)| room.clone()).collect();
+        let rooms: Vec<RoomId> = all
+            .by
+            .get(&connection.id)
+            .into_iter()
+            .flatten()
+            .map(|(room, _)| room.clone())
+            .collect();
         for room in rooms {
             self.end_room(&mut all, connection, &room, &[]);
         }

@@ -426,8 +426,7 @@ pub(crate) async fn presences(
     let away: Vec<UserId> =
         known.iter().filter(|(_, online)| !**online).map(|(user, _)| user.clone()).collect();
     let seen: BTreeMap<_, _> = app.engine.last_seen(of, &away).await?.into_iter().collect();
-    let users = known.iter().map(|(user, online)| {
-        Presence::of(user, *online, seen.get(user).copied())
-    });
+    let users =
+        known.iter().map(|(user, online)| Presence::of(user, *online, seen.get(user).copied()));
     Ok(PresenceAnswer { users: users.collect() })
 }

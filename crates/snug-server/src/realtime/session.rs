@@ -325,8 +325,9 @@ mod tests {
     #[test]
     fn no_token_in_time_closes() {
         let mut session = Session::new(T0);
-        assert!(session.on_tick(T0.plus_millis(9_999)).is_none());
-        let action = session.on_tick(T0.plus_millis(10_000));
+        let after = millis(limits::AUTH_TIMEOUT_MS);
+        assert!(session.on_tick(T0.plus_millis(after - 1)).is_none());
+        let action = session.on_tick(T0.plus_millis(after));
         assert_eq!(closed_with(action.as_ref()), Some(CloseCode::AuthTimeout));
     }
 

@@ -71,7 +71,7 @@ async fn only_those_it_is_for_hear_what_is_addressed() {
     let room = app.group(&["ann", "ben"]).await;
     let channel = json!({"kind": "channel", "id": "news", "members": ["ann"]});
     app.backend_ok("POST", "rooms", channel).await;
-    let ((_, mut ann), (_, mut ben)) = (app.enter("ann").await, app.enter("ben").await);
+    let ((opened, mut ann), (_, mut ben)) = (app.enter("ann").await, app.enter("ben").await);
     for place in [room.as_str(), "news"] {
         ann.request("room.open", json!({"room": place})).await;
         ben.request("room.open", json!({"room": place})).await;
@@ -91,9 +91,8 @@ async fn only_those_it_is_for_hear_what_is_addressed() {
     assert_eq!(ann.event("message.ephemeral").await, all);
 
     // A page addresses nobody, also over the socket, where it might be passed over.
-    let page = app.page("ann").await;
     let addressed = json!({"text": "psst", "to": ["ben"]});
-    let answer = page.post(&path, addressed).await;
+    let answer = app.api("POST", &format!("/v1/{path}"), addressed, &opened.token).await;
     assert_eq!(answer.refused(422, "invalid_field")["field"], "to");
     let data = json!({"room": room, "text": "psst", "to": ["ben"]});
     let refused = ann.refused("message.ephemeral", data, "invalid_field").await;

@@ -155,8 +155,7 @@ async fn in_a_large_room_users_are_named() {
         ann.refused("presence.watch", json!({"rooms": [room]}), "too_large").await;
         let some = json!({"rooms": [room], "users": ["m7", "m8"]});
         let known = ann.request("presence.watch", some).await;
-        let expected =
-            json!([{"user": "m7", "online": true}, {"user": "m8", "online": false}]);
+        let expected = json!([{"user": "m7", "online": true}, {"user": "m8", "online": false}]);
         assert_eq!(known["users"], expected);
         let page = app.page("ann").await;
         let path = format!("rooms/{room}/presence");
@@ -165,7 +164,9 @@ async fn in_a_large_room_users_are_named() {
         page.get(&format!("{path}?users=")).await.refused_at(422, "invalid_field", "users[0]");
         let one = app.backend_ok("GET", "users/m7/presence", Value::Null).await;
         assert_eq!(one, json!({"user": "m7", "online": true}));
-        app.backend("GET", "users/nobody/presence", Value::Null).await.refused(404, "user_not_found");
+        app.backend("GET", "users/nobody/presence", Value::Null)
+            .await
+            .refused(404, "user_not_found");
     })
     .await;
 }

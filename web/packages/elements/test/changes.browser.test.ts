@@ -131,7 +131,7 @@ test('of another’s message one may copy and react, and take the reaction back'
   const page = await open('chat');
   await options(page, OTHERS);
   const names = await menu(page).getByRole('menuitem').allTextContents();
-  assert.deepEqual(names, ['Reply', 'Reply in thread', 'Copy']);
+  assert.deepEqual(names, ['Reply', 'Reply in thread', 'Copy', 'Star', 'Delete for me']);
   await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
   const thumb = row(page, OTHERS).locator('.reactions button');
   await thumb.waitFor();
@@ -165,7 +165,7 @@ test('by keyboard: one stop on Tab’s way, arrows between messages and within t
   await page.keyboard.press('End');
   assert.equal(await focused(page), 'Unsend');
   await page.keyboard.press('ArrowUp');
-  assert.equal(await focused(page), 'Edit');
+  assert.equal(await focused(page), 'Delete for me');
   await page.keyboard.press('Escape');
   await menu(page).waitFor({ state: 'detached' });
   assert.match(await focused(page), /See you/, 'back to where it was opened from');

@@ -78,7 +78,7 @@ export class Beginning {
         user: target.user,
         ...(target.context ? { context: target.context } : {}),
         ...(target.custom === undefined ? {} : { custom: target.custom }),
-        message: { text: said.text, format: said.format },
+        message: { text: said.text, ...(said.format && { format: said.format }) },
       });
       return handle.id;
     } catch (error) {
