@@ -49,6 +49,20 @@ impl Engine {
         Ok(users)
     }
 
+    /// Who of these is an active member of the room now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn members_now(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>> {
+        let members = self.store.members_among(app, room, users).await?;
+        Ok(members.into_iter().map(|(user, _)| user).collect())
+    }
+
     /// When these users were online last, as far as they may be seen.
     ///
     /// # Errors

@@ -41,13 +41,16 @@ struct Watcher {
     rooms: Vec<RoomId>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watched {
     watchers: HashMap<u64, Watcher>,
     /// Looks at this moment that are not over.
     looks: usize,
     nodes: HashMap<u64, Word>,
     last_seen: Option<Time>,
+    since: Instant,
+    /// When nodes are asked about the user next.
+    due: Instant,
 }
 
 impl Watched {
@@ -59,20 +62,28 @@ impl Watched {
         self.watchers.is_empty() && self.looks == 0
     }
 
-    /// The frame that says how it stands, for those who watch.
-    fn told(&self, user: &UserId) -> News {
+    /// Says how it stands now to those who watch: under the lock, so that whoever changes it next
+    /// is heard after this.
+    fn tell(&self, user: &UserId, told: &mut Told) {
         let presence = Presence::of(user, self.online(), self.last_seen);
         let frame = codec::frame(&snug_proto::frame::event("presence", &presence));
-        let to = self.watchers.values().filter_map(|one| one.connection.upgrade()).collect();
-        News { frame, to }
+        for connection in self.watchers.values().filter_map(|one| one.connection.upgrade()) {
+            told.tell(&connection, frame.clone());
+        }
     }
-}
 
-/// What is to be told, and to whom.
-#[derive(Debug)]
-pub(super) struct News {
-    pub(super) frame: Bytes,
-    pub(super) to: Vec<Arc<Connection>>,
+    /// Changes what is known of nodes, and tells of it where that makes a difference.
+    fn change(&mut self, user: &UserId, told: &mut Told, change: impl FnOnce(&mut Self)) {
+        let before = self.online();
+        change(self);
+        let now = self.online();
+        if now {
+            self.last_seen = None;
+        }
+        if before != now {
+            self.tell(user, told);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -80,8 +91,8 @@ struct All {
     users: HashMap<Key, Watched>,
     /// Whom each connection watches, by room.
     by: HashMap<u64, HashMap<RoomId, Vec<UserId>>>,
-    /// Who is to be asked about again, in order.
-    again: VecDeque<Key>,
+    /// Who is to be asked about again, and when; what is due first comes first.
+    again: VecDeque<(Instant, Key)>,
     /// About whom nodes were asked, and when; they have not had their time to answer.
     asked: VecDeque<(Instant, Key)>,
 }
@@ -197,14 +208,17 @@ impl Watches {
         }
     }
 
-    /// Looks at users for a moment, without watching: says who was not watched here before. Ended
-    /// by `looked`.
-    pub(super) fn look(&self, app: &AppId, users: &[UserId]) -> Vec<Key> {
+    /// Looks at users for a moment, without watching: says who was not watched here before, and
+    /// whether nodes may not have answered yet about one of them. Ended by `looked`.
+    pub(super) fn look(&self, app: &AppId, users: &[UserId]) -> (Vec<Key>, bool) {
         let (mut all, mut fresh) = (self.all.lock(), Vec::new());
+        let (patience, mut young) = (Duration::from_millis(limits::PRESENCE_LOOK_MS), false);
         for user in users {
-            self.entry(&mut all, &(app.clone(), user.clone()), &mut fresh).looks += 1;
+            let watched = self.entry(&mut all, &(app.clone(), user.clone()), &mut fresh);
+            watched.looks += 1;
+            young |= watched.since.elapsed() < patience;
         }
-        fresh
+        (fresh, young)
     }
 
     pub(super) fn looked(&self, app: &AppId, users: &[UserId]) {
@@ -220,11 +234,16 @@ impl Watches {
 
     /// Takes this node's own standing for a user that was not watched before, unless a word of it
     /// has come meanwhile.
-    pub(super) fn begin(&self, key: &Key, online: bool) {
-        if let Some(watched) = self.all.lock().users.get_mut(key) {
+    pub(super) fn begin(&self, key: &Key, online: bool) -> Told {
+        let (mut told, mut all) = (Told::default(), self.all.lock());
+        if let Some(watched) = all.users.get_mut(key) {
             let word = Word { number: 0, online, at: Instant::now() };
-            watched.nodes.entry(self.node).or_insert(word);
+            let node = self.node;
+            watched.change(&key.1, &mut told, |watched| {
+                watched.nodes.entry(node).or_insert(word);
+            });
         }
+        told
     }
 
     /// Who of these is known to be online.
@@ -236,58 +255,69 @@ impl Watches {
         users.iter().map(is_online).collect()
     }
 
-    /// A node says how a user stands there: what that changes for those who watch.
-    pub(super) fn said(&self, event: &PresenceEvent) -> Option<News> {
+    /// A node says how a user stands there; those who watch are told what that changes.
+    pub(super) fn said(&self, event: &PresenceEvent) -> Told {
         let key = (event.app.clone(), event.user.clone());
-        let mut all = self.all.lock();
-        let watched = all.users.get_mut(&key)?;
-        let before = watched.online();
+        let (mut told, mut all) = (Told::default(), self.all.lock());
+        let Some(watched) = all.users.get_mut(&key) else { return told };
         let word = Word { number: event.number, online: event.online, at: Instant::now() };
-        let known = watched.nodes.entry(event.node).or_insert(word);
-        if known.number > event.number {
-            return None;
-        }
-        *known = word;
-        let now = watched.online();
-        if before && !now {
-            watched.last_seen = event.last_seen;
-        }
-        (before != now).then(|| watched.told(&event.user))
+        watched.change(&event.user, &mut told, |watched| {
+            if !event.online {
+                watched.last_seen = event.last_seen;
+            }
+            let known = watched.nodes.entry(event.node).or_insert(word);
+            if known.number <= event.number {
+                *known = word;
+            }
+        });
+        told
     }
 
-    /// Whom to ask about now: all of them once in `PRESENCE_ASK_MS`, a few at a time. And what
-    /// changes by those who did not answer.
-    pub(super) fn turn(&self, now: Instant, every: Duration) -> (Vec<Key>, Vec<News>) {
+    /// Whom to ask about now, each once in `PRESENCE_ASK_MS`. Those who watch are told what changes
+    /// by nodes that did not answer.
+    pub(super) fn turn(&self, now: Instant) -> (Vec<Key>, Told) {
         let mut all = self.all.lock();
-        if all.again.is_empty() {
-            all.again = all.users.keys().cloned().collect();
-        }
-        let turns = limits::PRESENCE_ASK_MS / u64::try_from(every.as_millis()).unwrap_or(1).max(1);
-        let some = all.users.len() / usize::try_from(turns).unwrap_or(1).max(1) + 1;
+        let all = &mut *all;
+        let every = Duration::from_millis(limits::PRESENCE_ASK_MS);
         let mut due = Vec::new();
-        while due.len() < some
-            && let Some(key) = all.again.pop_front()
-        {
-            if all.users.contains_key(&key) {
+        while let Some((at, key)) = all.again.pop_front_if(|(at, _)| *at <= now) {
+            // Who was forgotten and is watched again has a place of its own in line.
+            if let Some(watched) = all.users.get_mut(&key).filter(|watched| watched.due == at) {
+                watched.due = now + every;
+                all.again.push_back((watched.due, key.clone()));
                 all.asked.push_back((now, key.clone()));
                 due.push(key);
             }
         }
         let patience = Duration::from_millis(limits::PRESENCE_ANSWER_MS);
-        let mut news = Vec::new();
-        while all.asked.front().is_some_and(|(at, _)| now.duration_since(*at) >= patience) {
-            let Some((at, key)) = all.asked.pop_front() else { break };
-            news.extend(all.users.get_mut(&key).and_then(|watched| watched.silent(&key, at)));
+        let mut told = Told::default();
+        while let Some((at, key)) = all.asked.pop_front_if(|(at, _)| now - *at >= patience) {
+            if let Some(watched) = all.users.get_mut(&key) {
+                let own = self.node;
+                watched.change(&key.1, &mut told, |watched| {
+                    watched.nodes.retain(|node, word| *node == own || word.at >= at);
+                });
+            }
         }
-        (due, news)
+        (due, told)
+    }
+
+    /// Nodes were asked about the user just now.
+    pub(super) fn asked(&self, key: Key) {
+        self.all.lock().asked.push_back((Instant::now(), key));
     }
 
     fn entry<'a>(&self, all: &'a mut All, key: &Key, fresh: &mut Vec<Key>) -> &'a mut Watched {
+        let again = &mut all.again;
         all.users.entry(key.clone()).or_insert_with(|| {
             // Listened for before anybody is asked.
             self.with_bus(|bus| bus.subscribe(&Topic::Presence(key.0.clone(), key.1.clone())));
             fresh.push(key.clone());
-            Watched::default()
+            let since = Instant::now();
+            let due = since + Duration::from_millis(limits::PRESENCE_ASK_MS);
+            again.push_back((due, key.clone()));
+            let (watchers, nodes) = (HashMap::new(), HashMap::new());
+            Watched { watchers, looks: 0, nodes, last_seen: None, since, due }
         })
     }
 
@@ -329,15 +359,6 @@ impl Watches {
     }
 }
 
-impl Watched {
-    /// Forgets nodes that were asked then and did not answer in their time.
-    fn silent(&mut self, key: &Key, asked: Instant) -> Option<News> {
-        let before = self.online();
-        self.nodes.retain(|_, word| word.at >= asked);
-        (before && !self.online()).then(|| self.told(&key.1))
-    }
-}
-
 /// How often it is looked who is gone.
 const TURN: Duration = Duration::from_millis(500);
 /// Times of going that are kept while the store is away, in users.
@@ -359,8 +380,12 @@ impl Hub {
         self.say(self.watches.word(key, online, last_seen));
     }
 
+    /// To those who watch here at once, and to other nodes.
     fn say(&self, word: PresenceEvent) {
-        self.with_bus(|bus| bus.publish(Arc::new(Event::Presence(word))));
+        self.write(self.watches.said(&word));
+        if self.is_one_of_several() {
+            self.with_bus(|bus| bus.publish(Arc::new(Event::Presence(word))));
+        }
     }
 
     /// Somebody watches the user; what is not here is not said.
@@ -380,18 +405,7 @@ impl Hub {
     }
 
     pub(super) fn on_presence(&self, event: &PresenceEvent) {
-        let news = self.watches.said(event);
-        self.tell_news(news);
-    }
-
-    fn tell_news(&self, news: impl IntoIterator<Item = News>) {
-        let mut told = Told::default();
-        for News { frame, to } in news {
-            for connection in to {
-                told.tell(&connection, frame.clone());
-            }
-        }
-        self.write(told);
+        self.write(self.watches.said(event));
     }
 
     /// Who is out of a room is not watched there any more.
@@ -403,8 +417,8 @@ impl Hub {
         }
     }
 
-    /// Lets a connection watch users of a room, and says which of them are known to be online; of
-    /// other nodes' that shows a moment later.
+    /// Lets a connection watch users of a room that it hears; how they stand is asked for
+    /// afterwards (`online`), and what other nodes know shows a moment later.
     ///
     /// # Errors
     /// More than one connection may watch.
@@ -413,14 +427,24 @@ impl Hub {
         connection: &Arc<Connection>,
         room: &RoomId,
         users: &[UserId],
-    ) -> Result<Vec<bool>, ()> {
+    ) -> Result<(), ()> {
         let fresh = self.watches.watch(connection, room, users)?;
         self.ask(fresh);
         if !connection.hears(room) {
             // Out meanwhile: nothing of it would end the watch later.
             self.watches.unwatch(connection, room);
         }
-        Ok(self.watches.online(&connection.app, users))
+        Ok(())
+    }
+
+    /// Users that turned out to be in the room no more when they were watched.
+    pub(super) fn not_in(&self, app: &AppId, room: &RoomId, users: &[UserId]) {
+        users.iter().for_each(|user| self.watches.left(app, room, user));
+    }
+
+    /// Which of these are online, as far as it is known here.
+    pub(super) fn online(&self, app: &AppId, users: &[UserId]) -> Vec<bool> {
+        self.watches.online(app, users)
     }
 
     /// Ends what a connection watches in a room.
@@ -430,10 +454,9 @@ impl Hub {
 
     /// Which of these users are online at this moment, on any node.
     pub async fn look(&self, app: &AppId, users: &[UserId]) -> Vec<bool> {
-        let fresh = self.watches.look(app, users);
-        let waits = !fresh.is_empty() && self.is_one_of_several();
+        let (fresh, young) = self.watches.look(app, users);
         self.ask(fresh);
-        if waits {
+        if young && self.is_one_of_several() {
             tokio::time::sleep(Duration::from_millis(limits::PRESENCE_LOOK_MS)).await;
         }
         let online = self.watches.online(app, users);
@@ -444,8 +467,9 @@ impl Hub {
     fn ask(&self, fresh: Vec<Key>) {
         for key in fresh {
             let here = self.users.lock().is_shown(&key);
-            self.watches.begin(&key, here);
+            self.write(self.watches.begin(&key, here));
             if self.is_one_of_several() {
+                self.watches.asked(key.clone());
                 Self::ask_about(key, self);
             }
         }
@@ -478,8 +502,8 @@ impl Hub {
             }
         }
         if self.is_one_of_several() {
-            let (due, news) = self.watches.turn(Instant::now(), TURN);
-            self.tell_news(news);
+            let (due, told) = self.watches.turn(Instant::now());
+            self.write(told);
             due.into_iter().for_each(|key| Self::ask_about(key, self));
         }
         let Some(engine) = self.engine.get().and_then(Weak::upgrade) else { return };

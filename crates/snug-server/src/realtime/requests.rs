@@ -1,6 +1,6 @@
 //! Socket ops onto engine calls: translation only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -406,15 +406,35 @@ async fn watch(
     if named.is_some() && rooms.len() > 1 {
         return Err(Error::invalid("data.users", "users of one room"));
     }
-    let mut known = BTreeMap::new();
+    let mut wanted = Vec::new();
     for room in rooms {
         let users = app.engine.may_watch(client, &room, named.clone()).await?;
+        if !connection.hears(&room) {
+            // Joined a moment ago.
+            let view = app.engine.room(&Actor::Client(client.clone()), &room).await?;
+            app.hub.join(connection, &room, &view.room.head);
+        }
+        wanted.push((room, users));
+    }
+    let of = &client.app.id;
+    for (room, users) in &mut wanted {
         let most = limits::PRESENCE_WATCHED_MAX;
         let full = |()| Error::too_large("data.rooms", format!("at most {most} users watched"));
-        let online = app.hub.watch(connection, &room, &users).map_err(full)?;
-        known.extend(users.into_iter().zip(online));
+        app.hub.watch(connection, room, users).map_err(full)?;
+        // Who was removed before the hub knew of the watch.
+        let members = app.engine.members_now(of, room, users).await?;
+        let (stay, out): (Vec<_>, Vec<_>) =
+            std::mem::take(users).into_iter().partition(|user| members.contains(user));
+        app.hub.not_in(of, room, &out);
+        *users = stay;
     }
-    presences(app, &client.app.id, known).await
+    let users: BTreeSet<UserId> = wanted.into_iter().flat_map(|(_, users)| users).collect();
+    let users: Vec<UserId> = users.into_iter().collect();
+    let seen = app.engine.last_seen(of, &users).await?.into_iter().collect::<BTreeMap<_, _>>();
+    // Last of all: what changes from here on is told after the answer.
+    let online = app.hub.online(of, &users);
+    let one = |(user, online)| Presence::of(user, online, seen.get(user).copied());
+    Ok(PresenceAnswer { users: users.iter().zip(online).map(one).collect() })
 }
 
 /// What is known of users, with when those were seen last who are not here.
