@@ -275,7 +275,7 @@ export class SnugClient implements Client {
       if ('expires_at' in payload) {
         this.#emitter.emit('session.expiring', { expiresAt: Date.parse(payload.expires_at) });
       }
-      if ('online' in payload) this.#presence.put([payload]);
+      if ('online' in payload) this.#presence.told(payload);
       return;
     }
     const id = payload.room;

@@ -180,13 +180,13 @@ export interface MessageView {
   threadUnread?: boolean;
 }
 
-/** Said to those who had the room open, and kept nowhere: it has no seq. */
 export interface PresenceView {
   online: boolean;
   /** In milliseconds; of who is not online and may be seen. */
   lastSeen: number | undefined;
 }
 
+/** Said to those who had the room open, and kept nowhere: it has no seq. */
 export interface EphemeralView extends MessageView {
   /** Others who have the room open do not see it. */
   onlyYou?: boolean;

@@ -53,9 +53,12 @@ test('a watch ends once, and leaves rooms that another one names', async () => {
   first();
   await settle();
   assert.deepEqual(asked('presence.unwatch'), [{ rooms: ['a'] }]);
+  assert.deepEqual(asked('presence.watch').at(-1), { rooms: ['b'] }, 'as the other one says');
+  assert.equal(client.presence.getSnapshot().size, 1);
   second();
   await settle();
   assert.deepEqual(asked('presence.unwatch').at(-1), { rooms: ['b'] });
+  assert.equal(client.presence.getSnapshot().size, 0, 'nobody is known whom nobody watches');
 });
 
 test('a refusal is told, and nothing is watched', async () => {
@@ -67,4 +70,27 @@ test('a refusal is told, and nothing is watched', async () => {
   server.last.break();
   await pass(5_000);
   assert.equal(asked('presence.watch').length, 1);
+});
+
+test('an answer that is older than an event undoes nothing', async () => {
+  const { server, client, seen } = await watched();
+  server.on('presence.watch', (_, connection) => {
+    connection.push('presence', { user: 'bob', online: false });
+    return { users: [{ user: 'bob', online: true }] };
+  });
+  await client.watchPresence(['a']);
+  assert.equal(seen()?.online, false);
+});
+
+test('a room that was left takes no other with it', async () => {
+  const { server, client, asked } = await watched();
+  await client.watchPresence(['a', 'b']);
+  server.on('presence.watch', ({ rooms }: { rooms: string[] }) => {
+    if (rooms.includes('a')) throw refusal('not_a_member');
+    return { users: [{ user: 'bob', online: false }] };
+  });
+  server.last.break();
+  await pass(5_000);
+  assert.deepEqual(asked('presence.watch').slice(1), [{ rooms: ['a'] }, { rooms: ['b'] }]);
+  assert.equal(client.presence.getSnapshot().get('bob')?.online, false);
 });
