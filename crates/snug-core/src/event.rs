@@ -127,8 +127,9 @@ pub enum UserEventBody {
     SessionsDoubted { reason: CloseReason },
     /// Somebody watches the user: every node that has a connection of theirs says so once more.
     PresenceAsked,
-    /// The user is not seen as online from now on, or is again.
-    Invisible { on: bool },
+    /// The user is not seen as online from now on, or is again: as the profile said when it changed
+    /// at this time. The newest holds.
+    Invisible { on: bool, at: Time },
 }
 
 /// Whether a node has connections of a user, for nodes where somebody watches that user. Fleeting,

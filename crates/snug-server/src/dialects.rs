@@ -62,7 +62,7 @@ impl Host for Carrier {
     }
 
     fn is_online(&self, app: &AppId, user: &UserId) -> bool {
-        self.0.hub.has_connection(app, user)
+        self.0.hub.is_seen(app, user)
     }
 
     fn presence(&self) -> &Sender<Presence> {

@@ -85,12 +85,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the user does not want to be seen.
+    /// Whether the user does not want to be seen, and since which change of the profile that is
+    /// known.
     ///
     /// # Errors
     /// The store's.
-    pub async fn is_invisible(&self, client: &Client) -> Result<bool> {
+    pub async fn sight(&self, client: &Client) -> Result<(bool, Time)> {
         let user = self.store.user(&client.app.id, client.user()).await?;
-        Ok(user.is_some_and(|user| user.invisible))
+        Ok(user.map_or((false, Time(0)), |user| (user.invisible, user.changed_at)))
     }
 }

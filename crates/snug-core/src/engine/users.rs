@@ -29,8 +29,9 @@ impl Engine {
     async fn put_user(&self, app: &AppId, user: &UserId, patch: UserPatch) -> Result<User> {
         let invisible = patch.invisible;
         let done = self.store.upsert_user(app, user, patch, self.now()).await?;
-        if let Some(on) = invisible {
-            self.publish_user(app, user, UserEventBody::Invisible { on });
+        if invisible.is_some() {
+            let (on, at) = (done.invisible, done.changed_at);
+            self.publish_user(app, user, UserEventBody::Invisible { on, at });
         }
         Ok(done)
     }

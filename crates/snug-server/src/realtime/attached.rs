@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 use parking_lot::Mutex;
 use snug_core::ids::{AppId, RoomId, SessionId, UserId};
 use snug_core::limits;
+use snug_core::model::Time;
 use snug_proto::CloseCode;
 
 use super::mailbox::Mailbox;
@@ -55,8 +56,8 @@ pub(super) struct Who<'a> {
     pub(super) app: &'a AppId,
     pub(super) user: &'a UserId,
     pub(super) session: &'a SessionId,
-    /// Does not want to be seen as online.
-    pub(super) invisible: bool,
+    /// Whether the user does not want to be seen, as the profile said when it changed last.
+    pub(super) invisible: (bool, Time),
 }
 
 impl Connection {

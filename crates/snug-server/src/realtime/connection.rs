@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use snug_core::engine::Client;
 use snug_core::limits;
+use snug_core::model::Time;
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 
@@ -380,9 +381,10 @@ async fn enter(app: &Arc<App>, client: Client, came: Came) -> Result<Box<Entered
     if let Some(origin) = &came.origin {
         app.check_origin(&client.app, origin).map_err(problem)?;
     }
+    let _expected = app.hub.expect(&client.app.id, client.user());
     let me = app.engine.me(&client).await.map_err(problem)?;
     let epoch = app.engine.epoch().await.map_err(problem)?;
-    let invisible = me.user.invisible;
+    let invisible = (me.user.invisible, me.user.changed_at);
     let hello = snug_proto::event::Hello {
         protocol: 1,
         server: env!("CARGO_PKG_VERSION").to_owned(),
@@ -416,7 +418,7 @@ struct Attached {
 }
 
 impl Attached {
-    fn new(app: &Arc<App>, client: &Client, invisible: bool, outbox: Arc<Outbox>) -> Self {
+    fn new(app: &Arc<App>, client: &Client, invisible: (bool, Time), outbox: Arc<Outbox>) -> Self {
         let (user, session) = (client.user(), client.session_id());
         let who = Who { app: &client.app.id, user, session, invisible };
         let connection = app.hub.attach(&who, Way::Frames(outbox));

@@ -16,8 +16,10 @@ use super::presence::Key;
 #[derive(Debug)]
 pub(super) struct Here {
     pub(super) connections: Vec<Arc<Connection>>,
-    /// Does not want to be seen.
-    invisible: bool,
+    /// Does not want to be seen, and as of when that is known.
+    invisible: (bool, Time),
+    /// Connections that are being let in.
+    expected: usize,
     /// Other nodes were told that the user is here.
     shown: bool,
     left: Option<(Instant, Time)>,
@@ -49,6 +51,8 @@ pub(super) struct Gone {
     pub(super) at: Time,
     /// It is to be told.
     pub(super) shown: bool,
+    /// Nobody is being let in: the user's events are not heard any more.
+    pub(super) forgotten: bool,
 }
 
 impl Users {
@@ -61,23 +65,46 @@ impl Users {
         self.all.values().flat_map(|here| &here.connections)
     }
 
-    pub(super) fn is_known(&self, key: &Key) -> bool {
-        self.all.contains_key(key)
+    /// Whether the user has a connection here and may be seen.
+    pub(super) fn is_seen(&self, key: &Key) -> bool {
+        self.all.get(key).is_some_and(|here| !here.connections.is_empty() && !here.invisible.0)
     }
 
-    /// Whether others see that the user is here.
+    /// Whether others are told that the user is here.
     pub(super) fn is_shown(&self, key: &Key) -> bool {
         self.all.get(key).is_some_and(|here| here.shown)
     }
 
-    /// Adds a connection. How the user wants to be seen counts where none was here before: who is
-    /// here hears of changes.
-    pub(super) fn add(&mut self, key: &Key, connection: Arc<Connection>, invisible: bool) -> Shown {
-        let new = || Here { connections: Vec::new(), invisible, shown: false, left: None };
-        let here = self.all.entry(key.clone()).or_insert_with(new);
+    /// A connection is being let in: the user's events are heard from here on. Says whether they
+    /// were not before.
+    pub(super) fn expect(&mut self, key: &Key) -> bool {
+        let known = self.all.contains_key(key);
+        self.all.entry(key.clone()).or_insert_with(Here::nobody).expected += 1;
+        !known
+    }
+
+    /// It is in, or not to come. Says whether the user is forgotten.
+    pub(super) fn came(&mut self, key: &Key) -> bool {
+        let Some(here) = self.all.get_mut(key) else { return false };
+        here.expected = here.expected.saturating_sub(1);
+        let over = here.expected == 0 && here.connections.is_empty() && here.left.is_none();
+        if over {
+            self.all.remove(key);
+        }
+        over
+    }
+
+    /// Adds a connection that was expected. Of how the user wants to be seen the newest holds.
+    pub(super) fn add(
+        &mut self,
+        key: &Key,
+        connection: Arc<Connection>,
+        invisible: (bool, Time),
+    ) -> Shown {
+        let here = self.all.entry(key.clone()).or_insert_with(Here::nobody);
         here.connections.push(connection);
         here.left = None;
-        here.settle()
+        here.see(invisible)
     }
 
     /// Takes a connection away; says whether it was the user's last. The user stays known until
@@ -94,10 +121,8 @@ impl Users {
     }
 
     /// The user goes out of sight, or comes back.
-    pub(super) fn set_invisible(&mut self, key: &Key, on: bool) -> Shown {
-        let Some(here) = self.all.get_mut(key) else { return Shown::Same };
-        here.invisible = on;
-        here.settle()
+    pub(super) fn set_invisible(&mut self, key: &Key, invisible: (bool, Time)) -> Shown {
+        self.all.get_mut(key).map_or(Shown::Same, |here| here.see(invisible))
     }
 
     /// Who has been away for as long as that counts as going.
@@ -111,9 +136,14 @@ impl Users {
             let Some((left, key)) = self.leaving.pop_front() else { break };
             let went = self.all.get(&key).and_then(|here| here.left).filter(|(at, _)| *at == left);
             let Some((_, at)) = went else { continue };
-            if let Some(here) = self.all.remove(&key) {
-                gone.push(Gone { key, at, shown: here.shown });
+            let Some(here) = self.all.get_mut(&key) else { continue };
+            let shown = std::mem::take(&mut here.shown);
+            here.left = None;
+            let forgotten = here.expected == 0;
+            if forgotten {
+                self.all.remove(&key);
             }
+            gone.push(Gone { key, at, shown, forgotten });
         }
         gone
     }
@@ -124,15 +154,27 @@ impl Users {
         shown
             .map(|(key, here)| {
                 let at = here.left.map_or(now, |(_, at)| at);
-                Gone { key: key.clone(), at, shown: true }
+                Gone { key: key.clone(), at, shown: true, forgotten: false }
             })
             .collect()
     }
 }
 
 impl Here {
+    fn nobody() -> Self {
+        let (connections, invisible) = (Vec::new(), (false, Time(0)));
+        Self { connections, invisible, expected: 0, shown: false, left: None }
+    }
+
+    fn see(&mut self, invisible: (bool, Time)) -> Shown {
+        if invisible.1 >= self.invisible.1 {
+            self.invisible = invisible;
+        }
+        self.settle()
+    }
+
     fn settle(&mut self) -> Shown {
-        let show = !self.invisible && (self.shown || !self.connections.is_empty());
+        let show = !self.invisible.0 && (self.shown || !self.connections.is_empty());
         match (std::mem::replace(&mut self.shown, show), show) {
             (false, true) => Shown::On,
             (true, false) => Shown::Off,

@@ -45,6 +45,23 @@ pub struct HubParts {
 
 type Rooms = HashMap<(AppId, RoomId), LocalRoom>;
 
+/// A connection that is being let in, until it is in.
+#[derive(Debug)]
+pub(super) struct Expected {
+    hub: Arc<Hub>,
+    key: (AppId, UserId),
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        let mut users = self.hub.users.lock();
+        if users.came(&self.key) {
+            let topic = Topic::User(self.key.0.clone(), self.key.1.clone());
+            self.hub.with_bus(|bus| bus.unsubscribe(&topic));
+        }
+    }
+}
+
 /// The node's connections and rooms.
 #[derive(Debug)]
 pub struct Hub {
@@ -121,10 +138,10 @@ impl Hub {
         connections.iter().any(|one| *one.session.lock() == *session)
     }
 
-    /// Whether a user has any connection on this node.
+    /// Whether a user has any connection on this node and may be seen.
     #[must_use]
-    pub fn has_connection(&self, app: &AppId, user: &UserId) -> bool {
-        !self.users.lock().of(&(app.clone(), user.clone())).is_empty()
+    pub fn is_seen(&self, app: &AppId, user: &UserId) -> bool {
+        self.users.lock().is_seen(&(app.clone(), user.clone()))
     }
 
     /// Who comes and goes on this node.
@@ -134,7 +151,7 @@ impl Hub {
     }
 
     /// Told under the lock of the users, so that coming and going keep their order.
-    fn tell_presence(&self, app: &AppId, user: &UserId, online: bool) {
+    pub(super) fn tell_presence(&self, app: &AppId, user: &UserId, online: bool) {
         if self.presence.receiver_count() > 0 {
             let told = Presence { app: app.clone(), user: user.clone(), online };
             // The last of them may be gone meanwhile.
@@ -149,26 +166,33 @@ impl Hub {
         }
     }
 
-    /// Makes a connection known: from here on it hears its user's own events.
+    /// A connection of the user is being let in: what happens to the user is heard from here on,
+    /// and so before it is read how the user stands.
+    pub(super) fn expect(self: &Arc<Self>, app: &AppId, user: &UserId) -> Expected {
+        let key = (app.clone(), user.clone());
+        if self.users.lock().expect(&key) {
+            let topic = Topic::User(key.0.clone(), key.1.clone());
+            self.with_bus(|bus| bus.subscribe(&topic));
+        }
+        Expected { hub: self.clone(), key }
+    }
+
+    /// Makes a connection known that was expected: from here on it hears its user's own events.
     pub(super) fn attach(&self, who: &Who<'_>, way: Way) -> Arc<Connection> {
         let id = self.numbers.fetch_add(1, Ordering::Relaxed);
         let connection = Connection::new(id, who, way, self.watches.clone());
         let key = (who.app.clone(), who.user.clone());
         let mut users = self.users.lock();
-        if !users.is_known(&key) {
-            let topic = Topic::User(key.0.clone(), key.1.clone());
-            self.with_bus(|bus| bus.subscribe(&topic));
-        }
-        let all = users.of(&key);
-        if all.is_empty() {
-            self.tell_presence(who.app, who.user, true);
-        }
+        let (seen, all) = (users.is_seen(&key), users.of(&key));
         let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == *who.session).collect();
         if same.len() >= limits::CONNECTIONS_PER_SESSION_MAX {
             same[0].outbox.end(CloseCode::SessionReplaced, None);
         }
         let shown = users.add(&key, connection.clone(), who.invisible);
         self.show(&key, shown, None);
+        if !seen && users.is_seen(&key) {
+            self.tell_presence(who.app, who.user, true);
+        }
         drop(users);
         self.metrics.connections.inc();
         connection
@@ -184,7 +208,9 @@ impl Hub {
         self.watches.end(connection);
         let key = (connection.app.clone(), connection.user.clone());
         let mut users = self.users.lock();
-        if users.remove(&key, connection.id, (Instant::now(), self.now())) {
+        let seen = users.is_seen(&key);
+        users.remove(&key, connection.id, (Instant::now(), self.now()));
+        if seen && !users.is_seen(&key) {
             self.tell_presence(&key.0, &key.1, false);
         }
         drop(users);
@@ -408,7 +434,7 @@ impl Hub {
                 self.check_sessions(&happened, connections, *reason);
             }
             UserEventBody::PresenceAsked => self.answer_presence(&happened),
-            UserEventBody::Invisible { on } => self.set_invisible(&happened, *on),
+            UserEventBody::Invisible { on, at } => self.set_invisible(&happened, (*on, *at)),
         }
         self.write(told);
     }

@@ -38,8 +38,9 @@ impl Drop for Ear {
 pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
     let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
     let _place = app.arrivals.place().await?;
-    let invisible = app.engine.is_invisible(client).await?;
     let (user, session) = (client.user(), client.session_id());
+    let _expected = app.hub.expect(&client.app.id, user);
+    let invisible = app.engine.sight(client).await?;
     let who = Who { app: &client.app.id, user, session, invisible };
     let connection = app.hub.attach(&who, Way::Events(Mailbox::default()));
     let expires_at = client.session.expires_at;

@@ -397,11 +397,15 @@ impl Hub {
         }
     }
 
-    pub(super) fn set_invisible(&self, happened: &UserEvent, on: bool) {
+    pub(super) fn set_invisible(&self, happened: &UserEvent, invisible: (bool, Time)) {
         let key = (happened.app.clone(), happened.user.clone());
         let mut users = self.users.lock();
-        let shown = users.set_invisible(&key, on);
+        let seen = users.is_seen(&key);
+        let shown = users.set_invisible(&key, invisible);
         self.show(&key, shown, None);
+        if users.is_seen(&key) != seen {
+            self.tell_presence(&key.0, &key.1, !seen);
+        }
     }
 
     pub(super) fn on_presence(&self, event: &PresenceEvent) {
@@ -519,8 +523,10 @@ impl Hub {
         let mut users = self.users.lock();
         let all = users.gone(Instant::now());
         for gone in &all {
-            let (app, user) = gone.key.clone();
-            self.with_bus(|bus| bus.unsubscribe(&Topic::User(app, user)));
+            if gone.forgotten {
+                let (app, user) = gone.key.clone();
+                self.with_bus(|bus| bus.unsubscribe(&Topic::User(app, user)));
+            }
             if gone.shown {
                 self.show(&gone.key, Shown::Off, Some(gone.at));
             }
@@ -565,7 +571,7 @@ mod tests {
 
     fn connection(watches: &Arc<Watches>, id: u64) -> Arc<Connection> {
         let (app, user, session) = (app(), user("ann"), SessionId::from_stored("ses_1"));
-        let who = Who { app: &app, user: &user, session: &session, invisible: false };
+        let who = Who { app: &app, user: &user, session: &session, invisible: (false, Time(0)) };
         Connection::new(id, &who, Way::Frames(Arc::new(Outbox::new(Nowhere))), watches.clone())
     }
 

@@ -50,7 +50,7 @@ fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
     };
     let session = SessionId::from_stored(&format!("ses_{name}"));
     let (app, user) = (app(), user(name));
-    let who = Who { app: &app, user: &user, session: &session, invisible: false };
+    let who = Who { app: &app, user: &user, session: &session, invisible: (false, Time(0)) };
     HUB.attach(&who, way)
 }
 
