@@ -188,7 +188,6 @@ impl App {
 
     /// Tells other nodes and writes what is left, and closes the store.
     pub async fn close(&self) {
-        self.hub.note_all_seen().await;
         if let Some(nats) = &self.nats {
             let all_told = nats.close().await;
             self.last.stop(Duration::from_secs(1)).await;
@@ -196,6 +195,7 @@ impl App {
                 nodes.leave(all_told).await;
             }
         }
+        self.hub.note_all_seen().await;
         match &self.store {
             Opened::Embedded(store) => store.close().await,
             // Its connections end with the last handle; nothing waits in the process.

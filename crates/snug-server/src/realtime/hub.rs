@@ -13,7 +13,7 @@ use snug_core::engine::Engine;
 use snug_core::event::{Event, RoomEvent, UserEvent, UserEventBody};
 use snug_core::ids::{AppId, RoomId, SessionId, UserId};
 use snug_core::limits;
-use snug_core::model::{CloseReason, Head};
+use snug_core::model::{CloseReason, Head, Time};
 use snug_core::ports::{Bus, BusSink, Topic};
 use snug_dialects::Presence;
 use snug_proto::CloseCode;
@@ -68,6 +68,8 @@ pub struct Hub {
     rooms: Vec<Mutex<Rooms>>,
     pub(super) users: Mutex<Users>,
     pub(super) watches: Arc<Watches>,
+    /// When users went, as far as it is not kept yet.
+    pub(super) went: Mutex<Vec<(AppId, UserId, Time)>>,
     hasher: RandomState,
     numbers: AtomicU64,
     /// Other nodes may be on the bus.
@@ -89,6 +91,7 @@ impl Hub {
             rooms: (0..SHARDS).map(|_| Mutex::default()).collect(),
             users: Mutex::default(),
             watches: Watches::new(node),
+            went: Mutex::default(),
             hasher: RandomState::new(),
             numbers: AtomicU64::new(1),
             several: AtomicBool::new(false),

@@ -361,6 +361,10 @@ impl Watches {
 
 /// How often it is looked who is gone.
 const TURN: Duration = Duration::from_millis(500);
+/// How often it is written when users went.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
+/// What a server that ends waits for that.
+const NOTED_AT_END: Duration = Duration::from_secs(2);
 /// Times of going that are kept while the store is away, in users.
 const SEEN_KEPT: usize = 20_000;
 
@@ -484,25 +488,34 @@ impl Hub {
         hub.with_bus(|bus| bus.publish(Arc::new(Event::User(UserEvent { app, user, body }))));
     }
 
-    /// Looks who is gone, has it kept when they went, and asks again about those who are watched.
+    /// Looks who is gone, asks again about those who are watched, and beside it has it kept when
+    /// users went: a store that is away holds up nobody's news.
     pub(super) fn follow_presence(&self) {
         let me = self.me.clone();
         self.tasks.spawn_until_stop(async move {
             let mut turn = tokio::time::interval(TURN);
             turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let mut seen = Vec::new();
             loop {
                 turn.tick().await;
                 let Some(hub) = me.upgrade() else { return };
-                hub.presence_turn(&mut seen).await;
+                hub.presence_turn();
+            }
+        });
+        let me = self.me.clone();
+        self.tasks.spawn_until_stop(async move {
+            loop {
+                tokio::time::sleep(NOTED_EVERY).await;
+                let Some(hub) = me.upgrade() else { return };
+                hub.note_went().await;
             }
         });
     }
 
-    async fn presence_turn(&self, seen: &mut Vec<(AppId, UserId, Time)>) {
+    fn presence_turn(&self) {
         for gone in self.forget_gone() {
-            if gone.shown && seen.len() < SEEN_KEPT {
-                seen.push((gone.key.0, gone.key.1, gone.at));
+            let mut went = self.went.lock();
+            if gone.shown && went.len() < SEEN_KEPT {
+                went.push((gone.key.0, gone.key.1, gone.at));
             }
         }
         if self.is_one_of_several() {
@@ -510,12 +523,19 @@ impl Hub {
             self.write(told);
             due.into_iter().for_each(|key| Self::ask_about(key, self));
         }
+    }
+
+    async fn note_went(&self) {
+        let went = std::mem::take(&mut *self.went.lock());
         let Some(engine) = self.engine.get().and_then(Weak::upgrade) else { return };
-        if !seen.is_empty() {
-            match engine.note_seen(seen).await {
-                Ok(()) => seen.clear(),
-                Err(error) => tracing::warn!(%error, "when users went could not be kept yet"),
-            }
+        if went.is_empty() {
+            return;
+        }
+        if let Err(error) = engine.note_seen(&went).await {
+            tracing::warn!(%error, "when users went could not be kept yet");
+            let mut newer = self.went.lock();
+            let room = SEEN_KEPT.saturating_sub(newer.len());
+            newer.extend(went.into_iter().take(room));
         }
     }
 
@@ -534,16 +554,15 @@ impl Hub {
         all
     }
 
-    /// The server ends: when those were seen last who are still here. Nobody is told that they are
-    /// gone, since they come back at another node.
+    /// The server ends: has it kept when those were seen last who are still here, as far as the
+    /// store is quick. Nobody is told that they are gone, since they come back at another node.
     pub async fn note_all_seen(&self) {
         let now = self.now();
         let shown = self.users.lock().all_shown(now);
-        let seen: Vec<_> = shown.into_iter().map(|one| (one.key.0, one.key.1, one.at)).collect();
-        if let Some(engine) = self.engine.get().and_then(Weak::upgrade)
-            && let Err(error) = engine.note_seen(&seen).await
-        {
-            tracing::warn!(%error, "when users went was not kept");
+        let shown = shown.into_iter().map(|one| (one.key.0, one.key.1, one.at));
+        self.went.lock().extend(shown);
+        if tokio::time::timeout(NOTED_AT_END, self.note_went()).await.is_err() {
+            tracing::warn!("when users went was not kept in time");
         }
     }
 }
