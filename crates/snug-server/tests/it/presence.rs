@@ -41,8 +41,9 @@ async fn who_watches_hears_who_comes_and_goes() {
         assert!(cat.drain().await.iter().all(|(name, _)| name != "presence"), "cat does not watch");
         // Ended: nothing more of it.
         ann.request("presence.unwatch", json!({"rooms": [room]})).await;
-        let (_, _bob) = app.enter("bob").await;
         watch(&mut cat, &room).await;
+        let (_, _bob) = app.enter("bob").await;
+        becomes(&mut cat, "bob", true).await;
         assert!(ann.drain().await.iter().all(|(name, _)| name != "presence"));
     })
     .await;
@@ -85,8 +86,9 @@ async fn who_is_invisible_is_not_seen() {
         assert_eq!(me["user"]["invisible"], true);
         let gone = becomes(&mut ann, "bob", false).await;
         assert_eq!(gone, json!({"user": "bob", "online": false}), "and not when last");
-        // Another device of his is not seen either, and neither is his leaving.
-        let hidden = app.enter("bob").await;
+        // Another device of his is not seen either.
+        let other = app.open_session_on("bob", "other").await;
+        let hidden = app.socket(&other.token).await;
         assert_eq!(watch(&mut ann, &room).await, json!([{"user": "bob", "online": false}]));
         let profile = app.page("ann").await.get("users?ids=bob").await.ok();
         assert!(profile["users"][0].get("invisible").is_none(), "{profile}");
@@ -127,10 +129,15 @@ async fn only_members_watch_each_other() {
         app.backend_ok("POST", &path, remove("cat")).await;
         ann.event_where("room.head", |head| head["room"] == room.as_str()).await;
         let (_, _cat) = app.enter("cat").await;
+        let (_, mut eve) = app.enter("eve").await;
+        app.backend_ok("POST", &format!("rooms/{room}/members"), json!({"users": ["eve", "fay"]})).await;
+        eve.event("room.joined").await;
+        watch(&mut ann, &room).await;
+        watch(&mut eve, &room).await;
         app.backend_ok("POST", &path, remove("ann")).await;
         ann.event("room.left").await;
-        let (_, dan) = app.enter("dan").await;
-        drop((dan, _bob));
+        let (_, _fay) = app.enter("fay").await;
+        becomes(&mut eve, "fay", true).await;
         let page = app.page("ann").await;
         page.get(&format!("rooms/{room}/presence")).await.refused(403, "not_a_member");
         let told = ann.drain().await;
@@ -169,4 +176,47 @@ async fn in_a_large_room_users_are_named() {
             .refused(404, "user_not_found");
     })
     .await;
+}
+
+/// The answer and the events in the order in which they came: what a page shows in the end.
+#[tokio::test]
+async fn a_watch_right_after_joining_watches() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let channel = json!({"kind": "channel", "id": "news", "members": ["bob"]});
+        app.backend_ok("POST", "rooms", channel).await;
+        let (_, mut ann) = app.enter("ann").await;
+        let join = ann.begin("room.join", json!({"room": "news"})).await;
+        let watch = ann.begin("presence.watch", json!({"rooms": ["news"]})).await;
+        ann.answer(&join).await;
+        let known = ann.answer(&watch).await;
+        assert_eq!(known["data"]["users"], json!([{"user": "bob", "online": false}]), "{known}");
+        let (_, _bob) = app.enter("bob").await;
+        becomes(&mut ann, "bob", true).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_who_watch_the_same_user_at_once_are_told_the_same() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let names: Vec<String> = (0..20).map(|n| format!("w{n}")).collect();
+    let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
+    all.push("bob");
+    let room = app.group(&all).await;
+    let (_, _bob) = app.enter("bob").await;
+    let mut sockets = Vec::new();
+    for name in &names {
+        sockets.push(app.enter(name).await.1);
+    }
+    let named = json!({"rooms": [room], "users": ["bob"]});
+    let asks = sockets.iter_mut().map(|socket| socket.request("presence.watch", named.clone()));
+    let answers = futures_util::future::join_all(asks).await;
+    for (socket, answer) in sockets.iter_mut().zip(answers) {
+        if answer["users"][0]["online"] == false {
+            becomes(socket, "bob", true).await;
+        }
+    }
+    assert!(server.stop().await);
 }
