@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hashbrown::HashMap;
 use parking_lot::RwLock;
-use snug_core::event::{Event, RoomEventBody};
+use snug_core::event::{Event, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::AppId;
 use snug_core::limits;
 use snug_core::ports::{Bus, Topic};

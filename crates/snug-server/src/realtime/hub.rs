@@ -24,7 +24,7 @@ use super::attached::Listening;
 pub(super) use super::attached::{Connection, Way, Who};
 use super::codec;
 use super::fanout::{Fanout, Told};
-use super::here::{Shown, Users};
+use super::here::Users;
 use super::presence::Watches;
 use super::room::{LocalRoom, Next};
 use crate::metrics::Metrics;

@@ -130,7 +130,8 @@ async fn only_members_watch_each_other() {
         ann.event_where("room.head", |head| head["room"] == room.as_str()).await;
         let (_, _cat) = app.enter("cat").await;
         let (_, mut eve) = app.enter("eve").await;
-        app.backend_ok("POST", &format!("rooms/{room}/members"), json!({"users": ["eve", "fay"]})).await;
+        app.backend_ok("POST", &format!("rooms/{room}/members"), json!({"users": ["eve", "fay"]}))
+            .await;
         eve.event("room.joined").await;
         watch(&mut ann, &room).await;
         watch(&mut eve, &room).await;
