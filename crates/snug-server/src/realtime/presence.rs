@@ -607,12 +607,11 @@ mod tests {
         let watches = Watches::new(1);
         let ann = connection(&watches, 1);
         assert_eq!(watches.watch(&ann, &room("a"), &[user("bob")]).unwrap().len(), 1);
-        assert!(watches.said(&word(2, 5, true)).is_some());
-        assert!(watches.said(&word(3, 1, true)).is_none(), "as before");
-        assert!(watches.said(&word(2, 4, false)).is_none(), "older than what is known");
-        assert!(watches.said(&word(2, 6, false)).is_none(), "still at the other node");
-        let news = watches.said(&word(3, 2, false)).expect("gone");
-        assert_eq!(news.to.len(), 1);
+        assert!(watches.said(&word(2, 5, true)).frames() == 1);
+        assert!(watches.said(&word(3, 1, true)).frames() == 0, "as before");
+        assert!(watches.said(&word(2, 4, false)).frames() == 0, "older than what is known");
+        assert!(watches.said(&word(2, 6, false)).frames() == 0, "still at the other node");
+        assert_eq!(watches.said(&word(3, 2, false)).frames(), 1, "gone");
         assert!(!is_online(&watches));
     }
 
@@ -622,14 +621,14 @@ mod tests {
         let ann = connection(&watches, 1);
         watches.watch(&ann, &room("a"), &[user("bob")]).unwrap();
         watches.said(&word(2, 1, true));
-        let (turn, now) = (Duration::from_millis(500), Instant::now() + Duration::from_secs(1));
-        let (asked, news) = watches.turn(now, turn);
-        assert_eq!((asked.len(), news.len()), (1, 0));
+        let now = Instant::now() + Duration::from_millis(limits::PRESENCE_ASK_MS);
+        let (asked, told) = watches.turn(now);
+        assert_eq!((asked.len(), told.frames()), (1, 0));
         let patience = Duration::from_millis(limits::PRESENCE_ANSWER_MS);
-        let (_, news) = watches.turn(now + patience - Duration::from_millis(1), turn);
-        assert!(news.is_empty() && is_online(&watches), "it has its time");
-        let (_, news) = watches.turn(now + patience, turn);
-        assert_eq!(news.len(), 1);
+        let (_, told) = watches.turn(now + patience - Duration::from_millis(1));
+        assert!(told.frames() == 0 && is_online(&watches), "it has its time");
+        let (_, told) = watches.turn(now + patience);
+        assert_eq!(told.frames(), 1);
         assert!(!is_online(&watches));
     }
 
@@ -641,9 +640,9 @@ mod tests {
         watches.watch(&ann, &room("a"), &both).unwrap();
         assert!(watches.watch(&ann, &room("b"), &both[..1]).unwrap().is_empty(), "known already");
         watches.left(&app(), &room("a"), &user("bob"));
-        assert!(watches.said(&word(2, 1, true)).is_some(), "both are in the other room");
+        assert!(watches.said(&word(2, 1, true)).frames() == 1, "both are in the other room");
         watches.unwatch(&ann, &room("b"));
-        assert!(watches.said(&word(2, 2, false)).is_none());
+        assert!(watches.said(&word(2, 2, false)).frames() == 0);
         assert_eq!(watches.all.lock().users.len(), 1, "cat");
         watches.end(&ann);
         let all = watches.all.lock();
