@@ -192,9 +192,13 @@ impl Session {
             Phase::Waiting { since } => {
                 let waited = now.millis() - since.millis();
                 if waited >= millis(limits::AUTH_TIMEOUT_MS) {
-                    let problem = Problem::new(ErrorCode::TokenMissing, "no token within 10 s");
+                    let seconds = limits::AUTH_TIMEOUT_MS / 1_000;
+                    let detail = format!("no token within {seconds} s");
+                    let problem = Problem::new(ErrorCode::TokenMissing, detail);
                     return Some(self.end(CloseCode::AuthTimeout, Some(&problem)));
                 }
+                // Whether somebody is there shows when the time is over.
+                return None;
             }
             Phase::Open { expires_at, .. } if now >= expires_at => {
                 let problem = Problem::new(ErrorCode::TokenExpired, "the session has expired");
@@ -223,7 +227,9 @@ impl Session {
         let ping = self.heard_at.max(self.pinged_at).plus_millis(millis(limits::PING_EVERY_MS));
         let silence = self.heard_at.plus_millis(millis(limits::LIVENESS_MS));
         let phase = match self.phase {
-            Phase::Waiting { since } => since.plus_millis(millis(limits::AUTH_TIMEOUT_MS)),
+            Phase::Waiting { since } => {
+                return silence.min(since.plus_millis(millis(limits::AUTH_TIMEOUT_MS)));
+            }
             Phase::Open { expires_at, announced: false } => {
                 expires_at.plus_millis(-limits::SESSION_EXPIRING_MS)
             }

@@ -184,7 +184,12 @@ test('replies, edits and unsends arrive while it is open, and are said once', as
 test('a reply is answered, edited, reacted to and unsent as in the room', async () => {
   const page = await opened();
   await options(page, 'From the station');
-  assert.deepEqual(await menu(page).getByRole('menuitem').allTextContents(), ['Reply', 'Copy']);
+  assert.deepEqual(await menu(page).getByRole('menuitem').allTextContents(), [
+    'Reply',
+    'Copy',
+    'Star',
+    'Delete for me',
+  ]);
   await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
   await row(page, 'From the station').locator('.reactions button').waitFor();
   await options(page, 'From the station');
