@@ -13,7 +13,7 @@ use snug_proto::CloseCode;
 
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
-use super::presence::Watches;
+use super::watches::Watches;
 use super::wire::Nowhere;
 
 /// One live socket of a session.

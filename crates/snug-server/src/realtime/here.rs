@@ -10,7 +10,7 @@ use snug_core::limits;
 use snug_core::model::Time;
 
 use super::attached::Connection;
-use super::presence::Key;
+use super::watches::Key;
 
 /// A user with connections here, or who had one a moment ago.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, MutexGuard};
 use snug_core::engine::Engine;
 use snug_core::event::{Event, RoomEvent, UserEvent, UserEventBody};
@@ -25,8 +25,8 @@ pub(super) use super::attached::{Connection, Way, Who};
 use super::codec;
 use super::fanout::{Fanout, Told};
 use super::here::Users;
-use super::presence::Watches;
 use super::room::{LocalRoom, Next};
+use super::watches::Watches;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
@@ -345,10 +345,14 @@ impl Hub {
             loop {
                 let Some(hub) = me.upgrade() else { return };
                 let Some(engine) = hub.engine.get().and_then(Weak::upgrade) else { return };
-                let users = match hub.shard(&key).lock().get(&key) {
-                    Some(local) => local.users(),
+                let (mut users, connections) = match hub.shard(&key).lock().get(&key) {
+                    Some(local) => (local.users(), local.connections()),
                     None => return,
                 };
+                // Who is watched there may be the one removed, too.
+                users.extend(hub.watches.watched_in(&key.1, &connections));
+                users.sort_unstable();
+                users.dedup();
                 match engine.listeners(&key.0, &key.1, &users).await {
                     Ok((members, members_rev)) => {
                         hub.on_reloaded(key, &users, &members, members_rev);
@@ -373,6 +377,9 @@ impl Hub {
         let mut rooms = self.shard(&key).lock();
         let Some(local) = rooms.get_mut(&key) else { return };
         let reloaded = local.reloaded(asked, members, members_rev);
+        let members: HashSet<&UserId> = members.iter().map(|(user, _)| user).collect();
+        let gone = asked.iter().filter(|user| !members.contains(user));
+        gone.for_each(|user| self.watches.left(&key.0, &key.1, user));
         let reason = if reloaded.deleted { "deleted" } else { "removed" };
         let left = event::RoomLeft {
             room: key.1.to_string(),

@@ -19,6 +19,7 @@ mod room;
 mod session;
 mod turn;
 mod upgrade;
+mod watches;
 mod wire;
 
 pub use arrivals::Arrivals;

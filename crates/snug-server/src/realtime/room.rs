@@ -122,6 +122,11 @@ impl LocalRoom {
         users
     }
 
+    /// The connections that listen here.
+    pub(super) fn connections(&self) -> Vec<u64> {
+        self.listeners.keys().copied().collect()
+    }
+
     /// Takes an event from the bus: delivers it, holds it, or asks for a reload.
     pub(super) fn offer(&mut self, event: &Arc<RoomEvent>) -> Next {
         let rev = event.head.rev;
