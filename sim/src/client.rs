@@ -19,8 +19,8 @@ pub(crate) struct Seat {
 }
 
 fn itself(room: &Room) -> String {
-    let Room { name, custom, tags, frozen, archived, .. } = room;
-    format!("{name:?} {custom:?} {tags:?} {frozen} {archived} {}", room.head.room_rev)
+    let Room { name, custom, tags, frozen, archived, policy, .. } = room;
+    format!("{name:?} {custom:?} {tags:?} {frozen} {archived} {policy:?} {}", room.head.room_rev)
 }
 
 /// One room as this client knows it.

@@ -23,10 +23,10 @@ const INSERT: &str = concat!(
     "INSERT INTO rooms AS r (app, id, kind, direct_low, direct_high, direct_context, name, avatar,
        description, custom, creator, frozen, created_at, changed_at, epoch, min_seq, min_rev,
        policy_rev, member_count, seq, rev, members_rev, room_rev, counted, activity_at, last_time,
-       tags)
+       tags, policy)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false, $12, ",
     db_time!(),
-    ", $13, 1, 1, 1, $14, 0, 1, 0, 1, 0, $12, 0, $15)
+    ", $13, 1, 1, 1, $14, 0, 1, 0, 1, 0, $12, 0, $15, $16)
      ON CONFLICT (app, id) DO NOTHING RETURNING ",
     room_columns!()
 );
@@ -34,7 +34,7 @@ const INSERT: &str = concat!(
 const REVIVE: &str = concat!(
     "UPDATE rooms r SET kind = $3, direct_low = $4, direct_high = $5, direct_context = $6,
        name = $7, avatar = $8, description = $9, custom = $10, creator = $11, frozen = false,
-       archived = false, tags = $15, created_at = $12, changed_at = ",
+       archived = false, tags = $15, policy = $16, created_at = $12, changed_at = ",
     db_time!(),
     ", deleted_at = NULL, epoch = $13, min_seq = r.seq + 1, min_rev = r.rev + 1,
        policy_rev = r.policy_rev + 1, member_count = $14, rev = r.rev + 1,
@@ -59,7 +59,8 @@ const FACTS: &str = concat!(
 /// Writes a room that was changed in memory under its lock.
 const UPDATE: &str = concat!(
     "UPDATE rooms r SET name = $3, avatar = $4, description = $5, custom = $6, tags = $7,
-       frozen = $8, archived = $9, policy_rev = r.policy_rev + ($10::boolean)::integer,
+       frozen = $8, archived = $9, policy = $11,
+       policy_rev = r.policy_rev + ($10::boolean)::integer,
        rev = r.rev + 1, room_rev = r.rev + 1, changed_at = ",
     db_time!(),
     " WHERE r.app = $1 AND r.id = $2 RETURNING ",
@@ -143,6 +144,7 @@ async fn put(tx: &Tx, statement: &str, new: &NewRoom) -> Result<Option<Row>, Fai
                 &new.epoch,
                 &count,
                 &new.tags,
+                &new.policy.stored(),
             ],
         )
         .await?;
@@ -165,6 +167,7 @@ async fn write(tx: &Tx, app: &AppId, room: &Room, moves_policy: bool) -> Result<
                 &room.frozen,
                 &room.archived,
                 &moves_policy,
+                &room.policy.stored(),
             ],
         )
         .await?;

@@ -5,8 +5,8 @@ use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, 
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
     Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole, OwnSettings, Patch,
-    Preview, Reaction, Role, Room, RoomKind, Session, ThreadMine, ThreadPlace, ThreadSummary, Time,
-    User,
+    Preview, Reaction, Role, Room, RoomKind, RoomPolicy, Session, ThreadMine, ThreadPlace,
+    ThreadSummary, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -52,7 +52,8 @@ macro_rules! room_columns {
     () => {
         concat!(
             "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
-             r.description, r.custom, r.tags, r.creator, r.frozen, r.archived, r.created_at, \
+             r.description, r.custom, r.tags, r.creator, r.frozen, r.archived, r.policy, \
+             r.created_at, \
              r.changed_at, r.deleted_at, r.epoch, r.min_seq, r.min_rev, r.policy_rev, r.member_count, ",
             crate::rows::head_columns!("r")
         )
@@ -262,6 +263,7 @@ impl<'a> Cells<'a> {
             creator: self.user_or_none()?,
             frozen: self.next()?,
             archived: self.next()?,
+            policy: self.policy()?,
             created_at: self.time()?,
             changed_at: self.time()?,
             deleted_at: self.time_or_none()?,
@@ -272,6 +274,10 @@ impl<'a> Cells<'a> {
             member_count: self.member_count()?,
             head: self.head()?,
         })
+    }
+
+    fn policy(&mut self) -> Read<RoomPolicy> {
+        RoomPolicy::from_stored(self.next()?).ok_or_else(|| broken("a policy that cannot be read"))
     }
 
     fn member_count(&mut self) -> Read<u32> {
@@ -297,6 +303,8 @@ impl<'a> Cells<'a> {
         };
         room.tags = self.next()?;
         room.archived = self.next()?;
+        // Who left may do nothing there, whatever it says by now.
+        room.policy = RoomPolicy::default();
         room.name = name;
         room.avatar = avatar;
         room.description = description;

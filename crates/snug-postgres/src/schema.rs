@@ -6,7 +6,7 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/0009_rooms.sql"),
     include_str!("../migrations/0010_nodes.sql"),
     include_str!("../migrations/0011_threads.sql"),
+    include_str!("../migrations/0014_policies.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

@@ -6,7 +6,7 @@ use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{
     Head, ListedRoom, Member, MemberState, Membership, Message, NamePart, Room, RoomFilter,
-    RoomKind, Time,
+    RoomKind, RoomPolicy, Time,
 };
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -238,6 +238,7 @@ fn forget(room: &mut Room, mine: &Membership) {
     room.creator = None;
     room.frozen = false;
     room.archived = false;
+    room.policy = RoomPolicy::default();
     room.member_count = 0;
     room.changed_at = mine.changed_at;
     room.head = Head {

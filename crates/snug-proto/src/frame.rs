@@ -12,6 +12,7 @@ use crate::body::parse_body;
 use crate::changes::{ChannelsListData, EditData, MessageData, PinData, ReactData};
 use crate::codes::ErrorCode;
 use crate::extras::{Card, Forward, Location, Mentions};
+use crate::policy::PolicyIn;
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
@@ -195,6 +196,8 @@ pub struct RoomUpdateData {
     #[serde(default, deserialize_with = "patch")]
     pub tags: Patch<Vec<String>>,
     pub archived: Option<bool>,
+    #[serde(default, deserialize_with = "patch")]
+    pub policy: Patch<PolicyIn>,
     pub if_rev: Option<u64>,
 }
 
@@ -202,8 +205,18 @@ impl RoomUpdateData {
     /// The room and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, UpdateRoomBody) {
-        let Self { room, name, avatar, description, custom, custom_patch, tags, archived, if_rev } =
-            self;
+        let Self {
+            room,
+            name,
+            avatar,
+            description,
+            custom,
+            custom_patch,
+            tags,
+            archived,
+            policy,
+            if_rev,
+        } = self;
         let body = UpdateRoomBody {
             name,
             avatar,
@@ -213,6 +226,7 @@ impl RoomUpdateData {
             tags,
             frozen: None,
             archived,
+            policy,
             if_rev,
         };
         (room.0, body)

@@ -13,6 +13,7 @@ pub mod extras;
 pub mod frame;
 pub mod object;
 pub mod outbox;
+pub mod policy;
 pub mod problem;
 pub mod rest;
 pub mod rooms;

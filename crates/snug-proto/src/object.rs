@@ -1,5 +1,7 @@
 //! The resources: user, message, head, member, room. Field meanings in `docs/protocol.md`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use snug_core::model;
@@ -406,6 +408,9 @@ pub struct Room {
     pub archived: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Who may do what, where it is otherwise than the table says: operation to least role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<BTreeMap<String, String>>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: WireTime,
     pub epoch: String,
@@ -449,6 +454,7 @@ impl Room {
             creator,
             frozen,
             archived,
+            policy,
             created_at,
             changed_at: _,
             deleted_at,
@@ -472,6 +478,7 @@ impl Room {
             frozen,
             archived,
             tags,
+            policy: said_policy(&policy),
             created_at: WireTime(created_at),
             epoch,
             seq,
@@ -488,6 +495,13 @@ impl Room {
             deleted: deleted_at.is_some(),
         }
     }
+}
+
+/// A room's own policy in words, where it says anything.
+pub(crate) fn said_policy(policy: &model::RoomPolicy) -> Option<BTreeMap<String, String>> {
+    let said = policy.0.iter();
+    let said = said.map(|(ruled, least)| (ruled.as_str().to_owned(), least.as_str().to_owned()));
+    Some(said.collect()).filter(|said: &BTreeMap<_, _>| !said.is_empty())
 }
 
 impl From<model::ListedRoom> for Room {

@@ -1,6 +1,8 @@
 //! What consumers outside are told, by webhook or by pulling: one shape for both; and how a
 //! backend sees and steers it. Described in `docs/webhooks.md`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use snug_core::engine::{IssuedWebhook, OutboxPage, WebhookView};
@@ -9,7 +11,7 @@ use snug_core::ids::AppId;
 use snug_core::model::{DeliveryState, OutboxDetail, OutboxRow, RoomDetail};
 use utoipa::ToSchema;
 
-use crate::object::Message;
+use crate::object::{Message, said_policy};
 use crate::value::WireTime;
 
 /// Something that happened in a room. The body of a webhook, and an item of a pulled page.
@@ -99,6 +101,8 @@ pub struct EventRoom {
     pub archived: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<BTreeMap<String, String>>,
     pub member_count: u32,
 }
 
@@ -115,6 +119,7 @@ impl From<RoomDetail> for EventRoom {
             frozen,
             archived,
             tags,
+            policy,
             member_count,
         } = room;
         Self {
@@ -128,6 +133,7 @@ impl From<RoomDetail> for EventRoom {
             frozen,
             archived,
             tags,
+            policy: said_policy(&policy),
             member_count,
         }
     }

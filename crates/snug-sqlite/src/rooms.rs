@@ -327,9 +327,9 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
     write_room(
         conn,
         "INSERT INTO rooms (app, id, kind, direct_low, direct_high, direct_context, name, \
-         avatar, description, custom, creator, frozen, created_at, epoch, tags) \
+         avatar, description, custom, creator, frozen, created_at, epoch, tags, policy) \
          VALUES (:app, :id, :kind, :low, :high, :context, :name, \
-         :avatar, :description, :custom, :creator, 0, :created_at, :epoch, :tags)",
+         :avatar, :description, :custom, :creator, 0, :created_at, :epoch, :tags, :policy)",
         new,
     )?;
     let head = HeadRow {
@@ -363,7 +363,7 @@ fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<He
         "UPDATE rooms SET kind = :kind, direct_low = :low, direct_high = :high, \
          direct_context = :context, name = :name, avatar = :avatar, description = :description, \
          custom = :custom, creator = :creator, frozen = 0, created_at = :created_at, \
-         epoch = :epoch, tags = :tags WHERE app = :app AND id = :id",
+         epoch = :epoch, tags = :tags, policy = :policy WHERE app = :app AND id = :id",
         new,
     )?;
     Ok(HeadRow {
@@ -402,6 +402,7 @@ fn write_room(conn: &Connection, sql: &str, new: &NewRoom) -> Sql<()> {
             ":created_at": new.now.0,
             ":epoch": new.epoch,
             ":tags": stored_tags(&new.tags),
+            ":policy": new.policy.stored(),
         },
     )
     .map(drop)
@@ -439,7 +440,7 @@ fn update(
     change(
         conn,
         "UPDATE rooms SET name = ?2, avatar = ?3, description = ?4, custom = ?5, frozen = ?6, \
-         tags = ?7 WHERE rk = ?1",
+         tags = ?7, policy = ?8 WHERE rk = ?1",
         (
             head.rk,
             &room.name,
@@ -448,9 +449,11 @@ fn update(
             room.custom.as_ref().map(CustomJson::as_str),
             room.frozen,
             stored_tags(&room.tags),
+            room.policy.stored(),
         ),
     )?;
-    // Line 4: a rev for what is the same for all members. Line 11: freezing moves the policy.
+    // Line 4: a rev for what is the same for all members. Line 11: freezing, archiving and
+    // saying who may do what move the policy.
     head.rev += 1;
     head.room_rev = head.rev;
     head.archived = room.archived;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
     CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned, Message,
-    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User,
+    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, RoomPolicy, Time, User,
 };
 
 use crate::threads;
@@ -132,7 +132,8 @@ macro_rules! head_columns {
 macro_rules! room_columns {
     () => {
         "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
-         r.description, r.custom, r.creator, r.frozen, r.created_at, r.epoch, r.tags"
+         r.description, r.custom, r.creator, r.frozen, r.created_at, r.epoch, r.tags, \
+         r.policy"
     };
 }
 macro_rules! member_columns {
@@ -159,7 +160,7 @@ macro_rules! message_columns {
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
 
 pub(crate) const HEAD_WIDTH: usize = 17;
-pub(crate) const ROOM_WIDTH: usize = 14;
+pub(crate) const ROOM_WIDTH: usize = 15;
 pub(crate) const USER_WIDTH: usize = 9;
 pub(crate) const MESSAGE_WIDTH: usize = 21;
 
@@ -249,6 +250,7 @@ pub(crate) fn room(conn: &Connection, row: &Row<'_>, at: usize, head: &HeadRow) 
         creator: maybe_user(row, at + 9)?,
         frozen: row.get(at + 10)?,
         archived: head.archived,
+        policy: policy(row, at + 14)?,
         created_at: time(row, at + 11)?,
         changed_at: head.changed_at,
         deleted_at: head.deleted_at,
@@ -259,6 +261,11 @@ pub(crate) fn room(conn: &Connection, row: &Row<'_>, at: usize, head: &HeadRow) 
         member_count: head.member_count,
         head: head.head(conn)?,
     })
+}
+
+fn policy(row: &Row<'_>, at: usize) -> Sql<RoomPolicy> {
+    RoomPolicy::from_stored(row.get_ref(at)?.as_str_or_null()?)
+        .ok_or_else(|| damaged(at, "a policy that cannot be read"))
 }
 
 /// A membership, with what only the store needs of it.

@@ -8,7 +8,7 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x536e_7567;
 
 /// Place n brings the schema to version n + 1.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../migrations/0008_rooms.sql"),
     include_str!("../migrations/0009_nodes.sql"),
     include_str!("../migrations/0010_threads.sql"),
+    include_str!("../migrations/0013_policies.sql"),
 ];
 
 /// The newest version that this build knows.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits::SYNC_READS_MAX;
 use snug_core::model::{
-    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomFilter, RoomKind, Time,
+    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomFilter, RoomKind,
+    RoomPolicy, Time,
 };
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -129,6 +130,7 @@ fn forget(room: &mut Room, mine: &Membership) {
     room.creator = None;
     room.frozen = false;
     room.archived = false;
+    room.policy = RoomPolicy::default();
     room.member_count = 0;
     room.changed_at = mine.changed_at;
     room.head = Head {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
-use snug_core::model::{Message, MessageKind, Role, RoomFilter, RoomKind, Time};
+use snug_core::model::{Message, MessageKind, Role, RoomFilter, RoomKind, RoomPolicy, Time};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, ChangeMessage,
     ChangeMessageOutcome, ChangeStore, Guard, MemberChange, MessageChange, MessageStore,
@@ -210,6 +210,7 @@ async fn room(store: &SqliteStore) -> RoomId {
         description: None,
         custom: None,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
         creator: None,
         members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
         epoch: "e".to_owned(),

@@ -3,7 +3,7 @@
 use snug_core::engine::{Actor, ChangeMembersRequest, CreateRoom, CreateRoomKind};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
-use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch};
+use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch, RoomPolicy};
 
 use crate::sim::Sim;
 
@@ -81,6 +81,7 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
             creator,
             message,
             return_existing: false,
@@ -105,6 +106,7 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
             creator: None,
             message,
             return_existing: false,
@@ -220,6 +222,7 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
             creator: None,
             message: None,
             return_existing: false,

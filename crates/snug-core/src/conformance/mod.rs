@@ -257,6 +257,7 @@ pub const CASES: &[Case] = &[
     race!(own::devices_at_once_lose_nothing),
     case!(updates::tags_are_kept),
     case!(updates::archiving_moves_the_policy),
+    case!(updates::saying_who_may_moves_the_policy),
     case!(updates::a_change_holds_only_if_nobody_changed_the_room),
     case!(updates::custom_json_is_merged),
     race!(updates::changes_at_once_lose_nothing),

@@ -196,7 +196,7 @@ impl Engine {
                     let app = &client.app.id;
                     let theirs = self.store.room_facts(app, &facts.room.id, Some(user)).await?;
                     if let Some(theirs) = theirs.and_then(|theirs| theirs.mine) {
-                        policy::check_removal(mine.role, theirs.role)?;
+                        policy::check_removal(&facts.room, mine.role, theirs.role)?;
                     }
                 }
                 Ok(())

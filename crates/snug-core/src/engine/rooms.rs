@@ -11,7 +11,7 @@ use crate::ids::{AppId, DIRECT_PREFIX, RoomId, UserId, direct_room_id};
 use crate::limits;
 use crate::model::{
     ContactKind, CustomJson, DirectKey, Member, Membership, MergeError, Message, Patch, Role, Room,
-    RoomKind, RoomPatch,
+    RoomKind, RoomPatch, RoomPolicy,
 };
 use crate::policy::{self, Operation};
 use crate::ports::{CreateRoomOutcome, CreatedRoom, NewRoom, RoomFacts, UpdateRoomOutcome};
@@ -54,6 +54,8 @@ pub struct CreateRoom {
     pub custom: Option<CustomJson>,
     /// Of a page only for a room that it will own.
     pub tags: Vec<String>,
+    /// Of a page only for a room that it will own; not of a direct room.
+    pub policy: RoomPolicy,
     /// Only a backend may name one; else the caller.
     pub creator: Option<UserId>,
     /// Stored in the same commit.
@@ -95,6 +97,9 @@ impl Engine {
                 check_texts(&create)?;
                 if !create.tags.is_empty() {
                     return Err(Error::BridgeUnsupported { what: "tag a room" });
+                }
+                if !create.policy.is_empty() {
+                    return Err(Error::BridgeUnsupported { what: "say who may do what" });
                 }
                 return boxed(self.create_bridged(client, &bridge, create)).await;
             }
@@ -177,6 +182,9 @@ impl Engine {
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
             let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            if patch.policy.is_some() {
+                decide(actor, Operation::SetPolicy, &facts)?;
+            }
             let guard = decide(actor, Operation::UpdateRoom, &facts)?;
             let now = self.now();
             match self.store.update_room(app, room, patch.clone(), &guard, now).await? {
@@ -221,6 +229,7 @@ impl Engine {
     async fn new_room(&self, actor: &Actor, mut create: CreateRoom) -> Result<NewRoom> {
         check_texts(&create)?;
         let tags = new_tags(actor, &mut create)?;
+        let policy = new_policy(actor, &mut create)?;
         let app = actor.app().id.clone();
         let creator = match actor {
             Actor::Client(client) => Some(client.user().clone()),
@@ -276,6 +285,7 @@ impl Engine {
             description: create.description,
             custom: create.custom,
             tags,
+            policy,
             creator,
             members,
             epoch: self.random_text(8),
@@ -378,11 +388,28 @@ fn check_texts(create: &CreateRoom) -> Result<()> {
 
 /// Tags say how a room is dealt with: a page gives them to rooms that it will own.
 fn new_tags(actor: &Actor, create: &mut CreateRoom) -> Result<Vec<String>> {
-    let owns = matches!(create.kind, CreateRoomKind::Group { .. } | CreateRoomKind::Channel { .. });
+    let owns = is_owned(&create.kind);
     if !create.tags.is_empty() && matches!(actor, Actor::Client(_)) && !owns {
         return Err(Error::invalid("tags", "absent; only the backend tags such a room"));
     }
     check::tags(std::mem::take(&mut create.tags))
+}
+
+/// The same of who may do what, and two who talk to each other are equals.
+fn new_policy(actor: &Actor, create: &mut CreateRoom) -> Result<RoomPolicy> {
+    if !create.policy.is_empty() && !is_owned(&create.kind) {
+        let expected = match actor {
+            Actor::Client(_) => "absent; only who owns a room says who may do what",
+            Actor::Backend(_) => "absent; in a direct room both may do the same",
+        };
+        return Err(Error::invalid("policy", expected));
+    }
+    Ok(std::mem::take(&mut create.policy))
+}
+
+/// Rooms that whoever makes them owns.
+fn is_owned(kind: &CreateRoomKind) -> bool {
+    matches!(kind, CreateRoomKind::Group { .. } | CreateRoomKind::Channel { .. })
 }
 
 fn check_patch(patch: &mut RoomPatch) -> Result<()> {

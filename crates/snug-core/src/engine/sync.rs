@@ -187,7 +187,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Head, RoomKind};
+    use crate::model::{Head, RoomKind, RoomPolicy};
 
     /// Line 5: whoever may have missed something that is not there any more begins anew.
     #[test]
@@ -206,6 +206,7 @@ mod tests {
             creator: None,
             frozen: false,
             archived: false,
+            policy: RoomPolicy::default(),
             created_at: at,
             changed_at: at,
             deleted_at: None,

@@ -13,6 +13,7 @@ mod operator;
 mod outbox;
 mod own;
 mod room;
+mod room_policy;
 mod session;
 mod settings;
 mod thread;
@@ -37,6 +38,7 @@ pub use outbox::{
 };
 pub use own::{Mute, OwnPatch, OwnSettings};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
+pub use room_policy::{RoomPolicy, Ruled};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
 pub use settings::{
     AppSettings, BeforeSendSettings, BridgeSettings, OnFailure, PublicKey, SettingsPatch,

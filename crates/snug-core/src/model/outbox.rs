@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{CustomJson, Message, Role, Room, RoomKind, Time};
+use super::{CustomJson, Message, Role, Room, RoomKind, RoomPolicy, Time};
 use crate::ids::{RoomId, UserId};
 
 /// What happened at a rev.
@@ -128,6 +128,8 @@ pub struct RoomDetail {
     pub archived: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "RoomPolicy::is_empty")]
+    pub policy: RoomPolicy,
     pub member_count: u32,
 }
 
@@ -168,6 +170,7 @@ impl OutboxDetail {
             frozen: room.frozen,
             archived: room.archived,
             tags: room.tags.clone(),
+            policy: room.policy.clone(),
             member_count: room.member_count,
         });
         self

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::merge::merged;
-use super::{CustomJson, Member, Membership, MergeError, Patch, Preview, Time};
+use super::{CustomJson, Member, Membership, MergeError, Patch, Preview, RoomPolicy, Time};
 use crate::ids::{RoomId, UserId};
 
 /// The kinds of rooms.
@@ -103,6 +103,9 @@ pub struct Room {
     /// Out of the lists, and nobody says anything in it.
     #[serde(default)]
     pub archived: bool,
+    /// Who may do what, where it is otherwise than the table says.
+    #[serde(default)]
+    pub policy: RoomPolicy,
     pub created_at: Time,
     pub changed_at: Time,
     pub deleted_at: Option<Time>,
@@ -129,6 +132,8 @@ pub struct RoomPatch {
     pub tags: Option<Vec<String>>,
     pub frozen: Option<bool>,
     pub archived: Option<bool>,
+    /// All of it; an empty one says nothing otherwise than the table.
+    pub policy: Option<RoomPolicy>,
     /// Only if the room's `room_rev` is still this.
     pub if_rev: Option<u64>,
 }
@@ -140,7 +145,16 @@ impl RoomPatch {
     /// [`MergeError`]; the room is as it was.
     pub fn apply(&self, room: &mut Room) -> Result<(), MergeError> {
         let Self {
-            name, avatar, description, custom, custom_patch, tags, frozen, archived, ..
+            name,
+            avatar,
+            description,
+            custom,
+            custom_patch,
+            tags,
+            frozen,
+            archived,
+            policy,
+            if_rev: _,
         } = self;
         let custom = match custom_patch {
             Some(patch) => merged(room.custom.as_ref(), patch)?,
@@ -155,13 +169,16 @@ impl RoomPatch {
         }
         room.frozen = frozen.unwrap_or(room.frozen);
         room.archived = archived.unwrap_or(room.archived);
+        if let Some(policy) = policy {
+            room.policy.clone_from(policy);
+        }
         Ok(())
     }
 
     /// Whether policy looks at what it changes.
     #[must_use]
     pub fn moves_policy(&self) -> bool {
-        self.frozen.is_some() || self.archived.is_some()
+        self.frozen.is_some() || self.archived.is_some() || self.policy.is_some()
     }
 }
 

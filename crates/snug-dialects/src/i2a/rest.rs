@@ -14,7 +14,7 @@ use snug_core::engine::{
 };
 use snug_core::error::Error;
 use snug_core::ids::{DeviceId, RoomId, UserId};
-use snug_core::model::{CustomJson, MessageKind, Time, UserPatch};
+use snug_core::model::{CustomJson, MessageKind, RoomPolicy, Time, UserPatch};
 use snug_core::ports::RecordPlace;
 
 use super::body::{Fields, Refused};
@@ -162,6 +162,7 @@ async fn create_room(State(door): State<Arc<Door>>, request: Request) -> Answer 
         description: None,
         custom,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
         creator: None,
         message: None,
         return_existing: false,

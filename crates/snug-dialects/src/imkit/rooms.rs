@@ -11,7 +11,7 @@ use snug_core::engine::{Actor, Client, CreateRoom, CreateRoomKind, Engine, SendM
 use snug_core::error::Error;
 use snug_core::ids::{DIRECT_PREFIX, RoomId, UserId};
 use snug_core::model::{
-    AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomFilter, RoomPatch,
+    AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomFilter, RoomPatch, RoomPolicy,
 };
 
 use super::answer::{Answer, Failure, ok};
@@ -239,6 +239,7 @@ impl Wanted {
             description: self.description.clone(),
             custom: Some(self.custom()?),
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
             creator,
             message: None,
             return_existing: true,

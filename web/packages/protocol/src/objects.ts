@@ -240,6 +240,19 @@ export interface Settings {
   folder?: string | null;
 }
 
+/** What a room may say otherwise than the table of docs/rooms.md. */
+export type RuledOperation =
+  | 'send'
+  | 'react'
+  | 'add_members'
+  | 'remove_members'
+  | 'update_room'
+  | 'pin'
+  | 'mention_all';
+
+/** The least role for what is named; the table holds for the rest. */
+export type RoomPolicy = { [operation in RuledOperation]?: Role };
+
 export type RoomKind = 'direct' | 'group' | 'channel';
 
 export interface Room {
@@ -255,6 +268,8 @@ export interface Room {
   /** Out of the lists; nobody says anything in it. */
   archived?: boolean;
   tags?: string[];
+  /** Who may do what, where the room says otherwise than the table. */
+  policy?: RoomPolicy | null;
   created_at: Timestamp;
   epoch: string;
   seq: number;

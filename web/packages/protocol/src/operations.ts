@@ -20,6 +20,7 @@ import type {
   Room,
   RoomKind,
   RoomPage,
+  RoomPolicy,
   RoomSync,
   SessionRef,
   ThreadList,
@@ -90,6 +91,7 @@ export interface CreateGroup {
   description?: string;
   custom?: Custom;
   tags?: string[];
+  policy?: RoomPolicy;
   members: string[];
   message?: Draft;
 }
@@ -112,6 +114,8 @@ export interface RoomPatch {
   /** All of them. */
   tags?: string[] | null;
   archived?: boolean;
+  /** All of it; `null` takes it away. An owner's to say. */
+  policy?: RoomPolicy | null;
   /** The room's `room_rev` as it is known here; another one is `rev_conflict`. */
   if_rev?: number;
 }

@@ -9,7 +9,7 @@ use crate::engine::messages::payload_hash;
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
 use crate::limits;
-use crate::model::{MessageKind, Patch, Role, Room, RoomKind, UserPatch};
+use crate::model::{MessageKind, Patch, Role, Room, RoomKind, RoomPolicy, UserPatch};
 use crate::policy;
 use crate::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, MemberChange,
@@ -120,6 +120,7 @@ impl Engine {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
             creator: creator.cloned(),
             members: members.map(|user| (user, Role::Member)).collect(),
             epoch: self.random_text(8),

@@ -6,7 +6,7 @@ use super::{Appended, Guard, NewMessage, StoreResult};
 use crate::ids::{AppId, RoomId, UserId};
 use crate::model::{
     CustomJson, DirectKey, Head, Member, Membership, MergeError, OwnPatch, Role, Room, RoomKind,
-    RoomPatch, Time,
+    RoomPatch, RoomPolicy, Time,
 };
 
 /// A room to be made.
@@ -22,6 +22,7 @@ pub struct NewRoom {
     pub custom: Option<CustomJson>,
     /// In the order of their bytes, each once.
     pub tags: Vec<String>,
+    pub policy: RoomPolicy,
     /// Listed as `Creator` when not among the members.
     pub creator: Option<UserId>,
     pub members: Vec<(UserId, Role)>,
@@ -140,8 +141,8 @@ pub trait RoomStore: Send + Sync {
         user: Option<&UserId>,
     ) -> StoreResult<Option<RoomFacts>>;
 
-    /// Changes the given fields and takes a rev, which is also `room_rev`; `frozen` and `archived`
-    /// also move `policy_rev`. Under the room's lock: the guard, then `if_rev`, then the merge of
+    /// Changes the given fields and takes a rev, which is also `room_rev`; `frozen`, `archived` and
+    /// `policy` also move `policy_rev`. Under the room's lock: the guard, then `if_rev`, then the merge of
     /// `custom_patch` with the custom JSON as it is there.
     async fn update_room(
         &self,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
 use snug_core::limits;
 use snug_core::model::{
-    Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
+    Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, RoomPolicy, Time, User,
 };
 
 use super::super::hub::{Hub, HubParts, Way};
@@ -122,6 +122,7 @@ fn members(rev: u64, members_rev: u64, name: &str, state: MemberState) -> Arc<Ro
         creator: None,
         frozen: false,
         archived: false,
+        policy: RoomPolicy::default(),
         created_at: Time(0),
         changed_at: Time(0),
         deleted_at: None,
