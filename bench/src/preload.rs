@@ -150,6 +150,7 @@ impl Preload<'_> {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: sender.map(user),
             members: members.into_iter().map(|m| (user(m), Role::Member)).collect(),
             epoch: epoch.to_owned(),

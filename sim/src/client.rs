@@ -283,8 +283,10 @@ impl SimClient {
                 let ended = mine.is_some_and(|id| sessions.contains(id));
                 if ended { Need::Stop } else { Need::Nothing }
             }
-            // The simulated bus loses no news of closed sessions.
-            UserEventBody::SessionsDoubted { .. } => Need::Nothing,
+            // The simulated bus loses no news of closed sessions, and nobody is invited.
+            UserEventBody::SessionsDoubted { .. }
+            | UserEventBody::Invited { .. }
+            | UserEventBody::Uninvited { .. } => Need::Nothing,
         }
     }
 

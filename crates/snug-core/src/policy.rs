@@ -22,7 +22,7 @@ pub fn check_app(operation: Operation, policy: AppPolicy) -> Result<()> {
 /// Decides for a member and returns the guard to carry to the commit.
 ///
 /// # Errors
-/// [`Error::UserDeactivated`], [`Error::NotAMember`], [`Error::RoomArchived`],
+/// [`Error::UserDeactivated`], [`Error::NotAMember`], [`Error::NotInvited`], [`Error::RoomArchived`],
 /// [`Error::RoomFrozen`], [`Error::RoleTooLow`], or an invalid field for what a direct room cannot
 /// do.
 pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
@@ -33,6 +33,9 @@ pub fn check_member(operation: Operation, facts: &RoomFacts) -> Result<Guard> {
     let (room, rule) = (&facts.room, operation.rule());
     if rule.least.contains(&Who::Outsider) {
         return check_join(rule, facts);
+    }
+    if rule.least.contains(&Who::Invited) {
+        return check_invited(rule, facts);
     }
     let mine = active(facts)?;
     if room.archived && rule.archived.holds_for(mine.role) {
@@ -69,6 +72,28 @@ fn check_join(rule: &Rule, facts: &RoomFacts) -> Result<Guard> {
         return Err(Error::RoomArchived);
     }
     Ok(backend_guard(&facts.room))
+}
+
+/// Who has accepted or declined already may say so again.
+fn check_invited(rule: &Rule, facts: &RoomFacts) -> Result<Guard> {
+    if rule.who(&facts.room) == Who::Nobody {
+        return Err(Error::NotInvited);
+    }
+    let (room, mine) = match &facts.mine {
+        Some(mine) if mine.is_invited() => (&facts.room, mine),
+        Some(mine) if mine.is_active() && rule.operation == Operation::Accept => {
+            return Ok(guard_of(&facts.room, mine));
+        }
+        // Of an invitation that has ended there is nothing left to decline: a repeat is harmless.
+        Some(mine) if mine.invitation.is_some() && rule.operation == Operation::Decline => {
+            return Ok(guard_of(&facts.room, mine));
+        }
+        _ => return Err(Error::NotInvited),
+    };
+    if room.archived && rule.archived != Closed::Open {
+        return Err(Error::RoomArchived);
+    }
+    Ok(guard_of(room, mine))
 }
 
 /// Decides for the backend, whom only the room's own state binds.

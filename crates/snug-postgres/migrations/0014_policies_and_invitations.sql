@@ -2,3 +2,11 @@
 -- object of operation to least role.
 
 ALTER TABLE rooms ADD COLUMN policy text;
+
+-- Who asked a user in, and when; no user: the backend. Kept when the invitation ends without a
+-- joining, since then nothing of the room may be shown.
+ALTER TABLE members
+    ADD COLUMN invited_by text COLLATE "C",
+    ADD COLUMN invited_at bigint;
+CREATE INDEX members_invited ON members (app, room) WHERE state = 'invited';
+CREATE INDEX members_invited_by_user ON members (user_id, app) WHERE state = 'invited';

@@ -33,6 +33,8 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("read_rev >= $3", "members_by_read"),
     ("m.rev > $3", "members_by_rev"),
     ("m.rev = $3", "members_by_rev"),
+    ("m.room = $2 AND m.state = 'invited'", "members_invited"),
+    ("i.user_id AND m.state = 'invited'", "members_invited_by_user"),
 ];
 
 /// Texts of statements, with the number of their parameters.

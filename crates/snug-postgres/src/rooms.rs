@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{
-    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Room, RoomKind, RoomPatch, Time,
+    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind, RoomPatch,
+    Time,
 };
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
@@ -225,10 +226,10 @@ impl PostgresStore {
             !is_member
         });
         if let Some(creator) = outside {
-            let role = snug_core::model::Role::Member;
-            joining.push((creator, role, MemberState::Creator));
+            joining.push((creator, Role::Member, MemberState::Creator));
         }
-        let named = joining.iter().map(|(user, _, _)| (&new.app, *user));
+        let named = joining.iter().map(|(user, _, _)| *user).chain(&new.invited);
+        let named = named.map(|user| (&new.app, user));
         users::make_bare(&tx, named, new.now).await?;
         if users::any_is_out(&tx, &new.app, &acting(new)).await? {
             tx.rollback().await?;
@@ -239,10 +240,22 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(CreateRoomOutcome::TooMany);
         }
+        let asked: Vec<&str> = new.invited.iter().map(UserId::as_str).collect();
+        if members::too_many_invited(&tx, &new.app, &new.id, &asked).await? {
+            tx.rollback().await?;
+            return Ok(CreateRoomOutcome::TooManyInvited);
+        }
         members::join(&tx, &new.app, &room, &joining, new.now).await?;
-        let entry = OutboxEntry::room_created(&room, &new.members);
+        if !asked.is_empty() {
+            let by = (&asked[..], Role::Member, new.creator.as_ref());
+            members::invite(&tx, &new.app, &room, by, new.now).await?;
+        }
+        let entry = OutboxEntry::room_created(&room, &new.members, &new.invited);
         note(&tx, (&new.app, &new.id), room.head.rev, &entry, room.changed_at).await?;
-        let (members, memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
+        let (members, mut memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
+        if !asked.is_empty() {
+            memberships.extend(members::named(&tx, &new.app, &new.id, &asked).await?.1);
+        }
         let message = self.first_message(&tx, new, &room).await?;
         tx.commit().await?;
         Ok(CreateRoomOutcome::Created(Box::new(CreatedRoom {
@@ -413,8 +426,9 @@ impl RoomStore for PostgresStore {
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> StoreResult<Vec<Member>> {
-        Ok(bounded(|| self.members_page(app, room, after, limit)).await?)
+        Ok(bounded(|| self.members_page(app, room, after, limit, invited)).await?)
     }
 
     async fn members_among(

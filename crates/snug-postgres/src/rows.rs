@@ -3,9 +3,9 @@
 
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
-    CloseReason, CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned,
-    Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole, OwnSettings, Patch,
-    Preview, Reaction, Role, Room, RoomKind, RoomPolicy, Session, ThreadMine, ThreadPlace,
+    CloseReason, CustomJson, DirectKey, Extras, Head, Invitation, Member, MemberState, Membership,
+    Mentioned, Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole, OwnSettings,
+    Patch, Preview, Reaction, Role, Room, RoomKind, RoomPolicy, Session, ThreadMine, ThreadPlace,
     ThreadSummary, Time, User,
 };
 use snug_core::ports::PayloadHash;
@@ -107,6 +107,7 @@ macro_rules! membership_columns {
             "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
              m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
              m.changed_at, m.pinned, m.muted_until, m.hidden_count, m.folder, m.settings_rev, \
+             m.invited_by, m.invited_at, \
              (SELECT count(*) FROM (SELECT FROM gone_messages x WHERE x.app = m.app \
                AND x.room = m.room AND x.seq > m.read_seq AND x.sender IS DISTINCT FROM m.user_id \
                LIMIT 1000) y), ",
@@ -325,7 +326,7 @@ impl<'a> Cells<'a> {
         match self.user_or_none()? {
             Some(user) => self.membership_of(user).map(Some),
             None => {
-                self.at += 21;
+                self.at += 23;
                 Ok(None)
             }
         }
@@ -336,6 +337,7 @@ impl<'a> Cells<'a> {
             user,
             role: self.word(Role::parse)?,
             state: self.word(MemberState::parse)?,
+            invitation: None,
             joined_at: self.time()?,
             left_at: self.time_or_none()?,
             left_seq: self.number_or_none()?,
@@ -349,11 +351,18 @@ impl<'a> Cells<'a> {
             read_own: self.number()?,
             changed_at: self.time()?,
             own: self.own()?,
-            gone: self.number()?,
-            mentions: self.mentioned()?,
+            gone: 0,
+            mentions: Mentioned::default(),
         };
-        if !mine.is_active() {
-            mine.mentions = Mentioned::default();
+        let (by, since) = (self.user_or_none()?, self.time_or_none()?);
+        mine.invitation = since.map(|at| Invitation { by, at });
+        let (gone, mentions) = (self.number()?, self.mentioned()?);
+        if mine.is_active() {
+            mine.mentions = mentions;
+        }
+        // Of who is invited nothing is counted.
+        if mine.invitation.is_none() {
+            mine.gone = gone;
         }
         Ok(mine)
     }

@@ -18,7 +18,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("../migrations/0009_rooms.sql"),
     include_str!("../migrations/0010_nodes.sql"),
     include_str!("../migrations/0011_threads.sql"),
-    include_str!("../migrations/0014_policies.sql"),
+    include_str!("../migrations/0014_policies_and_invitations.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

@@ -35,6 +35,7 @@ async fn make_room(store: &PostgresStore, app: &AppId, id: &str) {
         custom: None,
         tags: Vec::new(),
         policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").expect("a user id"), Role::Owner)],
         epoch: "1".to_owned(),

@@ -37,6 +37,7 @@ async fn store_at(url: &str) -> Arc<PostgresStore> {
         custom: None,
         tags: Vec::new(),
         policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").expect("an id"), Role::Owner)],
         epoch: "1".to_owned(),

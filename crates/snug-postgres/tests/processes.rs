@@ -85,6 +85,7 @@ fn new_room(id: RoomId, kind: RoomKind, direct: Option<DirectKey>) -> NewRoom {
         custom: None,
         tags: Vec::new(),
         policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(user("anna"), Role::Owner), (user("ben"), Role::Member)],
         epoch: format!("by {}", std::process::id()),

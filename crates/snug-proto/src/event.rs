@@ -19,6 +19,7 @@ pub const EVENTS: &[&str] = &[
     "room.changed",
     "members.changed",
     "room.joined",
+    "room.invited",
     "room.left",
     "room.mine",
     "read",
@@ -118,7 +119,7 @@ pub struct MembersChanged {
     pub members: Vec<Member>,
 }
 
-/// `room.joined`.
+/// `room.joined` and `room.invited`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RoomJoined {
     pub room: String,
@@ -246,14 +247,31 @@ pub fn joined(room: &model::Room, mine: &model::Membership, members: &[model::Me
     if frame.len() <= limits::EVENT_BYTES_MAX { frame } else { write(&[]) }
 }
 
+/// Told to a user who was invited; nothing is in it that an invitation does not show.
+#[must_use]
+pub fn invited(room: &model::Room, mine: &model::Membership) -> Vec<u8> {
+    let data = RoomJoined {
+        room: room.id.to_string(),
+        rev: room.head.rev,
+        room_object: Room::of(room.clone(), Vec::new(), Some(mine)),
+    };
+    event("room.invited", &data)
+}
+
+/// Told to a user whose invitation ended without a joining.
+#[must_use]
+pub fn uninvited(room: &str, rev: u64) -> Vec<u8> {
+    event("room.left", &RoomLeft { room: room.to_owned(), rev, reason: "removed".to_owned() })
+}
+
 /// Told to the user's own connections.
 #[must_use]
 pub fn mine(room: &str, count: u64, mine: &model::Membership) -> Vec<u8> {
     event("room.mine", &RoomMine { room: room.to_owned(), mine: Mine::of(mine, count) })
 }
 
-/// Whether a changed member is out.
+/// Whether a changed member is out: who is only invited was not in.
 #[must_use]
 pub fn is_out(member: &model::Member) -> bool {
-    member.state != MemberState::Active
+    !matches!(member.state, MemberState::Active | MemberState::Invited)
 }

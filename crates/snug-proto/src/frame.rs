@@ -63,6 +63,8 @@ ops! {
     RoomUpdate "room.update" RoomUpdateData;
     RoomJoin "room.join" RoomData;
     RoomLeave "room.leave" RoomData;
+    RoomAccept "room.accept" RoomData;
+    RoomDecline "room.decline" RoomData;
     RoomSync "room.sync" RoomSyncData;
     MineUpdate "mine.update" MineUpdateData;
     History "history" HistoryData;
@@ -374,6 +376,8 @@ pub struct MembersListData {
     pub room: Id<RoomId>,
     pub limit: Option<usize>,
     pub cursor: Option<Id<UserId>>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub include: Vec<String>,
 }
 
 /// `members.add` and `members.remove`.
@@ -382,6 +386,7 @@ pub struct MembersData {
     pub room: Id<RoomId>,
     pub users: Vec<Id<UserId>>,
     pub role: Option<String>,
+    pub invitation_required: Option<bool>,
     pub announce: Option<bool>,
 }
 
@@ -389,8 +394,8 @@ impl MembersData {
     /// The room and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, MembersBody) {
-        let Self { room, users, role, announce } = self;
-        (room.0, MembersBody { users, role, announce })
+        let Self { room, users, role, invitation_required, announce } = self;
+        (room.0, MembersBody { users, role, invitation_required, announce })
     }
 }
 

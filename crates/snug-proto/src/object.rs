@@ -321,6 +321,9 @@ pub struct Mine {
     /// How the caller keeps the room; absent until it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Settings>,
+    /// Of who is invited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Invitation>,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: WireTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -343,9 +346,27 @@ impl Mine {
             gone: mine.gone,
             mentions: mine.mentions.all,
             settings: Settings::of(&mine.own, count),
+            invitation: mine.invitation.clone().filter(|_| mine.is_invited()).map(Into::into),
             joined_at: WireTime(mine.joined_at),
             left_at: mine.left_at.map(WireTime),
         }
+    }
+}
+
+/// Who asked the caller into a room, and when.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Invitation {
+    /// Absent: the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: WireTime,
+}
+
+impl From<model::Invitation> for Invitation {
+    fn from(invitation: model::Invitation) -> Self {
+        let model::Invitation { by, at } = invitation;
+        Self { by: by.map(Into::into), at: WireTime(at) }
     }
 }
 

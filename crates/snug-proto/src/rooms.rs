@@ -45,6 +45,8 @@ pub struct CreateRoomBody {
     #[serde(default, deserialize_with = "or_default")]
     #[schema(value_type = Option<HashMap<String, String>>)]
     pub policy: PolicyIn,
+    /// All but the caller and the creator are asked first; of a group or a channel.
+    pub invitation_required: Option<bool>,
     #[schema(value_type = Option<String>)]
     pub creator: Option<Id<UserId>>,
     pub message: Option<SendBody>,
@@ -90,6 +92,7 @@ impl CreateRoomBody {
             custom: custom(self.custom),
             tags: self.tags,
             policy: self.policy.0,
+            invite: self.invitation_required.unwrap_or(false),
             creator: self.creator.map(|id| id.0),
             message,
             return_existing: self.if_exists.as_deref() == Some("return"),

@@ -63,6 +63,7 @@ async fn fill(store: &dyn Store) {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: None,
             members: vec![(user(), Role::Member)],
             epoch: "e".to_owned(),

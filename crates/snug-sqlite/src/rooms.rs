@@ -131,10 +131,11 @@ impl RoomStore for SqliteStore {
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> StoreResult<Vec<Member>> {
         let (app, room, after) = (app.clone(), room.clone(), after.cloned());
         self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
-            Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit),
+            Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit, invited),
             None => Ok(Vec::new()),
         })
         .await
@@ -305,6 +306,9 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     if members::any_is_full(conn, &new.app, new.members.iter().map(|(user, _)| user), most)? {
         return Ok(CreateRoomOutcome::TooMany);
     }
+    if members::too_many_invited(conn, &new.app, None, new.invited.iter())? {
+        return Ok(CreateRoomOutcome::TooManyInvited);
+    }
     let mut head = match found {
         Some(old) => make_anew(conn, new, old, at)?,
         None => make(conn, new, at)?,
@@ -314,7 +318,13 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
     save_head(conn, &head)?;
     let room = room_of(conn, &head)?;
-    note(conn, &new.app, &head, || OutboxEntry::room_created(&room, &new.members), at)?;
+    note(
+        conn,
+        &new.app,
+        &head,
+        || OutboxEntry::room_created(&room, &new.members, &new.invited),
+        at,
+    )?;
     let place = (&new.app, &new.id);
     let said = new.message.as_ref();
     let message =
@@ -419,6 +429,10 @@ fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> 
         }
         let (member, mine) = joining.join(conn, user, *role, MemberState::Active)?;
         members.push(member);
+        memberships.push(mine);
+    }
+    for user in &new.invited {
+        let (_, mine) = joining.invite(conn, user, Role::Member, new.creator.as_ref())?;
         memberships.push(mine);
     }
     if let Some(creator) = &new.creator

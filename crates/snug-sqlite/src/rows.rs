@@ -5,8 +5,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
-    CustomJson, DirectKey, Extras, Head, Member, MemberState, Membership, Mentioned, Message,
-    MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, RoomPolicy, Time, User,
+    CustomJson, DirectKey, Extras, Head, Invitation, Member, MemberState, Membership, Mentioned,
+    Message, MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, RoomPolicy, Time, User,
 };
 
 use crate::threads;
@@ -141,7 +141,7 @@ macro_rules! member_columns {
         "m.user, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
          m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
          m.changed_at, m.last_own_seq, m.pinned, m.muted_until, m.hidden_count, m.folder, \
-         m.settings_rev"
+         m.settings_rev, m.invited_by, m.invited_at"
     };
 }
 macro_rules! user_columns {
@@ -268,6 +268,11 @@ fn policy(row: &Row<'_>, at: usize) -> Sql<RoomPolicy> {
         .ok_or_else(|| damaged(at, "a policy that cannot be read"))
 }
 
+fn invitation(row: &Row<'_>, at: usize) -> Sql<Option<Invitation>> {
+    let (by, since) = (maybe_user(row, at)?, maybe_time(row, at + 1)?);
+    Ok(since.map(|at| Invitation { by, at }))
+}
+
 /// A membership, with what only the store needs of it.
 #[derive(Debug, Clone)]
 pub(crate) struct MemberRow {
@@ -286,6 +291,7 @@ impl MemberRow {
             user: UserId::from_stored(row.get_ref(at)?.as_str()?),
             role: word(row, at + 1, Role::parse)?,
             state: word(row, at + 2, MemberState::parse)?,
+            invitation: invitation(row, at + 21)?,
             joined_at: time(row, at + 3)?,
             left_at: maybe_time(row, at + 4)?,
             left_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::unsigned_abs),

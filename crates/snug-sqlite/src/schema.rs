@@ -19,7 +19,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/0008_rooms.sql"),
     include_str!("../migrations/0009_nodes.sql"),
     include_str!("../migrations/0010_threads.sql"),
-    include_str!("../migrations/0013_policies.sql"),
+    include_str!("../migrations/0013_policies_and_invitations.sql"),
 ];
 
 /// The newest version that this build knows.

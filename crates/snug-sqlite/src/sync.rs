@@ -100,6 +100,10 @@ fn listed(
     let Some((mut room, mine, left, some_gone)) = found else {
         return Ok(None);
     };
+    if mine.invitation.is_some() {
+        room.show_invited(&mine);
+        return Ok(Some((ListedRoom { room, mine, members: Vec::new() }, None)));
+    }
     if mine.state != MemberState::Left {
         let members = shown_members(conn, app, rk, &room, shown)?;
         return Ok(Some((ListedRoom { room, mine, members }, None)));
@@ -153,7 +157,7 @@ fn shown_members(
     shown: usize,
 ) -> Sql<Vec<Member>> {
     let Some(pair) = room.direct.as_ref().filter(|_| room.kind == RoomKind::Direct) else {
-        return members::page(conn, app, rk, None, shown);
+        return members::page(conn, app, rk, None, shown, false);
     };
     let mut members = Vec::with_capacity(2);
     for user in [&pair.low, &pair.high] {
@@ -170,7 +174,8 @@ fn shown_members(
 macro_rules! candidates {
     ($more:literal, $from:literal) => {
         concat!(
-            "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
+            "SELECT CASE WHEN m.state IN ('left', 'invited') THEN m.left_activity_at \
+             ELSE h.activity_at END AS at, \
              m.rk, m.pinned",
             $more,
             " FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk ",
@@ -290,11 +295,11 @@ fn changed(
     now: Time,
 ) -> Sql<UserChanges> {
     let since = query.after.as_ref().map_or(query.since, |(at, _)| query.since.max(*at));
-    // Line 6. A left room changes for who left only by the membership: what happens in it
-    // afterwards is nobody's business who is not in it.
+    // Line 6. A left room changes for who left only by the membership, as one does for who is
+    // only invited: what happens in it is nobody's business who is not in it.
     let mut rooms = all(
         conn,
-        "SELECT CASE m.state WHEN 'left' THEN m.changed_at \
+        "SELECT CASE WHEN m.state IN ('left', 'invited') THEN m.changed_at \
          ELSE max(m.changed_at, h.changed_at) END AS at, \
          m.rk FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
          WHERE m.app = ?1 AND m.user = ?2 AND at >= ?3",

@@ -211,6 +211,7 @@ async fn room(store: &SqliteStore) -> RoomId {
         custom: None,
         tags: Vec::new(),
         policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
         epoch: "e".to_owned(),

@@ -70,6 +70,7 @@ async fn send_until_killed(path: &Path) {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: None,
             members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
             epoch: "e".to_owned(),

@@ -82,6 +82,7 @@ impl Sim {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invite: false,
             creator,
             message,
             return_existing: false,
@@ -107,6 +108,7 @@ impl Sim {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invite: false,
             creator: None,
             message,
             return_existing: false,
@@ -122,7 +124,7 @@ impl Sim {
         let Some(room) = room else { return };
         let role = self.dice.percent(30).then_some(Role::Admin).filter(|_| add);
         let announce = self.dice.percent(60);
-        let request = ChangeMembersRequest { users: self.users(3), role, announce };
+        let request = ChangeMembersRequest { users: self.users(3), role, invite: false, announce };
         self.say(format!("  {room} {:?} announce {announce}", request.users));
         if add {
             let answer = self.engine.add_members(&actor, &room, request).await;
@@ -223,6 +225,7 @@ impl Sim {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invite: false,
             creator: None,
             message: None,
             return_existing: false,

@@ -80,6 +80,7 @@ impl<'a> Fixture<'a> {
             custom: None,
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: members.first().map(|name| user(name)),
             members: members
                 .iter()

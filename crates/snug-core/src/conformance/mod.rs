@@ -46,6 +46,7 @@ pub mod cursors;
 pub mod extras;
 pub mod filters;
 mod fixtures;
+pub mod invitations;
 pub mod jobs;
 pub mod lists;
 pub mod members;
@@ -107,9 +108,30 @@ macro_rules! race {
 
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
-    "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "extras", "mentions", "threads", "own", "updates", "filters", "records",
-    "bridge", "outbox", "jobs", "nodes", "races",
+    "apps",
+    "users",
+    "sessions",
+    "rooms",
+    "members",
+    "invitations",
+    "messages",
+    "cursors",
+    "lists",
+    "sync",
+    "catch_up",
+    "changes",
+    "extras",
+    "mentions",
+    "threads",
+    "own",
+    "updates",
+    "filters",
+    "records",
+    "bridge",
+    "outbox",
+    "jobs",
+    "nodes",
+    "races",
 ];
 
 /// Cases that share a database.
@@ -166,6 +188,14 @@ pub const CASES: &[Case] = &[
     case!(members::members_are_paged_by_the_bytes_of_their_ids),
     case!(members::members_show_profile_and_cursor),
     case!(members::a_guard_notices_leaving_and_coming_back),
+    case!(invitations::who_is_invited_is_no_member),
+    case!(invitations::accepting_is_joining),
+    case!(invitations::what_ends_otherwise_shows_nothing),
+    case!(invitations::who_comes_back_finds_their_own),
+    case!(invitations::inviting_twice_changes_nothing),
+    case!(invitations::a_room_is_made_by_invitation),
+    case!(invitations::open_invitations_are_bounded),
+    race!(invitations::accepting_races_with_taking_back),
     case!(messages::append_takes_the_next_seq_and_rev),
     case!(messages::a_message_comes_back_as_it_went_in),
     case!(messages::system_and_silent_do_not_count),
@@ -387,6 +417,7 @@ mod tests {
         ("sessions", include_str!("sessions.rs")),
         ("rooms", include_str!("rooms.rs")),
         ("members", include_str!("members.rs")),
+        ("invitations", include_str!("invitations.rs")),
         ("messages", include_str!("messages.rs")),
         ("cursors", include_str!("cursors.rs")),
         ("lists", include_str!("lists.rs")),

@@ -45,6 +45,8 @@ pub enum MemberState {
     Active,
     Left,
     Creator,
+    /// Asked to come, and no member until accepting: what the room is called, and nothing of it.
+    Invited,
 }
 
 impl MemberState {
@@ -54,6 +56,7 @@ impl MemberState {
             Self::Active => "active",
             Self::Left => "left",
             Self::Creator => "creator",
+            Self::Invited => "invited",
         }
     }
 
@@ -63,9 +66,18 @@ impl MemberState {
             "active" => Some(Self::Active),
             "left" => Some(Self::Left),
             "creator" => Some(Self::Creator),
+            "invited" => Some(Self::Invited),
             _ => None,
         }
     }
+}
+
+/// Who asked a user into a room, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// None: the backend.
+    pub by: Option<UserId>,
+    pub at: Time,
 }
 
 /// The facts of one user in one room. Everything that unread needs is here and in the head.
@@ -74,6 +86,11 @@ pub struct Membership {
     pub user: UserId,
     pub role: Role,
     pub state: MemberState,
+    /// Of who is invited, and of who never joined after it: `Left` then means that it was declined
+    /// or taken back, and nothing of the room was ever theirs to see since.
+    #[serde(default)]
+    pub invitation: Option<Invitation>,
+    /// Of who is invited: when.
     pub joined_at: Time,
     /// The room's seq at leaving; the list shows the room as it was then.
     pub left_at: Option<Time>,
@@ -128,6 +145,11 @@ impl Membership {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.state == MemberState::Active
+    }
+
+    #[must_use]
+    pub fn is_invited(&self) -> bool {
+        self.state == MemberState::Invited
     }
 
     /// Unread messages, from the room's counting number (`delivery-contract`, line 10).

@@ -28,7 +28,7 @@ pub use extras::{
 };
 pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
-pub use member::{Member, MemberState, Membership, Mentioned, Role};
+pub use member::{Invitation, Member, MemberState, Membership, Mentioned, Role};
 pub use merge::MergeError;
 pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction};
 pub use operator::{AuditEntry, Operator, OperatorRole};

@@ -21,6 +21,7 @@ pub enum OutboxKind {
     ReactionAdded,
     ReactionRemoved,
     MembersAdded,
+    MembersInvited,
     MembersRemoved,
     RoomCreated,
     RoomChanged,
@@ -29,7 +30,7 @@ pub enum OutboxKind {
 
 impl OutboxKind {
     /// Every kind, for documents and filters.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::MessageNew,
         Self::MessageEdited,
         Self::MessageDeleted,
@@ -40,6 +41,7 @@ impl OutboxKind {
         Self::ReactionAdded,
         Self::ReactionRemoved,
         Self::MembersAdded,
+        Self::MembersInvited,
         Self::MembersRemoved,
         Self::RoomCreated,
         Self::RoomChanged,
@@ -59,6 +61,7 @@ impl OutboxKind {
             Self::ReactionAdded => "reaction.added",
             Self::ReactionRemoved => "reaction.removed",
             Self::MembersAdded => "members.added",
+            Self::MembersInvited => "members.invited",
             Self::MembersRemoved => "members.removed",
             Self::RoomCreated => "room.created",
             Self::RoomChanged => "room.changed",
@@ -83,9 +86,12 @@ pub struct OutboxDetail {
     pub by: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reaction: Option<ReactionDetail>,
-    /// Who was added or removed; in a new room, its members.
+    /// Who was added, invited or removed; in a new room, its members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberDetail>,
+    /// In a new room: who was invited to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invited: Vec<UserId>,
     /// As the change left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomDetail>,
@@ -154,6 +160,12 @@ impl OutboxDetail {
                 self.members.push(MemberDetail { user: user.clone(), role });
             }
         }
+        self
+    }
+
+    #[must_use]
+    pub fn with_invited(mut self, invited: &[UserId]) -> Self {
+        self.invited = invited.to_vec();
         self
     }
 

@@ -119,6 +119,36 @@ pub struct Room {
     pub head: Head,
 }
 
+impl Room {
+    /// Leaves of the room what an invitation shows: what it is called and how many are in it; of
+    /// one that ended without a joining not even that. Whatever moves with what members do is as
+    /// if nothing had happened since.
+    pub fn show_invited(&mut self, mine: &Membership) {
+        let at = mine.invitation.as_ref().map_or(mine.joined_at, |invitation| invitation.at);
+        if !mine.is_invited() {
+            self.name = None;
+            self.avatar = None;
+            self.member_count = 0;
+        }
+        self.direct = None;
+        self.description = None;
+        self.custom = None;
+        self.tags = Vec::new();
+        self.policy = RoomPolicy::default();
+        self.creator = None;
+        self.changed_at = mine.changed_at;
+        self.min_seq = 1;
+        self.min_rev = 0;
+        self.head = Head {
+            rev: mine.rev,
+            members_rev: mine.rev,
+            room_rev: mine.rev,
+            activity_at: at,
+            ..Head::default()
+        };
+    }
+}
+
 /// Changes to a room; `frozen` only by the backend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomPatch {

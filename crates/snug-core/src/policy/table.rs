@@ -25,6 +25,9 @@ pub enum Operation {
     /// The words that edits have replaced.
     ReadVersions,
     Join,
+    /// An invitation.
+    Accept,
+    Decline,
     Read,
     MarkRead,
     /// The caller's own settings of a room.
@@ -41,6 +44,8 @@ pub enum Who {
     User,
     /// Who is not in.
     Outsider,
+    /// Who was asked in.
+    Invited,
     /// A member of this role or a higher one.
     Role(Role),
     /// Not in a room of this kind.
@@ -89,6 +94,7 @@ pub struct Rule {
 }
 
 const USER: [Who; 3] = [Who::User; 3];
+const INVITED: [Who; 3] = [Who::Nobody, Who::Invited, Who::Invited];
 const MEMBER: [Who; 3] = [Who::Role(Role::Member); 3];
 const ADMIN: [Who; 3] = [Who::Role(Role::Admin); 3];
 /// A direct room keeps its pair.
@@ -155,6 +161,7 @@ impl Rule {
         let who = |who: Who| match who {
             Who::User => "any user".to_owned(),
             Who::Outsider => "any user".to_owned(),
+            Who::Invited => "who is invited".to_owned(),
             Who::Nobody => "nobody".to_owned(),
             Who::Role(role) => role.as_str().to_owned(),
         };
@@ -181,7 +188,7 @@ impl Rule {
 }
 
 /// Every operation in the order of [`Operation`].
-pub const TABLE: [Rule; 21] = {
+pub const TABLE: [Rule; 23] = {
     use Closed::{ButOwners, Open, ToAll, ToPages};
     use Operation as O;
     let owner = Who::Role(Role::Owner);
@@ -219,6 +226,8 @@ pub const TABLE: [Rule; 21] = {
         rule(O::Join, "join", [Who::Nobody, Who::Nobody, Who::Outsider])
             .closed(Open, ToPages)
             .backends(),
+        rule(O::Accept, "accept an invitation", INVITED).closed(Open, ToPages),
+        rule(O::Decline, "decline an invitation", INVITED),
         rule(O::Read, "read; in a channel every user may", MEMBER),
         rule(O::MarkRead, "mark as read", MEMBER),
         rule(O::SetOwn, "keep the room in the own way", MEMBER),

@@ -163,6 +163,7 @@ async fn create_room(State(door): State<Arc<Door>>, request: Request) -> Answer 
         custom,
         tags: Vec::new(),
         policy: RoomPolicy::default(),
+        invite: false,
         creator: None,
         message: None,
         return_existing: false,
@@ -183,7 +184,7 @@ async fn add_users(
     let (backend, fields) = asked(&door, request).await?;
     let room = room_of(&id, &backend)?;
     let users = users_of(&fields, &backend)?;
-    let change = ChangeMembersRequest { users, role: None, announce: false };
+    let change = ChangeMembersRequest::of(users, false);
     let actor = Actor::Backend(backend.clone());
     door.host.engine().add_members(&actor, &room, change).await?;
     Ok(identifier(&room, &backend).into_response())
@@ -197,7 +198,7 @@ async fn remove_users(
     let (backend, fields) = asked(&door, request).await?;
     let room = room_of(&id, &backend)?;
     let users = users_of(&fields, &backend)?;
-    let change = ChangeMembersRequest { users, role: None, announce: false };
+    let change = ChangeMembersRequest::of(users, false);
     let actor = Actor::Backend(backend.clone());
     door.host.engine().remove_members(&actor, &room, change).await?;
     Ok(identifier(&room, &backend).into_response())

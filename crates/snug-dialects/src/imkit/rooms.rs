@@ -240,6 +240,7 @@ impl Wanted {
             custom: Some(self.custom()?),
             tags: Vec::new(),
             policy: RoomPolicy::default(),
+            invite: false,
             creator,
             message: None,
             return_existing: true,
@@ -370,11 +371,8 @@ pub(super) async fn join(
             if !open && found.creator.as_ref() != Some(client.user()) {
                 return Err(Error::NotAMember.into());
             }
-            let request = snug_core::engine::ChangeMembersRequest {
-                users: vec![client.user().clone()],
-                role: None,
-                announce: false,
-            };
+            let users = vec![client.user().clone()];
+            let request = snug_core::engine::ChangeMembersRequest::of(users, false);
             engine.add_members(&Actor::Backend(backend), &room, request).await?;
             if announce {
                 say_joined(engine, &client, &room).await?;

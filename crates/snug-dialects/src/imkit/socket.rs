@@ -271,9 +271,10 @@ impl Line {
                     self.emit("room", &told);
                     Ok(())
                 }
-                UserEventBody::SessionsClosed { .. } | UserEventBody::SessionsDoubted { .. } => {
-                    Ok(())
-                }
+                UserEventBody::Invited { .. }
+                | UserEventBody::Uninvited { .. }
+                | UserEventBody::SessionsClosed { .. }
+                | UserEventBody::SessionsDoubted { .. } => Ok(()),
             },
             Heard::Left(_) => Ok(()),
         }

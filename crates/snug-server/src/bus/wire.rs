@@ -235,12 +235,14 @@ mod tests {
                 Event::User(user) => match user.body {
                     UserEventBody::Mine { .. } => "mine",
                     UserEventBody::Joined { .. } => "joined",
+                    UserEventBody::Invited { .. } => "invited",
+                    UserEventBody::Uninvited { .. } => "uninvited",
                     UserEventBody::SessionsClosed { .. } => "closed",
                     UserEventBody::SessionsDoubted { .. } => "doubted",
                 },
             })
             .collect();
-        assert_eq!(kinds.len(), 12, "{kinds:?}");
+        assert_eq!(kinds.len(), 14, "{kinds:?}");
     }
 
     #[test]

@@ -468,14 +468,17 @@ impl Hub {
         let connections = self.connections_of(&happened.app, &happened.user);
         let happened = Arc::new(happened);
         let mut told = Told::default();
+        let mut tell = |frame: Vec<u8>| {
+            let frame = codec::frame(&frame);
+            for connection in &connections {
+                if !connection.mail(|mailbox| mailbox.user(&happened)) {
+                    told.tell(connection, frame.clone());
+                }
+            }
+        };
         match &happened.body {
             UserEventBody::Mine { room, count, mine } => {
-                let frame = codec::frame(&event::mine(room.as_str(), *count, mine));
-                for connection in &connections {
-                    if !connection.mail(|mailbox| mailbox.user(&happened)) {
-                        told.tell(connection, frame.clone());
-                    }
-                }
+                tell(event::mine(room.as_str(), *count, mine));
             }
             UserEventBody::Joined { room, mine, members } => {
                 let frame = codec::frame(&event::joined(room, mine, members));
@@ -486,6 +489,8 @@ impl Hub {
                     }
                 }
             }
+            UserEventBody::Invited { room, mine } => tell(event::invited(room, mine)),
+            UserEventBody::Uninvited { room, rev } => tell(event::uninvited(room.as_str(), *rev)),
             UserEventBody::SessionsClosed { sessions, reason } => {
                 for connection in &connections {
                     let closed = sessions.contains(&connection.session.lock());

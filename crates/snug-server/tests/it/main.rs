@@ -18,6 +18,7 @@ mod golden;
 mod harness;
 mod i2a;
 mod imkit;
+mod invitations;
 mod kill;
 mod mentions;
 mod panel;

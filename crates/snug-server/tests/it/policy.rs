@@ -25,9 +25,19 @@ async fn place(app: &TestApp, operation: Operation) -> String {
             let body = json!({"kind": "channel", "members": ["bob"]});
             text(&app.backend_ok("POST", "rooms", body).await["id"])
         }
+        Operation::Accept | Operation::Decline => {
+            let room = app.group(&["bob"]).await;
+            let asks = json!({"users": ["ann"], "invitation_required": true});
+            app.backend("POST", &format!("rooms/{room}/members"), asks).await.is(200);
+            room
+        }
         _ => app.group(&["ann", "bob"]).await,
     };
-    let first = json!({"id": MESSAGE, "sender": "ann", "text": "first"});
+    let first = json!({"id": MESSAGE, "sender": "bob", "text": "first"});
+    let first = match operation {
+        Operation::Accept | Operation::Decline => first,
+        _ => json!({"id": MESSAGE, "sender": "ann", "text": "first"}),
+    };
     app.backend("POST", &format!("rooms/{room}/messages"), first).await.is(201);
     room
 }
@@ -44,6 +54,8 @@ fn asked(operation: Operation, room: &str, other: &str) -> Asked {
             ("GET", "/messages/m1/versions", "message.versions", Value::Null)
         }
         Operation::Join => ("POST", "/join", "room.join", Value::Null),
+        Operation::Accept => ("POST", "/accept", "room.accept", Value::Null),
+        Operation::Decline => ("POST", "/decline", "room.decline", Value::Null),
         Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
         Operation::CreateFromContact => {
             ("POST", "", "room.create", json!({"kind": "contact", "contact": other}))
@@ -182,8 +194,12 @@ async fn who_is_no_member_may_do_nothing_in_a_room() {
         for operation in in_a_room() {
             let by_rest = asked(operation, &room, "bob");
             let answer = page.call(by_rest.method, &by_rest.path, by_rest.body.clone()).await;
-            answer.refused(403, "not_a_member");
-            socket.refused(by_rest.op, data(&by_rest, &room), "not_a_member").await;
+            let code = match operation {
+                Operation::Accept | Operation::Decline => "not_invited",
+                _ => "not_a_member",
+            };
+            answer.refused(403, code);
+            socket.refused(by_rest.op, data(&by_rest, &room), code).await;
             let nowhere = asked(operation, "none", "bob");
             let answer = page.call(nowhere.method, &nowhere.path, nowhere.body.clone()).await;
             answer.refused(404, "room_not_found");
@@ -352,6 +368,11 @@ fn told(operation: Operation, kind: RoomKind, role: Role, state: &str) -> Option
     match least {
         // Who is in already joins again without a word.
         Who::Outsider => None,
+        Who::Invited if operation == Operation::Accept => None,
+        Who::Invited => Some("not_invited"),
+        Who::Nobody if [Operation::Accept, Operation::Decline].contains(&operation) => {
+            Some("not_invited")
+        }
         Who::Nobody if operation == Operation::Join => Some("not_a_member"),
         _ if closed(rule.archived, "archived") => Some("room_archived"),
         _ if closed(rule.frozen, "frozen") => Some("room_frozen"),

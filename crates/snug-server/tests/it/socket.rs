@@ -240,6 +240,24 @@ fn thread_of(room: &str) -> [Value; 3] {
     ]
 }
 
+/// Two groups that `alice` is invited to.
+async fn invitations(app: &TestApp) {
+    for id in ["asked", "asked-too"] {
+        let asks = json!({
+            "kind": "group", "id": id, "members": ["alice"], "invitation_required": true,
+        });
+        app.backend_ok("POST", "rooms", asks).await;
+    }
+}
+
+fn every_op_is_among(mut asked: Vec<String>) {
+    let mut all: Vec<&str> = snug_proto::frame::OPS.to_vec();
+    all.sort_unstable();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked, all);
+}
+
 /// Every op is asked once and its answer looked at; a new op without a line here fails.
 #[tokio::test]
 async fn every_op_is_answered_as_written() {
@@ -257,6 +275,7 @@ async fn every_op_is_answered_as_written() {
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
     let channel = json!({"kind": "channel", "id": "news", "members": ["bob"]});
     app.backend_ok("POST", "rooms", channel).await;
+    invitations(&app).await;
     let edit = json!({"room": room, "id": "m0", "text": "second"});
     let react = json!({"room": room, "id": "m0", "key": "👍", "on": true});
     let [reply, thread, read_thread] = thread_of(&room);
@@ -288,6 +307,8 @@ async fn every_op_is_answered_as_written() {
         ("room.update", json!({"room": room, "name": "New"}), "/room/name", json!("New")),
         ("channels.list", json!({"limit": 1}), "/rooms/0/id", json!("news")),
         ("room.join", json!({"room": "news"}), "/room/mine/state", json!("active")),
+        ("room.accept", json!({"room": "asked"}), "/room/mine/state", json!("active")),
+        ("room.decline", json!({"room": "asked-too"}), "", json!({})),
         ("room.close", json!({"room": room}), "", json!({})),
         ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
         ("room.leave", json!({"room": room}), "", json!({})),
@@ -304,11 +325,7 @@ async fn every_op_is_answered_as_written() {
         asked.push(op.into());
     }
     assert_eq!(socket.closed().await, 4200);
-    let mut all: Vec<&str> = snug_proto::frame::OPS.to_vec();
-    all.sort_unstable();
-    asked.sort_unstable();
-    asked.dedup();
-    assert_eq!(asked, all);
+    every_op_is_among(asked);
     assert!(server.stop().await);
 }
 

@@ -194,7 +194,13 @@ export interface Head {
 }
 
 export type Role = 'owner' | 'admin' | 'member';
-export type MemberState = 'active' | 'left';
+export type MemberState = 'active' | 'left' | 'invited';
+
+/** Who asked the user in, and when; without `by` it was the backend. */
+export interface Invitation {
+  by?: string | null;
+  at: Timestamp;
+}
 
 export interface Member {
   user: string;
@@ -223,6 +229,8 @@ export interface Mine {
   mentions?: number;
   /** How the user keeps the room; absent until it was said. */
   settings?: Settings | null;
+  /** Of who is invited: the room shows its name, picture, kind and number of members. */
+  invitation?: Invitation | null;
   joined_at: Timestamp;
   left_at?: Timestamp | null;
 }

@@ -92,6 +92,8 @@ export interface CreateGroup {
   custom?: Custom;
   tags?: string[];
   policy?: RoomPolicy;
+  /** All but the caller are asked first. */
+  invitation_required?: boolean;
   members: string[];
   message?: Draft;
 }
@@ -153,6 +155,8 @@ export interface MemberChange {
   room: string;
   users: string[];
   role?: Role;
+  /** They are asked first: members when they accept. */
+  invitation_required?: boolean;
 }
 
 export interface Operations {
@@ -221,7 +225,7 @@ export interface Operations {
     answer: ChannelPage;
   };
   'members.list': {
-    request: { room: string; limit?: number; cursor?: string };
+    request: { room: string; limit?: number; cursor?: string; include?: 'invited'[] };
     answer: MemberPage;
   };
   'members.add': { request: MemberChange; answer: { room: Room } };
@@ -230,6 +234,8 @@ export interface Operations {
   'mine.update': { request: OwnPatch & { room: string }; answer: Mine };
   'room.join': { request: { room: string }; answer: { room: Room } };
   'room.leave': { request: { room: string }; answer: Nothing };
+  'room.accept': { request: { room: string }; answer: { room: Room } };
+  'room.decline': { request: { room: string }; answer: Nothing };
   'me.update': { request: ProfilePatch; answer: { user: User } };
   ping: { request: Nothing; answer: Nothing };
 }
@@ -258,6 +264,7 @@ export interface Events {
     members: Member[];
   };
   'room.joined': { room: string; rev: number; room_object: Room };
+  'room.invited': { room: string; rev: number; room_object: Room };
   'room.left': { room: string; rev: number; reason: 'left' | 'removed' | 'deleted' };
   'room.mine': { room: string; mine: Mine };
   read: { room: string; user: string; seq: number; rev: number };

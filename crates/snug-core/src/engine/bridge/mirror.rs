@@ -123,6 +123,7 @@ impl Engine {
             policy: RoomPolicy::default(),
             creator: creator.cloned(),
             members: members.map(|user| (user, Role::Member)).collect(),
+            invited: Vec::new(),
             epoch: self.random_text(8),
             message: None,
             now: self.now(),
@@ -137,7 +138,7 @@ impl Engine {
             }
             CreateRoomOutcome::Exists(_) => Ok(false),
             CreateRoomOutcome::CreatorDeactivated => Err(crate::error::Error::UserDeactivated),
-            CreateRoomOutcome::TooMany => {
+            CreateRoomOutcome::TooMany | CreateRoomOutcome::TooManyInvited => {
                 let most = limits::ROOMS_PER_USER_MAX;
                 Err(broken(format!("a user is in at most {most} threads")))
             }
@@ -156,7 +157,7 @@ impl Engine {
         let mut after: Option<UserId> = None;
         loop {
             let page = limits::MEMBERS_PAGE_MAX;
-            let members = self.store.members(app, room, after.as_ref(), page).await?;
+            let members = self.store.members(app, room, after.as_ref(), page, false).await?;
             for member in &members {
                 if !missing.remove(&member.user.id) {
                     extra.push(member.user.id.clone());

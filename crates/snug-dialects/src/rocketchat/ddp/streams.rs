@@ -364,7 +364,10 @@ impl Line {
                     frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
                 }
             }
-            UserEventBody::SessionsClosed { .. } | UserEventBody::SessionsDoubted { .. } => {}
+            UserEventBody::Invited { .. }
+            | UserEventBody::Uninvited { .. }
+            | UserEventBody::SessionsClosed { .. }
+            | UserEventBody::SessionsDoubted { .. } => {}
         }
         Ok(frames)
     }

@@ -31,6 +31,7 @@ async fn every_route(server: &TestServer) {
     changes::pins(&app).await;
     changes::threads(&app).await;
     changes::channels(&app).await;
+    crate::invitations::by_rest(&app).await;
     extras::by_pages(&app).await;
     forward::by_pages(&app).await;
     extras::by_backend(&app).await;
