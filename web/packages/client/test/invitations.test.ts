@@ -1,8 +1,8 @@
 // Rooms to which the user is invited: in the list, counted nowhere, accepted or declined here or
 // on another device.
 import assert from 'node:assert/strict';
-import type { Room } from '@snug/protocol';
 import { afterEach, beforeEach, mock, test } from 'node:test';
+import type { Room } from '@snug/protocol';
 import { FakeServer } from './fake-server.js';
 import { online, settle, useFakeTime } from './stage.js';
 
@@ -50,7 +50,10 @@ test('an invitation stands in the list, counts nowhere, and is accepted', async 
   const { server, client, tell, list, shown, changes } = await invited();
   await tell(3);
   assert.deepEqual(shown(), ['d bob', 'a undefined']);
-  assert.deepEqual([list().unread, list().rooms[0]!.unread, list().rooms[0]!.title], [1, 0, 'Team']);
+  assert.deepEqual(
+    [list().unread, list().rooms[0]!.unread, list().rooms[0]!.title],
+    [1, 0, 'Team'],
+  );
   assert.equal(list().rooms[0]!.preview, undefined);
   server.on('room.accept', () => {
     const { mine } = server.makeRoom('d', ['bob', 'alice'], { name: 'Team', rev: 4, seq: 1 });

@@ -248,7 +248,7 @@ export interface Settings {
   folder?: string | null;
 }
 
-/** What a room may say otherwise than the table of docs/rooms.md. */
+/** What a room may rule otherwise than the table of docs/rooms.md. */
 export type RuledOperation =
   | 'send'
   | 'react'

@@ -116,7 +116,7 @@ export interface RoomPatch {
   /** All of them. */
   tags?: string[] | null;
   archived?: boolean;
-  /** All of it; `null` takes it away. An owner's to say. */
+  /** All of it; `null` takes it away. By an owner. */
   policy?: RoomPolicy | null;
   /** The room's `room_rev` as it is known here; another one is `rev_conflict`. */
   if_rev?: number;

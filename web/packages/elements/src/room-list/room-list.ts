@@ -121,8 +121,7 @@ export class SnugRoomList extends SnugElement {
       ${repeat(
         rooms,
         (room) => room.id,
-        (room) =>
-          room.invitation ? this.invitation(room) : this.row(room, room.id === current),
+        (room) => (room.invitation ? this.invitation(room) : this.row(room, room.id === current)),
       )}
       ${hasMore ? html`<li class="end" aria-hidden="true"></li>` : nothing}
     </ul>`;
@@ -150,7 +149,10 @@ export class SnugRoomList extends SnugElement {
     const { words } = this;
     const answer = (how: 'accept' | 'decline', look: string): TemplateResult =>
       html`<button type="button" class="action ${look}" @click=${() => {
-        this.activeClient?.room(id)[how]().catch(() => this.refresh());
+        this.activeClient
+          ?.room(id)
+          [how]()
+          .catch(() => this.refresh());
       }}>${words(how)}</button>`;
     return html`<li class="invitation" part="invitation" data-room=${id}>
       ${avatar({ id, name: title, picture: picture ?? null })}
