@@ -9,9 +9,9 @@ import { gzipSync } from 'node:zlib';
 const web = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const BUDGETS = [
   // Why: docs/adr/0009-size-of-the-chat-page.md.
-  { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 14.3 },
+  { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 14.4 },
   // The script of the two-line embed: it holds the client as well.
-  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 56.9 },
+  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 57.2 },
   // What a page in a frame loads besides.
   { name: 'frame', files: ['packages/embed/dist/embed.js'], kilobytes: 6.5 },
 ];
