@@ -8,5 +8,5 @@ ALTER TABLE rooms ADD COLUMN policy text;
 ALTER TABLE members
     ADD COLUMN invited_by text COLLATE "C",
     ADD COLUMN invited_at bigint;
-CREATE INDEX members_invited ON members (app, room) WHERE state = 'invited';
-CREATE INDEX members_invited_by_user ON members (user_id, app) WHERE state = 'invited';
+-- The second condition, which is always, keeps it for the one statement that repeats it.
+CREATE INDEX members_invited ON members (app, room) WHERE state = 'invited' AND rev >= 0;

@@ -49,7 +49,7 @@ const INVITE: &str = "INSERT INTO members AS m (app, room, user_id, role, state,
       invited_by = excluded.invited_by, invited_at = excluded.invited_at";
 /// Counts no further than the bounds.
 const INVITED_HERE: &str = "SELECT count(*) FROM (SELECT FROM members m
-    WHERE m.app = $1 AND m.room = $2 AND m.state = 'invited' LIMIT $3) x";
+    WHERE m.app = $1 AND m.room = $2 AND m.state = 'invited' AND m.rev >= 0 LIMIT $3) x";
 const INVITED_EACH: &str = "SELECT max((SELECT count(*) FROM (SELECT FROM members m
       WHERE m.app = $1 AND m.user_id = i.user_id AND m.state = 'invited' LIMIT $3) x))
     FROM unnest($2::text[]) AS i(user_id)";

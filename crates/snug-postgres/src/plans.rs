@@ -33,8 +33,7 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("read_rev >= $3", "members_by_read"),
     ("m.rev > $3", "members_by_rev"),
     ("m.rev = $3", "members_by_rev"),
-    ("m.room = $2 AND m.state = 'invited'", "members_invited"),
-    ("i.user_id AND m.state = 'invited'", "members_invited_by_user"),
+    ("m.state = 'invited' AND m.rev >= 0", "members_invited"),
 ];
 
 /// Texts of statements, with the number of their parameters.
