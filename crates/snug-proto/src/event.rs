@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::limits;
-use snug_core::model::{self, MemberState};
+use snug_core::model;
 
 use crate::frame::event;
 use crate::object::{Head, Member, Message, Mine, Room, User, list};
@@ -268,10 +268,4 @@ pub fn uninvited(room: &str, rev: u64) -> Vec<u8> {
 #[must_use]
 pub fn mine(room: &str, count: u64, mine: &model::Membership) -> Vec<u8> {
     event("room.mine", &RoomMine { room: room.to_owned(), mine: Mine::of(mine, count) })
-}
-
-/// Whether a changed member is out: who is only invited was not in.
-#[must_use]
-pub fn is_out(member: &model::Member) -> bool {
-    !matches!(member.state, MemberState::Active | MemberState::Invited)
 }

@@ -174,3 +174,43 @@ pub struct Member {
     pub read_seq: u64,
     pub rev: u64,
 }
+
+impl Member {
+    /// Whether who changed is out: who is only invited was not in.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        !matches!(self.state, MemberState::Active | MemberState::Invited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::User;
+
+    #[test]
+    fn who_is_only_invited_is_not_out() {
+        let user = User {
+            id: UserId::from_stored("zoe"),
+            name: None,
+            avatar: None,
+            locale: None,
+            custom: None,
+            session_custom: None,
+            deactivated_at: None,
+            created_at: Time(0),
+            changed_at: Time(0),
+        };
+        for (state, out) in [
+            (MemberState::Active, false),
+            (MemberState::Invited, false),
+            (MemberState::Left, true),
+            (MemberState::Creator, true),
+        ] {
+            let role = Role::Member;
+            let (joined_at, user) = (Time(0), user.clone());
+            let member = Member { user, role, state, joined_at, read_seq: 0, rev: 1 };
+            assert_eq!(member.is_out(), out, "{state:?}");
+        }
+    }
+}
