@@ -271,7 +271,10 @@ impl Engine {
                 for user in users {
                     let app = &client.app.id;
                     let theirs = self.store.room_facts(app, &facts.room.id, Some(user)).await?;
-                    if let Some(theirs) = theirs.and_then(|theirs| theirs.mine) {
+                    let theirs = theirs.and_then(|theirs| theirs.mine);
+                    // Who is out has a role of before, which binds nobody: they are passed over.
+                    let concerned = |mine: &Membership| mine.is_active() || mine.is_invited();
+                    if let Some(theirs) = theirs.filter(concerned) {
                         policy::check_removal(&facts.room, mine.role, theirs.role)?;
                     }
                 }

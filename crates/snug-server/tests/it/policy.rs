@@ -279,6 +279,11 @@ async fn each_role_within_its_bounds() {
 
     cast.remove(owner, "m3").await.is(200);
     cast.remove(owner, "admin2").await.is(200);
+    // Who left is passed over, whatever the role was; who is invited has the invitation's.
+    cast.remove(admin, "admin2").await.is(200);
+    let invite = json!({"users": ["admin2"], "role": "admin", "invitation_required": true});
+    owner.post(&format!("rooms/{room}/members"), invite).await.is(200);
+    cast.remove(admin, "admin2").await.refused(403, "role_too_low");
     cast.add(owner, "new-admin", json!("admin")).await.is(200);
     cast.rename(owner).await.is(200);
 
