@@ -60,7 +60,7 @@ const UNINVITE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_
 const FORGET_LEFT: &str = "DELETE FROM left_rooms
     WHERE app = $1 AND room = $2 AND user_id = ANY($3)";
 const LEAVE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_seq = $5, rev = $6,
-      policy_rev = m.policy_rev + 1, changed_at = $7,
+      policy_rev = m.policy_rev + 1, changed_at = $7, invited_by = NULL, invited_at = NULL,
       settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL
     WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)";
 const REMEMBER_LEFT: &str = "INSERT INTO left_rooms (app, room, user_id, name, avatar, description,

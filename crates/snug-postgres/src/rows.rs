@@ -355,7 +355,9 @@ impl<'a> Cells<'a> {
             mentions: Mentioned::default(),
         };
         let (by, since) = (self.user_or_none()?, self.time_or_none()?);
-        mine.invitation = since.map(|at| Invitation { by, at });
+        // A node of the release before makes a member of somebody and leaves these as they were.
+        let asked = matches!(mine.state, MemberState::Invited | MemberState::Left);
+        mine.invitation = since.filter(|_| asked).map(|at| Invitation { by, at });
         let (gone, mentions) = (self.number()?, self.mentioned()?);
         if mine.is_active() {
             mine.mentions = mentions;

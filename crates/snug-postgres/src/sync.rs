@@ -225,7 +225,8 @@ fn listed(cells: &mut Cells<'_>) -> Result<ListedRoom, Fail> {
     let mut room = cells.room()?;
     let mine = cells.membership()?;
     let dressed = cells.dress_left(&mut room)?;
-    if mine.invitation.is_some() {
+    // Who was in before the invitation has a view of then.
+    if mine.is_invited() || (mine.invitation.is_some() && !dressed) {
         room.show_invited(&mine);
     } else if mine.state == MemberState::Left && !dressed && room.deleted_at.is_none() {
         forget(&mut room, &mine);

@@ -465,6 +465,9 @@ fn remove(
         };
         let inside = was.is_some_and(|(was, _)| was == MemberState::Active);
         let facts = &mut mine.facts;
+        if inside {
+            facts.invitation = None;
+        }
         facts.state = MemberState::Left;
         facts.left_at = Some(wanted.now);
         facts.left_seq = inside.then_some(head.seq);

@@ -268,9 +268,11 @@ fn policy(row: &Row<'_>, at: usize) -> Sql<RoomPolicy> {
         .ok_or_else(|| damaged(at, "a policy that cannot be read"))
 }
 
-fn invitation(row: &Row<'_>, at: usize) -> Sql<Option<Invitation>> {
+/// Whoever came in, by whatever release, has none.
+fn invitation(row: &Row<'_>, at: usize, state: MemberState) -> Sql<Option<Invitation>> {
     let (by, since) = (maybe_user(row, at)?, maybe_time(row, at + 1)?);
-    Ok(since.map(|at| Invitation { by, at }))
+    let asked = matches!(state, MemberState::Invited | MemberState::Left);
+    Ok(since.filter(|_| asked).map(|at| Invitation { by, at }))
 }
 
 /// A membership, with what only the store needs of it.
@@ -287,11 +289,12 @@ impl MemberRow {
     }
 
     pub(crate) fn read_at(row: &Row<'_>, at: usize) -> Sql<Self> {
+        let state = word(row, at + 2, MemberState::parse)?;
         let facts = Membership {
             user: UserId::from_stored(row.get_ref(at)?.as_str()?),
             role: word(row, at + 1, Role::parse)?,
-            state: word(row, at + 2, MemberState::parse)?,
-            invitation: invitation(row, at + 21)?,
+            state,
+            invitation: invitation(row, at + 21, state)?,
             joined_at: time(row, at + 3)?,
             left_at: maybe_time(row, at + 4)?,
             left_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::unsigned_abs),

@@ -100,7 +100,8 @@ fn listed(
     let Some((mut room, mine, left, some_gone)) = found else {
         return Ok(None);
     };
-    if mine.invitation.is_some() {
+    // Who was in before the invitation has a view of then.
+    if mine.is_invited() || (mine.invitation.is_some() && left.is_none()) {
         room.show_invited(&mine);
         return Ok(Some((ListedRoom { room, mine, members: Vec::new() }, None)));
     }

@@ -437,6 +437,40 @@ async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
     assert_eq!((shown().await, kept().await), (false, 0), "and no copy of it is in the file");
 }
 
+/// Who is in sees the room, whatever was left in the row by whoever joined them.
+#[tokio::test]
+async fn a_member_is_not_invited() {
+    let store = memory();
+    let room = room(&store).await;
+    assert!(matches!(store.append_message(append(&room, "m")).await, Ok(AppendOutcome::Stored(_))));
+    let stale = |conn: &Connection| conn.execute("UPDATE members SET invited_at = 1", []);
+    assert_eq!(store.write(None, stale).await, Ok(1));
+    let query = RoomListQuery {
+        after: None,
+        limit: 9,
+        include_left: true,
+        members_shown: 3,
+        filter: RoomFilter::EVERYTHING,
+        now: Time(0),
+    };
+    let anna = UserId::new("anna").unwrap();
+    let listed = store.room_list(&app(1), &anna, &query).await.unwrap();
+    assert_eq!((&listed[0].mine.invitation, listed[0].members.len()), (&None, 1));
+    assert!(listed[0].room.head.preview.is_some());
+    let leaves = ChangeMembers {
+        app: app(1),
+        room: room.clone(),
+        guard: backend(),
+        change: MemberChange::Remove { users: vec![anna.clone()] },
+        announce: None,
+        now: Time::from_seconds(3),
+    };
+    let outcome = store.change_members(leaves).await.unwrap();
+    assert!(matches!(outcome, ChangeMembersOutcome::Changed(_)), "{outcome:?}");
+    let listed = store.room_list(&app(1), &anna, &query).await.unwrap();
+    assert!(listed[0].mine.invitation.is_none() && listed[0].room.head.preview.is_some());
+}
+
 #[tokio::test]
 async fn what_is_gone_is_counted_so_far_only() {
     let store = memory();

@@ -1,0 +1,107 @@
+//! What a node of the release before leaves behind, which knows no invitations and no policies:
+//! its statements, by hand.
+
+use std::sync::Arc;
+
+use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::model::{ListedRoom, MemberState, Role, RoomFilter, RoomKind, RoomPolicy, Time};
+use snug_core::ports::{
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, Guard, MemberChange, NewRoom,
+    RoomListQuery, RoomStore, SyncStore,
+};
+use snug_postgres::{PostgresConfig, PostgresStore};
+use snug_testkit::PgServer;
+use tokio_postgres::{Client, NoTls};
+
+fn app() -> AppId {
+    AppId::new("app_00000000000000000001").expect("an app id")
+}
+
+fn room() -> RoomId {
+    RoomId::new("team").expect("a room id")
+}
+
+fn user(name: &str) -> UserId {
+    UserId::new(name).expect("a user id")
+}
+
+async fn opened() -> (Arc<PostgresStore>, Client) {
+    let url = PgServer::shared().create_database();
+    let store = PostgresStore::connect(PostgresConfig::new(&url, [3; 16])).await.expect("connect");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("connect");
+    tokio::runtime::Handle::current().spawn(connection);
+    (store, client)
+}
+
+/// A room of `anna`, as the backend makes one.
+async fn make_room(store: &PostgresStore, policy: RoomPolicy) {
+    let new = NewRoom {
+        app: app(),
+        id: room(),
+        kind: RoomKind::Group,
+        direct: None,
+        name: Some("Team".to_owned()),
+        avatar: None,
+        description: None,
+        custom: None,
+        tags: Vec::new(),
+        policy,
+        invited: Vec::new(),
+        creator: Some(user("anna")),
+        members: vec![(user("anna"), Role::Owner)],
+        epoch: "1".to_owned(),
+        message: None,
+        now: Time(1),
+    };
+    let made = store.create_room(new).await;
+    assert!(matches!(made, Ok(CreateRoomOutcome::Created(_))), "{made:?}");
+}
+
+async fn change(store: &PostgresStore, change: MemberChange) {
+    let guard = Guard { room_policy_rev: 1, member: None };
+    let (app, room, now) = (app(), room(), Time(2));
+    let change = ChangeMembers { app, room, guard, change, announce: None, now };
+    let outcome = store.change_members(change).await;
+    assert!(matches!(outcome, Ok(ChangeMembersOutcome::Changed(_))), "{outcome:?}");
+}
+
+async fn zoes_list(store: &PostgresStore) -> Vec<ListedRoom> {
+    let query = RoomListQuery {
+        after: None,
+        limit: 9,
+        include_left: true,
+        members_shown: 3,
+        filter: RoomFilter::EVERYTHING,
+        now: Time(3),
+    };
+    store.room_list(&app(), &user("zoe"), &query).await.expect("room_list")
+}
+
+/// An invitation that ended stands in the row, and an older node that joins the user leaves it
+/// there: who is in sees the room, and who left then sees it as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_joined_by_an_older_node_sees_the_room() {
+    let (store, client) = opened().await;
+    make_room(&store, RoomPolicy::default()).await;
+    let (users, by) = (vec![user("zoe")], Some(user("anna")));
+    change(&store, MemberChange::Invite { users: users.clone(), role: Role::Member, by }).await;
+    change(&store, MemberChange::Remove { users: users.clone() }).await;
+    // Something is said, without which nobody but its creator sees the room.
+    client.batch_execute("UPDATE rooms SET seq = 1").await.expect("a message");
+    let joins =
+        "UPDATE members SET state = 'active', left_at = NULL, left_seq = NULL, rev = rev + 1,
+        policy_rev = policy_rev + 1 WHERE user_id = 'zoe'";
+    client.batch_execute(joins).await.expect("an older node joins");
+    let listed = zoes_list(&store).await;
+    assert_eq!((listed[0].mine.state, &listed[0].mine.invitation), (MemberState::Active, &None));
+    assert_eq!((listed[0].room.head.seq, listed[0].members.len()), (1, 2));
+    change(&store, MemberChange::Remove { users }).await;
+    let kept = "SELECT invited_at IS NULL FROM members WHERE user_id = 'zoe'";
+    let cleared: bool = client.query_one(kept, &[]).await.expect("the row").get(0);
+    assert!(cleared, "gone with the leaving");
+    client.batch_execute("UPDATE members SET invited_at = 1 WHERE user_id = 'zoe'").await.unwrap();
+    let listed = zoes_list(&store).await;
+    assert_eq!(listed[0].mine.state, MemberState::Left);
+    assert_eq!(listed[0].room.name.as_deref(), Some("Team"), "left through an older node");
+    assert_eq!(listed[0].room.head.seq, 1);
+}
