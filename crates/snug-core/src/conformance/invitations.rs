@@ -88,6 +88,10 @@ fn shows_little(row: &ListedRoom, name: Option<&str>, members: u32) {
     let mine = &row.mine;
     let at = mine.invitation.as_ref().expect("an invitation").at;
     assert_eq!((head.activity_at, room.changed_at), (at, mine.changed_at));
+    if !mine.is_invited() {
+        assert_eq!((room.frozen, room.archived, room.epoch.as_str()), (false, false, ""));
+        assert_eq!(room.created_at, at);
+    }
     assert_eq!((mine.unread(9), mine.gone, mine.mentions.all), (0, 0, 0));
 }
 
@@ -219,6 +223,13 @@ pub async fn what_ends_otherwise_shows_nothing(store: &dyn Store) {
     let both = f.remove(&room, &["ben", "zoe"]).await;
     assert_eq!((both.members.len(), both.room.member_count), (2, 1));
     assert_eq!(both.room.head.members_rev, both.room.head.rev, "ben was removed");
+    let closed = RoomPatch { frozen: Some(true), archived: Some(true), ..RoomPatch::default() };
+    patched(&f, &room, closed.clone()).await;
+    shows_little(&changed(&f, "zoe", since).await[0], None, 0);
+    store.delete_room(&f.app, &room, f.now()).await.expect("delete_room");
+    f.create(f.new_group("team", &["anna"])).await;
+    patched(&f, &room, closed).await;
+    shows_little(&changed(&f, "zoe", since).await[0], None, 0);
 }
 
 /// Who was a member before finds at accepting what who comes back finds.

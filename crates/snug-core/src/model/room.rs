@@ -129,6 +129,11 @@ impl Room {
             self.name = None;
             self.avatar = None;
             self.member_count = 0;
+            // And it may be another room by now, made anew under the id of the first.
+            self.frozen = false;
+            self.archived = false;
+            self.epoch = String::new();
+            self.created_at = at;
         }
         self.direct = None;
         self.description = None;
