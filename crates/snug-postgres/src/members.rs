@@ -37,13 +37,14 @@ const JOIN: &str = "INSERT INTO members AS m (app, room, user_id, role, state, j
       settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL,
       changed_at = excluded.changed_at, invited_by = NULL, invited_at = NULL";
 /// Cursor and numbers stay those of before, if there were any: nothing of the room is told by them.
+/// So does what is kept for who left: the invitation may come to nothing.
 const INVITE: &str = "INSERT INTO members AS m (app, room, user_id, role, state, joined_at, rev,
       policy_rev, visible_after_seq, read_seq, read_count, read_rev, own_count, read_own,
       changed_at, invited_by, invited_at)
     SELECT $1, $2, i.user_id, $4, 'invited', $5, $6, 1, 0, 0, 0, 0, 0, 0, $7, $8, $5
     FROM unnest($3::text[]) AS i(user_id) ORDER BY i.user_id
     ON CONFLICT (app, room, user_id) DO UPDATE SET role = excluded.role, state = excluded.state,
-      joined_at = excluded.joined_at, left_at = NULL, left_seq = NULL, rev = excluded.rev,
+      joined_at = excluded.joined_at, rev = excluded.rev,
       policy_rev = m.policy_rev + 1, changed_at = excluded.changed_at,
       settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL,
       invited_by = excluded.invited_by, invited_at = excluded.invited_at";
@@ -53,9 +54,10 @@ const INVITED_HERE: &str = "SELECT count(*) FROM (SELECT FROM members m
 const INVITED_EACH: &str = "SELECT max((SELECT count(*) FROM (SELECT FROM members m
       WHERE m.app = $1 AND m.user_id = i.user_id AND m.state = 'invited' LIMIT $3) x))
     FROM unnest($2::text[]) AS i(user_id)";
-/// Ends invitations: who was only invited keeps no view of the room.
-const UNINVITE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_seq = NULL,
-      rev = $5, policy_rev = m.policy_rev + 1, changed_at = $6
+/// Ends invitations. Who was in before has left then, with the view of then; who was not keeps
+/// none.
+const UNINVITE: &str = "UPDATE members m SET state = 'left',
+      left_at = CASE WHEN m.left_seq IS NULL THEN $4 ELSE m.left_at END, rev = $5, policy_rev = m.policy_rev + 1, changed_at = $6
     WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)";
 const FORGET_LEFT: &str = "DELETE FROM left_rooms
     WHERE app = $1 AND room = $2 AND user_id = ANY($3)";
@@ -162,11 +164,9 @@ pub(crate) async fn invite(
 ) -> Result<(), Fail> {
     let (users, role, by) = asked;
     let invite = tx.prepare_cached(INVITE).await?;
-    let forget = tx.prepare_cached(FORGET_LEFT).await?;
     let (app, id, by) = (app.as_str(), room.id.as_str(), by.map(UserId::as_str));
     let (rev, at) = (rev_of(room), room.changed_at.0);
     tx.execute(&invite, &[&app, &id, &users, &role.as_str(), &now.0, &rev, &at, &by]).await?;
-    tx.execute(&forget, &[&app, &id, &users]).await?;
     Ok(())
 }
 

@@ -101,6 +101,11 @@ impl LeftRoom {
         self.preview.as_ref().map(|preview| preview.seq)
     }
 
+    /// By which it is placed in the list.
+    pub(crate) fn activity_at(&self) -> Time {
+        Time(self.activity_at)
+    }
+
     /// The message it shows was deleted or hidden since.
     pub(crate) fn hide_words(&mut self) {
         if let Some(preview) = &mut self.preview {

@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, UserId};
-use snug_core::limits::{INVITATIONS_PER_ROOM_MAX, INVITATIONS_PER_USER_MAX, ROOM_MEMBERS_MAX};
-use snug_core::model::{Invitation, Member, MemberState, Membership, Mentioned, Mute, Role, Time};
+use snug_core::limits::ROOM_MEMBERS_MAX;
+use snug_core::model::{Member, MemberState, Membership, Mentioned, Mute, Role, Time};
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, OutboxEntry,
 };
 
+use crate::invitations::{self, too_many_invited};
 use crate::left::LeftRoom;
 use crate::messages::{guard_holds, store_said};
 use crate::outbox::note;
@@ -51,13 +52,13 @@ pub(crate) fn save_member(conn: &Connection, rk: i64, mine: &MemberRow) -> Sql<(
 
 /// Where a room stands in the list of who is not in it, and what it looked like to who left.
 #[derive(Default)]
-struct Outside<'a> {
-    at: Option<Time>,
-    room: Option<&'a str>,
+pub(crate) struct Outside<'a> {
+    pub(crate) at: Option<Time>,
+    pub(crate) room: Option<&'a str>,
 }
 
 /// Writes the whole membership, with how the room looks from outside to who is not in it.
-fn put_member(
+pub(crate) fn put_member(
     conn: &Connection,
     app: &AppId,
     rk: i64,
@@ -178,52 +179,9 @@ impl Joining<'_> {
         put_member(conn, self.app, self.head.rk, &mine, &Outside::default())?;
         Ok((as_seen(made, &mine.facts), mine.facts))
     }
-
-    /// Asks a user, made if need be. Cursor and numbers stay those of before, if there were any:
-    /// nothing of the room is told by them.
-    pub(crate) fn invite(
-        &self,
-        conn: &Connection,
-        user: &UserId,
-        role: Role,
-        by: Option<&UserId>,
-    ) -> Sql<(Member, Membership)> {
-        let made = users::get(conn, self.app, user, self.now)?;
-        let old = find_member(conn, self.head.rk, user)?;
-        let last_own_seq = old.as_ref().map_or(0, |old| old.last_own_seq);
-        let old = old.map(|old| old.facts);
-        let number = |of: fn(&Membership) -> u64| old.as_ref().map_or(0, of);
-        let mut own = old.as_ref().map(|old| old.own.clone()).unwrap_or_default();
-        own.show();
-        let facts = Membership {
-            user: user.clone(),
-            role,
-            state: MemberState::Invited,
-            invitation: Some(Invitation { by: by.cloned(), at: self.now }),
-            joined_at: self.now,
-            left_at: None,
-            left_seq: None,
-            rev: self.head.rev,
-            policy_rev: number(|old| old.policy_rev) + 1,
-            visible_after_seq: number(|old| old.visible_after_seq),
-            read_seq: number(|old| old.read_seq),
-            read_count: number(|old| old.read_count),
-            read_rev: number(|old| old.read_rev),
-            own_count: number(|old| old.own_count),
-            read_own: number(|old| old.read_own),
-            gone: 0,
-            mentions: Mentioned::default(),
-            own,
-            changed_at: self.at,
-        };
-        let mine = MemberRow { facts, last_own_seq };
-        let outside = Outside { at: Some(self.now), room: None };
-        put_member(conn, self.app, self.head.rk, &mine, &outside)?;
-        Ok((as_seen(made, &mine.facts), mine.facts))
-    }
 }
 
-fn as_seen(user: snug_core::model::User, facts: &Membership) -> Member {
+pub(crate) fn as_seen(user: snug_core::model::User, facts: &Membership) -> Member {
     Member {
         user,
         role: facts.role,
@@ -383,40 +341,6 @@ fn apply(
     }
 }
 
-/// Whether there would be more open invitations than may be: to the room, if it is there already,
-/// or of one of those to be invited. Counts no further than the bounds.
-pub(crate) fn too_many_invited<'u>(
-    conn: &Connection,
-    app: &AppId,
-    rk: Option<i64>,
-    users: impl ExactSizeIterator<Item = &'u UserId>,
-) -> Sql<bool> {
-    if users.len() == 0 {
-        return Ok(false);
-    }
-    let open: Option<i64> = match rk {
-        Some(rk) => {
-            let sql = "SELECT count(*) FROM (SELECT 1 FROM members INDEXED BY members_invited \
-                       WHERE rk = ?1 AND state = 'invited' LIMIT ?2)";
-            one(conn, sql, (rk, size(INVITATIONS_PER_ROOM_MAX)), |row| row.get(0))?
-        }
-        None => None,
-    };
-    if open.unwrap_or(0).saturating_add(size(users.len())) > size(INVITATIONS_PER_ROOM_MAX) {
-        return Ok(true);
-    }
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM members INDEXED BY members_by_user \
-               WHERE app = ?1 AND user = ?2 AND state = 'invited' LIMIT ?3)";
-    for user in users {
-        let key = (app.as_str(), user.as_str(), size(INVITATIONS_PER_USER_MAX));
-        let open: Option<i64> = one(conn, sql, key, |row| row.get(0))?;
-        if open.is_some_and(|open| open >= size(INVITATIONS_PER_USER_MAX)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Whether one of them is in as many rooms as a user may be. Counts no further than the bound, in
 /// the index alone.
 pub(crate) fn any_is_full<'u>(
@@ -463,26 +387,22 @@ fn remove(
         let Some(mut mine) = find_member(conn, head.rk, user)? else {
             continue;
         };
-        let inside = was.is_some_and(|(was, _)| was == MemberState::Active);
         let facts = &mut mine.facts;
-        if inside {
-            facts.invitation = None;
-        }
-        facts.state = MemberState::Left;
-        facts.left_at = Some(wanted.now);
-        facts.left_seq = inside.then_some(head.seq);
         facts.rev = head.rev;
         facts.policy_rev += 1;
         facts.own.show();
         facts.changed_at = at;
-        // Who was only invited has seen nothing that a list could go on showing.
-        let outside = if inside {
-            Outside { at: Some(head.activity_at), room: Some(&left) }
+        if was.is_some_and(|(was, _)| was == MemberState::Invited) {
+            invitations::end(conn, &wanted.app, head.rk, &mut mine, wanted.now)?;
         } else {
-            Outside::default()
-        };
-        put_member(conn, &wanted.app, head.rk, &mine, &outside)?;
-        threads::forget(conn, head.rk, user)?;
+            facts.state = MemberState::Left;
+            facts.left_at = Some(wanted.now);
+            facts.left_seq = Some(head.seq);
+            facts.invitation = None;
+            let outside = Outside { at: Some(head.activity_at), room: Some(&left) };
+            put_member(conn, &wanted.app, head.rk, &mine, &outside)?;
+            threads::forget(conn, head.rk, user)?;
+        }
         let user = users::get(conn, &wanted.app, user, wanted.now)?;
         done.push((as_seen(user, &mine.facts), mine.facts));
     }
@@ -495,7 +415,8 @@ pub(crate) fn erase_left(conn: &Connection, rk: i64, seq: i64) -> Sql<()> {
     let kept: Vec<(String, String)> = all(
         conn,
         "SELECT user, left_room FROM members \
-         WHERE rk = ?1 AND state = 'left' AND left_seq >= ?2 AND left_room IS NOT NULL \
+         WHERE rk = ?1 AND state IN ('left', 'invited') AND left_seq >= ?2 \
+         AND left_room IS NOT NULL \
          AND left_seq < coalesce((SELECT seq FROM messages WHERE rk = ?1 AND seq > ?2 \
          AND thread IS NULL ORDER BY seq LIMIT 1), left_seq + 1)",
         (rk, seq),
@@ -537,7 +458,8 @@ pub(crate) fn end_all(conn: &Connection, head: &HeadRow, (now, at): (Time, Time)
         conn,
         concat!(
             "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
-             policy_rev = policy_rev + 1, changed_at = ?5, left_activity_at = NULL, ",
+             policy_rev = policy_rev + 1, changed_at = ?5, left_activity_at = NULL, \
+             left_room = NULL, ",
             no_settings!(),
             " WHERE rk = ?1 AND state <> 'left'"
         ),

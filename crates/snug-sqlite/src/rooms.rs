@@ -14,6 +14,7 @@ use snug_core::ports::{
 
 use crate::SqliteStore;
 use crate::changes::count_aside;
+use crate::invitations::too_many_invited;
 use crate::members::{self, Joining};
 use crate::messages::{guard_holds, store_said};
 use crate::outbox::{heard_by, hearers, note};
@@ -306,7 +307,7 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     if members::any_is_full(conn, &new.app, new.members.iter().map(|(user, _)| user), most)? {
         return Ok(CreateRoomOutcome::TooMany);
     }
-    if members::too_many_invited(conn, &new.app, None, new.invited.iter())? {
+    if too_many_invited(conn, &new.app, None, new.invited.iter())? {
         return Ok(CreateRoomOutcome::TooManyInvited);
     }
     let mut head = match found {

@@ -421,7 +421,7 @@ async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
         };
         let list = store.room_list(&app(1), &ben, &query).await.unwrap();
         let preview = list[0].room.head.preview.clone().expect("the message stays");
-        assert_eq!(preview.seq, 1);
+        assert_eq!(preview.seq, list[0].room.head.seq);
         preview.text.is_some()
     };
     let kept = async || {
@@ -435,6 +435,19 @@ async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
     assert_eq!((shown().await, kept().await), (true, 1));
     change(&store, &room, "m", MessageChange::Delete, 6).await;
     assert_eq!((shown().await, kept().await), (false, 0), "and no copy of it is in the file");
+
+    // Nor while they are asked to come back.
+    let asked = || vec![ben.clone()];
+    members(MemberChange::Add { users: asked(), role: Role::Member }, 7).await;
+    assert!(matches!(store.append_message(append(&room, "n")).await, Ok(AppendOutcome::Stored(_))));
+    members(MemberChange::Remove { users: asked() }, 8).await;
+    assert_eq!(kept().await, 1);
+    let invite = MemberChange::Invite { users: asked(), role: Role::Member, by: None };
+    members(invite, 9).await;
+    change(&store, &room, "n", MessageChange::Delete, 10).await;
+    assert_eq!(kept().await, 0, "erased for the invited, too");
+    members(MemberChange::Remove { users: asked() }, 11).await;
+    assert!(!shown().await);
 }
 
 /// Who is in sees the room, whatever was left in the row by whoever joined them.

@@ -262,6 +262,45 @@ pub async fn who_comes_back_finds_their_own(store: &dyn Store) {
     assert_eq!(back.unread(head.count), 0);
 }
 
+/// Who was a member before and does not accept has the room as it was when they left.
+pub async fn what_was_left_stays(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = lively(&f, "team").await;
+    f.remove(&room, &["ben"]).await;
+    let rows = || listed(&f, "ben", true, RoomFilter::EVERYTHING);
+    let (before, was) = (rows().await, f.mine(&room, "ben").await);
+    assert!(before[0].room.head.preview.is_some());
+    f.send(&room, "anna", "meanwhile").await;
+    let name = |name: &str| RoomPatch { name: Patch::Set(name.to_owned()), ..RoomPatch::default() };
+    patched(&f, &room, name("New")).await;
+    for _ in 0..2 {
+        let since = position(&f).await;
+        invited(&f, &room, &["ben"]).await;
+        shows_little(&rows().await[0], Some("New"), 1);
+        f.remove(&room, &["ben"]).await;
+        let mine = f.mine(&room, "ben").await;
+        assert_eq!(mine.state, MemberState::Left);
+        assert_eq!((mine.left_at, mine.left_seq), (was.left_at, was.left_seq));
+        for row in [&rows().await[0], &changed(&f, "ben", since).await[0]] {
+            assert_eq!(row.room, before[0].room);
+            assert!(row.members.is_empty());
+        }
+    }
+    // Who accepts and leaves again has the room of that moment.
+    invited(&f, &room, &["ben"]).await;
+    f.change(&room, accept("ben"), None).await;
+    f.remove(&room, &["ben"]).await;
+    let row = &rows().await[0];
+    assert_eq!((row.room.name.as_deref(), &row.mine.invitation), (Some("New"), &None));
+    // With the room goes what was kept, though its reader is invited.
+    invited(&f, &room, &["ben"]).await;
+    let since = position(&f).await;
+    store.delete_room(&f.app, &room, f.now()).await.expect("delete_room");
+    f.create(f.new_group("team", &["anna"])).await;
+    shows_little(&changed(&f, "ben", since).await[0], None, 0);
+    assert!(rows().await.is_empty());
+}
+
 /// Who is in, or asked already, is not asked again; who is added is in at once.
 pub async fn inviting_twice_changes_nothing(store: &dyn Store) {
     let f = Fixture::new(store).await;

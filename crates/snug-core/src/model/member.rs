@@ -87,12 +87,14 @@ pub struct Membership {
     pub role: Role,
     pub state: MemberState,
     /// Of who is invited, and of who never joined after it: `Left` then means that it was declined
-    /// or taken back, and nothing of the room was ever theirs to see since.
+    /// or taken back, and nothing of the room was ever theirs to see since; what they see of it is
+    /// what was kept when they left before, if they were in.
     #[serde(default)]
     pub invitation: Option<Invitation>,
     /// Of who is invited: when.
     pub joined_at: Time,
-    /// The room's seq at leaving; the list shows the room as it was then.
+    /// The room's seq at leaving; the list shows the room as it was then. An invitation moves
+    /// neither of one who was in before.
     pub left_at: Option<Time>,
     pub left_seq: Option<u64>,
     /// Rev of the last change of this membership (join, leave, role).
