@@ -85,7 +85,7 @@ fn check_invited(rule: &Rule, facts: &RoomFacts) -> Result<Guard> {
             return Ok(guard_of(&facts.room, mine));
         }
         // Of an invitation that has ended there is nothing left to decline: a repeat is harmless.
-        Some(mine) if mine.invitation.is_some() && rule.operation == Operation::Decline => {
+        Some(mine) if mine.is_uninvited() && rule.operation == Operation::Decline => {
             return Ok(guard_of(&facts.room, mine));
         }
         _ => return Err(Error::NotInvited),

@@ -54,11 +54,28 @@ const INVITED_HERE: &str = "SELECT count(*) FROM (SELECT FROM members m
 const INVITED_EACH: &str = "SELECT max((SELECT count(*) FROM (SELECT FROM members m
       WHERE m.app = $1 AND m.user_id = i.user_id AND m.state = 'invited' LIMIT $3) x))
     FROM unnest($2::text[]) AS i(user_id)";
+/// The room's creator ($7), who was never in.
+macro_rules! only_made {
+    () => {
+        "m.left_seq IS NULL AND m.user_id = $7"
+    };
+}
 /// Ends invitations. Who was in before has left then, with the view of then; who was not keeps
-/// none.
-const UNINVITE: &str = "UPDATE members m SET state = 'left',
-      left_at = CASE WHEN m.left_seq IS NULL THEN $4 ELSE m.left_at END, rev = $5, policy_rev = m.policy_rev + 1, changed_at = $6
-    WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)";
+/// none, but for the creator, who is that again.
+const UNINVITE: &str = concat!(
+    "UPDATE members m SET state = CASE WHEN ",
+    only_made!(),
+    " THEN 'creator' ELSE 'left' END, role = CASE WHEN ",
+    only_made!(),
+    " THEN 'member' ELSE m.role END, invited_by = CASE WHEN ",
+    only_made!(),
+    " THEN NULL ELSE m.invited_by END, invited_at = CASE WHEN ",
+    only_made!(),
+    " THEN NULL ELSE m.invited_at END,
+      left_at = CASE WHEN m.left_seq IS NULL THEN $4 ELSE m.left_at END, rev = $5,
+      policy_rev = m.policy_rev + 1, changed_at = $6
+    WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)"
+);
 const FORGET_LEFT: &str = "DELETE FROM left_rooms
     WHERE app = $1 AND room = $2 AND user_id = ANY($3)";
 const LEAVE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_seq = $5, rev = $6,
@@ -439,7 +456,8 @@ async fn apply(
                 let uninvite = tx.prepare_cached(UNINVITE).await?;
                 let (app, id) = (app.as_str(), room.id.as_str());
                 let (rev, at) = (rev_of(room), room.changed_at.0);
-                tx.execute(&uninvite, &[&app, &id, &asked, &now.0, &rev, &at]).await?;
+                let creator = room.creator.as_ref().map(UserId::as_str);
+                tx.execute(&uninvite, &[&app, &id, &asked, &now.0, &rev, &at, &creator]).await?;
             }
             if inside.is_empty() { Ok(()) } else { leave(tx, app, room, &inside, now).await }
         }

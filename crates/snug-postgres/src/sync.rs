@@ -135,6 +135,7 @@ const MESSAGES: &str = concat!(
         ORDER BY g.rev LIMIT $5)) g
      ORDER BY g.rev LIMIT $5"
 );
+/// A creator who is no member is nobody to the others, unless they were told of an invitation.
 macro_rules! members_where {
     ($which:literal) => {
         concat!(
@@ -143,7 +144,8 @@ macro_rules! members_where {
             " FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
               WHERE m.app = $1 AND m.room = $2 AND m.rev ",
             $which,
-            " $3 AND m.rev >= 0 AND m.state <> 'creator' ORDER BY m.rev, m.user_id LIMIT $4"
+            " $3 AND m.rev >= 0 AND (m.state <> 'creator' OR m.left_at IS NOT NULL)
+              ORDER BY m.rev, m.user_id LIMIT $4"
         )
     };
 }

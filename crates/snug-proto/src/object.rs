@@ -286,6 +286,9 @@ pub struct Member {
 impl From<model::Member> for Member {
     fn from(member: model::Member) -> Self {
         let model::Member { user, role, state, joined_at, read_seq, rev } = member;
+        // Who made the room and never joined is to the others one who is out.
+        let state =
+            if state == model::MemberState::Creator { model::MemberState::Left } else { state };
         Self {
             user: user.id.into(),
             role: role.as_str().to_owned(),
@@ -348,7 +351,7 @@ impl Mine {
             settings: Settings::of(&mine.own, count),
             invitation: mine.invitation.clone().filter(|_| mine.is_invited()).map(Into::into),
             joined_at: WireTime(mine.joined_at),
-            left_at: mine.left_at.map(WireTime),
+            left_at: mine.left_at.filter(|_| mine.state == model::MemberState::Left).map(WireTime),
         }
     }
 }

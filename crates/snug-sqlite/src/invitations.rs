@@ -58,18 +58,23 @@ impl Joining<'_> {
 }
 
 /// Ends an invitation: who was in before has left then, with the view of then; who was not keeps
-/// none.
+/// none, but for the room's creator, who is that again.
 pub(crate) fn end(
     conn: &Connection,
     app: &AppId,
     rk: i64,
     mine: &mut MemberRow,
-    now: Time,
+    (creator, now): (Option<&UserId>, Time),
 ) -> Sql<()> {
     let facts = &mut mine.facts;
     facts.state = MemberState::Left;
     if facts.left_seq.is_none() {
         facts.left_at = Some(now);
+        if creator == Some(&facts.user) {
+            facts.state = MemberState::Creator;
+            facts.role = Role::Member;
+            facts.invitation = None;
+        }
     }
     let kept = kept(conn, rk, &facts.user)?;
     let left = kept.as_deref().map(LeftRoom::from_json).transpose()?;

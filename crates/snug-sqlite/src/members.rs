@@ -381,7 +381,8 @@ fn remove(
     (leaving, at): (Vec<Concerned<'_>>, Time),
 ) -> Sql<Vec<(Member, Membership)>> {
     // As it stands at the leaving's rev: nothing later is theirs to see.
-    let left = LeftRoom::of(&room_of(conn, head)?).to_json()?;
+    let room = room_of(conn, head)?;
+    let left = LeftRoom::of(&room).to_json()?;
     let mut done = Vec::with_capacity(leaving.len());
     for Concerned { user, was } in leaving {
         let Some(mut mine) = find_member(conn, head.rk, user)? else {
@@ -393,7 +394,8 @@ fn remove(
         facts.own.show();
         facts.changed_at = at;
         if was.is_some_and(|(was, _)| was == MemberState::Invited) {
-            invitations::end(conn, &wanted.app, head.rk, &mut mine, wanted.now)?;
+            let end = (room.creator.as_ref(), wanted.now);
+            invitations::end(conn, &wanted.app, head.rk, &mut mine, end)?;
         } else {
             facts.state = MemberState::Left;
             facts.left_at = Some(wanted.now);

@@ -439,6 +439,7 @@ impl From<'_> {
     }
 
     /// Members with a rev above `above`, up to `until`.
+    /// A creator who is no member is nobody to the others, unless they were told of an invitation.
     fn members(&self, conn: &Connection, above: u64, until: u64, limit: usize) -> Sql<Vec<Member>> {
         all(
             conn,
@@ -448,7 +449,8 @@ impl From<'_> {
                 ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
                  INDEXED BY members_by_rev \
                  CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
-                 WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 AND m.state <> 'creator' \
+                 WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 \
+                 AND (m.state <> 'creator' OR m.left_at IS NOT NULL) \
                  ORDER BY m.rev, m.user LIMIT ?5"
             ),
             (self.head.rk, self.app.as_str(), int(above), int(until), size(limit)),

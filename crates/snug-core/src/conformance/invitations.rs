@@ -301,6 +301,43 @@ pub async fn what_was_left_stays(store: &dyn Store) {
     assert!(rows().await.is_empty());
 }
 
+/// Who made the room through the backend and was asked in is what they were before when they do
+/// not come, and the members see that they do not.
+pub async fn a_creator_outside_stays_one(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let mut new = f.new_group("team", &["anna"]);
+    new.creator = Some(user("cleo"));
+    let room = f.create(new).await.room.id;
+    let rows = || listed(&f, "cleo", false, RoomFilter::default());
+    let (before, was) = (rows().await, f.mine(&room, "cleo").await);
+    assert_eq!((was.state, before.len()), (MemberState::Creator, 1));
+    f.change(&room, invite(&["cleo"], Role::Admin), None).await;
+    assert_eq!(f.mine(&room, "cleo").await.state, MemberState::Invited);
+    let told = f.head(&room).await.rev;
+    let since = position(&f).await;
+    let done = f.remove(&room, &["cleo"]).await;
+    assert!(done.memberships[0].is_uninvited() && done.members[0].is_out());
+    let mine = f.mine(&room, "cleo").await;
+    assert_eq!((mine.state, mine.role, &mine.invitation), (was.state, was.role, &None));
+    for rows in [rows().await, changed(&f, "cleo", since).await] {
+        assert_eq!(rows[0].room.creator, Some(user("cleo")), "the room as it is");
+        assert_eq!(rows[0].members.len(), 1);
+    }
+    let from = async |rev| {
+        let sync = store.room_changes(&f.app, &room, rev, 0, ALL).await;
+        sync.expect("room_changes").expect("the room is there").members
+    };
+    let news = from(told).await;
+    assert_eq!(news.iter().map(|one| &one.user.id).collect::<Vec<_>>(), [&user("cleo")]);
+    assert!(news[0].is_out());
+    // Who was a member in between has left, like everybody.
+    f.add(&room, &["cleo"]).await;
+    f.remove(&room, &["cleo"]).await;
+    invited(&f, &room, &["cleo"]).await;
+    f.remove(&room, &["cleo"]).await;
+    assert_eq!(f.mine(&room, "cleo").await.state, MemberState::Left);
+}
+
 /// Who is in, or asked already, is not asked again; who is added is in at once.
 pub async fn inviting_twice_changes_nothing(store: &dyn Store) {
     let f = Fixture::new(store).await;

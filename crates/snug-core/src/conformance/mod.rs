@@ -193,6 +193,7 @@ pub const CASES: &[Case] = &[
     case!(invitations::what_ends_otherwise_shows_nothing),
     case!(invitations::who_comes_back_finds_their_own),
     case!(invitations::what_was_left_stays),
+    case!(invitations::a_creator_outside_stays_one),
     case!(invitations::inviting_twice_changes_nothing),
     case!(invitations::a_room_is_made_by_invitation),
     case!(invitations::open_invitations_are_bounded),

@@ -314,7 +314,7 @@ impl Engine {
     /// Tells those who were invited, and those whose invitation ended without a joining, on all
     /// their devices.
     pub(super) fn publish_invitations(&self, app: &AppId, room: &Room, changed: &[Membership]) {
-        for mine in changed.iter().filter(|mine| mine.invitation.is_some()) {
+        for mine in changed.iter().filter(|mine| mine.is_invited() || mine.is_uninvited()) {
             let body = if mine.is_invited() {
                 let mut shown = room.clone();
                 shown.show_invited(mine);

@@ -39,7 +39,8 @@ impl Role {
 }
 
 /// Whether a membership is alive. `Creator` made the room through the backend and never
-/// joined: the room is in the list, nothing else.
+/// joined: the room is in the list, nothing else. An invitation that ends otherwise than by a
+/// joining leaves them that again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MemberState {
     Active,
@@ -94,7 +95,8 @@ pub struct Membership {
     /// Of who is invited: when.
     pub joined_at: Time,
     /// The room's seq at leaving; the list shows the room as it was then. An invitation moves
-    /// neither of one who was in before.
+    /// neither of one who was in before. Of a `Creator` `left_at` says that an invitation ended,
+    /// which the members were told of.
     pub left_at: Option<Time>,
     pub left_seq: Option<u64>,
     /// Rev of the last change of this membership (join, leave, role).
@@ -152,6 +154,16 @@ impl Membership {
     #[must_use]
     pub fn is_invited(&self) -> bool {
         self.state == MemberState::Invited
+    }
+
+    /// An invitation was the last that happened, and ended without a joining.
+    #[must_use]
+    pub fn is_uninvited(&self) -> bool {
+        match self.state {
+            MemberState::Left => self.invitation.is_some(),
+            MemberState::Creator => self.left_at.is_some(),
+            MemberState::Active | MemberState::Invited => false,
+        }
     }
 
     /// Unread messages, from the room's counting number (`delivery-contract`, line 10).

@@ -243,6 +243,29 @@ async fn who_may_ask_whom() {
 }
 
 #[tokio::test]
+async fn a_creator_outside_declines_and_keeps_the_room() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let body = json!({"kind": "group", "creator": "zoe", "members": ["ann"]});
+    let room = text(&app.backend_ok("POST", "rooms", body).await["id"]);
+    said(&app, &room, "hi").await;
+    let (_, mut ann) = app.enter("ann").await;
+    ann.request("room.open", json!({"room": room})).await;
+    let (_, mut zoe) = app.enter("zoe").await;
+    asks(&app, &room, &["zoe"]).await;
+    zoe.event_where("room.invited", |data| data["room"] == room).await;
+    for _ in 0..2 {
+        zoe.request("room.decline", json!({"room": room})).await;
+    }
+    zoe.event_where("room.left", |data| data["room"] == room).await;
+    let ended = |data: &Value| data["members"][0]["state"] != "invited";
+    let told = ann.event_where("members.changed", ended).await;
+    assert_eq!(told["members"][0]["state"], "left", "to the others");
+    let mine = app.page("zoe").await.get("rooms").await.is(200)["rooms"][0]["mine"].take();
+    assert_eq!((&mine["state"], mine.get("left_at")), (&json!("creator"), None));
+}
+
+#[tokio::test]
 async fn the_backend_is_told() {
     let server = TestServer::sqlite().await;
     let app = server.app().await;

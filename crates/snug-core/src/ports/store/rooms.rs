@@ -205,7 +205,8 @@ pub trait RoomStore: Send + Sync {
     /// Who is invited is no member: not counted, with the cursor and the numbers of before, and
     /// nothing of the room. Accepting is joining. An invitation that ends otherwise leaves a
     /// membership in state `Left` that keeps the invitation: who was a member before has the room
-    /// as it was at leaving, others nothing of it.
+    /// as it was at leaving, others nothing of it. The room's creator who never joined is `Creator`
+    /// again, without an invitation.
     async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome>;
 
     /// Active members by user id, above `after`; with `invited` also those who are invited.
