@@ -110,8 +110,14 @@ const TELL_LEFT: &str = concat!(
     "WHERE m.app = $1 AND m.room = $2 AND m.state = 'left'"
 );
 const FORGET_ALL_LEFT: &str = "DELETE FROM left_rooms WHERE app = $1 AND room = $2";
-const STATES: &str = "SELECT user_id, state, role FROM members
-    WHERE app = $1 AND room = $2 AND user_id = ANY($3) ORDER BY user_id FOR UPDATE";
+/// With the role that an invitation comes to: above member only as long as who asked may give it,
+/// which the backend always may.
+const STATES: &str = "SELECT m.user_id, m.state, CASE WHEN m.state <> 'invited'
+      OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' FROM members o
+        WHERE o.app = m.app AND o.room = m.room AND o.user_id = m.invited_by),
+        m.invited_by IS NULL) THEN m.role ELSE 'member' END
+    FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)
+    ORDER BY m.user_id FOR UPDATE OF m";
 const COUNT: &str = concat!(
     "UPDATE rooms r SET rev = r.rev + 1, member_count = r.member_count + $3,
        members_rev = CASE WHEN $4::boolean THEN r.rev + 1 ELSE r.members_rev END, changed_at = ",

@@ -361,8 +361,13 @@ pub(crate) fn any_is_full<'u>(
     Ok(false)
 }
 
+/// With the role that an invitation comes to: above member only as long as who asked may give it,
+/// which the backend always may.
 fn state_of(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<(MemberState, Role)>> {
-    let sql = "SELECT state, role FROM members WHERE rk = ?1 AND user = ?2";
+    let sql = "SELECT m.state, iif(m.state <> 'invited' \
+               OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' FROM members o \
+               WHERE o.rk = m.rk AND o.user = m.invited_by), m.invited_by IS NULL), \
+               m.role, 'member') FROM members m WHERE m.rk = ?1 AND m.user = ?2";
     one(conn, sql, (rk, user.as_str()), |row| {
         Ok((word(row, 0, MemberState::parse)?, word(row, 1, Role::parse)?))
     })

@@ -186,6 +186,31 @@ pub async fn accepting_is_joining(store: &dyn Store) {
     assert_eq!(mine.unread(f.head(&room).await.count), 1);
 }
 
+/// A role above member is given as long as who asked might give it.
+pub async fn a_role_is_given_by_who_may(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = lively(&f, "team").await;
+    let asks = |name: &str, by: Option<&str>| MemberChange::Invite {
+        users: users(&[name]),
+        role: Role::Admin,
+        by: by.map(user),
+    };
+    for (name, by) in [("zoe", Some("anna")), ("yan", Some("anna")), ("xin", None)] {
+        f.change(&room, asks(name, by), None).await;
+    }
+    f.change(&room, accept("yan"), None).await;
+    assert_eq!(f.mine(&room, "yan").await.role, Role::Admin);
+    f.remove(&room, &["anna"]).await;
+    f.change(&room, accept("zoe"), None).await;
+    assert_eq!(f.mine(&room, "zoe").await.role, Role::Member, "who asked has left");
+    f.change(&room, accept("xin"), None).await;
+    assert_eq!(f.mine(&room, "xin").await.role, Role::Admin, "the backend goes on");
+    f.change(&room, asks("dan", Some("anna")), None).await;
+    f.add(&room, &["anna"]).await;
+    f.change(&room, accept("dan"), None).await;
+    assert_eq!(f.mine(&room, "dan").await.role, Role::Member, "and is back as a member");
+}
+
 /// Declined or taken back: told to the user's own devices, and nothing of the room with it.
 pub async fn what_ends_otherwise_shows_nothing(store: &dyn Store) {
     let f = Fixture::new(store).await;

@@ -190,6 +190,7 @@ pub const CASES: &[Case] = &[
     case!(members::a_guard_notices_leaving_and_coming_back),
     case!(invitations::who_is_invited_is_no_member),
     case!(invitations::accepting_is_joining),
+    case!(invitations::a_role_is_given_by_who_may),
     case!(invitations::what_ends_otherwise_shows_nothing),
     case!(invitations::who_comes_back_finds_their_own),
     case!(invitations::what_was_left_stays),

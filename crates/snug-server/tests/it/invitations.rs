@@ -248,7 +248,6 @@ async fn a_creator_outside_declines_and_keeps_the_room() {
     let app = server.app().await;
     let body = json!({"kind": "group", "creator": "zoe", "members": ["ann"]});
     let room = text(&app.backend_ok("POST", "rooms", body).await["id"]);
-    said(&app, &room, "hi").await;
     let (_, mut ann) = app.enter("ann").await;
     ann.request("room.open", json!({"room": room})).await;
     let (_, mut zoe) = app.enter("zoe").await;

@@ -91,7 +91,8 @@ pub enum MemberChange {
     Add { users: Vec<UserId>, role: Role },
     /// Invites to come with this role; who is a member or invited already stays as they are.
     Invite { users: Vec<UserId>, role: Role, by: Option<UserId> },
-    /// Makes who is invited a member, with the role of the invitation; others stay as they are.
+    /// Makes who is invited a member, with the role of the invitation, or as `Role::Member` when
+    /// who asked is no active owner of the room any more; others stay as they are.
     Accept { user: UserId },
     /// Removes, and takes invitations back; who is neither active nor invited is passed over.
     Remove { users: Vec<UserId> },
