@@ -67,8 +67,9 @@ const UPDATE: &str = concat!(
     " WHERE r.app = $1 AND r.id = $2 RETURNING ",
     room_columns!()
 );
+/// Also of what a node of the release before would not take away at making the room anew.
 const DELETE: &str = concat!(
-    "UPDATE rooms r SET deleted_at = $3, changed_at = ",
+    "UPDATE rooms r SET deleted_at = $3, policy = NULL, changed_at = ",
     db_time!(),
     ", rev = r.rev + 1, members_rev = r.rev + 1, min_seq = r.seq + 1, min_rev = r.rev + 1,
        policy_rev = r.policy_rev + 1, member_count = 0,

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use snug_core::ids::{AppId, RoomId, UserId};
-use snug_core::model::{ListedRoom, MemberState, Role, RoomFilter, RoomKind, RoomPolicy, Time};
+use snug_core::model::{
+    ListedRoom, MemberState, Role, RoomFilter, RoomKind, RoomPolicy, Ruled, Time,
+};
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, Guard, MemberChange, NewRoom,
     RoomListQuery, RoomStore, SyncStore,
@@ -104,4 +106,18 @@ async fn who_was_joined_by_an_older_node_sees_the_room() {
     assert_eq!(listed[0].mine.state, MemberState::Left);
     assert_eq!(listed[0].room.name.as_deref(), Some("Team"), "left through an older node");
     assert_eq!(listed[0].room.head.seq, 1);
+}
+
+/// What a room said of who may do what goes with its deletion: an older node that makes it anew
+/// leaves the column as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_made_anew_by_an_older_node_has_no_policy() {
+    let (store, client) = opened().await;
+    make_room(&store, RoomPolicy([(Ruled::Send, Role::Owner)].into())).await;
+    let deleted = store.delete_room(&app(), &room(), Time(2)).await.expect("delete_room");
+    assert!(deleted.is_some());
+    let revives = "UPDATE rooms SET deleted_at = NULL, epoch = '2', policy_rev = policy_rev + 1";
+    client.batch_execute(revives).await.expect("an older node makes it anew");
+    let facts = store.room_facts(&app(), &room(), None).await.expect("room_facts");
+    assert!(facts.expect("the room").room.policy.is_empty());
 }

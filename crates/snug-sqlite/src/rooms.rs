@@ -512,6 +512,7 @@ fn delete(conn: &Connection, app: &AppId, mut head: HeadRow, (now, at): (Time, T
     head.changed_at = at;
     head.deleted_at = Some(now);
     head.member_count = 0;
+    change(conn, "UPDATE rooms SET policy = NULL WHERE rk = ?1", [head.rk])?;
     members::end_all(conn, &head, (now, at))?;
     save_head(conn, &head)?;
     note(conn, app, &head, OutboxEntry::room_deleted, at)?;

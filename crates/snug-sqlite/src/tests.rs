@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
-use snug_core::model::{Message, MessageKind, Role, RoomFilter, RoomKind, RoomPolicy, Time};
+use snug_core::model::{
+    Message, MessageKind, Role, RoomFilter, RoomKind, RoomPatch, RoomPolicy, Ruled, Time,
+};
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, ChangeMessage,
     ChangeMessageOutcome, ChangeStore, Guard, MemberChange, MessageChange, MessageStore,
@@ -448,6 +450,22 @@ async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
     assert_eq!(kept().await, 0, "erased for the invited, too");
     members(MemberChange::Remove { users: asked() }, 11).await;
     assert!(!shown().await);
+}
+
+/// With a room goes what it said of who may do what, also for a build that does not know of it.
+#[tokio::test]
+async fn a_deleted_room_says_nothing_of_who_may() {
+    let store = memory();
+    let room = room(&store).await;
+    let said = |conn: &Connection| {
+        conn.query_row("SELECT policy IS NOT NULL FROM rooms", [], |row| row.get::<_, bool>(0))
+    };
+    let policy = Some(RoomPolicy([(Ruled::Send, Role::Owner)].into()));
+    let patch = RoomPatch { policy, ..RoomPatch::default() };
+    store.update_room(&app(1), &room, patch, &backend(), Time(0)).await.unwrap();
+    assert_eq!(store.read(None, said).await, Ok(true));
+    assert!(store.delete_room(&app(1), &room, Time::from_seconds(2)).await.unwrap().is_some());
+    assert_eq!(store.read(None, said).await, Ok(false));
 }
 
 /// Who is in sees the room, whatever was left in the row by whoever joined them.
