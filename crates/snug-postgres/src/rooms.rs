@@ -57,10 +57,11 @@ const FACTS: &str = concat!(
       LEFT JOIN users u ON u.app = r.app AND u.id = $3
       WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL"
 );
-/// Writes a room that was changed in memory under its lock.
+/// Writes a room that was changed in memory under its lock. A policy that was not said stays as it
+/// is, with what only a later release can read of it.
 const UPDATE: &str = concat!(
     "UPDATE rooms r SET name = $3, avatar = $4, description = $5, custom = $6, tags = $7,
-       frozen = $8, archived = $9, policy = $11,
+       frozen = $8, archived = $9, policy = CASE WHEN $12::boolean THEN $11 ELSE r.policy END,
        policy_rev = r.policy_rev + ($10::boolean)::integer,
        rev = r.rev + 1, room_rev = r.rev + 1, changed_at = ",
     db_time!(),
@@ -153,7 +154,7 @@ async fn put(tx: &Tx, statement: &str, new: &NewRoom) -> Result<Option<Row>, Fai
     Ok(row)
 }
 
-async fn write(tx: &Tx, app: &AppId, room: &Room, moves_policy: bool) -> Result<Room, Fail> {
+async fn write(tx: &Tx, app: &AppId, room: &Room, patch: &RoomPatch) -> Result<Room, Fail> {
     let update = tx.prepare_cached(UPDATE).await?;
     let row = tx
         .query_one(
@@ -168,8 +169,9 @@ async fn write(tx: &Tx, app: &AppId, room: &Room, moves_policy: bool) -> Result<
                 &room.tags,
                 &room.frozen,
                 &room.archived,
-                &moves_policy,
+                &patch.moves_policy(),
                 &room.policy.stored(),
+                &patch.policy.is_some(),
             ],
         )
         .await?;
@@ -332,7 +334,7 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(UpdateRoomOutcome::NotMerged(error));
         }
-        let room = write(&tx, app, &room, patch.moves_policy()).await?;
+        let room = write(&tx, app, &room, patch).await?;
         let by = guard.member.as_ref().map(|(user, _)| user);
         let entry = OutboxEntry::room_changed(&room, by);
         note(&tx, (app, id), room.head.rev, &entry, room.changed_at).await?;

@@ -1,15 +1,15 @@
 //! What a node of the release before leaves behind, which knows no invitations and no policies:
-//! its statements, by hand.
+//! its statements, by hand. And what one of a later release does.
 
 use std::sync::Arc;
 
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{
-    ListedRoom, MemberState, Role, RoomFilter, RoomKind, RoomPolicy, Ruled, Time,
+    ListedRoom, MemberState, Patch, Role, RoomFilter, RoomKind, RoomPatch, RoomPolicy, Ruled, Time,
 };
 use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, Guard, MemberChange, NewRoom,
-    RoomListQuery, RoomStore, SyncStore,
+    RoomListQuery, RoomStore, SyncStore, UpdateRoomOutcome,
 };
 use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_testkit::PgServer;
@@ -120,4 +120,21 @@ async fn a_room_made_anew_by_an_older_node_has_no_policy() {
     client.batch_execute(revives).await.expect("an older node makes it anew");
     let facts = store.room_facts(&app(), &room(), None).await.expect("room_facts");
     assert!(facts.expect("the room").room.policy.is_empty());
+}
+
+/// A room that names an operation of a later release is read, and a change of it takes nothing away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_releases_policy_is_read_and_kept() {
+    const LATER: &str = r#"{"fly":"admin","send":"admin"}"#;
+    let (store, client) = opened().await;
+    make_room(&store, RoomPolicy::default()).await;
+    client.execute("UPDATE rooms SET policy = $1", &[&LATER]).await.expect("a later node says it");
+    let known = RoomPolicy([(Ruled::Send, Role::Admin)].into());
+    let patch = RoomPatch { name: Patch::Set("New".to_owned()), ..RoomPatch::default() };
+    let guard = Guard { room_policy_rev: 1, member: None };
+    let updated = store.update_room(&app(), &room(), patch, &guard, Time(2)).await;
+    let Ok(UpdateRoomOutcome::Updated(updated)) = updated else { panic!("{updated:?}") };
+    assert_eq!((updated.name.as_deref(), updated.policy), (Some("New"), known));
+    let row = client.query_one("SELECT policy FROM rooms", &[]).await.expect("the row");
+    assert_eq!(row.get::<_, &str>(0), LATER);
 }

@@ -82,7 +82,7 @@ impl RoomStore for SqliteStore {
             if let Err(error) = patch.apply(&mut updated) {
                 return Ok(UpdateRoomOutcome::NotMerged(error));
             }
-            update(conn, &mut head, &mut updated, (patch.moves_policy(), at))?;
+            update(conn, &mut head, &mut updated, (&patch, at))?;
             let by = guard.member.as_ref().map(|(user, _)| user);
             note(conn, &id, &head, || OutboxEntry::room_changed(&updated, by), at)?;
             Ok(UpdateRoomOutcome::Updated(Box::new(updated)))
@@ -445,17 +445,18 @@ fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> 
     Ok((members, memberships))
 }
 
-/// Writes a room that was changed in memory.
+/// Writes a room that was changed in memory. A policy that was not said stays as it is, with what
+/// only a later release can read of it.
 fn update(
     conn: &Connection,
     head: &mut HeadRow,
     room: &mut Room,
-    (moves_policy, at): (bool, Time),
+    (patch, at): (&RoomPatch, Time),
 ) -> Sql<()> {
     change(
         conn,
         "UPDATE rooms SET name = ?2, avatar = ?3, description = ?4, custom = ?5, frozen = ?6, \
-         tags = ?7, policy = ?8 WHERE rk = ?1",
+         tags = ?7, policy = iif(?9, ?8, policy) WHERE rk = ?1",
         (
             head.rk,
             &room.name,
@@ -465,6 +466,7 @@ fn update(
             room.frozen,
             stored_tags(&room.tags),
             room.policy.stored(),
+            patch.policy.is_some(),
         ),
     )?;
     // Line 4: a rev for what is the same for all members. Line 11: freezing, archiving and
@@ -472,7 +474,7 @@ fn update(
     head.rev += 1;
     head.room_rev = head.rev;
     head.archived = room.archived;
-    head.policy_rev += u64::from(moves_policy);
+    head.policy_rev += u64::from(patch.moves_policy());
     head.changed_at = at;
     save_head(conn, head)?;
     room.head.rev = head.rev;

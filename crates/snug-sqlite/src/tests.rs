@@ -9,12 +9,13 @@ use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
 use snug_core::model::{
-    Message, MessageKind, Role, RoomFilter, RoomKind, RoomPatch, RoomPolicy, Ruled, Time,
+    Message, MessageKind, Patch, Role, RoomFilter, RoomKind, RoomPatch, RoomPolicy, Ruled, Time,
 };
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, ChangeMessage,
     ChangeMessageOutcome, ChangeStore, Guard, MemberChange, MessageChange, MessageStore,
     NewMessage, NewRoom, PayloadHash, RoomListQuery, RoomStore, Store, StoreError, SyncStore,
+    UpdateRoomOutcome,
 };
 use snug_testkit::temp_dir;
 use tokio::task::JoinSet;
@@ -466,6 +467,24 @@ async fn a_deleted_room_says_nothing_of_who_may() {
     assert_eq!(store.read(None, said).await, Ok(true));
     assert!(store.delete_room(&app(1), &room, Time::from_seconds(2)).await.unwrap().is_some());
     assert_eq!(store.read(None, said).await, Ok(false));
+}
+
+/// A room that names an operation of a later build is read, and a change of it takes nothing away.
+#[tokio::test]
+async fn a_later_builds_policy_is_read_and_kept() {
+    const LATER: &str = r#"{"fly":"admin","send":"admin"}"#;
+    let store = memory();
+    let room = room(&store).await;
+    let say = |conn: &Connection| conn.execute("UPDATE rooms SET policy = ?1", [LATER]);
+    assert_eq!(store.write(None, say).await, Ok(1));
+    let patch = RoomPatch { name: Patch::Set("New".to_owned()), ..RoomPatch::default() };
+    let updated = store.update_room(&app(1), &room, patch, &backend(), Time(0)).await.unwrap();
+    let UpdateRoomOutcome::Updated(updated) = updated else { panic!("{updated:?}") };
+    assert_eq!(updated.policy, RoomPolicy([(Ruled::Send, Role::Admin)].into()));
+    let kept = |conn: &Connection| {
+        conn.query_row("SELECT policy FROM rooms", [], |row| row.get::<_, String>(0))
+    };
+    assert_eq!(store.read(None, kept).await.as_deref(), Ok(LATER));
 }
 
 /// Who is in sees the room, whatever was left in the row by whoever joined them.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Role;
 
@@ -52,7 +53,11 @@ impl Ruled {
 }
 
 /// The least role for what a room names; empty says nothing otherwise than the table.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Of what a later release has stored or told, operations that this one does not know are passed
+/// over, and a role that it does not know is the highest: what was closed stays closed. Stores
+/// write a policy only when it is said, so that nothing of it is lost here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RoomPolicy(pub BTreeMap<Ruled, Role>);
 
@@ -74,11 +79,32 @@ impl RoomPolicy {
         if self.is_empty() { None } else { serde_json::to_string(self).ok() }
     }
 
-    /// `None` when it is no such JSON: the store is damaged, or of a newer build.
+    /// `None` when it is no JSON object: the store is damaged.
     #[must_use]
     pub fn from_stored(text: Option<&str>) -> Option<Self> {
         text.map_or_else(|| Some(Self::default()), |text| serde_json::from_str(text).ok())
     }
+}
+
+impl<'de> Deserialize<'de> for RoomPolicy {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let said = BTreeMap::<String, Least>::deserialize(from)?;
+        let known = said.into_iter().filter_map(|(name, least)| {
+            let role = match least {
+                Least::Known(role) => role,
+                Least::Other(IgnoredAny) => Role::Owner,
+            };
+            Some((Ruled::parse(&name)?, role))
+        });
+        Ok(Self(known.collect()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Least {
+    Known(Role),
+    Other(IgnoredAny),
 }
 
 #[cfg(test)]
@@ -94,11 +120,21 @@ mod tests {
         assert_eq!(RoomPolicy::from_stored(Some(&stored)), Some(said));
         assert_eq!(RoomPolicy::default().stored(), None);
         assert_eq!(RoomPolicy::from_stored(None), Some(RoomPolicy::default()));
-        assert_eq!(RoomPolicy::from_stored(Some(r#"{"fly":"admin"}"#)), None);
+        assert_eq!(RoomPolicy::from_stored(Some("[]")), None);
         for ruled in Ruled::ALL {
             assert_eq!(Ruled::parse(ruled.as_str()), Some(ruled));
             let json = serde_json::to_string(&ruled).unwrap();
             assert_eq!(json, format!("\"{}\"", ruled.as_str()));
         }
+    }
+
+    #[test]
+    fn what_a_later_release_said_is_read_as_far_as_it_is_known() {
+        let read = |text| RoomPolicy::from_stored(Some(text)).unwrap().0;
+        assert_eq!(read(r#"{"fly":"admin"}"#), [].into());
+        let later = r#"{"fly":{"a":[1]},"send":"admin","pin":"boss","react":{"least":"admin"}}"#;
+        let expected =
+            [(Ruled::Send, Role::Admin), (Ruled::Pin, Role::Owner), (Ruled::React, Role::Owner)];
+        assert_eq!(read(later), expected.into());
     }
 }
