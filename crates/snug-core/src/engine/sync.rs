@@ -10,7 +10,7 @@ use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::limits;
-use crate::model::{ListedRoom, Room, Time, User};
+use crate::model::{ListedRoom, MemberState, Membership, Room, Time, User};
 use crate::policy::{self, Operation};
 use crate::ports::{RoomChanges, UserSyncQuery};
 
@@ -78,6 +78,12 @@ impl Engine {
             return Ok(RoomSync::Reset { reason, room: Box::new(changes.room) });
         }
         let mut changes = changes;
+        let inside = facts.mine.as_ref().is_some_and(Membership::is_active);
+        if matches!(actor, Actor::Client(_)) && !inside {
+            // A channel is read by the whole app: who is asked in, or is not coming, is for those
+            // who are in it.
+            changes.members.retain(|member| member.state == MemberState::Active);
+        }
         let mut messages = std::mem::take(&mut changes.messages);
         self.put_all_words(actor, room, &mut messages).await?;
         self.put_preview(app, room, &mut changes.room.head);

@@ -242,6 +242,44 @@ async fn who_may_ask_whom() {
     zoe.post(&format!("{path}/decline"), Value::Null).await.is(204);
 }
 
+/// A channel is read by the whole app; who is asked into it is not the whole app's matter.
+#[tokio::test]
+async fn who_is_asked_into_a_channel_is_told_to_those_in_it() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let body = json!({"kind": "channel", "name": "News", "members": ["ann"]});
+    let made = app.backend_ok("POST", "rooms", body).await;
+    let path = format!("rooms/{}", text(&made["id"]));
+    let (rev, epoch) = (&made["rev"], segment(&text(&made["epoch"])));
+    asks(&app, &text(&made["id"]), &["yan", "zoe"]).await;
+    let (ann, eve) = (app.page("ann").await, app.page("eve").await);
+    let (yan, zoe) = (app.page("yan").await, app.page("zoe").await);
+    shows_channel(&zoe.get("rooms").await.is(200)["rooms"][0]);
+    yan.post(&format!("{path}/decline"), Value::Null).await.is(204);
+    let more = json!({"users": ["cleo"]});
+    app.backend("POST", &format!("{path}/members"), more).await.is(200);
+
+    let all = [("zoe", "invited"), ("yan", "left"), ("cleo", "active")];
+    for (page, expected) in
+        [(&ann, &all[..]), (&eve, &all[2..]), (&zoe, &all[2..]), (&yan, &all[2..])]
+    {
+        let page = page.get(&format!("{path}/sync?rev={rev}&epoch={epoch}")).await.is(200);
+        let members = page["members"].as_array().expect("members").iter();
+        let told = |one: &Value| (text(&one["user"]), text(&one["state"]));
+        let expected =
+            expected.iter().map(|(user, state)| ((*user).to_owned(), (*state).to_owned()));
+        assert!(members.map(told).eq(expected), "{page}");
+    }
+    let joined = zoe.post(&format!("{path}/accept"), Value::Null).await.is(200);
+    assert_eq!((&joined["mine"]["state"], &joined["member_count"]), (&json!("active"), &json!(3)));
+}
+
+fn shows_channel(room: &Value) {
+    let mine = &room["mine"];
+    assert_eq!((&room["name"], &room["kind"]), (&json!("News"), &json!("channel")));
+    assert_eq!((&mine["state"], &room["members"]), (&json!("invited"), &json!([])));
+}
+
 #[tokio::test]
 async fn a_creator_outside_declines_and_keeps_the_room() {
     let server = TestServer::sqlite().await;
