@@ -1,5 +1,6 @@
 //! Members: add, remove, leave, list.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::messages::decide;
@@ -206,9 +207,7 @@ impl Engine {
         self.told_by_backend(actor, "change a room's members").await?;
         // A bridged room's messages are its backend's; Snug adds none of its own.
         let announce = match announce {
-            Some(code) if self.bridge(app).await?.is_none() => {
-                Some(self.announcement(actor, code, &change)?)
-            }
+            Some(code) if self.bridge(app).await?.is_none() => Some(code),
             _ => None,
         };
         for _ in 0..limits::GUARD_TRIES_MAX {
@@ -216,13 +215,20 @@ impl Engine {
             let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
             let guard = decide(actor, operation, &facts)?;
             self.check_change(actor, operation, &facts, &change).await?;
+            // In an archived room nothing is said, by the room itself neither.
+            let announce = match announce.filter(|_| !facts.room.archived) {
+                Some(code) => {
+                    let named = self.named(app, room, &change).await?;
+                    Some(self.announcement(actor, code, &named)?)
+                }
+                None => None,
+            };
             let request = ChangeMembers {
                 app: app.clone(),
                 room: room.clone(),
                 guard,
                 change: change.clone(),
-                // In an archived room nothing is said, by the room itself neither.
-                announce: announce.clone().filter(|_| !facts.room.archived),
+                announce,
                 now: self.now(),
             };
             match self.store.change_members(request).await? {
@@ -326,8 +332,27 @@ impl Engine {
         }
     }
 
-    fn announcement(&self, actor: &Actor, code: &str, change: &MemberChange) -> Result<NewMessage> {
+    /// Whom the room names: of those who are removed, who is in it. An invitation that is taken
+    /// back with them is nobody's news.
+    async fn named(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        change: &MemberChange,
+    ) -> Result<Vec<UserId>> {
         let users = change.users();
+        if !matches!(change, MemberChange::Remove { .. }) || users.len() < 2 {
+            return Ok(users.to_vec());
+        }
+        let inside = self.store.members_among(app, room, users).await?;
+        let inside: HashSet<UserId> = inside.into_iter().map(|(user, _)| user).collect();
+        let named: Vec<UserId> =
+            users.iter().filter(|user| inside.contains(*user)).cloned().collect();
+        // Nobody: then nothing is said, unless one of them comes in at this moment.
+        Ok(if named.is_empty() { users.to_vec() } else { named })
+    }
+
+    fn announcement(&self, actor: &Actor, code: &str, users: &[UserId]) -> Result<NewMessage> {
         // A long list is named by its first few: the message must stay within its bounds.
         let named: Vec<&str> = users.iter().take(20).map(UserId::as_str).collect();
         let value = serde_json::json!({

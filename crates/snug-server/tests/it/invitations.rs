@@ -225,6 +225,15 @@ async fn who_may_ask_whom() {
     let joined = yan.post(&format!("rooms/{room}/accept"), Value::Null).await.is(200);
     assert_eq!(joined["mine"]["role"], "admin");
 
+    // Taken back together with a member: the room names who was in.
+    ann.post(&path, asks("zoe", "member")).await.is(200);
+    let both = json!({"users": ["bob", "zoe"]});
+    ann.post(&format!("{path}/remove"), both).await.is(200);
+    let history = ann.get(&format!("rooms/{room}/messages")).await.is(200);
+    let last = history["messages"].as_array().and_then(|all| all.last()).expect("a message");
+    let named = (&last["custom"]["type"], &last["custom"]["users"], &last["custom"]["count"]);
+    assert_eq!(named, (&json!("members_removed"), &json!(["bob"]), &json!(1)));
+
     // A room by invitation; a direct room has none.
     let body = json!({"kind": "group", "members": ["bob", "zoe"], "invitation_required": true});
     let made = ann.post("rooms", body).await.is(201);
