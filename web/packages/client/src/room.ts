@@ -243,8 +243,8 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     const me = this.ctx.me();
     let readByOthers = 0;
     for (const [user, seq] of this.#reads) {
-      const active = this.#members.get(user)?.state !== 'left';
-      if (user !== me && active) readByOthers = Math.max(readByOthers, seq);
+      const state = this.#members.get(user)?.state ?? 'active';
+      if (user !== me && state === 'active') readByOthers = Math.max(readByOthers, seq);
     }
     const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
     const unread = ({ id, thread_summary }: Message) => {
