@@ -180,7 +180,7 @@ fn active(facts: &RoomFacts) -> Result<&Membership> {
 mod tests {
     use super::*;
     use crate::limits;
-    use crate::model::{Head, RoomKind, RoomPolicy, Ruled, Time};
+    use crate::model::{Head, Mentioned, OwnSettings, RoomKind, RoomPolicy, Ruled, Time};
 
     #[test]
     fn every_cell_of_operation_and_app_policy() {
@@ -273,18 +273,48 @@ mod tests {
         assert_eq!(Operation::AddMembers.rule().who(&room), Who::Nobody);
     }
 
+    fn facts(room: Room, role: Role) -> RoomFacts {
+        let mine = Membership {
+            user: UserId::from_stored("ann"),
+            role,
+            state: MemberState::Active,
+            invitation: None,
+            joined_at: Time(0),
+            left_at: None,
+            left_seq: None,
+            rev: 1,
+            policy_rev: 1,
+            visible_after_seq: 0,
+            read_seq: 0,
+            read_count: 0,
+            read_rev: 1,
+            own_count: 0,
+            read_own: 0,
+            gone: 0,
+            mentions: Mentioned::default(),
+            own: OwnSettings::default(),
+            changed_at: Time(0),
+        };
+        RoomFacts { room, mine: Some(mine), deactivated: false }
+    }
+
     #[test]
     fn no_room_locks_its_owner_out() {
         for ruled in Ruled::ALL {
             for least in [Role::Member, Role::Admin, Role::Owner] {
                 let room = group(RoomPolicy([(ruled, least)].into()));
+                for operation in Operation::ALL {
+                    let done = check_member(operation, &facts(room.clone(), Role::Owner));
+                    let elsewhere = [Operation::Join, Operation::Decline].contains(&operation);
+                    assert_eq!(done.is_err(), elsewhere, "{operation:?} under {ruled:?}: {done:?}");
+                }
+                // Whatever closes it, an owner says otherwise.
+                let closed = Room { frozen: true, archived: true, ..room };
                 for operation in [Operation::UpdateRoom, Operation::SetPolicy] {
-                    let Who::Role(least) = operation.rule().who(&room) else {
-                        panic!("{operation:?} is a member's")
-                    };
-                    assert!(least <= Role::Owner);
-                    assert!(!operation.rule().frozen.holds_for(Role::Owner));
-                    assert!(!operation.rule().archived.holds_for(Role::Owner));
+                    let done = check_member(operation, &facts(closed.clone(), Role::Owner));
+                    assert!(done.is_ok(), "{operation:?} under {ruled:?}: {done:?}");
+                    let admin = check_member(operation, &facts(closed.clone(), Role::Admin));
+                    assert!(admin.is_err(), "{operation:?} under {ruled:?}");
                 }
             }
         }

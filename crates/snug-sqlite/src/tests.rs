@@ -7,7 +7,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::limits::{GONE_COUNTED_MAX, GROUP_COMMIT_MAX, WRITER_QUEUE_PER_APP_MAX};
+use snug_core::limits::{
+    GONE_COUNTED_MAX, GROUP_COMMIT_MAX, ROOM_MEMBERS_MAX, WRITER_QUEUE_PER_APP_MAX,
+};
 use snug_core::model::{
     Message, MessageKind, Patch, Role, RoomFilter, RoomKind, RoomPatch, RoomPolicy, Ruled, Time,
 };
@@ -451,6 +453,41 @@ async fn a_room_that_was_left_keeps_no_words_that_are_gone() {
     assert_eq!(kept().await, 0, "erased for the invited, too");
     members(MemberChange::Remove { users: asked() }, 11).await;
     assert!(!shown().await);
+}
+
+/// An invitation to a room that has filled up since waits until there is room.
+#[tokio::test]
+async fn a_full_room_lets_nobody_accept() {
+    let store = memory();
+    let room = room(&store).await;
+    let zoe = UserId::new("zoe").unwrap();
+    let attempt = async |change| {
+        let wanted = ChangeMembers {
+            app: app(1),
+            room: room.clone(),
+            guard: backend(),
+            change,
+            announce: None,
+            now: Time::from_seconds(2),
+        };
+        store.change_members(wanted).await.unwrap()
+    };
+    let fill = async |by: u32| {
+        let sql = "UPDATE heads SET member_count = ?1";
+        let fill = move |conn: &Connection| conn.execute(sql, [ROOM_MEMBERS_MAX - by]);
+        assert_eq!(store.write(None, fill).await, Ok(1));
+    };
+    let users = vec![zoe.clone()];
+    let asked = attempt(MemberChange::Invite { users, role: Role::Member, by: None }).await;
+    assert!(matches!(asked, ChangeMembersOutcome::Changed(_)), "{asked:?}");
+    fill(0).await;
+    let accept = || MemberChange::Accept { user: zoe.clone() };
+    assert_eq!(attempt(accept()).await, ChangeMembersOutcome::TooMany);
+    let facts = store.room_facts(&app(1), &room, Some(&zoe)).await.unwrap().unwrap();
+    assert!(facts.mine.is_some_and(|mine| mine.is_invited()), "the invitation stays");
+    fill(1).await;
+    let accepted = attempt(accept()).await;
+    assert!(matches!(accepted, ChangeMembersOutcome::Changed(_)), "{accepted:?}");
 }
 
 /// With a room goes what it said of who may do what, also for a build that does not know of it.

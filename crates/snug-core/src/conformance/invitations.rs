@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::SMALL_ROOMS_PER_USER;
 use super::fixtures::{ALL, Fixture, json, room_id, system_message, text_message, user, users};
 use super::own::set;
 use super::updates::patched;
@@ -458,6 +459,33 @@ pub async fn open_invitations_are_bounded(store: &dyn Store) {
     let mut new = f.new_group("one-more", &["anna"]);
     new.invited = users(&["zoe"]);
     f.create(new).await;
+}
+
+/// Who is invited to more rooms than a user may be in accepts when there is room again.
+pub async fn accepting_is_bounded(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    for n in 0..SMALL_ROOMS_PER_USER {
+        f.group(&format!("r{n}"), &["zoe"]).await;
+    }
+    let room = f.group("team", &["anna"]).await;
+    invited(&f, &room, &["zoe"]).await;
+    let before = f.facts(&room, "zoe").await;
+    let attempt = async || {
+        let change = ChangeMembers {
+            app: f.app.clone(),
+            room: room.clone(),
+            guard: f.guard(&room, "zoe").await,
+            change: accept("zoe"),
+            announce: None,
+            now: f.now(),
+        };
+        store.change_members(change).await.expect("change_members")
+    };
+    assert_eq!(attempt().await, ChangeMembersOutcome::TooMany);
+    assert_eq!(f.facts(&room, "zoe").await, before, "nothing was stored");
+    f.remove(&room_id("r0"), &["zoe"]).await;
+    assert!(matches!(attempt().await, ChangeMembersOutcome::Changed(_)));
+    assert_eq!(f.mine(&room, "zoe").await.state, MemberState::Active);
 }
 
 const RACERS: usize = 12;

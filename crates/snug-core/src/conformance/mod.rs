@@ -352,7 +352,8 @@ pub const FRESH_CASES: &[Case] = &[
 pub const SMALL_ROOMS_PER_USER: usize = 3;
 
 /// Cases that meet a bound: for a store opened with [`SMALL_ROOMS_PER_USER`].
-pub const BOUNDED_CASES: &[Case] = &[case!(rooms::a_user_is_in_so_many_rooms_at_most)];
+pub const BOUNDED_CASES: &[Case] =
+    &[case!(rooms::a_user_is_in_so_many_rooms_at_most), case!(invitations::accepting_is_bounded)];
 
 /// The cases of one section that share a database.
 ///

@@ -252,9 +252,7 @@ async fn who_may_ask_whom() {
 }
 
 /// A channel is read by the whole app; who is asked into it is not the whole app's matter.
-#[tokio::test]
-async fn who_is_asked_into_a_channel_is_told_to_those_in_it() {
-    let server = TestServer::sqlite().await;
+async fn who_is_asked_into_a_channel_is_told_to_those_in_it(server: &TestServer) {
     let app = server.app().await;
     let body = json!({"kind": "channel", "name": "News", "members": ["ann"]});
     let made = app.backend_ok("POST", "rooms", body).await;
@@ -281,6 +279,20 @@ async fn who_is_asked_into_a_channel_is_told_to_those_in_it() {
     }
     let joined = zoe.post(&format!("{path}/accept"), Value::Null).await.is(200);
     assert_eq!((&joined["mine"]["state"], &joined["member_count"]), (&json!("active"), &json!(3)));
+}
+
+#[tokio::test]
+async fn channels_on_sqlite() {
+    let server = TestServer::sqlite().await;
+    who_is_asked_into_a_channel_is_told_to_those_in_it(&server).await;
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn channels_on_postgres() {
+    let server = TestServer::start(Backend::Postgres).await;
+    who_is_asked_into_a_channel_is_told_to_those_in_it(&server).await;
+    assert!(server.stop().await);
 }
 
 fn shows_channel(room: &Value) {

@@ -1,9 +1,11 @@
-//! What a node of the release before leaves behind, which knows no invitations and no policies:
-//! its statements, by hand. And what one of a later release does.
+//! Rows as no call of this release leaves them, written by hand: what a node of the release before
+//! does, which knows no invitations and no policies, what one of a later release does, and rooms
+//! that are full.
 
 use std::sync::Arc;
 
 use snug_core::ids::{AppId, RoomId, UserId};
+use snug_core::limits::ROOM_MEMBERS_MAX;
 use snug_core::model::{
     ListedRoom, MemberState, Patch, Role, RoomFilter, RoomKind, RoomPatch, RoomPolicy, Ruled, Time,
 };
@@ -59,12 +61,16 @@ async fn make_room(store: &PostgresStore, policy: RoomPolicy) {
     assert!(matches!(made, Ok(CreateRoomOutcome::Created(_))), "{made:?}");
 }
 
-async fn change(store: &PostgresStore, change: MemberChange) {
+async fn attempt(store: &PostgresStore, change: MemberChange) -> ChangeMembersOutcome {
     let guard = Guard { room_policy_rev: 1, member: None };
     let (app, room, now) = (app(), room(), Time(2));
     let change = ChangeMembers { app, room, guard, change, announce: None, now };
-    let outcome = store.change_members(change).await;
-    assert!(matches!(outcome, Ok(ChangeMembersOutcome::Changed(_))), "{outcome:?}");
+    store.change_members(change).await.expect("change_members")
+}
+
+async fn change(store: &PostgresStore, change: MemberChange) {
+    let outcome = attempt(store, change).await;
+    assert!(matches!(outcome, ChangeMembersOutcome::Changed(_)), "{outcome:?}");
 }
 
 async fn zoes_list(store: &PostgresStore) -> Vec<ListedRoom> {
@@ -137,4 +143,25 @@ async fn a_later_releases_policy_is_read_and_kept() {
     assert_eq!((updated.name.as_deref(), updated.policy), (Some("New"), known));
     let row = client.query_one("SELECT policy FROM rooms", &[]).await.expect("the row");
     assert_eq!(row.get::<_, &str>(0), LATER);
+}
+
+/// An invitation to a room that has filled up since waits until there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_room_lets_nobody_accept() {
+    let (store, client) = opened().await;
+    make_room(&store, RoomPolicy::default()).await;
+    let users = vec![user("zoe")];
+    change(&store, MemberChange::Invite { users, role: Role::Member, by: None }).await;
+    let filled = async |by: u32| {
+        let count = i32::try_from(ROOM_MEMBERS_MAX - by).expect("a count");
+        client.execute("UPDATE rooms SET member_count = $1", &[&count]).await.expect("filled");
+    };
+    let accept = || MemberChange::Accept { user: user("zoe") };
+    filled(0).await;
+    assert_eq!(attempt(&store, accept()).await, ChangeMembersOutcome::TooMany);
+    let facts = store.room_facts(&app(), &room(), Some(&user("zoe"))).await.expect("room_facts");
+    let mine = facts.expect("the room").mine.expect("a membership");
+    assert_eq!(mine.state, MemberState::Invited, "the invitation stays");
+    filled(1).await;
+    change(&store, accept()).await;
 }
