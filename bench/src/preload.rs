@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{DirectKey, MessageKind, Role, RoomKind, Time};
+use snug_core::model::{DirectKey, MessageKind, Role, RoomKind, RoomPolicy, Time};
 use snug_core::ports::{
     Append, AppendOutcome, CreateRoomOutcome, Guard, NewMessage, NewRoom, PayloadHash, Store,
     StoreError,
@@ -149,6 +149,8 @@ impl Preload<'_> {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: sender.map(user),
             members: members.into_iter().map(|m| (user(m), Role::Member)).collect(),
             epoch: epoch.to_owned(),

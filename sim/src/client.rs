@@ -19,8 +19,8 @@ pub(crate) struct Seat {
 }
 
 fn itself(room: &Room) -> String {
-    let Room { name, custom, tags, frozen, archived, .. } = room;
-    format!("{name:?} {custom:?} {tags:?} {frozen} {archived} {}", room.head.room_rev)
+    let Room { name, custom, tags, frozen, archived, policy, .. } = room;
+    format!("{name:?} {custom:?} {tags:?} {frozen} {archived} {policy:?} {}", room.head.room_rev)
 }
 
 /// One room as this client knows it.
@@ -285,10 +285,12 @@ impl SimClient {
                 let ended = mine.is_some_and(|id| sessions.contains(id));
                 if ended { Need::Stop } else { Need::Nothing }
             }
-            // The simulated bus loses no news of closed sessions.
-            UserEventBody::SessionsDoubted { .. } => Need::Nothing,
-            // Nobody watches here.
-            UserEventBody::PresenceAsked | UserEventBody::Invisible { .. } => Need::Nothing,
+            // The simulated bus loses no news of closed sessions; nobody is invited or watches.
+            UserEventBody::SessionsDoubted { .. }
+            | UserEventBody::Invited { .. }
+            | UserEventBody::Uninvited { .. }
+            | UserEventBody::PresenceAsked
+            | UserEventBody::Invisible { .. } => Need::Nothing,
         }
     }
 

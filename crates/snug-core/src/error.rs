@@ -75,6 +75,8 @@ pub enum Error {
     BackendOnly,
     #[error("not a member of this room")]
     NotAMember,
+    #[error("nobody has invited the caller to this room, or it was taken back")]
+    NotInvited,
     #[error("the member's role does not allow that")]
     RoleTooLow,
     #[error("the room is frozen")]

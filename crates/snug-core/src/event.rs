@@ -46,7 +46,7 @@ pub enum RoomEventBody {
     RoomUpdated {
         room: Arc<Room>,
     },
-    /// Added, removed or changed members in their new state. A removed one gets nothing of a
+    /// Added, invited, removed or changed members in their new state. A removed one gets nothing of a
     /// higher rev.
     MembersChanged {
         members: Vec<Member>,
@@ -120,6 +120,11 @@ pub enum UserEventBody {
     },
     /// Became a member.
     Joined { room: Arc<Room>, mine: Membership, members: Vec<Member> },
+    /// Was invited: the room as the invited see it.
+    Invited { room: Arc<Room>, mine: Membership },
+    /// An invitation ended without a joining: declined on one of the user's devices, or taken
+    /// back.
+    Uninvited { room: RoomId, rev: u64 },
     /// Sessions that every node must drop now.
     SessionsClosed { sessions: Vec<SessionId>, reason: CloseReason },
     /// Sessions of the user may have been closed without news of it: every node asks which of

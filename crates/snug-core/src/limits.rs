@@ -91,6 +91,11 @@ pub const LISTING_PAGE_MAX: usize = 200;
 pub const MEMBERS_PER_REQUEST_MAX: usize = 1_000;
 /// Members of one room, in users.
 pub const ROOM_MEMBERS_MAX: u32 = 100_000;
+/// Open invitations to one room, in users.
+pub const INVITATIONS_PER_ROOM_MAX: usize = 1_000;
+/// Open invitations of one user, in rooms; whoever goes on inviting somebody who does not answer
+/// is refused.
+pub const INVITATIONS_PER_USER_MAX: usize = 200;
 /// Tags of one room, in tags.
 pub const TAGS_MAX: usize = 20;
 /// One tag of a room, in bytes.

@@ -20,7 +20,8 @@ pub(crate) async fn all_rooms(
         let limit = Some(limits::ROOMS_PAGE_MAX);
         let request = RoomListRequest { cursor, limit, include_left, filter: filter.clone() };
         let page = engine.room_list(client, request).await?;
-        all.extend(page.rooms);
+        // These wires have no way to accept: to them who is only invited is not in.
+        all.extend(page.rooms.into_iter().filter(|one| !one.mine.is_invited()));
         cursor = page.next;
         if cursor.is_none() || all.len() >= limits::ROOMS_PER_USER_MAX {
             return Ok(all);

@@ -400,6 +400,7 @@ mod tests {
             user: user(n),
             role: Role::Member,
             state: MemberState::Active,
+            invitation: None,
             joined_at: Time(0),
             left_at: None,
             left_seq: None,

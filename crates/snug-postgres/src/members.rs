@@ -1,6 +1,6 @@
 //! Members: joined, removed, listed. The room is locked before any membership of it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
@@ -35,11 +35,51 @@ const JOIN: &str = "INSERT INTO members AS m (app, room, user_id, role, state, j
       policy_rev = m.policy_rev + 1, visible_after_seq = 0, read_seq = excluded.read_seq,
       read_count = excluded.read_count, read_rev = excluded.read_rev, read_own = m.own_count,
       settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL,
-      changed_at = excluded.changed_at";
+      changed_at = excluded.changed_at, invited_by = NULL, invited_at = NULL";
+/// Cursor and numbers stay those of before, if there were any: nothing of the room is told by them.
+/// So does what is kept for who left: the invitation may come to nothing.
+const INVITE: &str = "INSERT INTO members AS m (app, room, user_id, role, state, joined_at, rev,
+      policy_rev, visible_after_seq, read_seq, read_count, read_rev, own_count, read_own,
+      changed_at, invited_by, invited_at)
+    SELECT $1, $2, i.user_id, $4, 'invited', $5, $6, 1, 0, 0, 0, 0, 0, 0, $7, $8, $5
+    FROM unnest($3::text[]) AS i(user_id) ORDER BY i.user_id
+    ON CONFLICT (app, room, user_id) DO UPDATE SET role = excluded.role, state = excluded.state,
+      joined_at = excluded.joined_at, rev = excluded.rev,
+      policy_rev = m.policy_rev + 1, changed_at = excluded.changed_at,
+      settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL,
+      invited_by = excluded.invited_by, invited_at = excluded.invited_at";
+/// Counts no further than the bounds.
+const INVITED_HERE: &str = "SELECT count(*) FROM (SELECT FROM members m
+    WHERE m.app = $1 AND m.room = $2 AND m.state = 'invited' AND m.rev >= 0 LIMIT $3) x";
+const INVITED_EACH: &str = "SELECT max((SELECT count(*) FROM (SELECT FROM members m
+      WHERE m.app = $1 AND m.user_id = i.user_id AND m.state = 'invited' LIMIT $3) x))
+    FROM unnest($2::text[]) AS i(user_id)";
+/// The room's creator ($7), who was never in.
+macro_rules! only_made {
+    () => {
+        "m.left_seq IS NULL AND m.user_id = $7"
+    };
+}
+/// Ends invitations. Who was in before has left then, with the view of then; who was not keeps
+/// none, but for the creator, who is that again.
+const UNINVITE: &str = concat!(
+    "UPDATE members m SET state = CASE WHEN ",
+    only_made!(),
+    " THEN 'creator' ELSE 'left' END, role = CASE WHEN ",
+    only_made!(),
+    " THEN 'member' ELSE m.role END, invited_by = CASE WHEN ",
+    only_made!(),
+    " THEN NULL ELSE m.invited_by END, invited_at = CASE WHEN ",
+    only_made!(),
+    " THEN NULL ELSE m.invited_at END,
+      left_at = CASE WHEN m.left_seq IS NULL THEN $4 ELSE m.left_at END, rev = $5,
+      policy_rev = m.policy_rev + 1, changed_at = $6
+    WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)"
+);
 const FORGET_LEFT: &str = "DELETE FROM left_rooms
     WHERE app = $1 AND room = $2 AND user_id = ANY($3)";
 const LEAVE: &str = "UPDATE members m SET state = 'left', left_at = $4, left_seq = $5, rev = $6,
-      policy_rev = m.policy_rev + 1, changed_at = $7,
+      policy_rev = m.policy_rev + 1, changed_at = $7, invited_by = NULL, invited_at = NULL,
       settings_rev = m.settings_rev + (m.hidden_count IS NOT NULL)::integer, hidden_count = NULL
     WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)";
 const REMEMBER_LEFT: &str = "INSERT INTO left_rooms (app, room, user_id, name, avatar, description,
@@ -70,8 +110,14 @@ const TELL_LEFT: &str = concat!(
     "WHERE m.app = $1 AND m.room = $2 AND m.state = 'left'"
 );
 const FORGET_ALL_LEFT: &str = "DELETE FROM left_rooms WHERE app = $1 AND room = $2";
-const STATES: &str = "SELECT user_id, state FROM members
-    WHERE app = $1 AND room = $2 AND user_id = ANY($3) ORDER BY user_id FOR UPDATE";
+/// With the role that an invitation comes to: above member only as long as who asked may give it,
+/// which the backend always may.
+const STATES: &str = "SELECT m.user_id, m.state, CASE WHEN m.state <> 'invited'
+      OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' FROM members o
+        WHERE o.app = m.app AND o.room = m.room AND o.user_id = m.invited_by),
+        m.invited_by IS NULL) THEN m.role ELSE 'member' END
+    FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)
+    ORDER BY m.user_id FOR UPDATE OF m";
 const COUNT: &str = concat!(
     "UPDATE rooms r SET rev = r.rev + 1, member_count = r.member_count + $3,
        members_rev = CASE WHEN $4::boolean THEN r.rev + 1 ELSE r.members_rev END, changed_at = ",
@@ -91,7 +137,8 @@ const PAGE: &str = concat!(
     "SELECT ",
     member_columns!(),
     " FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
-      WHERE m.app = $1 AND m.room = $2 AND m.user_id > $3 AND m.state = 'active'
+      WHERE m.app = $1 AND m.room = $2 AND m.user_id > $3
+        AND (m.state = 'active' OR ($5::boolean AND m.state = 'invited'))
       ORDER BY m.user_id LIMIT $4"
 );
 const AMONG: &str = "SELECT user_id, rev FROM members
@@ -128,6 +175,47 @@ pub(crate) async fn join(
     .await?;
     tx.execute(&forget, &[&app.as_str(), &room.id.as_str(), &users]).await?;
     Ok(())
+}
+
+/// Asks users in, at the room's rev.
+pub(crate) async fn invite(
+    tx: &Tx,
+    app: &AppId,
+    room: &Room,
+    asked: (&[&str], Role, Option<&UserId>),
+    now: Time,
+) -> Result<(), Fail> {
+    let (users, role, by) = asked;
+    let invite = tx.prepare_cached(INVITE).await?;
+    let (app, id, by) = (app.as_str(), room.id.as_str(), by.map(UserId::as_str));
+    let (rev, at) = (rev_of(room), room.changed_at.0);
+    tx.execute(&invite, &[&app, &id, &users, &role.as_str(), &now.0, &rev, &at, &by]).await?;
+    Ok(())
+}
+
+/// Whether there would be more open invitations than may be, to the room or of one of those to be
+/// invited. Who invites the same user elsewhere at the same moment is not waited for.
+pub(crate) async fn too_many_invited(
+    tx: &Tx,
+    app: &AppId,
+    room: &RoomId,
+    users: &[&str],
+) -> Result<bool, Fail> {
+    if users.is_empty() {
+        return Ok(false);
+    }
+    let here = tx.prepare_cached(INVITED_HERE).await?;
+    let each = tx.prepare_cached(INVITED_EACH).await?;
+    let (app, room) = (app.as_str(), room.as_str());
+    let (room_most, user_most) =
+        (limits::INVITATIONS_PER_ROOM_MAX, limits::INVITATIONS_PER_USER_MAX);
+    let open: i64 = tx.query_one(&here, &[&app, &room, &rows(room_most, 0)]).await?.try_get(0)?;
+    if usize::try_from(open).unwrap_or(usize::MAX).saturating_add(users.len()) > room_most {
+        return Ok(true);
+    }
+    let open: Option<i64> =
+        tx.query_one(&each, &[&app, &users, &rows(user_most, 0)]).await?.try_get(0)?;
+    Ok(open.is_some_and(|open| usize::try_from(open).unwrap_or(usize::MAX) >= user_most))
 }
 
 /// Ends memberships, and keeps for each what the room looked like.
@@ -175,27 +263,42 @@ pub(crate) async fn named(
     Ok((members, memberships))
 }
 
+/// One whom a change changes, and what they were before.
+struct Affected<'a> {
+    user: &'a UserId,
+    was: Option<(MemberState, Role)>,
+}
+
+impl Affected<'_> {
+    fn was(&self, state: MemberState) -> bool {
+        self.was.is_some_and(|(was, _)| was == state)
+    }
+}
+
 /// Those among the named whose membership the change changes, each once.
-async fn affected<'a>(
-    tx: &Tx,
-    change: &'a ChangeMembers,
-    users: &'a [UserId],
-    adding: bool,
-) -> Result<Vec<&'a UserId>, Fail> {
+async fn affected<'a>(tx: &Tx, change: &'a ChangeMembers) -> Result<Vec<Affected<'a>>, Fail> {
+    let users = change.change.users();
     let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let states = tx.prepare_cached(STATES).await?;
     let found = tx.query(&states, &[&change.app.as_str(), &change.room.as_str(), &ids]).await?;
-    let mut active = BTreeSet::new();
+    let mut known = BTreeMap::new();
     for row in &found {
         let mut cells = Cells::of(row);
         let user = cells.user_id()?;
-        if cells.word(MemberState::parse)? == MemberState::Active {
-            active.insert(user);
-        }
+        known.insert(user, (cells.word(MemberState::parse)?, cells.word(Role::parse)?));
     }
     let distinct: BTreeSet<&UserId> = users.iter().collect();
-    let affected = distinct.into_iter().filter(|user| active.contains(*user) != adding);
-    Ok(affected.collect())
+    let each = distinct.into_iter().map(|user| Affected { user, was: known.get(user).copied() });
+    let changes = |one: &Affected<'_>| {
+        let (active, invited) = (one.was(MemberState::Active), one.was(MemberState::Invited));
+        match &change.change {
+            MemberChange::Add { .. } => !active,
+            MemberChange::Invite { .. } => !active && !invited,
+            MemberChange::Accept { .. } => invited,
+            MemberChange::Remove { .. } => active || invited,
+        }
+    };
+    Ok(each.filter(changes).collect())
 }
 
 impl PostgresStore {
@@ -218,13 +321,15 @@ impl PostgresStore {
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> Result<Vec<Member>, Fail> {
         let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let page = client.prepare_cached(PAGE).await?;
         let after = after.map_or("", UserId::as_str);
         let limit = rows(limit, 0);
-        let found = client.query(&page, &[&app.as_str(), &room.as_str(), &after, &limit]).await?;
+        let (app, room) = (app.as_str(), room.as_str());
+        let found = client.query(&page, &[&app, &room, &after, &limit, &invited]).await?;
         found.iter().map(|row| Cells::of(row).member()).collect()
     }
 
@@ -259,11 +364,7 @@ async fn change_within(
     if !rooms::guard_holds(tx, app, &room, &change.guard).await? {
         return Ok(ChangeMembersOutcome::GuardMoved);
     }
-    let (users, role) = match &change.change {
-        MemberChange::Add { users, role } => (users, Some(*role)),
-        MemberChange::Remove { users } => (users, None),
-    };
-    let affected = affected(tx, change, users, role.is_some()).await?;
+    let affected = affected(tx, change).await?;
     if affected.is_empty() {
         return Ok(ChangeMembersOutcome::Changed(Box::new(MembersChanged {
             room,
@@ -272,31 +373,30 @@ async fn change_within(
             announced: None,
         })));
     }
-    let count = i32::try_from(affected.len()).unwrap_or(i32::MAX);
-    let room_for = limits::ROOM_MEMBERS_MAX.saturating_sub(room.member_count);
-    if role.is_some() && affected.len() > room_for as usize {
-        return Ok(ChangeMembersOutcome::TooMany);
+    let ids: Vec<&str> = affected.iter().map(|one| one.user.as_str()).collect();
+    if let Some(refused) = bounds(tx, change, &room, &ids, bound).await? {
+        return Ok(refused);
     }
-    let ids: Vec<&str> = affected.iter().map(|user| user.as_str()).collect();
-    if role.is_some() && bound.is_met(tx, app, &ids).await? {
-        return Ok(ChangeMembersOutcome::TooMany);
-    }
+    let moved = match &change.change {
+        MemberChange::Add { .. } | MemberChange::Accept { .. } => affected.len(),
+        MemberChange::Invite { .. } => 0,
+        MemberChange::Remove { .. } => {
+            affected.iter().filter(|one| one.was(MemberState::Active)).count()
+        }
+    };
+    let is_removal = matches!(change.change, MemberChange::Remove { .. });
+    let count = i32::try_from(moved).unwrap_or(i32::MAX);
+    let by = if is_removal { -count } else { count };
+    // Line 12: every event after a removal carries its rev. Who was only invited heard nothing.
+    let ends = is_removal && moved > 0;
     let update = tx.prepare_cached(COUNT).await?;
-    let by = if role.is_some() { count } else { -count };
-    let row =
-        tx.query_one(&update, &[&app.as_str(), &room.id.as_str(), &by, &role.is_none()]).await?;
+    let row = tx.query_one(&update, &[&app.as_str(), &room.id.as_str(), &by, &ends]).await?;
     let room = Cells::of(&row).room()?;
-    if let Some(role) = role {
-        users::make_bare(tx, affected.iter().map(|user| (app, *user)), change.now).await?;
-        let joining: Vec<Joining<'_>> =
-            affected.iter().map(|user| (*user, role, MemberState::Active)).collect();
-        join(tx, app, &room, &joining, change.now).await?;
-    } else {
-        leave(tx, app, &room, &ids, change.now).await?;
-    }
-    let entry = OutboxEntry::members_changed(change, &affected);
+    apply(tx, change, &room, &affected).await?;
+    let users: Vec<&UserId> = affected.iter().map(|one| one.user).collect();
+    let entry = OutboxEntry::members_changed(change, &users);
     note(tx, (app, &room.id), room.head.rev, &entry, room.changed_at).await?;
-    let announced = announce(tx, change, &room).await?;
+    let announced = if moved > 0 { announce(tx, change, &room).await? } else { None };
     let (members, memberships) = named(tx, app, &room.id, &ids).await?;
     Ok(ChangeMembersOutcome::Changed(Box::new(MembersChanged {
         room,
@@ -304,6 +404,70 @@ async fn change_within(
         memberships,
         announced,
     })))
+}
+
+/// What the bounds refuse.
+async fn bounds(
+    tx: &Tx,
+    change: &ChangeMembers,
+    room: &Room,
+    ids: &[&str],
+    bound: &RoomBound,
+) -> Result<Option<ChangeMembersOutcome>, Fail> {
+    Ok(match &change.change {
+        MemberChange::Add { .. } | MemberChange::Accept { .. } => {
+            let room_for = limits::ROOM_MEMBERS_MAX.saturating_sub(room.member_count);
+            let full = ids.len() > room_for as usize || bound.is_met(tx, &change.app, ids).await?;
+            full.then_some(ChangeMembersOutcome::TooMany)
+        }
+        MemberChange::Invite { .. } => {
+            let full = too_many_invited(tx, &change.app, &room.id, ids).await?;
+            full.then_some(ChangeMembersOutcome::TooManyInvited)
+        }
+        MemberChange::Remove { .. } => None,
+    })
+}
+
+/// Writes the memberships, in a room that took its rev.
+async fn apply(
+    tx: &Tx,
+    change: &ChangeMembers,
+    room: &Room,
+    affected: &[Affected<'_>],
+) -> Result<(), Fail> {
+    let (app, now) = (&change.app, change.now);
+    match &change.change {
+        MemberChange::Add { .. } | MemberChange::Accept { .. } => {
+            let role = |one: &Affected<'_>| match &change.change {
+                MemberChange::Add { role, .. } => *role,
+                _ => one.was.map_or(Role::Member, |(_, role)| role),
+            };
+            users::make_bare(tx, affected.iter().map(|one| (app, one.user)), now).await?;
+            let joining: Vec<Joining<'_>> =
+                affected.iter().map(|one| (one.user, role(one), MemberState::Active)).collect();
+            join(tx, app, room, &joining, now).await
+        }
+        MemberChange::Invite { role, by, .. } => {
+            users::make_bare(tx, affected.iter().map(|one| (app, one.user)), now).await?;
+            let ids: Vec<&str> = affected.iter().map(|one| one.user.as_str()).collect();
+            invite(tx, app, room, (&ids, *role, by.as_ref()), now).await
+        }
+        MemberChange::Remove { .. } => {
+            let were = |state: MemberState| -> Vec<&str> {
+                let all = affected.iter().filter(|one| one.was(state));
+                all.map(|one| one.user.as_str()).collect()
+            };
+            let (inside, asked) = (were(MemberState::Active), were(MemberState::Invited));
+            if !asked.is_empty() {
+                let uninvite = tx.prepare_cached(UNINVITE).await?;
+                let (app, id) = (app.as_str(), room.id.as_str());
+                let (rev, at) = (rev_of(room), room.changed_at.0);
+                let creator = room.creator.as_ref().map(UserId::as_str);
+                tx.execute(&uninvite, &[&app, &id, &asked, &now.0, &rev, &at, &creator]).await?;
+            }
+            if inside.is_empty() { Ok(()) } else { leave(tx, app, room, &inside, now).await }
+        }
+    }
 }
 
 async fn announce(tx: &Tx, change: &ChangeMembers, room: &Room) -> Result<Option<Appended>, Fail> {

@@ -35,6 +35,7 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("m.rev = $3", "members_by_rev"),
     ("x.rev > $4", "marks_by_rev"),
     ("s.starred_at < $3", "marks_starred"),
+    ("m.state = 'invited' AND m.rev >= 0", "members_invited"),
 ];
 
 /// Texts of statements, with the number of their parameters.

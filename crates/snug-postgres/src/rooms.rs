@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{
-    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Room, RoomKind, RoomPatch, Time,
+    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind, RoomPatch,
+    Time,
 };
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
@@ -23,10 +24,10 @@ const INSERT: &str = concat!(
     "INSERT INTO rooms AS r (app, id, kind, direct_low, direct_high, direct_context, name, avatar,
        description, custom, creator, frozen, created_at, changed_at, epoch, min_seq, min_rev,
        policy_rev, member_count, seq, rev, members_rev, room_rev, counted, activity_at, last_time,
-       tags)
+       tags, policy)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false, $12, ",
     db_time!(),
-    ", $13, 1, 1, 1, $14, 0, 1, 0, 1, 0, $12, 0, $15)
+    ", $13, 1, 1, 1, $14, 0, 1, 0, 1, 0, $12, 0, $15, $16)
      ON CONFLICT (app, id) DO NOTHING RETURNING ",
     room_columns!()
 );
@@ -34,7 +35,7 @@ const INSERT: &str = concat!(
 const REVIVE: &str = concat!(
     "UPDATE rooms r SET kind = $3, direct_low = $4, direct_high = $5, direct_context = $6,
        name = $7, avatar = $8, description = $9, custom = $10, creator = $11, frozen = false,
-       archived = false, tags = $15, created_at = $12, changed_at = ",
+       archived = false, tags = $15, policy = $16, created_at = $12, changed_at = ",
     db_time!(),
     ", deleted_at = NULL, epoch = $13, min_seq = r.seq + 1, min_rev = r.rev + 1,
        policy_rev = r.policy_rev + 1, member_count = $14, rev = r.rev + 1,
@@ -56,17 +57,20 @@ const FACTS: &str = concat!(
       LEFT JOIN users u ON u.app = r.app AND u.id = $3
       WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL"
 );
-/// Writes a room that was changed in memory under its lock.
+/// Writes a room that was changed in memory under its lock. A policy that was not said stays as it
+/// is, with what only a later release can read of it.
 const UPDATE: &str = concat!(
     "UPDATE rooms r SET name = $3, avatar = $4, description = $5, custom = $6, tags = $7,
-       frozen = $8, archived = $9, policy_rev = r.policy_rev + ($10::boolean)::integer,
+       frozen = $8, archived = $9, policy = CASE WHEN $12::boolean THEN $11 ELSE r.policy END,
+       policy_rev = r.policy_rev + ($10::boolean)::integer,
        rev = r.rev + 1, room_rev = r.rev + 1, changed_at = ",
     db_time!(),
     " WHERE r.app = $1 AND r.id = $2 RETURNING ",
     room_columns!()
 );
+/// Also of what a node of the release before would not take away at making the room anew.
 const DELETE: &str = concat!(
-    "UPDATE rooms r SET deleted_at = $3, changed_at = ",
+    "UPDATE rooms r SET deleted_at = $3, policy = NULL, changed_at = ",
     db_time!(),
     ", rev = r.rev + 1, members_rev = r.rev + 1, min_seq = r.seq + 1, min_rev = r.rev + 1,
        policy_rev = r.policy_rev + 1, member_count = 0,
@@ -143,13 +147,14 @@ async fn put(tx: &Tx, statement: &str, new: &NewRoom) -> Result<Option<Row>, Fai
                 &new.epoch,
                 &count,
                 &new.tags,
+                &new.policy.stored(),
             ],
         )
         .await?;
     Ok(row)
 }
 
-async fn write(tx: &Tx, app: &AppId, room: &Room, moves_policy: bool) -> Result<Room, Fail> {
+async fn write(tx: &Tx, app: &AppId, room: &Room, patch: &RoomPatch) -> Result<Room, Fail> {
     let update = tx.prepare_cached(UPDATE).await?;
     let row = tx
         .query_one(
@@ -164,7 +169,9 @@ async fn write(tx: &Tx, app: &AppId, room: &Room, moves_policy: bool) -> Result<
                 &room.tags,
                 &room.frozen,
                 &room.archived,
-                &moves_policy,
+                &patch.moves_policy(),
+                &room.policy.stored(),
+                &patch.policy.is_some(),
             ],
         )
         .await?;
@@ -222,10 +229,10 @@ impl PostgresStore {
             !is_member
         });
         if let Some(creator) = outside {
-            let role = snug_core::model::Role::Member;
-            joining.push((creator, role, MemberState::Creator));
+            joining.push((creator, Role::Member, MemberState::Creator));
         }
-        let named = joining.iter().map(|(user, _, _)| (&new.app, *user));
+        let named = joining.iter().map(|(user, _, _)| *user).chain(&new.invited);
+        let named = named.map(|user| (&new.app, user));
         users::make_bare(&tx, named, new.now).await?;
         if users::any_is_out(&tx, &new.app, &acting(new)).await? {
             tx.rollback().await?;
@@ -236,10 +243,22 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(CreateRoomOutcome::TooMany);
         }
+        let asked: Vec<&str> = new.invited.iter().map(UserId::as_str).collect();
+        if members::too_many_invited(&tx, &new.app, &new.id, &asked).await? {
+            tx.rollback().await?;
+            return Ok(CreateRoomOutcome::TooManyInvited);
+        }
         members::join(&tx, &new.app, &room, &joining, new.now).await?;
-        let entry = OutboxEntry::room_created(&room, &new.members);
+        if !asked.is_empty() {
+            let by = (&asked[..], Role::Member, new.creator.as_ref());
+            members::invite(&tx, &new.app, &room, by, new.now).await?;
+        }
+        let entry = OutboxEntry::room_created(&room, &new.members, &new.invited);
         note(&tx, (&new.app, &new.id), room.head.rev, &entry, room.changed_at).await?;
-        let (members, memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
+        let (members, mut memberships) = members::named(&tx, &new.app, &new.id, &users).await?;
+        if !asked.is_empty() {
+            memberships.extend(members::named(&tx, &new.app, &new.id, &asked).await?.1);
+        }
         let message = self.first_message(&tx, new, &room).await?;
         tx.commit().await?;
         Ok(CreateRoomOutcome::Created(Box::new(CreatedRoom {
@@ -315,7 +334,7 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(UpdateRoomOutcome::NotMerged(error));
         }
-        let room = write(&tx, app, &room, patch.moves_policy()).await?;
+        let room = write(&tx, app, &room, patch).await?;
         let by = guard.member.as_ref().map(|(user, _)| user);
         let entry = OutboxEntry::room_changed(&room, by);
         note(&tx, (app, id), room.head.rev, &entry, room.changed_at).await?;
@@ -410,8 +429,9 @@ impl RoomStore for PostgresStore {
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> StoreResult<Vec<Member>> {
-        Ok(bounded(|| self.members_page(app, room, after, limit)).await?)
+        Ok(bounded(|| self.members_page(app, room, after, limit, invited)).await?)
     }
 
     async fn members_among(

@@ -3,9 +3,10 @@
 
 use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, UserId};
 use snug_core::model::{
-    CloseReason, CustomJson, DirectKey, Extras, Head, Mark, MarksHead, Member, MemberState,
-    Membership, Mentioned, Message, MessageKind, MessageVersion, Mute, Operator, OperatorRole,
-    OwnSettings, Patch, Preview, Reaction, Role, Room, RoomKind, Session, ThreadMine, ThreadPlace,
+    CloseReason, CustomJson, DirectKey, Extras, Head, Invitation, Mark, MarksHead, Member,
+    MemberState, Membership, Mentioned, Message, MessageKind, MessageVersion, Mute, Operator,
+    OperatorRole, OwnSettings, Patch, Preview, Reaction, Role, Room, RoomKind, RoomPolicy, Session,
+    ThreadMine, ThreadPlace,
     ThreadSummary, Time, User,
 };
 use snug_core::ports::PayloadHash;
@@ -52,7 +53,8 @@ macro_rules! room_columns {
     () => {
         concat!(
             "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
-             r.description, r.custom, r.tags, r.creator, r.frozen, r.archived, r.created_at, \
+             r.description, r.custom, r.tags, r.creator, r.frozen, r.archived, r.policy, \
+             r.created_at, \
              r.changed_at, r.deleted_at, r.epoch, r.min_seq, r.min_rev, r.policy_rev, r.member_count, ",
             crate::rows::head_columns!("r")
         )
@@ -130,7 +132,7 @@ macro_rules! membership_columns {
             "m.user_id, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
              m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
              m.changed_at, m.pinned, m.muted_until, m.hidden_count, m.folder, m.settings_rev, \
-             m.marks_rev, m.deleted_seq, ",
+             m.marks_rev, m.deleted_seq, m.invited_by, m.invited_at, ",
             crate::rows::gone_after!("m.read_seq"),
             ", ",
             $($mentions)+
@@ -287,6 +289,7 @@ impl<'a> Cells<'a> {
             creator: self.user_or_none()?,
             frozen: self.next()?,
             archived: self.next()?,
+            policy: self.policy()?,
             created_at: self.time()?,
             changed_at: self.time()?,
             deleted_at: self.time_or_none()?,
@@ -297,6 +300,10 @@ impl<'a> Cells<'a> {
             member_count: self.member_count()?,
             head: self.head()?,
         })
+    }
+
+    fn policy(&mut self) -> Read<RoomPolicy> {
+        RoomPolicy::from_stored(self.next()?).ok_or_else(|| broken("a policy that cannot be read"))
     }
 
     fn member_count(&mut self) -> Read<u32> {
@@ -322,6 +329,8 @@ impl<'a> Cells<'a> {
         };
         room.tags = self.next()?;
         room.archived = self.next()?;
+        // Who left may do nothing there, whatever it says by now.
+        room.policy = RoomPolicy::default();
         room.name = name;
         room.avatar = avatar;
         room.description = description;
@@ -353,6 +362,7 @@ impl<'a> Cells<'a> {
             user,
             role: self.word(Role::parse)?,
             state: self.word(MemberState::parse)?,
+            invitation: None,
             joined_at: self.time()?,
             left_at: self.time_or_none()?,
             left_seq: self.number_or_none()?,
@@ -367,11 +377,20 @@ impl<'a> Cells<'a> {
             changed_at: self.time()?,
             own: self.own()?,
             marks: MarksHead { rev: self.number()?, deleted_seq: self.number()? },
-            gone: self.number()?,
-            mentions: self.mentioned()?,
+            gone: 0,
+            mentions: Mentioned::default(),
         };
-        if !mine.is_active() {
-            mine.mentions = Mentioned::default();
+        let (by, since) = (self.user_or_none()?, self.time_or_none()?);
+        // A node of the release before makes a member of somebody and leaves these as they were.
+        let asked = matches!(mine.state, MemberState::Invited | MemberState::Left);
+        mine.invitation = since.filter(|_| asked).map(|at| Invitation { by, at });
+        let (gone, mentions) = (self.number()?, self.mentioned()?);
+        if mine.is_active() {
+            mine.mentions = mentions;
+        }
+        // Of who is invited nothing is counted.
+        if mine.invitation.is_none() {
+            mine.gone = gone;
         }
         Ok(mine)
     }

@@ -6,7 +6,7 @@ use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
 use snug_core::model::{
     Head, ListedRoom, Member, MemberState, Membership, Message, NamePart, Room, RoomFilter,
-    RoomKind, Time,
+    RoomKind, RoomPolicy, Time,
 };
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -39,18 +39,21 @@ macro_rules! listed_from {
 macro_rules! listed_where {
     () => {
         concat!(
-            "CROSS JOIN LATERAL (SELECT coalesce(l.activity_at, r.activity_at) AS at,
+            "CROSS JOIN LATERAL (SELECT CASE WHEN m.state = 'invited' THEN m.invited_at
+            ELSE coalesce(l.activity_at, r.activity_at) END AS at,
            coalesce(l.counted, r.counted) AS counted) a
          WHERE m.app = $1 AND m.user_id = $2 AND r.deleted_at IS NULL
            AND (m.state <> 'left' OR ($3 AND l.room IS NOT NULL))
-           AND (coalesce(l.seq, r.seq) >= r.min_seq OR r.creator = m.user_id)
+           AND (coalesce(l.seq, r.seq) >= r.min_seq OR r.creator = m.user_id
+             OR m.state = 'invited')
            AND ($4::bigint IS NULL OR (m.pinned, a.at, r.id) < ($6::boolean, $4, $5::text))
            AND ($7::boolean IS NULL OR coalesce(l.archived, r.archived) = $7)
            AND ($8::boolean IS NULL OR coalesce(m.hidden_count >= a.counted, false) = $8)
            AND ($9::text IS NULL OR m.folder = $9)
            AND ($10::boolean IS NULL OR coalesce(m.muted_until > $11::bigint, false) = $10)
            AND ($12::text IS NULL OR r.kind = $12)
-           AND ($13::text IS NULL OR $13 = ANY (coalesce(l.tags, r.tags)))
+           AND ($13::text IS NULL
+             OR (m.state <> 'invited' AND $13 = ANY (coalesce(l.tags, r.tags))))
            AND (NOT $14::boolean OR (m.state = 'active' AND CASE
              WHEN r.counted - m.read_count - m.own_count + m.read_own <= 0 THEN false
              ELSE r.counted - m.read_count - m.own_count + m.read_own > ",
@@ -83,7 +86,7 @@ const CHANGED: &str = concat!(
     "SELECT t.at, ",
     listed_columns!(),
     listed_from!(),
-    "CROSS JOIN LATERAL (SELECT CASE WHEN m.state = 'left' THEN m.changed_at
+    "CROSS JOIN LATERAL (SELECT CASE WHEN m.state IN ('left', 'invited') THEN m.changed_at
        ELSE greatest(m.changed_at, r.changed_at) END AS at) t
      WHERE m.app = $1 AND m.user_id = $2 AND t.at >= $3
        AND ($4::bigint IS NULL OR (t.at, r.id) > ($4, $5::text))
@@ -133,6 +136,7 @@ const MESSAGES: &str = concat!(
         ORDER BY g.rev LIMIT $5)) g
      ORDER BY g.rev LIMIT $5"
 );
+/// A creator who is no member is nobody to the others, unless they were told of an invitation.
 macro_rules! members_where {
     ($which:literal) => {
         concat!(
@@ -141,7 +145,8 @@ macro_rules! members_where {
             " FROM members m JOIN users u ON u.app = m.app AND u.id = m.user_id
               WHERE m.app = $1 AND m.room = $2 AND m.rev ",
             $which,
-            " $3 AND m.rev >= 0 AND m.state <> 'creator' ORDER BY m.rev, m.user_id LIMIT $4"
+            " $3 AND m.rev >= 0 AND (m.state <> 'creator' OR m.left_at IS NOT NULL)
+              ORDER BY m.rev, m.user_id LIMIT $4"
         )
     };
 }
@@ -223,7 +228,10 @@ fn listed(cells: &mut Cells<'_>) -> Result<ListedRoom, Fail> {
     let mut room = cells.room()?;
     let mine = cells.membership()?;
     let dressed = cells.dress_left(&mut room)?;
-    if mine.state == MemberState::Left && !dressed && room.deleted_at.is_none() {
+    // Who was in before the invitation has a view of then.
+    if mine.is_invited() || (mine.invitation.is_some() && !dressed) {
+        room.show_invited(&mine);
+    } else if mine.state == MemberState::Left && !dressed && room.deleted_at.is_none() {
         forget(&mut room, &mine);
     }
     Ok(ListedRoom { room, mine, members: Vec::new() })
@@ -239,6 +247,7 @@ fn forget(room: &mut Room, mine: &Membership) {
     room.creator = None;
     room.frozen = false;
     room.archived = false;
+    room.policy = RoomPolicy::default();
     room.member_count = 0;
     room.changed_at = mine.changed_at;
     room.head = Head {
@@ -293,7 +302,8 @@ impl PostgresStore {
         shown: usize,
     ) -> Result<(), Fail> {
         rooms.retain(|listed| {
-            listed.room.deleted_at.is_none() && listed.mine.state != MemberState::Left
+            let outside = matches!(listed.mine.state, MemberState::Left | MemberState::Invited);
+            listed.room.deleted_at.is_none() && !outside
         });
         if rooms.is_empty() {
             return Ok(());

@@ -48,6 +48,11 @@ async fn members() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn invitations() {
+    run("invitations").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages() {
     run("messages").await;
 }
@@ -147,7 +152,7 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    for section in ["races", "outbox", "jobs", "nodes", "own", "marks", "updates"] {
+    for section in ["races", "outbox", "jobs", "nodes", "own", "marks", "updates", "invitations"] {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }
 }

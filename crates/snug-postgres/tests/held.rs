@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{MessageKind, Role, RoomKind, Time};
+use snug_core::model::{MessageKind, Role, RoomKind, RoomPolicy, Time};
 use snug_core::ports::{
     Append, AppendOutcome, CreateRoomOutcome, Guard, MessageStore, NewMessage, NewRoom,
     PayloadHash, RoomStore, StoreError, StoreResult, UserStore,
@@ -34,6 +34,8 @@ async fn make_room(store: &PostgresStore, app: &AppId, id: &str) {
         description: None,
         custom: None,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").expect("a user id"), Role::Owner)],
         epoch: "1".to_owned(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{MessageKind, Role, RoomKind, Time};
+use snug_core::model::{MessageKind, Role, RoomKind, RoomPolicy, Time};
 use snug_core::ports::{
     Append, AppendOutcome, CreateRoomOutcome, Guard, HistoryQuery, MessageStore, NewMessage,
     NewRoom, PayloadHash, RoomStore, Store, StoreError, StoreResult,
@@ -36,6 +36,8 @@ async fn store_at(url: &str) -> Arc<PostgresStore> {
         description: None,
         custom: None,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(UserId::new("anna").expect("an id"), Role::Owner)],
         epoch: "1".to_owned(),

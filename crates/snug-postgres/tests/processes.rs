@@ -9,7 +9,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
 use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId, direct_room_id};
-use snug_core::model::{App, AppPolicy, DirectKey, MessageKind, Role, RoomKind, ServerKey, Time};
+use snug_core::model::{
+    App, AppPolicy, DirectKey, MessageKind, Role, RoomKind, RoomPolicy, ServerKey, Time,
+};
 use snug_core::ports::{
     AppStore, Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, Guard,
     HistoryQuery, MemberChange, MessageStore, NewApp, NewMessage, NewRoom, PayloadHash, RoomStore,
@@ -82,6 +84,8 @@ fn new_room(id: RoomId, kind: RoomKind, direct: Option<DirectKey>) -> NewRoom {
         description: None,
         custom: None,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
+        invited: Vec::new(),
         creator: None,
         members: vec![(user("anna"), Role::Owner), (user("ben"), Role::Member)],
         epoch: format!("by {}", std::process::id()),

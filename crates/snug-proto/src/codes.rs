@@ -81,6 +81,7 @@ codes! {
     UserDeactivated "user_deactivated" 403 false "The user is deactivated";
     BackendOnly "backend_only" 403 false "The app leaves this to its backend";
     NotAMember "not_a_member" 403 false "Not a member of this room";
+    NotInvited "not_invited" 403 false "Nobody has invited the caller";
     RoleTooLow "role_too_low" 403 false "The role does not allow this";
     RoomFrozen "room_frozen" 403 false "The room is frozen";
     RoomArchived "room_archived" 403 false "The room is archived";

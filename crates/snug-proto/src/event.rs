@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::limits;
-use snug_core::model::{self, MemberState};
+use snug_core::model;
 
 use crate::ephemeral::EphemeralEvent;
 use crate::frame::event;
@@ -22,6 +22,7 @@ pub const EVENTS: &[&str] = &[
     "room.changed",
     "members.changed",
     "room.joined",
+    "room.invited",
     "room.left",
     "room.mine",
     "message.own",
@@ -123,7 +124,7 @@ pub struct MembersChanged {
     pub members: Vec<Member>,
 }
 
-/// `room.joined`.
+/// `room.joined` and `room.invited`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RoomJoined {
     pub room: String,
@@ -255,6 +256,23 @@ pub fn joined(room: &model::Room, mine: &model::Membership, members: &[model::Me
     if frame.len() <= limits::EVENT_BYTES_MAX { frame } else { write(&[]) }
 }
 
+/// Told to a user who was invited; nothing is in it that an invitation does not show.
+#[must_use]
+pub fn invited(room: &model::Room, mine: &model::Membership) -> Vec<u8> {
+    let data = RoomJoined {
+        room: room.id.to_string(),
+        rev: room.head.rev,
+        room_object: Room::of(room.clone(), Vec::new(), Some(mine)),
+    };
+    event("room.invited", &data)
+}
+
+/// Told to a user whose invitation ended without a joining.
+#[must_use]
+pub fn uninvited(room: &str, rev: u64) -> Vec<u8> {
+    event("room.left", &RoomLeft { room: room.to_owned(), rev, reason: "removed".to_owned() })
+}
+
 /// Told to the user's own connections.
 #[must_use]
 pub fn mine(room: &str, count: u64, mine: &model::Membership) -> Vec<u8> {
@@ -270,10 +288,4 @@ pub fn own(
     mark: &model::MarkedMessage,
 ) -> Vec<u8> {
     event("message.own", &OwnAnswer::of(room, mark.clone(), mine, count))
-}
-
-/// Whether a changed member is out.
-#[must_use]
-pub fn is_out(member: &model::Member) -> bool {
-    member.state != MemberState::Active
 }

@@ -14,6 +14,7 @@ use crate::codes::ErrorCode;
 use crate::ephemeral::EphemeralData;
 use crate::extras::{Card, Forward, Location, Mentions};
 use crate::marks::{OwnMessageData, StarredParams};
+use crate::policy::PolicyIn;
 use crate::presence::{UnwatchData, WatchData};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
@@ -65,6 +66,8 @@ ops! {
     RoomUpdate "room.update" RoomUpdateData;
     RoomJoin "room.join" RoomData;
     RoomLeave "room.leave" RoomData;
+    RoomAccept "room.accept" RoomData;
+    RoomDecline "room.decline" RoomData;
     RoomSync "room.sync" RoomSyncData;
     MineUpdate "mine.update" MineUpdateData;
     History "history" HistoryData;
@@ -203,6 +206,8 @@ pub struct RoomUpdateData {
     #[serde(default, deserialize_with = "patch")]
     pub tags: Patch<Vec<String>>,
     pub archived: Option<bool>,
+    #[serde(default, deserialize_with = "patch")]
+    pub policy: Patch<PolicyIn>,
     pub if_rev: Option<u64>,
 }
 
@@ -210,8 +215,18 @@ impl RoomUpdateData {
     /// The room and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, UpdateRoomBody) {
-        let Self { room, name, avatar, description, custom, custom_patch, tags, archived, if_rev } =
-            self;
+        let Self {
+            room,
+            name,
+            avatar,
+            description,
+            custom,
+            custom_patch,
+            tags,
+            archived,
+            policy,
+            if_rev,
+        } = self;
         let body = UpdateRoomBody {
             name,
             avatar,
@@ -221,6 +236,7 @@ impl RoomUpdateData {
             tags,
             frozen: None,
             archived,
+            policy,
             if_rev,
         };
         (room.0, body)
@@ -373,6 +389,8 @@ pub struct MembersListData {
     pub room: Id<RoomId>,
     pub limit: Option<usize>,
     pub cursor: Option<Id<UserId>>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub include: Vec<String>,
 }
 
 /// `members.add` and `members.remove`.
@@ -381,6 +399,7 @@ pub struct MembersData {
     pub room: Id<RoomId>,
     pub users: Vec<Id<UserId>>,
     pub role: Option<String>,
+    pub invitation_required: Option<bool>,
     pub announce: Option<bool>,
 }
 
@@ -388,8 +407,8 @@ impl MembersData {
     /// The room and the REST body of the same meaning.
     #[must_use]
     pub fn into_body(self) -> (RoomId, MembersBody) {
-        let Self { room, users, role, announce } = self;
-        (room.0, MembersBody { users, role, announce })
+        let Self { room, users, role, invitation_required, announce } = self;
+        (room.0, MembersBody { users, role, invitation_required, announce })
     }
 }
 

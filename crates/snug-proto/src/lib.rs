@@ -15,6 +15,7 @@ pub mod frame;
 pub mod marks;
 pub mod object;
 pub mod outbox;
+pub mod policy;
 pub mod presence;
 pub mod problem;
 pub mod rest;

@@ -1,5 +1,7 @@
 //! The resources: user, message, head, member, room. Field meanings in `docs/protocol.md`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use snug_core::model;
@@ -309,6 +311,9 @@ pub struct Member {
 impl From<model::Member> for Member {
     fn from(member: model::Member) -> Self {
         let model::Member { user, role, state, joined_at, read_seq, rev } = member;
+        // Who made the room and never joined is to the others one who is out.
+        let state =
+            if state == model::MemberState::Creator { model::MemberState::Left } else { state };
         Self {
             user: user.id.into(),
             role: role.as_str().to_owned(),
@@ -348,6 +353,9 @@ pub struct Mine {
     /// Where the caller's own marks on messages stand; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<Marks>,
+    /// Of who is invited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Invitation>,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: WireTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -371,9 +379,27 @@ impl Mine {
             mentions: mine.mentions.all,
             settings: Settings::of(&mine.own, count),
             marks: Marks::of(mine.marks),
+            invitation: mine.invitation.clone().filter(|_| mine.is_invited()).map(Into::into),
             joined_at: WireTime(mine.joined_at),
-            left_at: mine.left_at.map(WireTime),
+            left_at: mine.left_at.filter(|_| mine.state == model::MemberState::Left).map(WireTime),
         }
+    }
+}
+
+/// Who asked the caller into a room, and when.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Invitation {
+    /// Absent: the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: WireTime,
+}
+
+impl From<model::Invitation> for Invitation {
+    fn from(invitation: model::Invitation) -> Self {
+        let model::Invitation { by, at } = invitation;
+        Self { by: by.map(Into::into), at: WireTime(at) }
     }
 }
 
@@ -436,6 +462,9 @@ pub struct Room {
     pub archived: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Who may do what, where it is otherwise than the table says: operation to least role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<BTreeMap<String, String>>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: WireTime,
     pub epoch: String,
@@ -479,6 +508,7 @@ impl Room {
             creator,
             frozen,
             archived,
+            policy,
             created_at,
             changed_at: _,
             deleted_at,
@@ -502,6 +532,7 @@ impl Room {
             frozen,
             archived,
             tags,
+            policy: said_policy(&policy),
             created_at: WireTime(created_at),
             epoch,
             seq,
@@ -518,6 +549,13 @@ impl Room {
             deleted: deleted_at.is_some(),
         }
     }
+}
+
+/// A room's own policy in words, where it says anything.
+pub(crate) fn said_policy(policy: &model::RoomPolicy) -> Option<BTreeMap<String, String>> {
+    let said = policy.0.iter();
+    let said = said.map(|(ruled, least)| (ruled.as_str().to_owned(), least.as_str().to_owned()));
+    Some(said.collect()).filter(|said: &BTreeMap<_, _>| !said.is_empty())
 }
 
 impl From<model::ListedRoom> for Room {

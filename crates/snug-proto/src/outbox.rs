@@ -1,6 +1,8 @@
 //! What consumers outside are told, by webhook or by pulling: one shape for both; and how a
 //! backend sees and steers it. Described in `docs/webhooks.md`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use snug_core::engine::{IssuedWebhook, OutboxPage, WebhookView};
@@ -9,7 +11,7 @@ use snug_core::ids::AppId;
 use snug_core::model::{DeliveryState, OutboxDetail, OutboxRow, RoomDetail};
 use utoipa::ToSchema;
 
-use crate::object::Message;
+use crate::object::{Message, said_policy};
 use crate::value::WireTime;
 
 /// Something that happened in a room. The body of a webhook, and an item of a pulled page.
@@ -18,8 +20,8 @@ pub struct OutsideEvent {
     /// Unique in the install, and the same at every attempt; also in `webhook-id`.
     pub id: String,
     /// `message.new`, `message.edited`, `message.deleted`, `message.hidden`, `message.shown`,
-    /// `reaction.added`, `reaction.removed`, `members.added`, `members.removed`, `room.created`,
-    /// `room.changed`, `room.deleted`.
+    /// `reaction.added`, `reaction.removed`, `members.added`, `members.invited`, `members.removed`,
+    /// `room.created`, `room.changed`, `room.deleted`.
     #[serde(rename = "type")]
     pub kind: String,
     /// When it happened.
@@ -54,6 +56,9 @@ pub struct EventData {
     /// Who was added or removed; in `room.created`, the first members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<EventMember>,
+    /// In a new room: who was invited to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invited: Vec<String>,
     /// The room as the change left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_object: Option<EventRoom>,
@@ -99,6 +104,8 @@ pub struct EventRoom {
     pub archived: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<BTreeMap<String, String>>,
     pub member_count: u32,
 }
 
@@ -115,6 +122,7 @@ impl From<RoomDetail> for EventRoom {
             frozen,
             archived,
             tags,
+            policy,
             member_count,
         } = room;
         Self {
@@ -128,6 +136,7 @@ impl From<RoomDetail> for EventRoom {
             frozen,
             archived,
             tags,
+            policy: said_policy(&policy),
             member_count,
         }
     }
@@ -151,7 +160,7 @@ impl OutsideEvent {
             Some(text) => serde_json::from_str(&text).map_err(broken)?,
             None => OutboxDetail::default(),
         };
-        let OutboxDetail { v: _, by, reaction, members, room: room_object } = detail;
+        let OutboxDetail { v: _, by, reaction, members, invited, room: room_object } = detail;
         let external = message.as_ref().and_then(|message| message.external.clone());
         let member = |member: snug_core::model::MemberDetail| EventMember {
             user: member.user.into(),
@@ -173,6 +182,7 @@ impl OutsideEvent {
                 reaction: reaction
                     .map(|given| EventReaction { user: given.user.into(), key: given.key }),
                 members: members.into_iter().map(member).collect(),
+                invited: invited.into_iter().map(Into::into).collect(),
                 room_object: room_object.map(Into::into),
             },
         })

@@ -109,6 +109,7 @@ impl From<Error> for Problem {
             Error::UserDeactivated => new(ErrorCode::UserDeactivated),
             Error::BackendOnly => new(ErrorCode::BackendOnly),
             Error::NotAMember => new(ErrorCode::NotAMember),
+            Error::NotInvited => new(ErrorCode::NotInvited),
             Error::RoleTooLow => new(ErrorCode::RoleTooLow),
             Error::RoomFrozen => new(ErrorCode::RoomFrozen),
             Error::RoomArchived => new(ErrorCode::RoomArchived),

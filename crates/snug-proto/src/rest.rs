@@ -304,6 +304,8 @@ pub struct MembersBody {
     pub users: Vec<Id<UserId>>,
     /// For those added: `member`, `admin` or `owner`.
     pub role: Option<String>,
+    /// Those added are asked first: members when they accept.
+    pub invitation_required: Option<bool>,
     /// Whether the room says so in a system message; yes by default.
     pub announce: Option<bool>,
 }
@@ -318,7 +320,12 @@ impl TryFrom<MembersBody> for ChangeMembersRequest {
                     .ok_or_else(|| Error::invalid("role", "member, admin or owner"))?,
             ),
         };
-        Ok(Self { users: ids(body.users), role, announce: body.announce.unwrap_or(true) })
+        Ok(Self {
+            users: ids(body.users),
+            role,
+            invite: body.invitation_required.unwrap_or(false),
+            announce: body.announce.unwrap_or(true),
+        })
     }
 }
 

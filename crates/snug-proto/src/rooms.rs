@@ -7,9 +7,12 @@ use serde::de::{self, Deserializer, Visitor};
 use snug_core::engine::{CreateRoom, CreateRoomKind, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
-use snug_core::model::{CustomJson, NamePart, OwnPatch, Patch, RoomFilter, RoomKind, RoomPatch};
+use snug_core::model::{
+    CustomJson, NamePart, OwnPatch, Patch, RoomFilter, RoomKind, RoomPatch, RoomPolicy,
+};
 use utoipa::ToSchema;
 
+use crate::policy::PolicyIn;
 use crate::rest::SendBody;
 use crate::value::{CustomIn, Id, MutedUntil, custom, custom_patch, ids, or_default, patch};
 
@@ -38,6 +41,12 @@ pub struct CreateRoomBody {
     /// Of a page only for a group or a channel.
     #[serde(default, deserialize_with = "or_default")]
     pub tags: Vec<String>,
+    /// Operation to least role; of a group or a channel.
+    #[serde(default, deserialize_with = "or_default")]
+    #[schema(value_type = Option<HashMap<String, String>>)]
+    pub policy: PolicyIn,
+    /// All but the caller and the creator are asked first; of a group or a channel.
+    pub invitation_required: Option<bool>,
     #[schema(value_type = Option<String>)]
     pub creator: Option<Id<UserId>>,
     pub message: Option<SendBody>,
@@ -82,6 +91,8 @@ impl CreateRoomBody {
             description: self.description,
             custom: custom(self.custom),
             tags: self.tags,
+            policy: self.policy.0,
+            invite: self.invitation_required.unwrap_or(false),
             creator: self.creator.map(|id| id.0),
             message,
             return_existing: self.if_exists.as_deref() == Some("return"),
@@ -131,6 +142,10 @@ pub struct UpdateRoomBody {
     /// Backends only.
     pub frozen: Option<bool>,
     pub archived: Option<bool>,
+    /// Operation to least role, all of it; `null` takes it away. By the backend and owners.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<HashMap<String, String>>)]
+    pub policy: Patch<PolicyIn>,
     /// The room's `room_rev` as the caller knows it; another one is `rev_conflict`.
     pub if_rev: Option<u64>,
 }
@@ -146,6 +161,7 @@ impl From<UpdateRoomBody> for RoomPatch {
             tags,
             frozen,
             archived,
+            policy,
             if_rev,
         } = body;
         let merge = match merge {
@@ -159,6 +175,11 @@ impl From<UpdateRoomBody> for RoomPatch {
             Patch::Clear => Some(Vec::new()),
             Patch::Set(tags) => Some(tags),
         };
+        let policy = match policy {
+            Patch::Keep => None,
+            Patch::Clear => Some(RoomPolicy::default()),
+            Patch::Set(PolicyIn(policy)) => Some(policy),
+        };
         Self {
             name,
             avatar,
@@ -168,6 +189,7 @@ impl From<UpdateRoomBody> for RoomPatch {
             tags,
             frozen,
             archived,
+            policy,
             if_rev,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
-use snug_core::model::{App, AppPolicy, MessageKind, Role, RoomKind, ServerKey, Time};
+use snug_core::model::{App, AppPolicy, MessageKind, Role, RoomKind, RoomPolicy, ServerKey, Time};
 use snug_core::ports::{
     Append, AppendOutcome, Guard, MessageStore, NewApp, NewMessage, NewRoom, PayloadHash, Store,
 };
@@ -62,6 +62,8 @@ async fn fill(store: &dyn Store) {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: None,
             members: vec![(user(), Role::Member)],
             epoch: "e".to_owned(),

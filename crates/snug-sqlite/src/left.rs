@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use snug_core::ids::UserId;
-use snug_core::model::{CustomJson, Head, MessageKind, Preview, Room, Time};
+use snug_core::model::{CustomJson, Head, MessageKind, Preview, Room, RoomPolicy, Time};
 
 use crate::rows::{Sql, damaged};
 
@@ -101,6 +101,11 @@ impl LeftRoom {
         self.preview.as_ref().map(|preview| preview.seq)
     }
 
+    /// By which it is placed in the list.
+    pub(crate) fn activity_at(&self) -> Time {
+        Time(self.activity_at)
+    }
+
     /// The message it shows was deleted or hidden since.
     pub(crate) fn hide_words(&mut self) {
         if let Some(preview) = &mut self.preview {
@@ -125,6 +130,8 @@ impl LeftRoom {
         room.frozen = self.frozen;
         room.archived = self.archived;
         room.tags.clone_from(&self.tags);
+        // Who left may do nothing there, whatever it says by now.
+        room.policy = RoomPolicy::default();
         room.created_at = Time(self.created_at);
         room.changed_at = Time(self.changed_at);
         room.epoch.clone_from(&self.epoch);

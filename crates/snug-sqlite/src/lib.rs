@@ -5,6 +5,7 @@ mod apps;
 mod call;
 mod changes;
 mod cursor;
+mod invitations;
 mod jobs;
 mod left;
 mod marks;

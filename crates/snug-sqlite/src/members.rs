@@ -8,13 +8,14 @@ use snug_core::ports::{
     ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, OutboxEntry,
 };
 
+use crate::invitations::{self, too_many_invited};
 use crate::left::LeftRoom;
 use crate::messages::{guard_holds, store_said};
 use crate::outbox::note;
 use crate::rooms::{living, room_of, save_head};
 use crate::rows::{
     HeadRow, MemberRow, Sql, all, change, int, member, member_columns, one, size, uint,
-    user_columns,
+    user_columns, word,
 };
 use crate::{threads, users};
 
@@ -49,24 +50,33 @@ pub(crate) fn save_member(conn: &Connection, rk: i64, mine: &MemberRow) -> Sql<(
     .map(drop)
 }
 
-/// Writes the whole membership, with the room as it is left, if it is.
-fn put_member(
+/// Where a room stands in the list of who is not in it, and what it looked like to who left.
+#[derive(Default)]
+pub(crate) struct Outside<'a> {
+    pub(crate) at: Option<Time>,
+    pub(crate) room: Option<&'a str>,
+}
+
+/// Writes the whole membership, with how the room looks from outside to who is not in it.
+pub(crate) fn put_member(
     conn: &Connection,
     app: &AppId,
     rk: i64,
     mine: &MemberRow,
-    left: Option<(&str, Time)>,
+    outside: &Outside<'_>,
 ) -> Sql<()> {
     let facts = &mine.facts;
     let mut put = conn.prepare_cached(
         "INSERT OR REPLACE INTO members (rk, user, app, state, role, joined_at, left_at, \
          left_seq, rev, policy_rev, visible_after_seq, read_seq, read_count, read_rev, \
          own_count, read_own, last_own_seq, changed_at, left_activity_at, left_room, pinned, \
-         muted_until, hidden_count, folder, settings_rev, marks_rev, deleted_seq) \
+         muted_until, hidden_count, folder, settings_rev, marks_rev, deleted_seq, invited_by, \
+         invited_at) \
          VALUES (:rk, :user, :app, :state, :role, :joined_at, :left_at, \
          :left_seq, :rev, :policy_rev, :visible_after_seq, :read_seq, :read_count, :read_rev, \
          :own_count, :read_own, :last_own_seq, :changed_at, :left_activity_at, :left_room, \
-         :pinned, :muted_until, :hidden_count, :folder, :settings_rev, :marks_rev, :deleted_seq)",
+         :pinned, :muted_until, :hidden_count, :folder, :settings_rev, :marks_rev, :deleted_seq, \
+         :invited_by, :invited_at)",
     )?;
     put.execute(named_params! {
         ":rk": rk,
@@ -87,8 +97,8 @@ fn put_member(
         ":read_own": int(facts.read_own),
         ":last_own_seq": int(mine.last_own_seq),
         ":changed_at": facts.changed_at.0,
-        ":left_activity_at": left.map(|(_, activity_at)| activity_at.0),
-        ":left_room": left.map(|(room, _)| room),
+        ":left_activity_at": outside.at.map(|at| at.0),
+        ":left_room": outside.room,
         ":pinned": facts.own.pinned,
         ":muted_until": facts.own.muted.map(Mute::stored),
         ":hidden_count": facts.own.hidden_count.map(int),
@@ -96,6 +106,8 @@ fn put_member(
         ":settings_rev": int(facts.own.rev),
         ":marks_rev": int(facts.marks.rev),
         ":deleted_seq": int(facts.marks.deleted_seq),
+        ":invited_by": facts.invitation.as_ref().and_then(|one| one.by.as_ref()).map(UserId::as_str),
+        ":invited_at": facts.invitation.as_ref().map(|one| one.at.0),
     })
     .map(drop)
 }
@@ -167,6 +179,7 @@ impl Joining<'_> {
             user: user.clone(),
             role,
             state,
+            invitation: None,
             joined_at: self.now,
             left_at: None,
             left_seq: None,
@@ -186,12 +199,12 @@ impl Joining<'_> {
         };
         let last_own_seq = old.map_or(0, |old| old.last_own_seq);
         let mine = MemberRow { facts, last_own_seq };
-        put_member(conn, self.app, self.head.rk, &mine, None)?;
+        put_member(conn, self.app, self.head.rk, &mine, &Outside::default())?;
         Ok((as_seen(made, &mine.facts), mine.facts))
     }
 }
 
-fn as_seen(user: snug_core::model::User, facts: &Membership) -> Member {
+pub(crate) fn as_seen(user: snug_core::model::User, facts: &Membership) -> Member {
     Member {
         user,
         role: facts.role,
@@ -214,17 +227,9 @@ pub(crate) fn change_members(
     if !guard_holds(conn, &head, &wanted.guard, None)? {
         return Ok(ChangeMembersOutcome::GuardMoved);
     }
-    let (users, adds) = match &wanted.change {
-        MemberChange::Add { users, .. } => (users, true),
-        MemberChange::Remove { users } => (users, false),
-    };
-    let concerned = concerned(conn, head.rk, users, adds)?;
-    let number = u32::try_from(concerned.len()).unwrap_or(u32::MAX);
-    if adds && head.member_count.saturating_add(number) > ROOM_MEMBERS_MAX {
-        return Ok(ChangeMembersOutcome::TooMany);
-    }
-    if adds && any_is_full(conn, &wanted.app, concerned.iter().copied(), most)? {
-        return Ok(ChangeMembersOutcome::TooMany);
+    let concerned = concerned(conn, head.rk, &wanted.change)?;
+    if let Some(refused) = bounds(conn, wanted, &head, &concerned, most)? {
+        return Ok(refused);
     }
     let mut changed = MembersChanged {
         room: room_of(conn, &head)?,
@@ -238,27 +243,23 @@ pub(crate) fn change_members(
     // Line 4: one rev for the change, one more for telling of it.
     head.rev += 1;
     head.changed_at = at;
-    let done = match &wanted.change {
-        MemberChange::Add { role, .. } => {
-            head.member_count += number;
-            let joining = Joining { app: &wanted.app, head: &head, now: wanted.now, at };
-            let join = |user| joining.join(conn, user, *role, MemberState::Active);
-            concerned.into_iter().map(join).collect::<Sql<Vec<_>>>()?
-        }
-        MemberChange::Remove { .. } => {
-            // Line 12: every later event carries this rev.
+    let moved = moved(&wanted.change, &concerned);
+    if matches!(wanted.change, MemberChange::Remove { .. }) {
+        head.member_count = head.member_count.saturating_sub(moved);
+        if moved > 0 {
+            // Line 12: every later event carries this rev. Who was only invited heard nothing.
             head.members_rev = head.rev;
-            head.member_count = head.member_count.saturating_sub(number);
-            save_head(conn, &head)?;
-            remove(conn, wanted, &head, (concerned, at))?
         }
-    };
-    (changed.members, changed.memberships) = done.into_iter().unzip();
+    } else {
+        head.member_count = head.member_count.saturating_add(moved);
+    }
     save_head(conn, &head)?;
+    let done = apply(conn, wanted, &head, concerned, at)?;
+    (changed.members, changed.memberships) = done.into_iter().unzip();
     changed.room = room_of(conn, &head)?;
     let affected: Vec<&UserId> = changed.memberships.iter().map(|mine| &mine.user).collect();
     note(conn, &wanted.app, &head, || OutboxEntry::members_changed(wanted, &affected), at)?;
-    if let Some(said) = &wanted.announce {
+    if let Some(said) = wanted.announce.as_ref().filter(|_| moved > 0) {
         let times = (wanted.now, at);
         changed.announced =
             Some(store_said(conn, (&wanted.app, &wanted.room), &mut head, said, times)?);
@@ -266,22 +267,101 @@ pub(crate) fn change_members(
     Ok(ChangeMembersOutcome::Changed(Box::new(changed)))
 }
 
-/// Those whom the change changes: each once, who is to be added only when not active, who is
-/// to be removed only when active.
-fn concerned<'u>(
-    conn: &Connection,
-    rk: i64,
-    users: &'u [UserId],
-    adds: bool,
-) -> Sql<Vec<&'u UserId>> {
+/// One whom a change changes, and what they were before.
+struct Concerned<'u> {
+    user: &'u UserId,
+    was: Option<(MemberState, Role)>,
+}
+
+impl Concerned<'_> {
+    fn was(&self, state: MemberState) -> bool {
+        self.was.is_some_and(|(was, _)| was == state)
+    }
+}
+
+/// Those whom the change changes, each once.
+fn concerned<'u>(conn: &Connection, rk: i64, change: &'u MemberChange) -> Sql<Vec<Concerned<'u>>> {
+    let users = change.users();
     let mut seen = std::collections::HashSet::with_capacity(users.len());
     let mut concerned = Vec::with_capacity(users.len());
     for user in users {
-        if seen.insert(user) && is_active(conn, rk, user)? != adds {
-            concerned.push(user);
+        if !seen.insert(user) {
+            continue;
+        }
+        let one = Concerned { user, was: state_of(conn, rk, user)? };
+        let (active, invited) = (one.was(MemberState::Active), one.was(MemberState::Invited));
+        let changes = match change {
+            MemberChange::Add { .. } => !active,
+            MemberChange::Invite { .. } => !active && !invited,
+            MemberChange::Accept { .. } => invited,
+            MemberChange::Remove { .. } => active || invited,
+        };
+        if changes {
+            concerned.push(one);
         }
     }
     Ok(concerned)
+}
+
+/// How many members the room has more, or by a removal fewer.
+fn moved(change: &MemberChange, concerned: &[Concerned<'_>]) -> u32 {
+    let number = match change {
+        MemberChange::Add { .. } | MemberChange::Accept { .. } => concerned.len(),
+        MemberChange::Invite { .. } => 0,
+        MemberChange::Remove { .. } => {
+            concerned.iter().filter(|one| one.was(MemberState::Active)).count()
+        }
+    };
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// What the bounds refuse.
+fn bounds(
+    conn: &Connection,
+    wanted: &ChangeMembers,
+    head: &HeadRow,
+    concerned: &[Concerned<'_>],
+    most: usize,
+) -> Sql<Option<ChangeMembersOutcome>> {
+    let users = || concerned.iter().map(|one| one.user);
+    Ok(match &wanted.change {
+        MemberChange::Add { .. } | MemberChange::Accept { .. } => {
+            let number = moved(&wanted.change, concerned);
+            let full = head.member_count.saturating_add(number) > ROOM_MEMBERS_MAX
+                || any_is_full(conn, &wanted.app, users(), most)?;
+            full.then_some(ChangeMembersOutcome::TooMany)
+        }
+        MemberChange::Invite { .. } => {
+            let full = too_many_invited(conn, &wanted.app, Some(head.rk), users())?;
+            full.then_some(ChangeMembersOutcome::TooManyInvited)
+        }
+        MemberChange::Remove { .. } => None,
+    })
+}
+
+fn apply(
+    conn: &Connection,
+    wanted: &ChangeMembers,
+    head: &HeadRow,
+    concerned: Vec<Concerned<'_>>,
+    at: Time,
+) -> Sql<Vec<(Member, Membership)>> {
+    let joining = Joining { app: &wanted.app, head, now: wanted.now, at };
+    let join = |user, role| joining.join(conn, user, role, MemberState::Active);
+    match &wanted.change {
+        MemberChange::Add { role, .. } => {
+            concerned.into_iter().map(|one| join(one.user, *role)).collect()
+        }
+        MemberChange::Accept { .. } => {
+            let role = |one: &Concerned<'_>| one.was.map_or(Role::Member, |(_, role)| role);
+            concerned.into_iter().map(|one| join(one.user, role(&one))).collect()
+        }
+        MemberChange::Invite { role, by, .. } => {
+            let invite = |one: Concerned<'_>| joining.invite(conn, one.user, *role, by.as_ref());
+            concerned.into_iter().map(invite).collect()
+        }
+        MemberChange::Remove { .. } => remove(conn, wanted, head, (concerned, at)),
+    }
 }
 
 /// Whether one of them is in as many rooms as a user may be. Counts no further than the bound, in
@@ -304,8 +384,16 @@ pub(crate) fn any_is_full<'u>(
     Ok(false)
 }
 
-fn is_active(conn: &Connection, rk: i64, user: &UserId) -> Sql<bool> {
-    Ok(active_since(conn, rk, user)?.is_some())
+/// With the role that an invitation comes to: above member only as long as who asked may give it,
+/// which the backend always may.
+fn state_of(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<(MemberState, Role)>> {
+    let sql = "SELECT m.state, iif(m.state <> 'invited' \
+               OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' FROM members o \
+               WHERE o.rk = m.rk AND o.user = m.invited_by), m.invited_by IS NULL), \
+               m.role, 'member') FROM members m WHERE m.rk = ?1 AND m.user = ?2";
+    one(conn, sql, (rk, user.as_str()), |row| {
+        Ok((word(row, 0, MemberState::parse)?, word(row, 1, Role::parse)?))
+    })
 }
 
 /// The rev of an active membership's last change.
@@ -318,26 +406,33 @@ fn remove(
     conn: &Connection,
     wanted: &ChangeMembers,
     head: &HeadRow,
-    (leaving, at): (Vec<&UserId>, Time),
+    (leaving, at): (Vec<Concerned<'_>>, Time),
 ) -> Sql<Vec<(Member, Membership)>> {
     // As it stands at the leaving's rev: nothing later is theirs to see.
-    let left = LeftRoom::of(&room_of(conn, head)?).to_json()?;
+    let room = room_of(conn, head)?;
+    let left = LeftRoom::of(&room).to_json()?;
     let mut done = Vec::with_capacity(leaving.len());
-    for user in leaving {
+    for Concerned { user, was } in leaving {
         let Some(mut mine) = find_member(conn, head.rk, user)? else {
             continue;
         };
         let facts = &mut mine.facts;
-        facts.state = MemberState::Left;
-        facts.left_at = Some(wanted.now);
-        facts.left_seq = Some(head.seq);
         facts.rev = head.rev;
         facts.policy_rev += 1;
         facts.own.show();
         facts.changed_at = at;
-        let kept = Some((left.as_str(), head.activity_at));
-        put_member(conn, &wanted.app, head.rk, &mine, kept)?;
-        threads::forget(conn, head.rk, user)?;
+        if was.is_some_and(|(was, _)| was == MemberState::Invited) {
+            let end = (room.creator.as_ref(), wanted.now);
+            invitations::end(conn, &wanted.app, head.rk, &mut mine, end)?;
+        } else {
+            facts.state = MemberState::Left;
+            facts.left_at = Some(wanted.now);
+            facts.left_seq = Some(head.seq);
+            facts.invitation = None;
+            let outside = Outside { at: Some(head.activity_at), room: Some(&left) };
+            put_member(conn, &wanted.app, head.rk, &mine, &outside)?;
+            threads::forget(conn, head.rk, user)?;
+        }
         let user = users::get(conn, &wanted.app, user, wanted.now)?;
         done.push((as_seen(user, &mine.facts), mine.facts));
     }
@@ -350,7 +445,8 @@ pub(crate) fn erase_left(conn: &Connection, rk: i64, seq: i64) -> Sql<()> {
     let kept: Vec<(String, String)> = all(
         conn,
         "SELECT user, left_room FROM members \
-         WHERE rk = ?1 AND state = 'left' AND left_seq >= ?2 AND left_room IS NOT NULL \
+         WHERE rk = ?1 AND state IN ('left', 'invited') AND left_seq >= ?2 \
+         AND left_room IS NOT NULL \
          AND left_seq < coalesce((SELECT seq FROM messages WHERE rk = ?1 AND seq > ?2 \
          AND thread IS NULL ORDER BY seq LIMIT 1), left_seq + 1)",
         (rk, seq),
@@ -392,7 +488,8 @@ pub(crate) fn end_all(conn: &Connection, head: &HeadRow, (now, at): (Time, Time)
         conn,
         concat!(
             "UPDATE members SET state = 'left', left_at = ?2, left_seq = ?3, rev = ?4, \
-             policy_rev = policy_rev + 1, changed_at = ?5, ",
+             policy_rev = policy_rev + 1, changed_at = ?5, left_activity_at = NULL, \
+             left_room = NULL, ",
             no_settings!(),
             " WHERE rk = ?1 AND state <> 'left'"
         ),
@@ -407,6 +504,7 @@ pub(crate) fn page(
     rk: i64,
     after: Option<&UserId>,
     limit: usize,
+    invited: bool,
 ) -> Sql<Vec<Member>> {
     all(
         conn,
@@ -415,9 +513,10 @@ pub(crate) fn page(
             user_columns!(),
             ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
              CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
-             WHERE m.rk = ?1 AND m.user > ?3 AND m.state = 'active' ORDER BY m.user LIMIT ?4"
+             WHERE m.rk = ?1 AND m.user > ?3 \
+             AND (m.state = 'active' OR (?5 AND m.state = 'invited')) ORDER BY m.user LIMIT ?4"
         ),
-        (rk, app.as_str(), after.map_or("", UserId::as_str), size(limit)),
+        (rk, app.as_str(), after.map_or("", UserId::as_str), size(limit), invited),
         member,
     )
 }

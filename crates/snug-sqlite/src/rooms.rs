@@ -14,6 +14,7 @@ use snug_core::ports::{
 
 use crate::SqliteStore;
 use crate::changes::count_aside;
+use crate::invitations::too_many_invited;
 use crate::members::{self, Joining};
 use crate::messages::{guard_holds, store_said};
 use crate::outbox::{heard_by, hearers, note};
@@ -81,7 +82,7 @@ impl RoomStore for SqliteStore {
             if let Err(error) = patch.apply(&mut updated) {
                 return Ok(UpdateRoomOutcome::NotMerged(error));
             }
-            update(conn, &mut head, &mut updated, (patch.moves_policy(), at))?;
+            update(conn, &mut head, &mut updated, (&patch, at))?;
             let by = guard.member.as_ref().map(|(user, _)| user);
             note(conn, &id, &head, || OutboxEntry::room_changed(&updated, by), at)?;
             Ok(UpdateRoomOutcome::Updated(Box::new(updated)))
@@ -131,10 +132,11 @@ impl RoomStore for SqliteStore {
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> StoreResult<Vec<Member>> {
         let (app, room, after) = (app.clone(), room.clone(), after.cloned());
         self.read_page(Some(app.clone()), move |conn| match living(conn, &app, &room)? {
-            Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit),
+            Some(head) => members::page(conn, &app, head.rk, after.as_ref(), limit, invited),
             None => Ok(Vec::new()),
         })
         .await
@@ -305,6 +307,9 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     if members::any_is_full(conn, &new.app, new.members.iter().map(|(user, _)| user), most)? {
         return Ok(CreateRoomOutcome::TooMany);
     }
+    if too_many_invited(conn, &new.app, None, new.invited.iter())? {
+        return Ok(CreateRoomOutcome::TooManyInvited);
+    }
     let mut head = match found {
         Some(old) => make_anew(conn, new, old, at)?,
         None => make(conn, new, at)?,
@@ -314,7 +319,13 @@ fn create(conn: &Connection, new: &NewRoom, most: usize, at: Time) -> Sql<Create
     head.member_count = u32::try_from(active).unwrap_or(u32::MAX);
     save_head(conn, &head)?;
     let room = room_of(conn, &head)?;
-    note(conn, &new.app, &head, || OutboxEntry::room_created(&room, &new.members), at)?;
+    note(
+        conn,
+        &new.app,
+        &head,
+        || OutboxEntry::room_created(&room, &new.members, &new.invited),
+        at,
+    )?;
     let place = (&new.app, &new.id);
     let said = new.message.as_ref();
     let message =
@@ -327,9 +338,9 @@ fn make(conn: &Connection, new: &NewRoom, at: Time) -> Sql<HeadRow> {
     write_room(
         conn,
         "INSERT INTO rooms (app, id, kind, direct_low, direct_high, direct_context, name, \
-         avatar, description, custom, creator, frozen, created_at, epoch, tags) \
+         avatar, description, custom, creator, frozen, created_at, epoch, tags, policy) \
          VALUES (:app, :id, :kind, :low, :high, :context, :name, \
-         :avatar, :description, :custom, :creator, 0, :created_at, :epoch, :tags)",
+         :avatar, :description, :custom, :creator, 0, :created_at, :epoch, :tags, :policy)",
         new,
     )?;
     let head = HeadRow {
@@ -363,7 +374,7 @@ fn make_anew(conn: &Connection, new: &NewRoom, old: HeadRow, at: Time) -> Sql<He
         "UPDATE rooms SET kind = :kind, direct_low = :low, direct_high = :high, \
          direct_context = :context, name = :name, avatar = :avatar, description = :description, \
          custom = :custom, creator = :creator, frozen = 0, created_at = :created_at, \
-         epoch = :epoch, tags = :tags WHERE app = :app AND id = :id",
+         epoch = :epoch, tags = :tags, policy = :policy WHERE app = :app AND id = :id",
         new,
     )?;
     Ok(HeadRow {
@@ -402,6 +413,7 @@ fn write_room(conn: &Connection, sql: &str, new: &NewRoom) -> Sql<()> {
             ":created_at": new.now.0,
             ":epoch": new.epoch,
             ":tags": stored_tags(&new.tags),
+            ":policy": new.policy.stored(),
         },
     )
     .map(drop)
@@ -420,6 +432,10 @@ fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> 
         members.push(member);
         memberships.push(mine);
     }
+    for user in &new.invited {
+        let (_, mine) = joining.invite(conn, user, Role::Member, new.creator.as_ref())?;
+        memberships.push(mine);
+    }
     if let Some(creator) = &new.creator
         && !new.members.iter().any(|(user, _)| user == creator)
     {
@@ -429,17 +445,18 @@ fn first_members(conn: &Connection, new: &NewRoom, head: &HeadRow, at: Time) -> 
     Ok((members, memberships))
 }
 
-/// Writes a room that was changed in memory.
+/// Writes a room that was changed in memory. A policy that was not said stays as it is, with what
+/// only a later release can read of it.
 fn update(
     conn: &Connection,
     head: &mut HeadRow,
     room: &mut Room,
-    (moves_policy, at): (bool, Time),
+    (patch, at): (&RoomPatch, Time),
 ) -> Sql<()> {
     change(
         conn,
         "UPDATE rooms SET name = ?2, avatar = ?3, description = ?4, custom = ?5, frozen = ?6, \
-         tags = ?7 WHERE rk = ?1",
+         tags = ?7, policy = iif(?9, ?8, policy) WHERE rk = ?1",
         (
             head.rk,
             &room.name,
@@ -448,13 +465,16 @@ fn update(
             room.custom.as_ref().map(CustomJson::as_str),
             room.frozen,
             stored_tags(&room.tags),
+            room.policy.stored(),
+            patch.policy.is_some(),
         ),
     )?;
-    // Line 4: a rev for what is the same for all members. Line 11: freezing moves the policy.
+    // Line 4: a rev for what is the same for all members. Line 11: freezing, archiving and
+    // saying who may do what move the policy.
     head.rev += 1;
     head.room_rev = head.rev;
     head.archived = room.archived;
-    head.policy_rev += u64::from(moves_policy);
+    head.policy_rev += u64::from(patch.moves_policy());
     head.changed_at = at;
     save_head(conn, head)?;
     room.head.rev = head.rev;
@@ -494,6 +514,7 @@ fn delete(conn: &Connection, app: &AppId, mut head: HeadRow, (now, at): (Time, T
     head.changed_at = at;
     head.deleted_at = Some(now);
     head.member_count = 0;
+    change(conn, "UPDATE rooms SET policy = NULL WHERE rk = ?1", [head.rk])?;
     members::end_all(conn, &head, (now, at))?;
     save_head(conn, &head)?;
     note(conn, app, &head, OutboxEntry::room_deleted, at)?;

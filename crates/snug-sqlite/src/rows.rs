@@ -5,8 +5,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::model::{
-    CustomJson, DirectKey, Extras, Head, MarksHead, Member, MemberState, Membership, Mentioned,
-    Message, MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, Time, User, words,
+    CustomJson, DirectKey, Extras, Head, Invitation, MarksHead, Member, MemberState, Membership,
+    Mentioned, Message, MessageKind, Mute, OwnSettings, Preview, Role, Room, RoomKind, RoomPolicy,
+    Time, User, words,
 };
 
 use crate::threads;
@@ -132,7 +133,8 @@ macro_rules! head_columns {
 macro_rules! room_columns {
     () => {
         "r.id, r.kind, r.direct_low, r.direct_high, r.direct_context, r.name, r.avatar, \
-         r.description, r.custom, r.creator, r.frozen, r.created_at, r.epoch, r.tags"
+         r.description, r.custom, r.creator, r.frozen, r.created_at, r.epoch, r.tags, \
+         r.policy"
     };
 }
 macro_rules! member_columns {
@@ -140,7 +142,7 @@ macro_rules! member_columns {
         "m.user, m.role, m.state, m.joined_at, m.left_at, m.left_seq, m.rev, m.policy_rev, \
          m.visible_after_seq, m.read_seq, m.read_count, m.read_rev, m.own_count, m.read_own, \
          m.changed_at, m.last_own_seq, m.pinned, m.muted_until, m.hidden_count, m.folder, \
-         m.settings_rev, m.marks_rev, m.deleted_seq"
+         m.settings_rev, m.marks_rev, m.deleted_seq, m.invited_by, m.invited_at"
     };
 }
 macro_rules! user_columns {
@@ -159,7 +161,7 @@ macro_rules! message_columns {
 pub(crate) use {head_columns, member_columns, message_columns, room_columns, user_columns};
 
 pub(crate) const HEAD_WIDTH: usize = 17;
-pub(crate) const ROOM_WIDTH: usize = 14;
+pub(crate) const ROOM_WIDTH: usize = 15;
 pub(crate) const USER_WIDTH: usize = 10;
 pub(crate) const MESSAGE_WIDTH: usize = 21;
 
@@ -256,6 +258,7 @@ pub(crate) fn room(conn: &Connection, row: &Row<'_>, at: usize, head: &HeadRow) 
         creator: maybe_user(row, at + 9)?,
         frozen: row.get(at + 10)?,
         archived: head.archived,
+        policy: policy(row, at + 14)?,
         created_at: time(row, at + 11)?,
         changed_at: head.changed_at,
         deleted_at: head.deleted_at,
@@ -266,6 +269,18 @@ pub(crate) fn room(conn: &Connection, row: &Row<'_>, at: usize, head: &HeadRow) 
         member_count: head.member_count,
         head: head.head(conn)?,
     })
+}
+
+fn policy(row: &Row<'_>, at: usize) -> Sql<RoomPolicy> {
+    RoomPolicy::from_stored(row.get_ref(at)?.as_str_or_null()?)
+        .ok_or_else(|| damaged(at, "a policy that cannot be read"))
+}
+
+/// Whoever came in, by whatever release, has none.
+fn invitation(row: &Row<'_>, at: usize, state: MemberState) -> Sql<Option<Invitation>> {
+    let (by, since) = (maybe_user(row, at)?, maybe_time(row, at + 1)?);
+    let asked = matches!(state, MemberState::Invited | MemberState::Left);
+    Ok(since.filter(|_| asked).map(|at| Invitation { by, at }))
 }
 
 /// A membership, with what only the store needs of it.
@@ -282,10 +297,12 @@ impl MemberRow {
     }
 
     pub(crate) fn read_at(row: &Row<'_>, at: usize) -> Sql<Self> {
+        let state = word(row, at + 2, MemberState::parse)?;
         let facts = Membership {
             user: UserId::from_stored(row.get_ref(at)?.as_str()?),
             role: word(row, at + 1, Role::parse)?,
-            state: word(row, at + 2, MemberState::parse)?,
+            state,
+            invitation: invitation(row, at + 21, state)?,
             joined_at: time(row, at + 3)?,
             left_at: maybe_time(row, at + 4)?,
             left_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::unsigned_abs),

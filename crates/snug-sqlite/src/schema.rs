@@ -8,7 +8,7 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x536e_7567;
 
 /// Place n brings the schema to version n + 1.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("../migrations/0010_threads.sql"),
     include_str!("../migrations/0011_marks.sql"),
     include_str!("../migrations/0012_presence.sql"),
+    include_str!("../migrations/0013_policies_and_invitations.sql"),
 ];
 
 /// The newest version that this build knows.

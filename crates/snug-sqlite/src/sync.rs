@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits::SYNC_READS_MAX;
 use snug_core::model::{
-    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomFilter, RoomKind, Time,
+    Head, ListedRoom, Member, MemberState, Membership, Message, Room, RoomFilter, RoomKind,
+    RoomPolicy, Time,
 };
 use snug_core::ports::{
     RoomChanges, RoomListQuery, StoreResult, SyncStore, UserChanges, UserSyncQuery,
@@ -99,6 +100,11 @@ fn listed(
     let Some((mut room, mine, left, some_gone)) = found else {
         return Ok(None);
     };
+    // Who was in before the invitation has a view of then.
+    if mine.is_invited() || (mine.invitation.is_some() && left.is_none()) {
+        room.show_invited(&mine);
+        return Ok(Some((ListedRoom { room, mine, members: Vec::new() }, None)));
+    }
     if mine.state != MemberState::Left {
         let members = shown_members(conn, app, rk, &room, shown)?;
         return Ok(Some((ListedRoom { room, mine, members }, None)));
@@ -129,6 +135,7 @@ fn forget(room: &mut Room, mine: &Membership) {
     room.creator = None;
     room.frozen = false;
     room.archived = false;
+    room.policy = RoomPolicy::default();
     room.member_count = 0;
     room.changed_at = mine.changed_at;
     room.head = Head {
@@ -151,7 +158,7 @@ fn shown_members(
     shown: usize,
 ) -> Sql<Vec<Member>> {
     let Some(pair) = room.direct.as_ref().filter(|_| room.kind == RoomKind::Direct) else {
-        return members::page(conn, app, rk, None, shown);
+        return members::page(conn, app, rk, None, shown, false);
     };
     let mut members = Vec::with_capacity(2);
     for user in [&pair.low, &pair.high] {
@@ -168,7 +175,8 @@ fn shown_members(
 macro_rules! candidates {
     ($more:literal, $from:literal) => {
         concat!(
-            "SELECT CASE m.state WHEN 'left' THEN m.left_activity_at ELSE h.activity_at END AS at, \
+            "SELECT CASE WHEN m.state IN ('left', 'invited') THEN m.left_activity_at \
+             ELSE h.activity_at END AS at, \
              m.rk, m.pinned",
             $more,
             " FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk ",
@@ -288,11 +296,11 @@ fn changed(
     now: Time,
 ) -> Sql<UserChanges> {
     let since = query.after.as_ref().map_or(query.since, |(at, _)| query.since.max(*at));
-    // Line 6. A left room changes for who left only by the membership: what happens in it
-    // afterwards is nobody's business who is not in it.
+    // Line 6. A left room changes for who left only by the membership, as one does for who is
+    // only invited: what happens in it is nobody's business who is not in it.
     let mut rooms = all(
         conn,
-        "SELECT CASE m.state WHEN 'left' THEN m.changed_at \
+        "SELECT CASE WHEN m.state IN ('left', 'invited') THEN m.changed_at \
          ELSE max(m.changed_at, h.changed_at) END AS at, \
          m.rk FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
          WHERE m.app = ?1 AND m.user = ?2 AND at >= ?3",
@@ -431,6 +439,7 @@ impl From<'_> {
     }
 
     /// Members with a rev above `above`, up to `until`.
+    /// A creator who is no member is nobody to the others, unless they were told of an invitation.
     fn members(&self, conn: &Connection, above: u64, until: u64, limit: usize) -> Sql<Vec<Member>> {
         all(
             conn,
@@ -440,7 +449,8 @@ impl From<'_> {
                 ", m.role, m.state, m.joined_at, m.read_seq, m.rev FROM members m \
                  INDEXED BY members_by_rev \
                  CROSS JOIN users u ON u.app = ?2 AND u.id = m.user \
-                 WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 AND m.state <> 'creator' \
+                 WHERE m.rk = ?1 AND m.rev > ?3 AND m.rev <= ?4 \
+                 AND (m.state <> 'creator' OR m.left_at IS NOT NULL) \
                  ORDER BY m.rev, m.user LIMIT ?5"
             ),
             (self.head.rk, self.app.as_str(), int(above), int(until), size(limit)),

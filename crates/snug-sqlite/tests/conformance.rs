@@ -54,6 +54,11 @@ async fn members() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn invitations() {
+    section("invitations").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages() {
     section("messages").await;
 }
@@ -169,9 +174,31 @@ async fn bounds() {
 #[test]
 fn no_section_is_forgotten() {
     let ours = [
-        "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-        "catch_up", "changes", "extras", "mentions", "threads", "own", "marks", "updates",
-        "filters", "records", "bridge", "outbox", "jobs", "nodes", "races",
+        "apps",
+        "users",
+        "sessions",
+        "rooms",
+        "members",
+        "invitations",
+        "messages",
+        "cursors",
+        "lists",
+        "sync",
+        "catch_up",
+        "changes",
+        "extras",
+        "mentions",
+        "threads",
+        "own",
+        "marks",
+        "updates",
+        "filters",
+        "records",
+        "bridge",
+        "outbox",
+        "jobs",
+        "nodes",
+        "races",
     ];
     assert_eq!(SECTIONS, ours);
     assert!(CASES.iter().all(|case| ours.contains(&case.section())));

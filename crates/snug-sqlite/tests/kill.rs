@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
-use snug_core::model::{MessageKind, Role, RoomKind, Time};
+use snug_core::model::{MessageKind, Role, RoomKind, RoomPolicy, Time};
 use snug_core::ports::{
     Append, AppendOutcome, CreateRoomOutcome, Guard, HistoryQuery, MessageStore, NewMessage,
     NewRoom, PayloadHash, RoomStore,
@@ -69,6 +69,8 @@ async fn send_until_killed(path: &Path) {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: None,
             members: vec![(UserId::new("anna").unwrap(), Role::Owner)],
             epoch: "e".to_owned(),

@@ -3,7 +3,7 @@
 use snug_core::engine::{Actor, ChangeMembersRequest, CreateRoom, CreateRoomKind};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
-use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch};
+use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch, RoomPolicy};
 
 use crate::sim::Sim;
 
@@ -81,6 +81,8 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invite: false,
             creator,
             message,
             return_existing: false,
@@ -105,6 +107,8 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invite: false,
             creator: None,
             message,
             return_existing: false,
@@ -120,7 +124,7 @@ impl Sim {
         let Some(room) = room else { return };
         let role = self.dice.percent(30).then_some(Role::Admin).filter(|_| add);
         let announce = self.dice.percent(60);
-        let request = ChangeMembersRequest { users: self.users(3), role, announce };
+        let request = ChangeMembersRequest { users: self.users(3), role, invite: false, announce };
         self.say(format!("  {room} {:?} announce {announce}", request.users));
         if add {
             let answer = self.engine.add_members(&actor, &room, request).await;
@@ -220,6 +224,8 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invite: false,
             creator: None,
             message: None,
             return_existing: false,

@@ -242,8 +242,9 @@ impl RoomStore for SeamStore {
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> StoreResult<Vec<Member>> {
-        self.inner.members(app, room, after, limit).await
+        self.inner.members(app, room, after, limit, invited).await
     }
 
     async fn members_among(

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::ids::{AppId, KeyId, MessageId, RoomId, UserId};
 use crate::model::{
     App, AppPolicy, CustomJson, Extras, Head, Membership, Message, MessageKind, Role, RoomKind,
-    ServerKey, Time,
+    RoomPolicy, ServerKey, Time,
 };
 use crate::ports::{
     Append, AppendOutcome, Appended, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome,
@@ -79,6 +79,8 @@ impl<'a> Fixture<'a> {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invited: Vec::new(),
             creator: members.first().map(|name| user(name)),
             members: members
                 .iter()

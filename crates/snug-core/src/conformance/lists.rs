@@ -211,7 +211,7 @@ pub async fn rows_show_members(store: &dyn Store) {
     let rooms = listed(&f, "anna").await;
     assert_eq!(ids(&rooms), ["two", "group", id.as_str()]);
     for (row, many) in rooms.iter().zip([2, 3, 2]) {
-        let all = store.members(&f.app, &row.room.id, None, ALL).await;
+        let all = store.members(&f.app, &row.room.id, None, ALL, false).await;
         let all = all.expect("members");
         assert_eq!(row.members.len(), many, "members shown of {}", row.room.id);
         for member in &row.members {

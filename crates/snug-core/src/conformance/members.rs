@@ -257,7 +257,7 @@ pub async fn members_are_paged_by_the_bytes_of_their_ids(store: &dyn Store) {
     f.remove(&room, &["gone"]).await;
     let mut pages = Vec::new();
     loop {
-        let page = store.members(&f.app, &room, pages.last(), 4).await.expect("members");
+        let page = store.members(&f.app, &room, pages.last(), 4, false).await.expect("members");
         assert!(page.len() <= 4, "a page holds at most its limit");
         if page.is_empty() {
             break;
@@ -265,7 +265,7 @@ pub async fn members_are_paged_by_the_bytes_of_their_ids(store: &dyn Store) {
         pages.extend(page.into_iter().map(|member| member.user.id));
     }
     assert_eq!(pages, sorted(users(&names)), "each once, ordered by bytes");
-    let none = store.members(&f.app, &room_id("none"), None, 4).await;
+    let none = store.members(&f.app, &room_id("none"), None, 4, false).await;
     assert!(none.expect("members").is_empty());
 }
 
@@ -281,7 +281,7 @@ pub async fn members_show_profile_and_cursor(store: &dyn Store) {
     };
     let ben = store.upsert_user(&f.app, &user("ben"), patch, f.now()).await;
     let ben = ben.expect("upsert_user");
-    let members = store.members(&f.app, &room, None, ALL).await;
+    let members = store.members(&f.app, &room, None, ALL, false).await;
     let members = members.expect("members");
     let mine = f.mine(&room, "ben").await;
     let shown = members.iter().find(|member| member.user.id == ben.id);

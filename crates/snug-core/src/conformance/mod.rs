@@ -46,6 +46,7 @@ pub mod cursors;
 pub mod extras;
 pub mod filters;
 mod fixtures;
+pub mod invitations;
 pub mod jobs;
 pub mod lists;
 pub mod marks;
@@ -108,9 +109,31 @@ macro_rules! race {
 
 /// The sections, one file each; a backend's tests name every one of them.
 pub const SECTIONS: &[&str] = &[
-    "apps", "users", "sessions", "rooms", "members", "messages", "cursors", "lists", "sync",
-    "catch_up", "changes", "extras", "mentions", "threads", "own", "marks", "updates", "filters",
-    "records", "bridge", "outbox", "jobs", "nodes", "races",
+    "apps",
+    "users",
+    "sessions",
+    "rooms",
+    "members",
+    "invitations",
+    "messages",
+    "cursors",
+    "lists",
+    "sync",
+    "catch_up",
+    "changes",
+    "extras",
+    "mentions",
+    "threads",
+    "own",
+    "marks",
+    "updates",
+    "filters",
+    "records",
+    "bridge",
+    "outbox",
+    "jobs",
+    "nodes",
+    "races",
 ];
 
 /// Cases that share a database.
@@ -168,6 +191,17 @@ pub const CASES: &[Case] = &[
     case!(members::members_are_paged_by_the_bytes_of_their_ids),
     case!(members::members_show_profile_and_cursor),
     case!(members::a_guard_notices_leaving_and_coming_back),
+    case!(invitations::who_is_invited_is_no_member),
+    case!(invitations::accepting_is_joining),
+    case!(invitations::a_role_is_given_by_who_may),
+    case!(invitations::what_ends_otherwise_shows_nothing),
+    case!(invitations::who_comes_back_finds_their_own),
+    case!(invitations::what_was_left_stays),
+    case!(invitations::a_creator_outside_stays_one),
+    case!(invitations::inviting_twice_changes_nothing),
+    case!(invitations::a_room_is_made_by_invitation),
+    case!(invitations::open_invitations_are_bounded),
+    race!(invitations::accepting_races_with_taking_back),
     case!(messages::append_takes_the_next_seq_and_rev),
     case!(messages::a_message_comes_back_as_it_went_in),
     case!(messages::system_and_silent_do_not_count),
@@ -270,6 +304,7 @@ pub const CASES: &[Case] = &[
     race!(marks::devices_at_once_lose_no_mark),
     case!(updates::tags_are_kept),
     case!(updates::archiving_moves_the_policy),
+    case!(updates::saying_who_may_moves_the_policy),
     case!(updates::a_change_holds_only_if_nobody_changed_the_room),
     case!(updates::custom_json_is_merged),
     race!(updates::changes_at_once_lose_nothing),
@@ -331,7 +366,8 @@ pub const FRESH_CASES: &[Case] = &[
 pub const SMALL_ROOMS_PER_USER: usize = 3;
 
 /// Cases that meet a bound: for a store opened with [`SMALL_ROOMS_PER_USER`].
-pub const BOUNDED_CASES: &[Case] = &[case!(rooms::a_user_is_in_so_many_rooms_at_most)];
+pub const BOUNDED_CASES: &[Case] =
+    &[case!(rooms::a_user_is_in_so_many_rooms_at_most), case!(invitations::accepting_is_bounded)];
 
 /// The cases of one section that share a database.
 ///
@@ -399,6 +435,7 @@ mod tests {
         ("sessions", include_str!("sessions.rs")),
         ("rooms", include_str!("rooms.rs")),
         ("members", include_str!("members.rs")),
+        ("invitations", include_str!("invitations.rs")),
         ("messages", include_str!("messages.rs")),
         ("cursors", include_str!("cursors.rs")),
         ("lists", include_str!("lists.rs")),

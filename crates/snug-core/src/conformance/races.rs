@@ -360,7 +360,7 @@ pub async fn racing_adds_join_each_once(nodes: &Nodes) {
     let facts = f.facts(&room, "anna").await;
     assert_eq!(facts.room.member_count, 30);
     assert_eq!(facts.room.head.rev, 1 + changes, "a rev for each change, no more");
-    let members = nodes[0].members(&f.app, &room, None, ALL).await;
+    let members = nodes[0].members(&f.app, &room, None, ALL, false).await;
     assert_eq!(members.expect("members").len(), 30);
 }
 

@@ -63,7 +63,7 @@ async fn check_members(f: &Fixture<'_>, created: &CreatedRoom) {
             .unwrap_or_else(|| panic!("{name} was made on the spot"));
         assert_eq!((bare.name, bare.custom), (None, None), "{name} is bare");
     }
-    let members = f.store.members(&f.app, room, None, ALL).await.expect("members");
+    let members = f.store.members(&f.app, room, None, ALL, false).await.expect("members");
     let mut answered = created.members.clone();
     answered.sort_by(|a, b| a.user.id.cmp(&b.user.id));
     assert_eq!(answered, members, "the answer's members are those stored");
@@ -124,7 +124,7 @@ pub async fn creator_outside_is_no_member(store: &dyn Store) {
         1,
         "a creator outside is not counted"
     );
-    let members = store.members(&f.app, &room, None, ALL).await.expect("members");
+    let members = store.members(&f.app, &room, None, ALL, false).await.expect("members");
     assert_eq!(members.len(), 1, "a creator outside is not listed as member");
     let among =
         store.members_among(&f.app, &room, &users(&["anna", "ben"])).await.expect("members_among");
@@ -299,7 +299,7 @@ pub async fn delete_ends_everything(store: &dyn Store) {
         "nothing is stored in a deleted room"
     );
     assert!(f.history(&room).await.is_empty(), "messages are gone");
-    let members = store.members(&f.app, &room, None, ALL).await;
+    let members = store.members(&f.app, &room, None, ALL, false).await;
     assert!(members.expect("members").is_empty());
     let joined = store.joined_rooms(&f.app, &user("ben")).await;
     assert!(joined.expect("joined_rooms").is_empty());

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::fixtures::{Fixture, json, text_message};
 use crate::ids::RoomId;
-use crate::model::{MergeError, Patch, Room, RoomPatch};
+use crate::model::{MergeError, Patch, Role, Room, RoomPatch, RoomPolicy, Ruled};
 use crate::ports::{AppendOutcome, Store, UpdateRoomOutcome};
 
 /// Handles of one database, as several servers hold them.
@@ -81,6 +81,38 @@ pub async fn archiving_moves_the_policy(store: &dyn Store) {
     let deleted = store.delete_room(&f.app, &room, f.now()).await;
     assert!(deleted.expect("delete_room").is_some());
     assert!(!f.create(f.new_group("team", &["anna"])).await.room.archived, "made anew");
+}
+
+/// Who may do what is kept as it was said, and moves the policy: what was decided before it is not
+/// stored.
+pub async fn saying_who_may_moves_the_policy(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let mut new = f.new_group("team", &["anna", "ben"]);
+    new.policy = RoomPolicy([(Ruled::React, Role::Owner), (Ruled::Pin, Role::Member)].into());
+    let made = f.create(new.clone()).await.room;
+    assert_eq!(made.policy, new.policy);
+    let room = made.id;
+    assert_eq!(f.facts(&room, "ben").await.room.policy, new.policy);
+    let guard = f.guard(&room, "ben").await;
+    let announcements = RoomPolicy([(Ruled::Send, Role::Admin)].into());
+    let said =
+        |policy: &RoomPolicy| RoomPatch { policy: Some(policy.clone()), ..RoomPatch::default() };
+    let after = patched(&f, &room, said(&announcements)).await;
+    assert_eq!(after.policy, announcements, "given whole");
+    assert!(after.policy_rev > made.policy_rev);
+    assert_eq!((after.head.rev, after.head.room_rev), (2, 2));
+    assert_eq!(f.facts(&room, "anna").await.room, after);
+    let message = text_message(f.message_id(), Some("ben"), "late");
+    assert_eq!(f.try_append(&room, guard, message).await, AppendOutcome::GuardMoved);
+    let named = patched(&f, &room, named("new")).await;
+    assert_eq!((named.policy, named.policy_rev), (announcements, after.policy_rev));
+    let none = patched(&f, &room, said(&RoomPolicy::default())).await;
+    assert!(none.policy.is_empty() && none.policy_rev > after.policy_rev);
+    patched(&f, &room, said(&new.policy)).await;
+    let deleted = store.delete_room(&f.app, &room, f.now()).await;
+    assert!(deleted.expect("delete_room").is_some());
+    let anew = f.create(f.new_group("team", &["anna"])).await.room;
+    assert!(anew.policy.is_empty(), "another room, the table again");
 }
 
 /// `room_rev` moves with the room's own changes only, and `if_rev` is held against it.

@@ -1,14 +1,15 @@
 //! Members: add, remove, leave, list.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::messages::decide;
 use super::{Actor, Client, Engine, RoomView, check};
 use crate::error::{Error, Result};
-use crate::event::RoomEventBody;
+use crate::event::{RoomEventBody, UserEventBody};
 use crate::ids::{AppId, RoomId, UserId};
 use crate::limits;
-use crate::model::{CustomJson, Member, MemberState, Role};
+use crate::model::{CustomJson, Member, MemberState, Membership, Role, Room};
 use crate::policy::{self, Operation};
 use crate::ports::{
     ChangeMembers, ChangeMembersOutcome, MemberChange, MembersChanged, NewMessage, RoomFacts,
@@ -20,8 +21,18 @@ pub struct ChangeMembersRequest {
     pub users: Vec<UserId>,
     /// For those added.
     pub role: Option<Role>,
+    /// Those added are asked first: members when they accept.
+    pub invite: bool,
     /// Whether the room says so in a system message.
     pub announce: bool,
+}
+
+impl ChangeMembersRequest {
+    /// Members at once, with no more than the usual role.
+    #[must_use]
+    pub fn of(users: Vec<UserId>, announce: bool) -> Self {
+        Self { users, role: None, invite: false, announce }
+    }
 }
 
 /// A page of members by user id.
@@ -33,7 +44,7 @@ pub struct MembersPage {
 }
 
 impl Engine {
-    /// Adds users to a group; who is in already stays as they are.
+    /// Adds users to a group, or invites them; who is in already stays as they are.
     ///
     /// # Errors
     /// An invalid field, policy's refusals; the store's.
@@ -45,8 +56,16 @@ impl Engine {
     ) -> Result<RoomView> {
         let users = check::users("users", request.users)?;
         let role = request.role.unwrap_or(Role::Member);
-        let announce = request.announce.then_some("members_added");
-        let change = MemberChange::Add { users, role };
+        let announce = request.announce.then_some("members_added").filter(|_| !request.invite);
+        let change = if request.invite {
+            // Who is in a bridged room its backend says.
+            if self.bridge(&actor.app().id).await?.is_some() {
+                return Err(Error::BridgeUnsupported { what: "invite to a room" });
+            }
+            MemberChange::Invite { users, role, by: actor.user().cloned() }
+        } else {
+            MemberChange::Add { users, role }
+        };
         self.change_members(actor, room, Operation::AddMembers, change, announce).await?;
         self.room(actor, room).await
     }
@@ -89,6 +108,33 @@ impl Engine {
         self.room(&actor, room).await
     }
 
+    /// The caller accepts an invitation and is a member; who is one already is told the room.
+    ///
+    /// # Errors
+    /// [`Error::NotInvited`], policy's other refusals; the store's.
+    pub async fn accept_room(
+        &self,
+        client: &Client,
+        room: &RoomId,
+        announce: bool,
+    ) -> Result<RoomView> {
+        let actor = Actor::Client(client.clone());
+        let change = MemberChange::Accept { user: client.user().clone() };
+        let announce = announce.then_some("member_joined");
+        self.change_members(&actor, room, Operation::Accept, change, announce).await?;
+        self.room(&actor, room).await
+    }
+
+    /// The caller declines an invitation.
+    ///
+    /// # Errors
+    /// [`Error::NotInvited`], policy's other refusals; the store's.
+    pub async fn decline_room(&self, client: &Client, room: &RoomId) -> Result<()> {
+        let change = MemberChange::Remove { users: vec![client.user().clone()] };
+        let actor = Actor::Client(client.clone());
+        self.change_members(&actor, room, Operation::Decline, change, None).await
+    }
+
     /// The caller leaves a group.
     ///
     /// # Errors
@@ -110,11 +156,39 @@ impl Engine {
         after: Option<UserId>,
         limit: Option<usize>,
     ) -> Result<MembersPage> {
+        self.members_page(actor, room, (after, limit), false).await
+    }
+
+    /// Active members and those who are invited, by user id.
+    ///
+    /// # Errors
+    /// As `members`.
+    pub async fn members_and_invited(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        after: Option<UserId>,
+        limit: Option<usize>,
+    ) -> Result<MembersPage> {
+        self.members_page(actor, room, (after, limit), true).await
+    }
+
+    async fn members_page(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        (after, limit): (Option<UserId>, Option<usize>),
+        invited: bool,
+    ) -> Result<MembersPage> {
         let most = limits::MEMBERS_PAGE_MAX;
         let limit = check::limit(limit, 100, most)?;
-        self.readable(actor, room).await?;
+        let facts = self.readable(actor, room).await?;
+        // Who is asked into a channel is told to those in it, not to everybody who reads it.
+        let inside = facts.mine.as_ref().is_some_and(Membership::is_active);
+        let invited = invited && (inside || matches!(actor, Actor::Backend(_)));
         let app = &actor.app().id;
-        let mut members = self.store.members(app, room, after.as_ref(), limit + 1).await?;
+        let after = after.as_ref();
+        let mut members = self.store.members(app, room, after, limit + 1, invited).await?;
         let more = members.len() > limit;
         members.truncate(limit);
         let next = members.last().filter(|_| more).map(|last| last.user.id.clone());
@@ -133,9 +207,7 @@ impl Engine {
         self.told_by_backend(actor, "change a room's members").await?;
         // A bridged room's messages are its backend's; Snug adds none of its own.
         let announce = match announce {
-            Some(code) if self.bridge(app).await?.is_none() => {
-                Some(self.announcement(actor, code, &change)?)
-            }
+            Some(code) if self.bridge(app).await?.is_none() => Some(code),
             _ => None,
         };
         for _ in 0..limits::GUARD_TRIES_MAX {
@@ -143,13 +215,20 @@ impl Engine {
             let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
             let guard = decide(actor, operation, &facts)?;
             self.check_change(actor, operation, &facts, &change).await?;
+            // In an archived room nothing is said, by the room itself neither.
+            let announce = match announce.filter(|_| !facts.room.archived) {
+                Some(code) => {
+                    let named = self.named(app, room, &change).await?;
+                    Some(self.announcement(actor, code, &named)?)
+                }
+                None => None,
+            };
             let request = ChangeMembers {
                 app: app.clone(),
                 room: room.clone(),
                 guard,
                 change: change.clone(),
-                // In an archived room nothing is said, by the room itself neither.
-                announce: announce.clone().filter(|_| !facts.room.archived),
+                announce,
                 now: self.now(),
             };
             match self.store.change_members(request).await? {
@@ -163,10 +242,11 @@ impl Engine {
                 ChangeMembersOutcome::TooMany => {
                     let most = limits::ROOM_MEMBERS_MAX;
                     return Err(Error::too_large(
-                        "users",
+                        if operation == Operation::Accept { "room" } else { "users" },
                         format!("at most {most} in a room, and each in no more rooms than allowed"),
                     ));
                 }
+                ChangeMembersOutcome::TooManyInvited => return Err(too_many_invited("users")),
                 ChangeMembersOutcome::GuardMoved => {}
             }
         }
@@ -188,15 +268,20 @@ impl Engine {
             return Ok(());
         };
         match change {
-            MemberChange::Add { role, .. } if *role > Role::Member && mine.role < Role::Owner => {
+            MemberChange::Add { role, .. } | MemberChange::Invite { role, .. }
+                if *role > Role::Member && mine.role < Role::Owner =>
+            {
                 Err(Error::RoleTooLow)
             }
             MemberChange::Remove { users } if operation == Operation::RemoveMembers => {
                 for user in users {
                     let app = &client.app.id;
                     let theirs = self.store.room_facts(app, &facts.room.id, Some(user)).await?;
-                    if let Some(theirs) = theirs.and_then(|theirs| theirs.mine) {
-                        policy::check_removal(mine.role, theirs.role)?;
+                    let theirs = theirs.and_then(|theirs| theirs.mine);
+                    // Who is out has a role of before, which binds nobody: they are passed over.
+                    let concerned = |mine: &Membership| mine.is_active() || mine.is_invited();
+                    if let Some(theirs) = theirs.filter(concerned) {
+                        policy::check_removal(&facts.room, mine.role, theirs.role)?;
                     }
                 }
                 Ok(())
@@ -219,9 +304,10 @@ impl Engine {
         if memberships.iter().any(|mine| mine.state == MemberState::Active) {
             let shown = limits::LIST_MEMBERS_SHOWN;
             // The change is committed: its news does not depend on one more read.
-            let first = self.store.members(app, room, None, shown).await.unwrap_or_default();
+            let first = self.store.members(app, room, None, shown, false).await.unwrap_or_default();
             self.publish_joined(app, &shared, &first, &memberships);
         }
+        self.publish_invitations(app, &shared, &memberships);
         let head = shared.head.clone();
         let body = RoomEventBody::MembersChanged { members, room: shared };
         self.publish_room(app, room, head, body);
@@ -231,10 +317,42 @@ impl Engine {
         Ok(())
     }
 
-    fn announcement(&self, actor: &Actor, code: &str, change: &MemberChange) -> Result<NewMessage> {
-        let users = match change {
-            MemberChange::Add { users, .. } | MemberChange::Remove { users } => users,
-        };
+    /// Tells those who were invited, and those whose invitation ended without a joining, on all
+    /// their devices.
+    pub(super) fn publish_invitations(&self, app: &AppId, room: &Room, changed: &[Membership]) {
+        for mine in changed.iter().filter(|mine| mine.is_invited() || mine.is_uninvited()) {
+            let body = if mine.is_invited() {
+                let mut shown = room.clone();
+                shown.show_invited(mine);
+                UserEventBody::Invited { room: Arc::new(shown), mine: mine.clone() }
+            } else {
+                UserEventBody::Uninvited { room: room.id.clone(), rev: mine.rev }
+            };
+            self.publish_user(app, &mine.user, body);
+        }
+    }
+
+    /// Whom the room names: of those who are removed, who is in it. An invitation that is taken
+    /// back with them is nobody's news.
+    async fn named(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        change: &MemberChange,
+    ) -> Result<Vec<UserId>> {
+        let users = change.users();
+        if !matches!(change, MemberChange::Remove { .. }) || users.len() < 2 {
+            return Ok(users.to_vec());
+        }
+        let inside = self.store.members_among(app, room, users).await?;
+        let inside: HashSet<UserId> = inside.into_iter().map(|(user, _)| user).collect();
+        let named: Vec<UserId> =
+            users.iter().filter(|user| inside.contains(*user)).cloned().collect();
+        // Nobody: then nothing is said, unless one of them comes in at this moment.
+        Ok(if named.is_empty() { users.to_vec() } else { named })
+    }
+
+    fn announcement(&self, actor: &Actor, code: &str, users: &[UserId]) -> Result<NewMessage> {
         // A long list is named by its first few: the message must stay within its bounds.
         let named: Vec<&str> = users.iter().take(20).map(UserId::as_str).collect();
         let value = serde_json::json!({
@@ -246,4 +364,12 @@ impl Engine {
         let custom = CustomJson::from_stored(value.to_string()).map_err(|_| Error::Internal)?;
         Ok(self.system_message(custom))
     }
+}
+
+pub(super) fn too_many_invited(field: &str) -> Error {
+    let (room, user) = (limits::INVITATIONS_PER_ROOM_MAX, limits::INVITATIONS_PER_USER_MAX);
+    Error::too_large(
+        field,
+        format!("at most {room} open invitations to a room, and {user} of one user"),
+    )
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bridge::boxed;
 use super::marks::hide_own;
+use super::members::too_many_invited;
 use super::messages::decide;
 use super::{Actor, Backend, Engine, SendMessage, check};
 use crate::error::{Error, Result};
@@ -12,10 +13,12 @@ use crate::ids::{AppId, DIRECT_PREFIX, RoomId, UserId, direct_room_id};
 use crate::limits;
 use crate::model::{
     ContactKind, CustomJson, DirectKey, Member, Membership, MergeError, Message, Patch, Role, Room,
-    RoomKind, RoomPatch,
+    RoomKind, RoomPatch, RoomPolicy,
 };
 use crate::policy::{self, Operation};
-use crate::ports::{CreateRoomOutcome, CreatedRoom, NewRoom, RoomFacts, UpdateRoomOutcome};
+use crate::ports::{
+    CreateRoomOutcome, CreatedRoom, NewMessage, NewRoom, RoomFacts, UpdateRoomOutcome,
+};
 
 /// What is particular to a kind of room.
 #[derive(Debug, Clone)]
@@ -55,6 +58,10 @@ pub struct CreateRoom {
     pub custom: Option<CustomJson>,
     /// Of a page only for a room that it will own.
     pub tags: Vec<String>,
+    /// Of a page only for a room that it will own; not of a direct room.
+    pub policy: RoomPolicy,
+    /// All but the caller and the creator are asked first; of a group or a channel.
+    pub invite: bool,
     /// Only a backend may name one; else the caller.
     pub creator: Option<UserId>,
     /// Stored in the same commit.
@@ -97,9 +104,18 @@ impl Engine {
                 if !create.tags.is_empty() {
                     return Err(Error::BridgeUnsupported { what: "tag a room" });
                 }
+                if !create.policy.is_empty() {
+                    return Err(Error::BridgeUnsupported { what: "say who may do what" });
+                }
+                if create.invite {
+                    return Err(Error::BridgeUnsupported { what: "invite to a room" });
+                }
                 return boxed(self.create_bridged(client, &bridge, create)).await;
             }
         } else if self.bridge(&actor.app().id).await?.is_some() {
+            if create.invite {
+                return Err(Error::BridgeUnsupported { what: "invite to a room" });
+            }
             super::bridge::check_told_room(&create)?;
         }
         let first = create.message.clone();
@@ -122,6 +138,7 @@ impl Engine {
             }
             CreateRoomOutcome::Exists(_) => Err(Error::RoomExists),
             CreateRoomOutcome::CreatorDeactivated => Err(Error::UserDeactivated),
+            CreateRoomOutcome::TooManyInvited => Err(too_many_invited("members")),
             CreateRoomOutcome::TooMany => {
                 let most = limits::ROOMS_PER_USER_MAX;
                 Err(Error::too_large("members", format!("users in at most {most} rooms")))
@@ -153,7 +170,7 @@ impl Engine {
         let facts = self.readable(actor, room).await?;
         let app = &actor.app().id;
         let shown = limits::ROOM_MEMBERS_SHOWN;
-        let members = self.store.members(app, room, None, shown).await?;
+        let members = self.store.members(app, room, None, shown, false).await?;
         let mut found = facts.room;
         self.put_preview(app, room, &mut found.head);
         hide_own(&mut found.head, facts.mine.as_ref());
@@ -179,6 +196,9 @@ impl Engine {
         for _ in 0..limits::GUARD_TRIES_MAX {
             let facts = self.store.room_facts(app, room, actor.user()).await?;
             let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
+            if patch.policy.is_some() {
+                decide(actor, Operation::SetPolicy, &facts)?;
+            }
             let guard = decide(actor, Operation::UpdateRoom, &facts)?;
             let now = self.now();
             match self.store.update_room(app, room, patch.clone(), &guard, now).await? {
@@ -223,23 +243,17 @@ impl Engine {
     async fn new_room(&self, actor: &Actor, mut create: CreateRoom) -> Result<NewRoom> {
         check_texts(&create)?;
         let tags = new_tags(actor, &mut create)?;
+        let policy = new_policy(actor, &mut create)?;
+        if create.invite && !is_owned(&create.kind) {
+            let expected = "absent; only groups and channels are made by invitation";
+            return Err(Error::invalid("invitation_required", expected));
+        }
         let app = actor.app().id.clone();
         let creator = match actor {
             Actor::Client(client) => Some(client.user().clone()),
             Actor::Backend(_) => create.creator.clone(),
         };
-        let message = match create.message {
-            Some(send) if send.extras.reply_to.is_some() => {
-                let expected = "absent; a new room has nothing to answer";
-                return Err(Error::invalid("message.reply_to", expected));
-            }
-            Some(send) if send.extras.thread.is_some() => {
-                let expected = "absent; a new room has no thread";
-                return Err(Error::invalid("message.thread", expected));
-            }
-            Some(send) => Some(self.new_message(actor, send)?),
-            None => None,
-        };
+        let message = self.first_message(actor, create.message)?;
         let (id, kind, direct, members) = match create.kind {
             CreateRoomKind::Direct { users, context } => direct(&app, users, context)?,
             CreateRoomKind::Group { id, members } => {
@@ -268,6 +282,11 @@ impl Engine {
                 (id, RoomKind::Channel, None, group_members(joins, creator.as_ref(), members)?)
             }
         };
+        let (members, invited) = if create.invite {
+            invitations(actor.user(), creator.as_ref(), members)
+        } else {
+            (members, Vec::new())
+        };
         Ok(NewRoom {
             app,
             id,
@@ -278,12 +297,31 @@ impl Engine {
             description: create.description,
             custom: create.custom,
             tags,
+            policy,
             creator,
             members,
+            invited,
             epoch: self.random_text(8),
             message,
             now: self.now(),
         })
+    }
+
+    fn first_message(
+        &self,
+        actor: &Actor,
+        said: Option<SendMessage>,
+    ) -> Result<Option<NewMessage>> {
+        let expected = match &said {
+            Some(send) if send.extras.reply_to.is_some() => {
+                ("message.reply_to", "absent; a new room has nothing to answer")
+            }
+            Some(send) if send.extras.thread.is_some() => {
+                ("message.thread", "absent; a new room has no thread")
+            }
+            _ => return said.map(|send| self.new_message(actor, send)).transpose(),
+        };
+        Err(Error::invalid(expected.0, expected.1))
     }
 
     fn group_id(&self, chosen: Option<RoomId>) -> Result<RoomId> {
@@ -304,6 +342,7 @@ impl Engine {
         let mine = actor.user().and_then(|user| memberships.iter().find(|m| m.user == *user));
         let mine = mine.cloned();
         self.publish_joined(app, &shared, &members, &memberships);
+        self.publish_invitations(app, &shared, &memberships);
         let first = message.as_ref().map(|appended| appended.message.clone());
         let (mut room, mut mine) = (room, mine);
         if let Some(appended) = message {
@@ -372,6 +411,19 @@ fn group_members(
         .collect())
 }
 
+type Invited = (Vec<(UserId, Role)>, Vec<UserId>);
+
+/// Whoever makes the room is in it; the others are asked.
+fn invitations(
+    caller: Option<&UserId>,
+    creator: Option<&UserId>,
+    members: Vec<(UserId, Role)>,
+) -> Invited {
+    let makes = |user: &UserId| Some(user) == caller || Some(user) == creator;
+    let (inside, asked): (Vec<_>, Vec<_>) = members.into_iter().partition(|(user, _)| makes(user));
+    (inside, asked.into_iter().map(|(user, _)| user).collect())
+}
+
 fn check_texts(create: &CreateRoom) -> Result<()> {
     check_patch(&mut RoomPatch {
         name: create.name.clone().map_or(Patch::Keep, Patch::Set),
@@ -384,11 +436,28 @@ fn check_texts(create: &CreateRoom) -> Result<()> {
 
 /// Tags say how a room is dealt with: a page gives them to rooms that it will own.
 fn new_tags(actor: &Actor, create: &mut CreateRoom) -> Result<Vec<String>> {
-    let owns = matches!(create.kind, CreateRoomKind::Group { .. } | CreateRoomKind::Channel { .. });
+    let owns = is_owned(&create.kind);
     if !create.tags.is_empty() && matches!(actor, Actor::Client(_)) && !owns {
         return Err(Error::invalid("tags", "absent; only the backend tags such a room"));
     }
     check::tags(std::mem::take(&mut create.tags))
+}
+
+/// The same of who may do what, and two who talk to each other are equals.
+fn new_policy(actor: &Actor, create: &mut CreateRoom) -> Result<RoomPolicy> {
+    if !create.policy.is_empty() && !is_owned(&create.kind) {
+        let expected = match actor {
+            Actor::Client(_) => "absent; only who owns a room says who may do what",
+            Actor::Backend(_) => "absent; in a direct room both may do the same",
+        };
+        return Err(Error::invalid("policy", expected));
+    }
+    Ok(std::mem::take(&mut create.policy))
+}
+
+/// Rooms that whoever makes them owns.
+fn is_owned(kind: &CreateRoomKind) -> bool {
+    matches!(kind, CreateRoomKind::Group { .. } | CreateRoomKind::Channel { .. })
 }
 
 fn check_patch(patch: &mut RoomPatch) -> Result<()> {

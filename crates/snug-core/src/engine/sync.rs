@@ -11,7 +11,7 @@ use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::limits;
-use crate::model::{ListedRoom, Room, Time, User};
+use crate::model::{ListedRoom, MemberState, Membership, Room, Time, User};
 use crate::policy::{self, Operation};
 use crate::ports::{RoomChanges, UserSyncQuery};
 
@@ -87,6 +87,12 @@ impl Engine {
             return Ok(RoomSync::Reset { reason, room: Box::new(changes.room) });
         }
         let mut changes = changes;
+        let inside = facts.mine.as_ref().is_some_and(Membership::is_active);
+        if matches!(actor, Actor::Client(_)) && !inside {
+            // A channel is read by the whole app: who is asked in, or is not coming, is for those
+            // who are in it.
+            changes.members.retain(|member| member.state == MemberState::Active);
+        }
         let mut messages = std::mem::take(&mut changes.messages);
         self.put_all_words(actor, room, &mut messages).await?;
         self.put_preview(app, room, &mut changes.room.head);
@@ -203,7 +209,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Head, RoomKind};
+    use crate::model::{Head, RoomKind, RoomPolicy};
 
     /// Line 5: whoever may have missed something that is not there any more begins anew.
     #[test]
@@ -222,6 +228,7 @@ mod tests {
             creator: None,
             frozen: false,
             archived: false,
+            policy: RoomPolicy::default(),
             created_at: at,
             changed_at: at,
             deleted_at: None,

@@ -39,12 +39,15 @@ impl Role {
 }
 
 /// Whether a membership is alive. `Creator` made the room through the backend and never
-/// joined: the room is in the list, nothing else.
+/// joined: the room is in the list, nothing else. An invitation that ends otherwise than by a
+/// joining leaves them that again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MemberState {
     Active,
     Left,
     Creator,
+    /// Asked to come, and no member until accepting: what the room is called, and nothing of it.
+    Invited,
 }
 
 impl MemberState {
@@ -54,6 +57,7 @@ impl MemberState {
             Self::Active => "active",
             Self::Left => "left",
             Self::Creator => "creator",
+            Self::Invited => "invited",
         }
     }
 
@@ -63,9 +67,18 @@ impl MemberState {
             "active" => Some(Self::Active),
             "left" => Some(Self::Left),
             "creator" => Some(Self::Creator),
+            "invited" => Some(Self::Invited),
             _ => None,
         }
     }
+}
+
+/// Who asked a user into a room, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// None: the backend.
+    pub by: Option<UserId>,
+    pub at: Time,
 }
 
 /// The facts of one user in one room. Everything that unread needs is here and in the head.
@@ -74,8 +87,16 @@ pub struct Membership {
     pub user: UserId,
     pub role: Role,
     pub state: MemberState,
+    /// Of who is invited, and of who never joined after it: `Left` then means that it was declined
+    /// or taken back, and nothing of the room was ever theirs to see since; what they see of it is
+    /// what was kept when they left before, if they were in.
+    #[serde(default)]
+    pub invitation: Option<Invitation>,
+    /// Of who is invited: when.
     pub joined_at: Time,
-    /// The room's seq at leaving; the list shows the room as it was then.
+    /// The room's seq at leaving; the list shows the room as it was then. An invitation moves
+    /// neither of one who was in before. Of a `Creator` `left_at` says that an invitation ended,
+    /// which the members were told of.
     pub left_at: Option<Time>,
     pub left_seq: Option<u64>,
     /// Rev of the last change of this membership (join, leave, role).
@@ -134,6 +155,21 @@ impl Membership {
         self.state == MemberState::Active
     }
 
+    #[must_use]
+    pub fn is_invited(&self) -> bool {
+        self.state == MemberState::Invited
+    }
+
+    /// An invitation was the last that happened, and ended without a joining.
+    #[must_use]
+    pub fn is_uninvited(&self) -> bool {
+        match self.state {
+            MemberState::Left => self.invitation.is_some(),
+            MemberState::Creator => self.left_at.is_some(),
+            MemberState::Active | MemberState::Invited => false,
+        }
+    }
+
     /// Unread messages, from the room's counting number (`delivery-contract`, line 10).
     #[must_use]
     pub fn unread(&self, room_count: u64) -> u64 {
@@ -155,4 +191,44 @@ pub struct Member {
     pub joined_at: Time,
     pub read_seq: u64,
     pub rev: u64,
+}
+
+impl Member {
+    /// Whether who changed is out: who is only invited was not in.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        !matches!(self.state, MemberState::Active | MemberState::Invited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::User;
+
+    #[test]
+    fn who_is_only_invited_is_not_out() {
+        let user = User {
+            id: UserId::from_stored("zoe"),
+            name: None,
+            avatar: None,
+            locale: None,
+            custom: None,
+            session_custom: None,
+            deactivated_at: None,
+            created_at: Time(0),
+            changed_at: Time(0),
+        };
+        for (state, out) in [
+            (MemberState::Active, false),
+            (MemberState::Invited, false),
+            (MemberState::Left, true),
+            (MemberState::Creator, true),
+        ] {
+            let role = Role::Member;
+            let (joined_at, user) = (Time(0), user.clone());
+            let member = Member { user, role, state, joined_at, read_seq: 0, rev: 1 };
+            assert_eq!(member.is_out(), out, "{state:?}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod operator;
 mod outbox;
 mod own;
 mod room;
+mod room_policy;
 mod session;
 mod settings;
 mod thread;
@@ -33,7 +34,7 @@ pub use filter::{NamePart, RoomFilter};
 pub use json::{CustomJson, JsonError, Patch, json_depth};
 pub use mark::{Mark, MarkPatch, MarkedMessage, MarksHead};
 pub use markdown::plain;
-pub use member::{Member, MemberState, Membership, Mentioned, Role};
+pub use member::{Invitation, Member, MemberState, Membership, Mentioned, Role};
 pub use merge::MergeError;
 pub use message::{Message, MessageKind, MessageVersion, Preview, Reaction, words};
 pub use operator::{AuditEntry, Operator, OperatorRole};
@@ -43,6 +44,7 @@ pub use outbox::{
 };
 pub use own::{Mute, OwnPatch, OwnSettings};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
+pub use room_policy::{RoomPolicy, Ruled};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
 pub use settings::{
     AppSettings, BeforeSendSettings, BridgeSettings, OnFailure, PublicKey, SettingsPatch,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{CustomJson, Message, Role, Room, RoomKind, Time};
+use super::{CustomJson, Message, Role, Room, RoomKind, RoomPolicy, Time};
 use crate::ids::{RoomId, UserId};
 
 /// What happened at a rev.
@@ -21,6 +21,7 @@ pub enum OutboxKind {
     ReactionAdded,
     ReactionRemoved,
     MembersAdded,
+    MembersInvited,
     MembersRemoved,
     RoomCreated,
     RoomChanged,
@@ -29,7 +30,7 @@ pub enum OutboxKind {
 
 impl OutboxKind {
     /// Every kind, for documents and filters.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::MessageNew,
         Self::MessageEdited,
         Self::MessageDeleted,
@@ -40,6 +41,7 @@ impl OutboxKind {
         Self::ReactionAdded,
         Self::ReactionRemoved,
         Self::MembersAdded,
+        Self::MembersInvited,
         Self::MembersRemoved,
         Self::RoomCreated,
         Self::RoomChanged,
@@ -59,6 +61,7 @@ impl OutboxKind {
             Self::ReactionAdded => "reaction.added",
             Self::ReactionRemoved => "reaction.removed",
             Self::MembersAdded => "members.added",
+            Self::MembersInvited => "members.invited",
             Self::MembersRemoved => "members.removed",
             Self::RoomCreated => "room.created",
             Self::RoomChanged => "room.changed",
@@ -83,9 +86,12 @@ pub struct OutboxDetail {
     pub by: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reaction: Option<ReactionDetail>,
-    /// Who was added or removed; in a new room, its members.
+    /// Who was added, invited or removed; in a new room, its members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberDetail>,
+    /// In a new room: who was invited to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invited: Vec<UserId>,
     /// As the change left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomDetail>,
@@ -128,6 +134,8 @@ pub struct RoomDetail {
     pub archived: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "RoomPolicy::is_empty")]
+    pub policy: RoomPolicy,
     pub member_count: u32,
 }
 
@@ -156,6 +164,12 @@ impl OutboxDetail {
     }
 
     #[must_use]
+    pub fn with_invited(mut self, invited: &[UserId]) -> Self {
+        self.invited = invited.to_vec();
+        self
+    }
+
+    #[must_use]
     pub fn with_room(mut self, room: &Room) -> Self {
         self.room = Some(RoomDetail {
             kind: room.kind.as_str().to_owned(),
@@ -168,6 +182,7 @@ impl OutboxDetail {
             frozen: room.frozen,
             archived: room.archived,
             tags: room.tags.clone(),
+            policy: room.policy.clone(),
             member_count: room.member_count,
         });
         self
@@ -293,6 +308,10 @@ mod tests {
         let more = r#"{"v":1,"room":{"kind":"channel","archived":true,"tags":["a","標籤"],"member_count":0}}"#;
         let read: OutboxDetail = serde_json::from_str(more).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), more);
+        let later = r#"{"v":1,"room":{"kind":"group","policy":{"fly":"admin","send":"admin"},"member_count":0}}"#;
+        let read: OutboxDetail = serde_json::from_str(later).unwrap();
+        let known = later.replace(r#""fly":"admin","#, "");
+        assert_eq!(serde_json::to_string(&read).unwrap(), known, "of a later release");
         let bare: OutboxDetail = serde_json::from_str(r#"{"v":1}"#).unwrap();
         assert_eq!(serde_json::to_string(&bare).unwrap(), r#"{"v":1}"#);
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::merge::merged;
-use super::{CustomJson, Member, Membership, MergeError, Patch, Preview, Time};
+use super::{CustomJson, Member, Membership, MergeError, Patch, Preview, RoomPolicy, Time};
 use crate::ids::{RoomId, UserId};
 
 /// The kinds of rooms.
@@ -103,6 +103,9 @@ pub struct Room {
     /// Out of the lists, and nobody says anything in it.
     #[serde(default)]
     pub archived: bool,
+    /// Who may do what, where it is otherwise than the table says.
+    #[serde(default)]
+    pub policy: RoomPolicy,
     pub created_at: Time,
     pub changed_at: Time,
     pub deleted_at: Option<Time>,
@@ -114,6 +117,41 @@ pub struct Room {
     pub policy_rev: u64,
     pub member_count: u32,
     pub head: Head,
+}
+
+impl Room {
+    /// Leaves of the room what an invitation shows: what it is called and how many are in it; of
+    /// one that ended without a joining not even that. Whatever moves with what members do is as
+    /// if nothing had happened since.
+    pub fn show_invited(&mut self, mine: &Membership) {
+        let at = mine.invitation.as_ref().map_or(mine.joined_at, |invitation| invitation.at);
+        if !mine.is_invited() {
+            self.name = None;
+            self.avatar = None;
+            self.member_count = 0;
+            // And it may be another room by now, made anew under the id of the first.
+            self.frozen = false;
+            self.archived = false;
+            self.epoch = String::new();
+            self.created_at = at;
+        }
+        self.direct = None;
+        self.description = None;
+        self.custom = None;
+        self.tags = Vec::new();
+        self.policy = RoomPolicy::default();
+        self.creator = None;
+        self.changed_at = mine.changed_at;
+        self.min_seq = 1;
+        self.min_rev = 0;
+        self.head = Head {
+            rev: mine.rev,
+            members_rev: mine.rev,
+            room_rev: mine.rev,
+            activity_at: at,
+            ..Head::default()
+        };
+    }
 }
 
 /// Changes to a room; `frozen` only by the backend.
@@ -129,6 +167,8 @@ pub struct RoomPatch {
     pub tags: Option<Vec<String>>,
     pub frozen: Option<bool>,
     pub archived: Option<bool>,
+    /// All of it; an empty one says nothing otherwise than the table.
+    pub policy: Option<RoomPolicy>,
     /// Only if the room's `room_rev` is still this.
     pub if_rev: Option<u64>,
 }
@@ -140,7 +180,16 @@ impl RoomPatch {
     /// [`MergeError`]; the room is as it was.
     pub fn apply(&self, room: &mut Room) -> Result<(), MergeError> {
         let Self {
-            name, avatar, description, custom, custom_patch, tags, frozen, archived, ..
+            name,
+            avatar,
+            description,
+            custom,
+            custom_patch,
+            tags,
+            frozen,
+            archived,
+            policy,
+            if_rev: _,
         } = self;
         let custom = match custom_patch {
             Some(patch) => merged(room.custom.as_ref(), patch)?,
@@ -155,13 +204,16 @@ impl RoomPatch {
         }
         room.frozen = frozen.unwrap_or(room.frozen);
         room.archived = archived.unwrap_or(room.archived);
+        if let Some(policy) = policy {
+            room.policy.clone_from(policy);
+        }
         Ok(())
     }
 
     /// Whether policy looks at what it changes.
     #[must_use]
     pub fn moves_policy(&self) -> bool {
-        self.frozen.is_some() || self.archived.is_some()
+        self.frozen.is_some() || self.archived.is_some() || self.policy.is_some()
     }
 }
 

@@ -12,7 +12,7 @@ use snug_core::error::Error;
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::MemberState;
+use snug_core::model::Member;
 use tokio::time::Instant;
 
 use super::answer::Failure;
@@ -223,7 +223,7 @@ impl Line {
     fn is_out(&self, event: &RoomEvent) -> bool {
         let RoomEventBody::MembersChanged { members, .. } = &event.body else { return false };
         let me = members.iter().find(|member| member.user.id == self.user);
-        me.is_some_and(|me| me.state != MemberState::Active)
+        me.is_some_and(Member::is_out)
     }
 
     /// Who is no member hears on where the backend decides who may.

@@ -14,7 +14,7 @@ use snug_core::engine::{
 };
 use snug_core::error::Error;
 use snug_core::ids::{DeviceId, RoomId, UserId};
-use snug_core::model::{CustomJson, MessageKind, Time, UserPatch};
+use snug_core::model::{CustomJson, MessageKind, RoomPolicy, Time, UserPatch};
 use snug_core::ports::RecordPlace;
 
 use super::body::{Fields, Refused};
@@ -162,6 +162,8 @@ async fn create_room(State(door): State<Arc<Door>>, request: Request) -> Answer 
         description: None,
         custom,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
+        invite: false,
         creator: None,
         message: None,
         return_existing: false,
@@ -182,7 +184,7 @@ async fn add_users(
     let (backend, fields) = asked(&door, request).await?;
     let room = room_of(&id, &backend)?;
     let users = users_of(&fields, &backend)?;
-    let change = ChangeMembersRequest { users, role: None, announce: false };
+    let change = ChangeMembersRequest::of(users, false);
     let actor = Actor::Backend(backend.clone());
     door.host.engine().add_members(&actor, &room, change).await?;
     Ok(identifier(&room, &backend).into_response())
@@ -196,7 +198,7 @@ async fn remove_users(
     let (backend, fields) = asked(&door, request).await?;
     let room = room_of(&id, &backend)?;
     let users = users_of(&fields, &backend)?;
-    let change = ChangeMembersRequest { users, role: None, announce: false };
+    let change = ChangeMembersRequest::of(users, false);
     let actor = Actor::Backend(backend.clone());
     door.host.engine().remove_members(&actor, &room, change).await?;
     Ok(identifier(&room, &backend).into_response())

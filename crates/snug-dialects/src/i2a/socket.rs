@@ -336,7 +336,7 @@ impl Asking {
         let engine = self.door.host.engine();
         let backend = engine.backend_by_dialect(&self.client.app.id, DIALECT).await?;
         let users = vec![self.client.user().clone()];
-        let change = ChangeMembersRequest { users, role: None, announce: false };
+        let change = ChangeMembersRequest::of(users, false);
         engine.add_members(&Actor::Backend(backend), room, change).await.map(drop)
     }
 

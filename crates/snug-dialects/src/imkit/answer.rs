@@ -107,7 +107,7 @@ impl From<Error> for Failure {
             | Error::MessageRefused { .. }
             | Error::RoomArchived
             | Error::RoomFrozen => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
-            Error::NotAMember => (StatusCode::FORBIDDEN, "NOT_ROOM_MEMBER"),
+            Error::NotAMember | Error::NotInvited => (StatusCode::FORBIDDEN, "NOT_ROOM_MEMBER"),
             Error::RoleTooLow => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),
             Error::RoomNotFound(_) => (StatusCode::NOT_FOUND, "ROOM_NOT_FOUND"),
             Error::UserNotFound(_) => (StatusCode::NOT_FOUND, "CLIENT_NOT_FOUND"),

@@ -40,7 +40,7 @@ pub(super) async fn list(
 
 fn request(users: Vec<UserId>, value: &Value) -> ChangeMembersRequest {
     let announce = value["systemMessage"].as_bool().unwrap_or(false);
-    ChangeMembersRequest { users, role: None, announce }
+    ChangeMembersRequest::of(users, announce)
 }
 
 pub(super) async fn add(

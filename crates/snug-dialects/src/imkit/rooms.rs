@@ -11,7 +11,7 @@ use snug_core::engine::{Actor, Client, CreateRoom, CreateRoomKind, Engine, SendM
 use snug_core::error::Error;
 use snug_core::ids::{DIRECT_PREFIX, RoomId, UserId};
 use snug_core::model::{
-    AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomFilter, RoomPatch,
+    AppPolicy, CustomJson, ListedRoom, MessageKind, Patch, RoomFilter, RoomPatch, RoomPolicy,
 };
 
 use super::answer::{Answer, Failure, ok};
@@ -239,6 +239,8 @@ impl Wanted {
             description: self.description.clone(),
             custom: Some(self.custom()?),
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
+            invite: false,
             creator,
             message: None,
             return_existing: true,
@@ -369,11 +371,8 @@ pub(super) async fn join(
             if !open && found.creator.as_ref() != Some(client.user()) {
                 return Err(Error::NotAMember.into());
             }
-            let request = snug_core::engine::ChangeMembersRequest {
-                users: vec![client.user().clone()],
-                role: None,
-                announce: false,
-            };
+            let users = vec![client.user().clone()];
+            let request = snug_core::engine::ChangeMembersRequest::of(users, false);
             engine.add_members(&Actor::Backend(backend), &room, request).await?;
             if announce {
                 say_joined(engine, &client, &room).await?;

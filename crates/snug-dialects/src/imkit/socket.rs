@@ -271,7 +271,9 @@ impl Line {
                     self.emit("room", &told);
                     Ok(())
                 }
-                UserEventBody::SessionsClosed { .. }
+                UserEventBody::Invited { .. }
+                | UserEventBody::Uninvited { .. }
+                | UserEventBody::SessionsClosed { .. }
                 | UserEventBody::SessionsDoubted { .. }
                 | UserEventBody::PresenceAsked
                 | UserEventBody::Invisible { .. } => Ok(()),

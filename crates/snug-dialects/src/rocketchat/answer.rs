@@ -133,7 +133,7 @@ impl From<Error> for Failure {
             | Error::SessionClosed
             | Error::AppNotFound(_)
             | Error::UserDeactivated => Self::logged_out(),
-            Error::NotAMember => Self::not_allowed(),
+            Error::NotAMember | Error::NotInvited => Self::not_allowed(),
             Error::RoleTooLow | Error::BackendOnly => Self::unauthorized(),
             Error::RoomFrozen => Self::bad("room_is_blocked", "This room is blocked"),
             Error::RoomArchived => Self::bad("room_is_archived", "This room is archived"),

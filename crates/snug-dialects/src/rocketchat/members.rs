@@ -57,8 +57,7 @@ async fn those(door: &Door, asked: &Asked) -> Result<Vec<UserId>, Failure> {
 
 pub(super) async fn invite(State(door): State<Arc<Door>>, asked: Asked, family: Family) -> Answer {
     let (actor, view) = rooms::asked_room(&door, &asked, family).await?;
-    let change =
-        ChangeMembersRequest { users: those(&door, &asked).await?, role: None, announce: true };
+    let change = ChangeMembersRequest::of(those(&door, &asked).await?, true);
     let view = door.engine().add_members(&actor, &view.room.id, change).await?;
     answered(&door, &actor, family, &view.room).await
 }
@@ -73,7 +72,7 @@ pub(super) async fn kick(State(door): State<Arc<Door>>, asked: Asked, family: Fa
             return Err(Failure::bad("error-user-not-in-room", text));
         }
     }
-    let change = ChangeMembersRequest { users, role: None, announce: true };
+    let change = ChangeMembersRequest::of(users, true);
     let view = door.engine().remove_members(&actor, &view.room.id, change).await?;
     answered(&door, &actor, family, &view.room).await
 }
@@ -115,7 +114,7 @@ pub(super) async fn enter(
                 return Err(Error::BackendOnly.into());
             };
             let users = vec![caller.client.user().clone()];
-            let change = ChangeMembersRequest { users, role: None, announce: true };
+            let change = ChangeMembersRequest::of(users, true);
             Ok(engine.add_members(&Actor::Backend(backend), room, change).await?)
         }
         done => Ok(done?),

@@ -8,7 +8,9 @@ use snug_core::engine::{Actor, CreateRoom, CreateRoomKind, Engine, RoomView};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{ListedRoom, Patch, Role, Room, RoomFilter, RoomKind, RoomPatch};
+use snug_core::model::{
+    ListedRoom, Patch, Role, Room, RoomFilter, RoomKind, RoomPatch, RoomPolicy,
+};
 use snug_core::policy::{self, Operation};
 
 use super::answer::{Answer, Failure, ok};
@@ -214,6 +216,8 @@ async fn made(door: &Door, caller: &Caller, make: &Make, id: RoomId) -> Result<R
         description: None,
         custom: Some(custom.map_err(|wrong| Failure::param(wrong.to_string()))?),
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
+        invite: false,
         creator: actor.user().is_none().then(|| owner.clone()),
         message: None,
         return_existing: false,
@@ -274,6 +278,8 @@ pub(super) async fn direct(
         description: None,
         custom: None,
         tags: Vec::new(),
+        policy: RoomPolicy::default(),
+        invite: false,
         creator: None,
         message: None,
         return_existing: true,

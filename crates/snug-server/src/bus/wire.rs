@@ -247,6 +247,8 @@ mod tests {
                 Event::User(user) => match user.body {
                     UserEventBody::Mine { .. } => "mine",
                     UserEventBody::Joined { .. } => "joined",
+                    UserEventBody::Invited { .. } => "invited",
+                    UserEventBody::Uninvited { .. } => "uninvited",
                     UserEventBody::SessionsClosed { .. } => "closed",
                     UserEventBody::SessionsDoubted { .. } => "doubted",
                     UserEventBody::PresenceAsked => "asked",
@@ -255,7 +257,7 @@ mod tests {
                 Event::Presence(_) => "presence",
             })
             .collect();
-        assert_eq!(kinds.len(), 16, "{kinds:?}");
+        assert_eq!(kinds.len(), 18, "{kinds:?}");
     }
 
     #[test]

@@ -201,6 +201,7 @@ mod tests {
             creator: None,
             frozen: false,
             archived: false,
+            policy: snug_core::model::RoomPolicy::default(),
             created_at: Time(0),
             changed_at: Time(0),
             deleted_at: None,

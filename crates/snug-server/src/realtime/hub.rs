@@ -409,19 +409,19 @@ impl Hub {
         let connections = self.connections_of(&happened.app, &happened.user);
         let happened = Arc::new(happened);
         let mut told = Told::default();
-        match &happened.body {
-            UserEventBody::Mine { room, count, mine, mark } => {
-                let frame = match mark {
-                    Some(mark) => event::own(room.as_str(), *count, mine, mark),
-                    None => event::mine(room.as_str(), *count, mine),
-                };
-                let frame = codec::frame(&frame);
-                for connection in &connections {
-                    if !connection.mail(|mailbox| mailbox.user(&happened)) {
-                        told.tell(connection, frame.clone());
-                    }
+        let mut tell = |frame: Vec<u8>| {
+            let frame = codec::frame(&frame);
+            for connection in &connections {
+                if !connection.mail(|mailbox| mailbox.user(&happened)) {
+                    told.tell(connection, frame.clone());
                 }
             }
+        };
+        match &happened.body {
+            UserEventBody::Mine { room, count, mine, mark } => tell(match mark {
+                Some(mark) => event::own(room.as_str(), *count, mine, mark),
+                None => event::mine(room.as_str(), *count, mine),
+            }),
             UserEventBody::Joined { room, mine, members } => {
                 let frame = codec::frame(&event::joined(room, mine, members));
                 for connection in &connections {
@@ -431,6 +431,8 @@ impl Hub {
                     }
                 }
             }
+            UserEventBody::Invited { room, mine } => tell(event::invited(room, mine)),
+            UserEventBody::Uninvited { room, rev } => tell(event::uninvited(room.as_str(), *rev)),
             UserEventBody::SessionsClosed { sessions, reason } => {
                 for connection in &connections {
                     let closed = sessions.contains(&connection.session.lock());

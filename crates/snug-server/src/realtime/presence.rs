@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use snug_core::event::{Event, PresenceEvent, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{MemberState, Time};
+use snug_core::model::Time;
 use snug_core::ports::Topic;
 
 use super::attached::Connection;
@@ -77,7 +77,7 @@ impl Hub {
     /// Who is out of a room is not watched there any more.
     pub(super) fn end_watches(&self, event: &RoomEvent) {
         if let RoomEventBody::MembersChanged { members, .. } = &event.body {
-            for member in members.iter().filter(|one| one.state != MemberState::Active) {
+            for member in members.iter().filter(|one| one.is_out()) {
                 self.watches.left(&event.app, &event.room, &member.user.id);
             }
         }

@@ -262,6 +262,14 @@ async fn rarely(
             let view = engine.join_room(client, &data.room.0, true).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
         }
+        Request::RoomAccept(data) => {
+            let view = engine.accept_room(client, &data.room.0, true).await?;
+            frame::answer(id, &RoomAnswer { room: view.into() })
+        }
+        Request::RoomDecline(data) => {
+            engine.decline_room(client, &data.room.0).await?;
+            frame::answer(id, &Nothing {})
+        }
         Request::RoomLeave(data) => {
             engine.leave_room(client, &data.room.0).await?;
             frame::answer(id, &Nothing {})
@@ -341,7 +349,11 @@ async fn look(
         }
         Request::MembersList(data) => {
             let after = data.cursor.map(|cursor| cursor.0);
-            let page = engine.members(actor, &data.room.0, after, data.limit).await?;
+            let page = if data.include.iter().any(|what| what == "invited") {
+                engine.members_and_invited(actor, &data.room.0, after, data.limit).await?
+            } else {
+                engine.members(actor, &data.room.0, after, data.limit).await?
+            };
             frame::answer(id, &MembersAnswer::from(page))
         }
         Request::UsersGet(data) => {

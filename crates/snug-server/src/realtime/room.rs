@@ -259,7 +259,7 @@ impl LocalRoom {
         }
         if let RoomEventBody::MembersChanged { members, .. } = &happened.body {
             let out: Vec<&UserId> =
-                members.iter().filter(|m| event::is_out(m)).map(|m| &m.user.id).collect();
+                members.iter().filter(|m| m.is_out()).map(|m| &m.user.id).collect();
             if !out.is_empty() {
                 self.drop_users(happened, &out);
                 self.members_rev = self.members_rev.max(happened.head.members_rev);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use snug_core::engine::{ChangeMembersRequest, RoomListRequest, SendMessage, SyncFrom};
+use snug_core::engine::{
+    Actor, ChangeMembersRequest, Engine, MembersPage, RoomListRequest, SendMessage, SyncFrom,
+};
 use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
 use snug_proto::Problem;
@@ -31,6 +33,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(remove_members))
         .routes(routes!(remove_member))
         .routes(routes!(leave))
+        .routes(routes!(accept))
+        .routes(routes!(decline))
         .routes(routes!(history, send))
         .routes(routes!(mark_read))
         .routes(routes!(set_own))
@@ -148,9 +152,25 @@ pub(super) struct MembersParams {
     pub(super) limit: Option<usize>,
     /// `next` of the page before
     pub(super) cursor: Option<String>,
+    /// `invited`: also those who are invited, with `state` `invited`
+    pub(super) include: Option<String>,
 }
 
 impl MembersParams {
+    /// The page that is asked for.
+    pub(super) async fn page(
+        &self,
+        engine: &Engine,
+        actor: &Actor,
+        room: &RoomId,
+    ) -> Result<MembersPage, Error> {
+        let (after, limit) = (self.after()?, self.limit);
+        if self.include.as_deref() == Some("invited") {
+            return engine.members_and_invited(actor, room, after, limit).await;
+        }
+        engine.members(actor, room, after, limit).await
+    }
+
     pub(super) fn after(&self) -> Result<Option<UserId>, Error> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let after = UserId::new(cursor);
@@ -168,7 +188,7 @@ async fn members(
     At(room): At<RoomId>,
     Query(params): Query<MembersParams>,
 ) -> ApiResult<Json<MembersAnswer>> {
-    let page = app.engine.members(&by.actor(), &room, params.after()?, params.limit).await?;
+    let page = params.page(&app.engine, &by.actor(), &room).await?;
     Ok(Json(page.into()))
 }
 
@@ -209,8 +229,33 @@ async fn remove_member(
     by: ByClient,
     At((room, user)): At<(RoomId, UserId)>,
 ) -> ApiResult<Json<Room>> {
-    let change = ChangeMembersRequest { users: vec![user], role: None, announce: true };
+    let change = ChangeMembersRequest::of(vec![user], true);
     Ok(Json(app.engine.remove_members(&by.actor(), &room, change).await?.into()))
+}
+
+/// Accept an invitation; being in already is no error
+#[utoipa::path(post, path = "/v1/rooms/{room}/accept", tag = "client",
+    security(("session_token" = [])), params(("room" = String, Path)),
+    responses((status = 200, body = Room), (status = "default", body = Problem)))]
+async fn accept(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At(room): At<RoomId>,
+) -> ApiResult<Json<Room>> {
+    Ok(Json(app.engine.accept_room(&by.client, &room, true).await?.into()))
+}
+
+/// Decline an invitation
+#[utoipa::path(post, path = "/v1/rooms/{room}/decline", tag = "client",
+    security(("session_token" = [])), params(("room" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+async fn decline(
+    State(app): State<Arc<App>>,
+    by: ByClient,
+    At(room): At<RoomId>,
+) -> ApiResult<StatusCode> {
+    app.engine.decline_room(&by.client, &room).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Leave a group

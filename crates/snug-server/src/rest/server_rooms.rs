@@ -92,7 +92,7 @@ async fn members(
     At(room): At<RoomId>,
     Query(params): Query<MembersParams>,
 ) -> ApiResult<Json<MembersAnswer>> {
-    let page = app.engine.members(&by.actor(), &room, params.after()?, params.limit).await?;
+    let page = params.page(&app.engine, &by.actor(), &room).await?;
     Ok(Json(page.into()))
 }
 
@@ -133,7 +133,7 @@ async fn remove_member(
     by: ByBackend,
     At((room, user)): At<(RoomId, UserId)>,
 ) -> ApiResult<Json<Room>> {
-    let change = ChangeMembersRequest { users: vec![user], role: None, announce: true };
+    let change = ChangeMembersRequest::of(vec![user], true);
     Ok(Json(app.engine.remove_members(&by.actor(), &room, change).await?.into()))
 }
 

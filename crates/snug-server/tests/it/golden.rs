@@ -161,7 +161,7 @@ fn answer(name: &str, op: &str, data: &str) {
         "rooms.list" => same::<RoomsAnswer>(name, data),
         "room.open" => same::<OpenAnswer>(name, data),
         "room.create" => same::<CreatedRoomAnswer>(name, data),
-        "room.update" | "room.join" | "members.add" | "members.remove" => {
+        "room.update" | "room.join" | "room.accept" | "members.add" | "members.remove" => {
             same::<RoomAnswer>(name, data);
         }
         "message.edit" | "message.unsend" | "message.react" | "message.pin" => {
@@ -186,7 +186,7 @@ fn answer(name: &str, op: &str, data: &str) {
         "members.list" => same::<MembersAnswer>(name, data),
         "me.update" => same::<UserAnswer>(name, data),
         "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
-        | "presence.unwatch" | "ping" => assert_eq!(data, "{}", "{name}"),
+        | "room.decline" | "presence.unwatch" | "ping" => assert_eq!(data, "{}", "{name}"),
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -214,7 +214,7 @@ fn events_come_back_equal() {
             "message.new" | "message.changed" => same::<MessageNew>(&name, data),
             "room.changed" => same::<RoomChanged>(&name, data),
             "members.changed" => same::<MembersChanged>(&name, data),
-            "room.joined" => same::<RoomJoined>(&name, data),
+            "room.joined" | "room.invited" => same::<RoomJoined>(&name, data),
             "room.left" => same::<RoomLeft>(&name, data),
             "room.mine" => same::<RoomMine>(&name, data),
             "message.ephemeral" => same::<EphemeralEvent>(&name, data),
@@ -285,7 +285,9 @@ fn rest_bodies_are_parsed_and_written() {
 fn rest_answer(name: &str, call: &str, text: &str) {
     match call {
         "room" | "create-room" | "server-create-room" | "update-room" | "server-update-room"
-        | "add-members" | "remove-members" | "join-room" => same::<Room>(name, text),
+        | "add-members" | "remove-members" | "join-room" | "accept-room" => {
+            same::<Room>(name, text)
+        }
         "edit-message" | "unsend-message" | "react" | "hide-message" => {
             same::<Message>(name, text);
         }

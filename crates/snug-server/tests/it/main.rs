@@ -19,6 +19,7 @@ mod golden;
 mod harness;
 mod i2a;
 mod imkit;
+mod invitations;
 mod kill;
 mod markdown;
 mod marks;

@@ -1,7 +1,7 @@
 //! Every operation under every app policy, and what each role may do, over REST and the socket.
 
 use serde_json::{Value, json};
-use snug_core::model::AppPolicy;
+use snug_core::model::{AppPolicy, Role, RoomKind};
 use snug_core::policy::Operation;
 
 use crate::harness::{Answer, Page, TestApp, TestServer, text};
@@ -25,9 +25,19 @@ async fn place(app: &TestApp, operation: Operation) -> String {
             let body = json!({"kind": "channel", "members": ["bob"]});
             text(&app.backend_ok("POST", "rooms", body).await["id"])
         }
+        Operation::Accept | Operation::Decline => {
+            let room = app.group(&["bob"]).await;
+            let asks = json!({"users": ["ann"], "invitation_required": true});
+            app.backend("POST", &format!("rooms/{room}/members"), asks).await.is(200);
+            room
+        }
         _ => app.group(&["ann", "bob"]).await,
     };
-    let first = json!({"id": MESSAGE, "sender": "ann", "text": "first"});
+    let first = json!({"id": MESSAGE, "sender": "bob", "text": "first"});
+    let first = match operation {
+        Operation::Accept | Operation::Decline => first,
+        _ => json!({"id": MESSAGE, "sender": "ann", "text": "first"}),
+    };
     app.backend("POST", &format!("rooms/{room}/messages"), first).await.is(201);
     room
 }
@@ -44,17 +54,26 @@ fn asked(operation: Operation, room: &str, other: &str) -> Asked {
             ("GET", "/messages/m1/versions", "message.versions", Value::Null)
         }
         Operation::Join => ("POST", "/join", "room.join", Value::Null),
+        Operation::Accept => ("POST", "/accept", "room.accept", Value::Null),
+        Operation::Decline => ("POST", "/decline", "room.decline", Value::Null),
         Operation::CreateRoom => ("POST", "", "room.create", json!({"kind": "group"})),
         Operation::CreateFromContact => {
             ("POST", "", "room.create", json!({"kind": "contact", "contact": other}))
         }
         Operation::UpdateRoom => ("PATCH", "", "room.update", json!({"name": "New"})),
+        Operation::SetPolicy => {
+            ("PATCH", "", "room.update", json!({"policy": {"react": "member"}}))
+        }
         Operation::AddMembers => ("POST", "/members", "members.add", json!({"users": ["new"]})),
         Operation::RemoveMembers => {
             ("POST", "/members/remove", "members.remove", json!({"users": [other]}))
         }
         Operation::Leave => ("POST", "/leave", "room.leave", json!({})),
         Operation::Send => ("POST", "/messages", "message.send", json!({"text": "hi"})),
+        Operation::MentionAll => {
+            let called = json!({"text": "hi all", "mentions": {"everyone": true}});
+            ("POST", "/messages", "message.send", called)
+        }
         Operation::Read => ("GET", "/messages", "history", Value::Null),
         Operation::MarkRead => ("POST", "/read", "read", json!({"seq": 1})),
         Operation::SetOwn => ("PATCH", "/me", "mine.update", json!({"pinned": true})),
@@ -95,6 +114,7 @@ async fn every_operation_under_every_policy() {
     let refused = [
         Operation::CreateRoom,
         Operation::UpdateRoom,
+        Operation::SetPolicy,
         Operation::AddMembers,
         Operation::RemoveMembers,
         Operation::Leave,
@@ -174,8 +194,12 @@ async fn who_is_no_member_may_do_nothing_in_a_room() {
         for operation in in_a_room() {
             let by_rest = asked(operation, &room, "bob");
             let answer = page.call(by_rest.method, &by_rest.path, by_rest.body.clone()).await;
-            answer.refused(403, "not_a_member");
-            socket.refused(by_rest.op, data(&by_rest, &room), "not_a_member").await;
+            let code = match operation {
+                Operation::Accept | Operation::Decline => "not_invited",
+                _ => "not_a_member",
+            };
+            answer.refused(403, code);
+            socket.refused(by_rest.op, data(&by_rest, &room), code).await;
             let nowhere = asked(operation, "none", "bob");
             let answer = page.call(nowhere.method, &nowhere.path, nowhere.body.clone()).await;
             answer.refused(404, "room_not_found");
@@ -255,6 +279,11 @@ async fn each_role_within_its_bounds() {
 
     cast.remove(owner, "m3").await.is(200);
     cast.remove(owner, "admin2").await.is(200);
+    // Who left is passed over, whatever the role was; who is invited has the invitation's.
+    cast.remove(admin, "admin2").await.is(200);
+    let invite = json!({"users": ["admin2"], "role": "admin", "invitation_required": true});
+    owner.post(&format!("rooms/{room}/members"), invite).await.is(200);
+    cast.remove(admin, "admin2").await.refused(403, "role_too_low");
     cast.add(owner, "new-admin", json!("admin")).await.is(200);
     cast.rename(owner).await.is(200);
 
@@ -308,4 +337,201 @@ async fn a_changed_policy_holds_for_connections_that_are_open() {
     let answer = app.api("POST", "/v1/rooms", create.clone(), &opened.token).await;
     answer.refused(403, "backend_only");
     socket.refused("room.create", create, "backend_only").await;
+}
+
+/// A room of the kind in the state, in which `actor` has the role and has said something.
+async fn stage(app: &TestApp, kind: RoomKind, role: Role, state: &str, at: usize) -> String {
+    let room = if kind == RoomKind::Direct {
+        let context = format!("stage {at}");
+        let pair = json!({"kind": "direct", "users": ["actor", "other"], "context": context});
+        text(&app.backend_ok("POST", "rooms", pair).await["id"])
+    } else {
+        let body = json!({"kind": kind.as_str(), "members": ["other"]});
+        let room = text(&app.backend_ok("POST", "rooms", body).await["id"]);
+        let add = json!({"users": ["actor"], "role": role.as_str()});
+        app.backend("POST", &format!("rooms/{room}/members"), add).await.is(200);
+        room
+    };
+    let first = json!({"id": MESSAGE, "sender": "actor", "text": "first"});
+    app.backend("POST", &format!("rooms/{room}/messages"), first).await.is(201);
+    if state != "open" {
+        app.backend("PATCH", &format!("rooms/{room}"), json!({state: true})).await.is(200);
+    }
+    room
+}
+
+/// What is said to a member of this role. By hand: the match arms from which the table was made,
+/// and what has come since.
+fn told(operation: Operation, kind: RoomKind, role: Role, state: &str) -> Option<&'static str> {
+    use Operation as O;
+    let direct = kind == RoomKind::Direct;
+    match operation {
+        // Who is in already joins, and accepts, again without a word.
+        O::Join => (kind != RoomKind::Channel).then_some("not_a_member"),
+        O::Accept => direct.then_some("not_invited"),
+        O::Decline => Some("not_invited"),
+        O::Send
+        | O::MentionAll
+        | O::Type
+        | O::EditMessage
+        | O::React
+        | O::PinMessage
+        | O::AddMembers
+            if state == "archived" =>
+        {
+            Some("room_archived")
+        }
+        O::Send | O::MentionAll | O::Type | O::EditMessage | O::React | O::PinMessage
+            if state == "frozen" =>
+        {
+            Some("room_frozen")
+        }
+        O::UpdateRoom if state == "frozen" && role < Role::Owner => Some("room_frozen"),
+        O::AddMembers | O::RemoveMembers | O::Leave | O::SetPolicy if direct => {
+            Some("invalid_field")
+        }
+        O::UpdateRoom | O::RemoveMembers | O::ReadVersions if role < Role::Admin => {
+            Some("role_too_low")
+        }
+        // Two who talk to each other pin for each other.
+        O::PinMessage if !direct && role < Role::Admin => Some("role_too_low"),
+        O::SetPolicy if role < Role::Owner => Some("role_too_low"),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_cell_of_the_table() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let page = app.page("actor").await;
+    let mut at = 0;
+    for kind in [RoomKind::Direct, RoomKind::Group, RoomKind::Channel] {
+        for role in [Role::Member, Role::Admin, Role::Owner] {
+            // In a direct room both are members.
+            if kind == RoomKind::Direct && role != Role::Member {
+                continue;
+            }
+            for (state, operation) in ["open", "frozen", "archived"]
+                .into_iter()
+                .flat_map(|state| in_a_room().map(move |operation| (state, operation)))
+            {
+                at += 1;
+                let room = stage(&app, kind, role, state, at).await;
+                let asked = asked(operation, &room, "other");
+                let answer = page.call(asked.method, &asked.path, asked.body).await;
+                let told = told(operation, kind, role, state);
+                let case = format!("{operation:?} by {role:?} in a {kind:?}, {state}: {answer:?}");
+                match told {
+                    None => assert!((200..300).contains(&answer.status), "{case}"),
+                    Some(code) => assert_eq!(answer.body["code"], code, "{case}"),
+                }
+            }
+        }
+    }
+}
+
+/// A group whose policy is this, with `ann` its owner, `adam` an admin, `bob` a member.
+async fn group_with(app: &TestApp, policy: Value) -> String {
+    let body = json!({"kind": "group", "members": ["ann", "bob"], "creator": "ann",
+        "policy": policy});
+    let room = text(&app.backend_ok("POST", "rooms", body).await["id"]);
+    let admin = json!({"users": ["adam"], "role": "admin"});
+    app.backend("POST", &format!("rooms/{room}/members"), admin).await.is(200);
+    let first = json!({"id": MESSAGE, "sender": "bob", "text": "first"});
+    app.backend("POST", &format!("rooms/{room}/messages"), first).await.is(201);
+    room
+}
+
+#[tokio::test]
+async fn a_room_says_otherwise_than_the_table() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let pages = [
+        (Role::Owner, app.page("ann").await),
+        (Role::Admin, app.page("adam").await),
+        (Role::Member, app.page("bob").await),
+    ];
+    for operation in in_a_room().filter(|operation| operation.rule().ruled.is_some()) {
+        let name = operation.rule().ruled.expect("it is ruled").as_str();
+        for least in [Role::Member, Role::Admin, Role::Owner] {
+            for (role, page) in &pages {
+                let room = group_with(&app, json!({name: least.as_str()})).await;
+                let other = if *role == Role::Member { "cleo" } else { "bob" };
+                if other == "cleo" {
+                    let add = json!({"users": [other]});
+                    app.backend("POST", &format!("rooms/{room}/members"), add).await.is(200);
+                }
+                let asked = asked(operation, &room, other);
+                let answer = page.call(asked.method, &asked.path, asked.body).await;
+                let case = format!("{name} least {least:?}, by {role:?}: {answer:?}");
+                if *role >= least {
+                    assert!((200..300).contains(&answer.status), "{case}");
+                } else {
+                    assert_eq!(answer.body["code"], "role_too_low", "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_say_who_may() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let (owner, admin) = (app.page("ann").await, app.page("adam").await);
+    let bob = app.page("bob").await;
+    let room = group_with(&app, json!({"send": "admin", "update_room": "member"})).await;
+    let path = format!("rooms/{room}");
+    let mut socket = app.socket(&bob.opened.token).await;
+    socket.request("room.open", json!({"room": room})).await;
+
+    // An announcement channel is read by members, who react.
+    let shown = bob.get(&path).await.is(200);
+    assert_eq!(shown["policy"], json!({"send": "admin", "update_room": "member"}));
+    socket.refused("message.send", json!({"room": room, "text": "hi"}), "role_too_low").await;
+    let reply = json!({"room": room, "text": "hi", "thread": MESSAGE});
+    socket.refused("message.send", reply, "role_too_low").await;
+    socket.refused("typing", json!({"room": room, "on": true}), "role_too_low").await;
+    let edit = json!({"room": room, "id": MESSAGE, "text": "mine to edit"});
+    socket.request("message.edit", edit).await;
+    admin.post(&format!("{path}/messages"), json!({"text": "news"})).await.is(201);
+
+    // To change the room is not to say who may.
+    for page in [&bob, &admin] {
+        page.call("PATCH", &path, json!({"name": "New"})).await.is(200);
+        let answer = page.call("PATCH", &path, json!({"policy": null})).await;
+        answer.refused(403, "role_too_low");
+    }
+    let before = owner.get(&path).await.is(200);
+    let wanted = json!({"policy": {"update_room": "owner"}});
+    let after = owner.call("PATCH", &path, wanted.clone()).await.is(200);
+    assert_eq!((&after["policy"], &after["room_rev"]), (&wanted["policy"], &after["rev"]));
+    assert!(after["room_rev"].as_u64() > before["room_rev"].as_u64(), "{after}");
+    let told = socket.event_where("room.changed", |data| data["rev"] == after["rev"]).await;
+    assert_eq!(told["room_object"]["policy"], wanted["policy"]);
+    admin.call("PATCH", &path, json!({"name": "Newer"})).await.refused(403, "role_too_low");
+    let cleared = owner.call("PATCH", &path, json!({"policy": null})).await.is(200);
+    assert!(cleared.get("policy").is_none(), "{cleared}");
+    admin.call("PATCH", &path, json!({"name": "Newer"})).await.is(200);
+
+    // What there is not is refused by its name; a direct room has no roles to speak of.
+    let answer = owner.call("PATCH", &path, json!({"policy": {"sned": "admin"}})).await;
+    answer.refused_at(422, "invalid_field", "policy.sned");
+    let answer = app.backend("PATCH", &path, json!({"policy": {"send": "boss"}})).await;
+    answer.refused_at(422, "invalid_field", "policy.send");
+    let direct = app.direct("ann", "bob").await;
+    let wanted = json!({"policy": {"send": "admin"}});
+    let answer = app.backend("PATCH", &format!("rooms/{direct}"), wanted.clone()).await;
+    answer.refused_at(422, "invalid_field", "policy");
+    let mut create = json!({"kind": "direct", "users": ["ann", "cleo"]});
+    create["policy"] = wanted["policy"].clone();
+    app.backend("POST", "rooms", create).await.refused_at(422, "invalid_field", "policy");
+    let contact = json!({"kind": "direct", "user": "cleo", "policy": {"send": "admin"}});
+    owner.post("rooms", contact).await.refused_at(422, "invalid_field", "policy");
+    let made = json!({"kind": "group", "members": ["bob"], "policy": {"send": "owner"}});
+    let made = owner.post("rooms", made).await.is(201);
+    assert_eq!(made["policy"], json!({"send": "owner"}));
+    let path = format!("rooms/{}/messages", text(&made["id"]));
+    bob.post(&path, json!({"text": "hi"})).await.refused(403, "role_too_low");
 }

@@ -254,6 +254,24 @@ fn thread_of(room: &str) -> [Value; 3] {
     ]
 }
 
+/// Two groups that `alice` is invited to.
+async fn invitations(app: &TestApp) {
+    for id in ["asked", "asked-too"] {
+        let asks = json!({
+            "kind": "group", "id": id, "members": ["alice"], "invitation_required": true,
+        });
+        app.backend_ok("POST", "rooms", asks).await;
+    }
+}
+
+fn every_op_is_among(mut asked: Vec<String>) {
+    let mut all: Vec<&str> = snug_proto::frame::OPS.to_vec();
+    all.sort_unstable();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked, all);
+}
+
 /// Every op is asked once and its answer looked at; a new op without a line here fails.
 #[tokio::test]
 async fn every_op_is_answered_as_written() {
@@ -305,6 +323,8 @@ async fn every_op_is_answered_as_written() {
         ("room.join", json!({"room": "news"}), "/room/mine/state", json!("active")),
         ("presence.watch", json!({"rooms": [room]}), "/users/0/user", json!("bob")),
         ("presence.unwatch", json!({"rooms": [room]}), "", json!({})),
+        ("room.accept", json!({"room": "asked"}), "/room/mine/state", json!("active")),
+        ("room.decline", json!({"room": "asked-too"}), "", json!({})),
         ("room.close", json!({"room": room}), "", json!({})),
         ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
         ("room.leave", json!({"room": room}), "", json!({})),
@@ -313,6 +333,9 @@ async fn every_op_is_answered_as_written() {
         ("session.close", json!({}), "", json!({})),
     ];
     for (op, data, at, expected) in ops {
+        if op == "room.accept" {
+            invitations(&app).await;
+        }
         let answer = socket.request(op, data).await;
         let found = answer.pointer(at).unwrap_or_else(|| panic!("{op}: no {at} in {answer}"));
         if !expected.is_null() {
@@ -321,11 +344,7 @@ async fn every_op_is_answered_as_written() {
         asked.push(op.into());
     }
     assert_eq!(socket.closed().await, 4200);
-    let mut all: Vec<&str> = snug_proto::frame::OPS.to_vec();
-    all.sort_unstable();
-    asked.sort_unstable();
-    asked.dedup();
-    assert_eq!(asked, all);
+    every_op_is_among(asked);
     assert!(server.stop().await);
 }
 

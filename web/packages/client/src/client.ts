@@ -327,6 +327,11 @@ const ROOM_EVENTS: Handlers = {
     open?.joined();
     return { change: 'joined' };
   },
+  'room.invited': (entry, _, { rev, room_object }) => {
+    if (!entry.moved(rev)) return;
+    entry.applyRoom(room_object);
+    return { change: 'invited' };
+  },
   'room.left': (entry, open, { rev, reason }) => {
     if (!entry.moved(rev)) return;
     entry.left();

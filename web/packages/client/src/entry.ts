@@ -44,9 +44,14 @@ export class RoomEntry {
     return this.room?.mine ?? undefined;
   }
 
+  get invited(): boolean {
+    return this.mine?.state === 'invited';
+  }
+
   /** Whether the room list shows it. */
   get listed(): boolean {
     const { room, mine } = this;
+    if (this.invited) return !room!.deleted && !room!.archived;
     if (!room || room.deleted || room.archived || mine?.state !== 'active') return false;
     // Hidden until a message counts above that.
     if ((mine.settings?.hidden_count ?? -1) >= room.count) return false;
@@ -217,6 +222,7 @@ export class RoomEntry {
       mentions: room.mine?.mentions ?? 0,
       pinned: !!room.mine?.settings?.pinned,
       muted,
+      invitation: this.invited ? room.mine!.invitation! : undefined,
       typing: this.typing,
       room,
     };

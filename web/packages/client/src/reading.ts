@@ -62,6 +62,7 @@ export function readByOthers(
 ): number {
   let furthest = 0;
   for (const [user, seq] of reads)
-    if (user !== me && members.get(user)?.state !== 'left') furthest = Math.max(furthest, seq);
+    if (user !== me && (members.get(user)?.state ?? 'active') === 'active')
+      furthest = Math.max(furthest, seq);
   return furthest;
 }

@@ -104,7 +104,8 @@ export class RoomListStore extends Derived<RoomListSnapshot> implements RoomList
     const was = entry.listed;
     if (room.deleted) entry.left();
     else entry.applyRoom(room);
-    const change = entry.listed ? (was ? 'changed' : 'joined') : was ? 'left' : undefined;
+    const came = entry.invited ? 'invited' : was ? 'changed' : 'joined';
+    const change = entry.listed ? came : was ? 'left' : undefined;
     if (change) this.#context.emit('room', { room: room.id, change });
   }
 

@@ -222,6 +222,18 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.left('left');
   }
 
+  async accept(): Promise<Room> {
+    const { room } = await this.ctx.call('room.accept', { room: this.id });
+    this.#entry.applyRoom(room, true);
+    this.joined();
+    return room;
+  }
+
+  async decline(): Promise<void> {
+    await this.ctx.call('room.decline', { room: this.id });
+    this.#entry.left();
+  }
+
   // What a thread asks of its room.
 
   /** Views of these messages, and of what waits to be sent to the same place. */

@@ -7,6 +7,7 @@ import type {
   Edit,
   Format,
   Forwarded,
+  Invitation,
   Member,
   Mentions,
   Message,
@@ -39,6 +40,7 @@ export type {
   Custom,
   Edit,
   Format,
+  Invitation,
   Member,
   Mentions,
   Message,
@@ -228,6 +230,8 @@ export interface RoomView {
   pinned: boolean;
   /** Left out of the sums. */
   muted: boolean;
+  /** Who asked the user in, and when: `accept()` or `decline()` the room; it cannot be opened. */
+  invitation?: Invitation;
   /** Names of those who type now (known for open rooms only). */
   typing: readonly string[];
   room: Room;
@@ -237,7 +241,7 @@ export interface RoomListSnapshot {
   status: 'loading' | 'ready' | 'error';
   /**
    * The pinned ones first, then by latest activity; only rooms of which the user is an active
-   * member, and neither archived nor hidden ones.
+   * member or to which the user is invited, and neither archived nor hidden ones.
    */
   rooms: readonly RoomView[];
   /** The sums over those that are not muted. */
@@ -350,6 +354,9 @@ export interface RoomHandle extends Conversation {
   /** The room's threads, those replied to last first. */
   threads(page?: { before?: number; limit?: number }): Promise<ThreadList>;
   leave(): Promise<void>;
+  /** An invitation; resolves with the room as a member sees it. */
+  accept(): Promise<Room>;
+  decline(): Promise<void>;
   /** Pins, mutes, hides the room or puts it in a folder, for this user on all devices. */
   updateMine(patch: OwnPatch): Promise<Mine>;
   /** With `if_rev` only as it is known here: else it rejects with `rev_conflict`. */
@@ -389,8 +396,8 @@ export interface ClientEvents {
   };
   /** A sum over the room list changed. */
   unread: { unread: number; mentions: number };
-  /** A room came, changed or went. */
-  room: { room: string; change: 'joined' | 'changed' | 'left'; reason?: string };
+  /** A room came, changed or went, or the user was invited to it. */
+  room: { room: string; change: 'joined' | 'invited' | 'changed' | 'left'; reason?: string };
   'session.expiring': { expiresAt: number };
   /** The client will not reconnect by itself. */
   closed: { code: string; detail?: string };

@@ -285,6 +285,17 @@ test('reads merge by the highest, from events, members and syncs', async () => {
   server.last.push('read', { room: 'r', user: 'alice', seq: 4, rev });
   await settle();
   assert.deepEqual(ticks(), [false, true, true, false]);
+  // Who left, or is asked back and not in, is no reader; who is not known may be one.
+  for (const [place, state] of (['left', 'invited', 'active'] as const).entries()) {
+    const bob = { ...server.rooms.get('r')!.members.get('bob')!, state, rev: rev + place + 1 };
+    const head = { room: 'r', rev: bob.rev, members_rev: rev + 1, member_count: 1 };
+    server.last.push('members.changed', { ...head, members: [bob] });
+    await settle();
+    assert.equal(ticks().includes(true), state === 'active', state);
+  }
+  server.last.push('read', { room: 'r', user: 'yan', seq: 4, rev: rev + 3 });
+  await settle();
+  assert.deepEqual(ticks(), [false, true, true, true]);
 });
 
 test('marks read once for many calls, and again after a reconnect if unsaid', async () => {

@@ -370,6 +370,21 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   async leave(): Promise<void> {}
 
+  async accept(): Promise<Room> {
+    const rooms = this.owner.rooms.getSnapshot().rooms;
+    this.owner.list(
+      rooms.map(({ invitation, ...room }) =>
+        room.id === this.id || !invitation ? room : { ...room, invitation },
+      ),
+    );
+    return roomOf(this.id, { kind: 'group' });
+  }
+
+  async decline(): Promise<void> {
+    const rooms = this.owner.rooms.getSnapshot().rooms;
+    this.owner.list(rooms.filter(({ id }) => id !== this.id));
+  }
+
   async updateMine(): Promise<Mine> {
     throw new Error('not in the gallery');
   }

@@ -408,6 +408,15 @@ export const scenes: Record<string, () => FakeClient> = {
     document.documentElement.dir = 'rtl';
     return scenes.thread!();
   },
+  'list-invited': chatWith(({ client }) => {
+    for (const [id, title] of [
+      ['ride', 'Sunday ride'],
+      ['club', 'Chess club'],
+    ] as const) {
+      const invitation = { by: 'u-jun', at: new Date().toISOString() };
+      client.addRoom({ id, title, kind: 'group', invitation });
+    }
+  }, ''),
   'list-empty': chatWith(({ client }) => client.list([]), ''),
   'room-empty': chatWith(({ room }) => room.patch({ messages: [] })),
   loading: chatWith(({ client, room }) => {

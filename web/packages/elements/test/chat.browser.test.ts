@@ -44,6 +44,18 @@ test('the list is worked by keyboard alone', async () => {
   assert.equal(await page.locator('.row[aria-current=true]').count(), 1);
 });
 
+test('an invitation is accepted or declined in the list, and is no room to open', async () => {
+  const page = await open('list-invited');
+  const asked = (name: string) => page.locator('.invitation', { hasText: name });
+  await asked('Sunday ride').waitFor();
+  assert.equal(await page.locator('.row', { hasText: 'Sunday ride' }).count(), 0);
+  await asked('Chess club').getByRole('button', { name: 'Decline' }).click();
+  await asked('Chess club').waitFor({ state: 'detached' });
+  await asked('Sunday ride').getByRole('button', { name: 'Accept' }).click();
+  await page.locator('.row', { hasText: 'Sunday ride' }).waitFor();
+  assert.equal(await page.locator('.invitation').count(), 0);
+});
+
 test('an ended session has one button, which asks the page first', async () => {
   const page = await open('expired');
   const asked = page.evaluate(

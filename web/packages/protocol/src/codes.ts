@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   user_deactivated: { status: 403, retryable: false },
   backend_only: { status: 403, retryable: false },
   not_a_member: { status: 403, retryable: false },
+  not_invited: { status: 403, retryable: false },
   role_too_low: { status: 403, retryable: false },
   room_frozen: { status: 403, retryable: false },
   room_archived: { status: 403, retryable: false },

@@ -267,7 +267,13 @@ export interface Head {
 }
 
 export type Role = 'owner' | 'admin' | 'member';
-export type MemberState = 'active' | 'left';
+export type MemberState = 'active' | 'left' | 'invited';
+
+/** Who asked the user in, and when; without `by` it was the backend. */
+export interface Invitation {
+  by?: string | null;
+  at: Timestamp;
+}
 
 export interface Member {
   user: string;
@@ -298,6 +304,8 @@ export interface Mine {
   settings?: Settings | null;
   /** Absent as long as there are none. */
   marks?: Marks | null;
+  /** Of who is invited: the room shows its name, picture, kind and number of members. */
+  invitation?: Invitation | null;
   joined_at: Timestamp;
   left_at?: Timestamp | null;
 }
@@ -315,6 +323,19 @@ export interface Settings {
   folder?: string | null;
 }
 
+/** What a room may rule otherwise than the table of docs/rooms.md. */
+export type RuledOperation =
+  | 'send'
+  | 'react'
+  | 'add_members'
+  | 'remove_members'
+  | 'update_room'
+  | 'pin'
+  | 'mention_all';
+
+/** The least role for what is named; the table holds for the rest. */
+export type RoomPolicy = { [operation in RuledOperation]?: Role };
+
 export type RoomKind = 'direct' | 'group' | 'channel';
 
 export interface Room {
@@ -330,6 +351,8 @@ export interface Room {
   /** Out of the lists; nobody says anything in it. */
   archived?: boolean;
   tags?: string[];
+  /** Who may do what, where the room says otherwise than the table. */
+  policy?: RoomPolicy | null;
   created_at: Timestamp;
   epoch: string;
   seq: number;

@@ -24,6 +24,7 @@ import type {
   Room,
   RoomKind,
   RoomPage,
+  RoomPolicy,
   RoomSync,
   SessionRef,
   StarredPage,
@@ -102,6 +103,9 @@ export interface CreateGroup {
   description?: string;
   custom?: Custom;
   tags?: string[];
+  policy?: RoomPolicy;
+  /** All but the caller are asked first. */
+  invitation_required?: boolean;
   members: string[];
   message?: Draft;
 }
@@ -126,6 +130,8 @@ export interface RoomPatch {
   /** All of them. */
   tags?: string[] | null;
   archived?: boolean;
+  /** All of it; `null` takes it away. By an owner. */
+  policy?: RoomPolicy | null;
   /** The room's `room_rev` as it is known here; another one is `rev_conflict`. */
   if_rev?: number;
 }
@@ -163,6 +169,8 @@ export interface MemberChange {
   room: string;
   users: string[];
   role?: Role;
+  /** They are asked first: members when they accept. */
+  invitation_required?: boolean;
 }
 
 export interface Operations {
@@ -248,7 +256,7 @@ export interface Operations {
     answer: ChannelPage;
   };
   'members.list': {
-    request: { room: string; limit?: number; cursor?: string };
+    request: { room: string; limit?: number; cursor?: string; include?: 'invited'[] };
     answer: MemberPage;
   };
   'members.add': { request: MemberChange; answer: { room: Room } };
@@ -257,6 +265,8 @@ export interface Operations {
   'mine.update': { request: OwnPatch & { room: string }; answer: Mine };
   'room.join': { request: { room: string }; answer: { room: Room } };
   'room.leave': { request: { room: string }; answer: Nothing };
+  'room.accept': { request: { room: string }; answer: { room: Room } };
+  'room.decline': { request: { room: string }; answer: Nothing };
   'me.update': { request: ProfilePatch; answer: { user: User } };
   ping: { request: Nothing; answer: Nothing };
 }
@@ -287,6 +297,7 @@ export interface Events {
     members: Member[];
   };
   'room.joined': { room: string; rev: number; room_object: Room };
+  'room.invited': { room: string; rev: number; room_object: Room };
   'room.left': { room: string; rev: number; reason: 'left' | 'removed' | 'deleted' };
   'room.mine': { room: string; mine: Mine };
   'message.own': Marked;

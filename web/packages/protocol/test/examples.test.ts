@@ -68,6 +68,7 @@ const REST: Record<string, string> = {
   'hide-message.answer': 'Message',
   'list-channels.answer': 'ChannelPage',
   'join-room.answer': 'Room',
+  'accept-room.answer': 'Room',
   'read.request': '{ seq: number }',
   'read.answer': 'Mine',
   'set-own.request': 'OwnPatch',

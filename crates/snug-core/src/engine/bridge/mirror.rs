@@ -8,7 +8,7 @@ use super::{Bridge, Mirrored, broken, id_of_external, names};
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
 use crate::limits;
-use crate::model::{MessageKind, Patch, Role, Room, RoomKind, UserPatch};
+use crate::model::{MessageKind, Patch, Role, Room, RoomKind, RoomPolicy, UserPatch};
 use crate::policy;
 use crate::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, MemberChange,
@@ -119,8 +119,10 @@ impl Engine {
             description: None,
             custom: None,
             tags: Vec::new(),
+            policy: RoomPolicy::default(),
             creator: creator.cloned(),
             members: members.map(|user| (user, Role::Member)).collect(),
+            invited: Vec::new(),
             epoch: self.random_text(8),
             message: None,
             now: self.now(),
@@ -135,7 +137,7 @@ impl Engine {
             }
             CreateRoomOutcome::Exists(_) => Ok(false),
             CreateRoomOutcome::CreatorDeactivated => Err(crate::error::Error::UserDeactivated),
-            CreateRoomOutcome::TooMany => {
+            CreateRoomOutcome::TooMany | CreateRoomOutcome::TooManyInvited => {
                 let most = limits::ROOMS_PER_USER_MAX;
                 Err(broken(format!("a user is in at most {most} threads")))
             }
@@ -154,7 +156,7 @@ impl Engine {
         let mut after: Option<UserId> = None;
         loop {
             let page = limits::MEMBERS_PAGE_MAX;
-            let members = self.store.members(app, room, after.as_ref(), page).await?;
+            let members = self.store.members(app, room, after.as_ref(), page, false).await?;
             for member in &members {
                 if !missing.remove(&member.user.id) {
                     extra.push(member.user.id.clone());

@@ -94,9 +94,10 @@ impl OutboxEntry {
     }
 
     #[must_use]
-    pub fn room_created(room: &Room, members: &[(UserId, Role)]) -> Self {
+    pub fn room_created(room: &Room, members: &[(UserId, Role)], invited: &[UserId]) -> Self {
         let members = members.iter().map(|(user, role)| (user, Some(*role)));
         let detail = OutboxDetail::by(room.creator.as_ref()).with_room(room).with_members(members);
+        let detail = detail.with_invited(invited);
         Self::of(OutboxKind::RoomCreated, None, &detail)
     }
 
@@ -116,6 +117,8 @@ impl OutboxEntry {
         let by = change.guard.member.as_ref().map(|(user, _)| user);
         let (kind, role) = match &change.change {
             MemberChange::Add { role, .. } => (OutboxKind::MembersAdded, Some(*role)),
+            MemberChange::Accept { .. } => (OutboxKind::MembersAdded, None),
+            MemberChange::Invite { role, .. } => (OutboxKind::MembersInvited, Some(*role)),
             MemberChange::Remove { .. } => (OutboxKind::MembersRemoved, None),
         };
         let members = affected.iter().map(|user| (*user, role));

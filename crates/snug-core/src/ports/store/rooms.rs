@@ -6,7 +6,7 @@ use super::{Appended, Guard, NewMessage, StoreResult};
 use crate::ids::{AppId, RoomId, UserId};
 use crate::model::{
     CustomJson, DirectKey, Head, Member, Membership, MergeError, OwnPatch, Role, Room, RoomKind,
-    RoomPatch, Time,
+    RoomPatch, RoomPolicy, Time,
 };
 
 /// A room to be made.
@@ -22,16 +22,20 @@ pub struct NewRoom {
     pub custom: Option<CustomJson>,
     /// In the order of their bytes, each once.
     pub tags: Vec<String>,
+    pub policy: RoomPolicy,
     /// Listed as `Creator` when not among the members.
     pub creator: Option<UserId>,
     pub members: Vec<(UserId, Role)>,
+    /// By the creator; none of them is among the members.
+    pub invited: Vec<UserId>,
     pub epoch: String,
     /// Stored in the same commit.
     pub message: Option<NewMessage>,
     pub now: Time,
 }
 
-/// A room that was made, as it stands before its first message: who joins hears of that as of any
+/// A room that was made, with its members (`members` names no one else), and the memberships of
+/// those who were invited, too. As it stands before its first message: who joins hears of that as of any
 /// other. What the message moved is with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedRoom {
@@ -49,6 +53,8 @@ pub enum CreateRoomOutcome {
     Exists(Box<Room>),
     /// One of the members is in `ROOMS_PER_USER_MAX` rooms already. Nothing was stored.
     TooMany,
+    /// The bound on open invitations, of the room or of one of the invited. Nothing was stored.
+    TooManyInvited,
     /// The creator, or the first message's sender, is shut out of the app. Nothing was stored.
     CreatorDeactivated,
 }
@@ -80,10 +86,27 @@ pub enum UpdateRoomOutcome {
 /// One change of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberChange {
-    /// Adds with this role; a member that is active already stays as it is.
+    /// Adds with this role; a member that is active already stays as it is, and who is invited
+    /// is a member at once.
     Add { users: Vec<UserId>, role: Role },
-    /// Removes; who is not active is passed over.
+    /// Invites to come with this role; who is a member or invited already stays as they are.
+    Invite { users: Vec<UserId>, role: Role, by: Option<UserId> },
+    /// Makes who is invited a member, with the role of the invitation, or as `Role::Member` when
+    /// who asked is no active owner of the room any more; others stay as they are.
+    Accept { user: UserId },
+    /// Removes, and takes invitations back; who is neither active nor invited is passed over.
     Remove { users: Vec<UserId> },
+}
+
+impl MemberChange {
+    /// Whom it names.
+    #[must_use]
+    pub fn users(&self) -> &[UserId] {
+        match self {
+            Self::Add { users, .. } | Self::Invite { users, .. } | Self::Remove { users } => users,
+            Self::Accept { user } => std::slice::from_ref(user),
+        }
+    }
 }
 
 /// A change of members, with the system message that tells of it.
@@ -93,7 +116,8 @@ pub struct ChangeMembers {
     pub room: RoomId,
     pub guard: Guard,
     pub change: MemberChange,
-    /// Stored in the same commit, after the change, only if the change changed anything.
+    /// Stored in the same commit, after the change, only if the change made somebody a member or
+    /// ended a membership.
     pub announce: Option<NewMessage>,
     pub now: Time,
 }
@@ -118,6 +142,9 @@ pub enum ChangeMembersOutcome {
     /// The room would have more than `ROOM_MEMBERS_MAX` members, or one of those added is in
     /// `ROOMS_PER_USER_MAX` rooms already.
     TooMany,
+    /// The room would have more than `INVITATIONS_PER_ROOM_MAX` open invitations, or one of those
+    /// invited `INVITATIONS_PER_USER_MAX`. Nothing was stored.
+    TooManyInvited,
 }
 
 /// Rooms and members of an app.
@@ -140,8 +167,8 @@ pub trait RoomStore: Send + Sync {
         user: Option<&UserId>,
     ) -> StoreResult<Option<RoomFacts>>;
 
-    /// Changes the given fields and takes a rev, which is also `room_rev`; `frozen` and `archived`
-    /// also move `policy_rev`. Under the room's lock: the guard, then `if_rev`, then the merge of
+    /// Changes the given fields and takes a rev, which is also `room_rev`; `frozen`, `archived` and
+    /// `policy` also move `policy_rev`. Under the room's lock: the guard, then `if_rev`, then the merge of
     /// `custom_patch` with the custom JSON as it is there.
     async fn update_room(
         &self,
@@ -170,20 +197,27 @@ pub trait RoomStore: Send + Sync {
     async fn delete_room(&self, app: &AppId, room: &RoomId, now: Time)
     -> StoreResult<Option<Head>>;
 
-    /// Adds or removes members in one commit: one rev for the change (`members_rev` too when it
-    /// removes), `policy_rev` of each changed membership moves, one more rev and a seq for the
+    /// Adds, invites or removes members in one commit: one rev for the change (`members_rev` too
+    /// when it ends a membership; taking back an invitation ends none), `policy_rev` of each changed membership moves, one more rev and a seq for the
     /// announcement. Added users that do not exist are made; who joins starts read up to the
     /// room's position. A removed member keeps a membership in state `Left` with `left_seq`.
     /// Own settings stay through leaving and coming back, but for `hidden_count`: both clear it.
+    ///
+    /// Who is invited is no member: not counted, with the cursor and the numbers of before, and
+    /// nothing of the room. Accepting is joining. An invitation that ends otherwise leaves a
+    /// membership in state `Left` that keeps the invitation: who was a member before has the room
+    /// as it was at leaving, others nothing of it. The room's creator who never joined is `Creator`
+    /// again, without an invitation.
     async fn change_members(&self, change: ChangeMembers) -> StoreResult<ChangeMembersOutcome>;
 
-    /// Active members by user id, above `after`.
+    /// Active members by user id, above `after`; with `invited` also those who are invited.
     async fn members(
         &self,
         app: &AppId,
         room: &RoomId,
         after: Option<&UserId>,
         limit: usize,
+        invited: bool,
     ) -> StoreResult<Vec<Member>>;
 
     /// Which of these users are active members, each with the rev of the last change of their

@@ -201,7 +201,7 @@ async fn of_members(
             let mut names = fields.texts("users")?;
             names.extend(fields.text("username")?);
             let users = rooms::users(door, caller, &names).await?;
-            let change = ChangeMembersRequest { users, role: None, announce: true };
+            let change = ChangeMembersRequest::of(users, true);
             let room = room_id(&fields.required("rid")?)?;
             let actor = caller.actor(door).await?;
             door.engine().add_members(&actor, &room, change).await?;

@@ -6,7 +6,7 @@ use snug_core::error::Error;
 use snug_core::event::{RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::{RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{AppPolicy, MemberState, Membership, Message, MessageKind, Room, RoomKind};
+use snug_core::model::{AppPolicy, Membership, Message, MessageKind, Room, RoomKind};
 
 use super::{Line, Step, WIRE, text};
 use crate::people;
@@ -224,10 +224,7 @@ impl Line {
             RoomEventBody::RoomUpdated { room } => self.room_changed(caller, room).await,
             RoomEventBody::MembersChanged { members, room } => {
                 let me = caller.client.user();
-                let out = members
-                    .iter()
-                    .any(|one| one.user.id == *me && one.state != MemberState::Active);
-                if out {
+                if members.iter().any(|one| one.user.id == *me && one.is_out()) {
                     Ok(self.left(caller, &room.id))
                 } else {
                     self.room_changed(caller, room).await
@@ -366,7 +363,9 @@ impl Line {
                     frames.push(frame(NOTIFY_USER, &key, &json!(["updated", shown])));
                 }
             }
-            UserEventBody::SessionsClosed { .. }
+            UserEventBody::Invited { .. }
+            | UserEventBody::Uninvited { .. }
+            | UserEventBody::SessionsClosed { .. }
             | UserEventBody::SessionsDoubted { .. }
             | UserEventBody::PresenceAsked
             | UserEventBody::Invisible { .. } => {}

@@ -6,7 +6,8 @@ use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
 use snug_core::limits;
 use snug_core::model::{
-    Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, Time, User,
+    Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, RoomPolicy,
+    Time, User,
 };
 
 use super::super::hub::{Hub, HubParts, Way, Who};
@@ -126,6 +127,7 @@ fn members(rev: u64, members_rev: u64, name: &str, state: MemberState) -> Arc<Ro
         creator: None,
         frozen: false,
         archived: false,
+        policy: RoomPolicy::default(),
         created_at: Time(0),
         changed_at: Time(0),
         deleted_at: None,

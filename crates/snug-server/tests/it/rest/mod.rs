@@ -33,6 +33,7 @@ async fn every_route(server: &TestServer) {
     crate::ephemeral::by_both_doors(&app).await;
     changes::marks(&app).await;
     changes::channels(&app).await;
+    crate::invitations::by_rest(&app).await;
     extras::by_pages(&app).await;
     forward::by_pages(&app).await;
     extras::by_backend(&app).await;

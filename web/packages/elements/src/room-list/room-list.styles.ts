@@ -59,6 +59,15 @@ export const roomListStyles = css`
     border-radius: 12px;
     transition: background-color 120ms ease-out;
   }
+  .invitation {
+    display: flex;
+    gap: 12px;
+    padding: 8px;
+  }
+  .invitation .line {
+    min-block-size: 0;
+    padding-block-end: 4px;
+  }
   .row:hover {
     background: color-mix(in srgb, var(--snug-text) 4%, transparent);
   }

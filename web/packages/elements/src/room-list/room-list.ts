@@ -38,6 +38,7 @@ const MOVES: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 };
  * @fires snug-new-chat - The "new conversation" button was pressed (with `new-chat`).
  * @csspart header - The title line.
  * @csspart row - One conversation.
+ * @csspart invitation - A conversation to which the user is invited.
  * @csspart mention - The mark of a conversation in which the user is called.
  */
 export class SnugRoomList extends SnugElement {
@@ -114,12 +115,13 @@ export class SnugRoomList extends SnugElement {
     if (status === 'loading' && rooms.length === 0) return this.skeleton();
     if (status === 'error' && rooms.length === 0) return this.failed();
     if (rooms.length === 0) return this.empty();
-    const current = rooms.some((r) => r.id === this.room) ? this.room : rooms[0]?.id;
+    const own = rooms.filter((r) => !r.invitation);
+    const current = own.some((r) => r.id === this.room) ? this.room : own[0]?.id;
     return html`<ul class="rows" role="list" @keydown=${this.onKey}>
       ${repeat(
         rooms,
         (room) => room.id,
-        (room) => this.row(room, room.id === current),
+        (room) => (room.invitation ? this.invitation(room) : this.row(room, room.id === current)),
       )}
       ${hasMore ? html`<li class="end" aria-hidden="true"></li>` : nothing}
     </ul>`;
@@ -141,6 +143,24 @@ export class SnugRoomList extends SnugElement {
         }${room.unread ? pill(shownCount(room.unread), words.count('unread', room.unread)) : nothing}</span>
       </span>
     </button></li>`;
+  }
+
+  private invitation({ id, title, avatar: picture }: RoomView): TemplateResult {
+    const { words } = this;
+    const answer = (how: 'accept' | 'decline', look: string): TemplateResult =>
+      html`<button type="button" class="action ${look}" @click=${() => {
+        this.activeClient
+          ?.room(id)
+          [how]()
+          .catch(() => this.refresh());
+      }}>${words(how)}</button>`;
+    return html`<li class="invitation" part="invitation" data-room=${id}>
+      ${avatar({ id, name: title, picture: picture ?? null })}
+      <span class="mid"><span class="line"><span class="name" dir="auto">${title}</span></span>
+        <span class="line preview">${words('invited')}</span>
+        <span class="line">${answer('accept', 'main')}${answer('decline', '')}</span>
+      </span>
+    </li>`;
   }
 
   private skeleton(): TemplateResult {

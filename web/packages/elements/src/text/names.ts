@@ -54,6 +54,8 @@ export function happening(message: MessageView, called: NameById, words: Words):
       return name
         ? words('sysMembersRemoved', { name, who })
         : words('sysMembersRemovedPlain', { who });
+    case 'member_joined':
+      return words('sysMembersAddedPlain', { who: who || name });
     case 'member_left':
       return words('sysMemberLeft', { who: who || name });
     case 'room_updated':
