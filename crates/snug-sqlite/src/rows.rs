@@ -302,7 +302,7 @@ impl MemberRow {
             user: UserId::from_stored(row.get_ref(at)?.as_str()?),
             role: word(row, at + 1, Role::parse)?,
             state,
-            invitation: invitation(row, at + 21, state)?,
+            invitation: invitation(row, at + 23, state)?,
             joined_at: time(row, at + 3)?,
             left_at: maybe_time(row, at + 4)?,
             left_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::unsigned_abs),
