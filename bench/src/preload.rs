@@ -61,6 +61,7 @@ impl Preload<'_> {
                             Err(StoreError::Broken(format!("{} is there already", room.id)))
                         }
                         refused @ (CreateRoomOutcome::TooMany
+                        | CreateRoomOutcome::TooManyInvited
                         | CreateRoomOutcome::CreatorDeactivated) => {
                             Err(StoreError::Broken(format!("a room was refused: {refused:?}")))
                         }

@@ -180,7 +180,7 @@ fn active(facts: &RoomFacts) -> Result<&Membership> {
 mod tests {
     use super::*;
     use crate::limits;
-    use crate::model::{Head, Mentioned, OwnSettings, RoomKind, RoomPolicy, Ruled, Time};
+    use crate::model::{Head, MarksHead, Mentioned, OwnSettings, RoomKind, RoomPolicy, Ruled, Time};
 
     #[test]
     fn every_cell_of_operation_and_app_policy() {
@@ -293,6 +293,7 @@ mod tests {
             gone: 0,
             mentions: Mentioned::default(),
             own: OwnSettings::default(),
+            marks: MarksHead::default(),
             changed_at: Time(0),
         };
         RoomFacts { room, mine: Some(mine), deactivated: false }

@@ -28,6 +28,7 @@ impl Joining<'_> {
         let number = |of: fn(&Membership) -> u64| old.as_ref().map_or(0, of);
         let mut own = old.as_ref().map(|old| old.own.clone()).unwrap_or_default();
         own.show();
+        let marks = old.as_ref().map(|old| old.marks).unwrap_or_default();
         let facts = Membership {
             user: user.clone(),
             role,
@@ -47,6 +48,7 @@ impl Joining<'_> {
             gone: 0,
             mentions: Mentioned::default(),
             own,
+            marks,
             changed_at: self.at,
         };
         let mine = MemberRow { facts, last_own_seq };

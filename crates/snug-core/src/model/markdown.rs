@@ -240,7 +240,6 @@ fn link(rest: &str, at: usize) -> Option<Token<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use proptest::prelude::*;
     use serde::Deserialize;
@@ -266,8 +265,8 @@ mod tests {
 
     #[test]
     fn what_is_made_to_take_long_does_not() {
-        let many = |part: &str| part.repeat((64 * 1_024usize).div_ceil(part.len()));
-        let start = Instant::now();
+        // What takes quadratic time for one of these does not end before the runner ends it.
+        let many = |part: &str| part.repeat((1_024 * 1_024usize).div_ceil(part.len()));
         for part in [
             "*",
             "**a",
@@ -293,7 +292,6 @@ mod tests {
             let text = many(part);
             assert!(plain(&text).len() <= text.len());
         }
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 
     proptest! {

@@ -216,6 +216,7 @@ mod tests {
             custom: None,
             session_custom: None,
             deactivated_at: None,
+            invisible: false,
             created_at: Time(0),
             changed_at: Time(0),
         };

@@ -9,7 +9,7 @@ use crate::engine::extras::hashed_format;
 use crate::engine::messages::{payload_hash, with_extras};
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
-use crate::model::{CustomJson, Extras, Format, Message, MessageKind, plain};
+use crate::model::{CustomJson, Extras, Format, Message, MessageKind, words};
 use crate::ports::{NewMessage, PayloadHash};
 
 /// A customer's id may be a JSON integer: then it is its decimal string.
@@ -172,8 +172,7 @@ impl Body {
 
     /// The text without marks.
     pub(super) fn words(&self) -> Option<String> {
-        let text = self.text.as_deref()?;
-        Some(if self.format.is_some() { plain(text) } else { text.to_owned() })
+        self.text.as_deref().map(|text| words(text, self.format).into_owned())
     }
 
     /// What a payload of these words hashes to.
@@ -186,14 +185,14 @@ impl Body {
         self.hash_as(self.format, (sender, kind, silent))
     }
 
-    /// Whether a payload of these words was hashed to that; a backend may not keep the format.
+    /// Whether a payload of these words was hashed to that; a backend may not keep the format, or
+    /// say one of its own.
     pub(super) fn was_hashed(
         &self,
         hash: &PayloadHash,
         (sender, kind, silent): (Option<&UserId>, MessageKind, bool),
     ) -> bool {
-        let formats = [None, Some(Format::Markdown)].into_iter();
-        let mut formats = formats.filter(|format| self.format.is_none() || *format == self.format);
+        let mut formats = [None, Some(Format::Markdown)].into_iter();
         formats.any(|format| *hash == self.hash_as(format, (sender, kind, silent)))
     }
 
