@@ -63,10 +63,11 @@ impl Running {
     }
 
     /// The same, behind everybody else: what runs on other machines in life takes only the
-    /// processor time that is left over here.
+    /// processor time that is left over here, and a processor that has nothing else to do counts
+    /// as idle (`SCHED_IDLE`).
     pub(crate) fn start_self_behind(name: &str, args: &[&str]) -> io::Result<Self> {
         let me = std::env::current_exe()?;
-        Self::start(name, Command::new("nice").args(["-n", "19"]).arg(me).args(args))
+        Self::start(name, Command::new("chrt").args(["--idle", "0"]).arg(me).args(args))
     }
 
     pub(crate) fn pid(&self) -> u32 {

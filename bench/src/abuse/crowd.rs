@@ -100,8 +100,11 @@ impl Crowd {
             let opened = usize::try_from(self.report.connects).unwrap_or(usize::MAX);
             // Of those without a token the first go while the last come.
             let there = if stays { self.open * 20 >= wanted * 19 } else { opened >= wanted };
-            // And they come and go from then on.
-            let goes_on = self.plan.kind != Kind::Idle || !self.report.closed.is_empty();
+            // And they come and go from then on: at the worst while half of those who came
+            // together have come anew.
+            let ended = self.report.closed.values().sum::<u64>();
+            let ended = usize::try_from(ended).unwrap_or(usize::MAX);
+            let goes_on = self.plan.kind != Kind::Idle || ended * 2 >= wanted;
             if there && goes_on {
                 self.report.open_least = self.open;
                 self.gathered = (Instant::now(), self.report.clone());

@@ -49,7 +49,7 @@ pub(super) fn run(suite: &Suite) -> Table {
              (each closed after some time and opened again), {} with half a frame, with wrong frames, \
              with frames over the bound, flooding, not reading. Ratios of the pairs' p99, the \
              median of the windows, to that of the quiet windows between; the aim is {AIM}. Who misbehaves \
-             runs on the same cores, at the lowest priority.",
+             runs on the same cores, behind everything else.",
             sizes.window_ms / 1_000,
             sizes.window_ms / 1_000,
             sizes.turns,

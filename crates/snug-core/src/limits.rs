@@ -248,6 +248,9 @@ pub const PRESENCE_SEEN_AT_ONCE: usize = 500;
 /// Time for the first frame to bring a token, in milliseconds: long enough for a bad network, and
 /// what idles without one comes anew less often.
 pub const AUTH_TIMEOUT_MS: u64 = 20_000;
+/// Up to this much longer, by chance, in milliseconds: who came together is not sent away
+/// together, so that a crowd does not come anew as one wave.
+pub const AUTH_TIMEOUT_SPREAD_MS: u64 = 20_000;
 /// Connections without a token at one time, in connections.
 pub const UNAUTHENTICATED_MAX: usize = 20_000;
 /// Sockets whose tokens are looked up at one time, in connections: a part of what may wait for the

@@ -51,5 +51,5 @@ pub use settings::{
     SigningSecret, TokenAlgorithm,
 };
 pub use thread::{Thread, ThreadMine, ThreadPlace, ThreadSummary};
-pub use time::Time;
+pub use time::{Time, auth_patience_ms, spread_ms};
 pub use user::{User, UserPatch};

@@ -11,7 +11,6 @@ use snug_core::engine::{Actor, Client, Engine};
 use snug_core::error::Error;
 use snug_core::event::{RoomEvent, RoomEventBody, UserEventBody};
 use snug_core::ids::RoomId;
-use snug_core::limits;
 use tokio::time::Instant;
 
 use super::answer::{Failure, envelope};
@@ -31,7 +30,8 @@ pub(super) struct Sockets(pub(super) Arc<Door>);
 #[async_trait]
 impl Namespace for Sockets {
     async fn run(&self, connection: Connection) {
-        let deadline = Instant::now() + Duration::from_millis(limits::AUTH_TIMEOUT_MS);
+        let patience = Duration::from_millis(snug_core::model::auth_patience_ms());
+        let deadline = Instant::now() + patience;
         Line {
             door: self.0.clone(),
             connection,

@@ -1,7 +1,7 @@
 //! Who comes in: few at a time, a pace for every token, a share for every app. Who is closed and
 //! comes back without pause waits for its own turn; who is in already does not feel it.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,11 +168,10 @@ impl Lanes {
     }
 }
 
-/// Some time up to this: who is sent away together does not come back together. A hasher's seed
-/// is random enough for that.
+/// A tenth of this up to the whole: who is sent away together does not come back together.
 fn spread(most: Duration) -> Duration {
-    let part = RandomState::new().build_hasher().finish() % 100;
-    most.mul_f64(0.1 + 0.009 * f64::from(u32::try_from(part).unwrap_or(0)))
+    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(snug_core::model::spread_ms(most / 10, most))
 }
 
 fn overloaded(wait: Duration) -> Error {

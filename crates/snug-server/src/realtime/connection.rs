@@ -102,7 +102,7 @@ enum Woken {
 
 impl Life {
     fn new(app: Arc<App>, socket: Socket, upgrade: Upgrade, admitted: Admitted) -> Self {
-        let mut session = Session::new(app.engine.now());
+        let mut session = Session::new(app.engine.now(), snug_core::model::auth_patience_ms());
         let mut jobs = VecDeque::new();
         let pace = upgrade.token.as_deref().map(|token| app.arrivals.pace_of(token));
         if let Some(token) = upgrade.token {

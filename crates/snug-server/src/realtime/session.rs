@@ -62,6 +62,7 @@ enum Phase {
     /// No token yet.
     Waiting {
         since: Time,
+        until: Time,
     },
     /// A token is being checked.
     Checking,
@@ -89,11 +90,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// A fresh connection without a token.
+    /// A fresh connection without a token, which it has so many milliseconds to bring.
     #[must_use]
-    pub fn new(now: Time) -> Self {
+    pub fn new(now: Time, patience_ms: u64) -> Self {
         Self {
-            phase: Phase::Waiting { since: now },
+            phase: Phase::Waiting { since: now, until: now.plus_millis(millis(patience_ms)) },
             bucket: Bucket::new(now),
             refused: 0,
             limited: 0,
@@ -184,22 +185,20 @@ impl Session {
 
     /// Time passed. `next_check` says when to call again at the latest.
     pub fn on_tick(&mut self, now: Time) -> Option<Action> {
+        if let Phase::Waiting { since, until } = self.phase {
+            // Whether somebody is there shows when the time is over.
+            return (now >= until).then(|| {
+                let seconds = (now.millis() - since.millis()) / 1_000;
+                let detail = format!("no token within {seconds} s");
+                let problem = Problem::new(ErrorCode::TokenMissing, detail);
+                self.end(CloseCode::AuthTimeout, Some(&problem))
+            });
+        }
         let silent = now.millis() - self.heard_at.millis();
         if silent >= millis(limits::LIVENESS_MS) {
             return Some(self.end(CloseCode::Liveness, None));
         }
         match self.phase {
-            Phase::Waiting { since } => {
-                let waited = now.millis() - since.millis();
-                if waited >= millis(limits::AUTH_TIMEOUT_MS) {
-                    let seconds = limits::AUTH_TIMEOUT_MS / 1_000;
-                    let detail = format!("no token within {seconds} s");
-                    let problem = Problem::new(ErrorCode::TokenMissing, detail);
-                    return Some(self.end(CloseCode::AuthTimeout, Some(&problem)));
-                }
-                // Whether somebody is there shows when the time is over.
-                return None;
-            }
             Phase::Open { expires_at, .. } if now >= expires_at => {
                 let problem = Problem::new(ErrorCode::TokenExpired, "the session has expired");
                 return Some(self.end(CloseCode::TokenExpired, Some(&problem)));
@@ -227,9 +226,7 @@ impl Session {
         let ping = self.heard_at.max(self.pinged_at).plus_millis(millis(limits::PING_EVERY_MS));
         let silence = self.heard_at.plus_millis(millis(limits::LIVENESS_MS));
         let phase = match self.phase {
-            Phase::Waiting { since } => {
-                return silence.min(since.plus_millis(millis(limits::AUTH_TIMEOUT_MS)));
-            }
+            Phase::Waiting { until, .. } => return until,
             Phase::Open { expires_at, announced: false } => {
                 expires_at.plus_millis(-limits::SESSION_EXPIRING_MS)
             }
@@ -316,7 +313,7 @@ mod tests {
     const T0: Time = Time(1_700_000_000_000_000_000);
 
     fn open(expires_in_ms: i64) -> Session {
-        let mut session = Session::new(T0);
+        let mut session = Session::new(T0, limits::AUTH_TIMEOUT_MS);
         session.authenticated(T0.plus_millis(expires_in_ms));
         session
     }
@@ -330,7 +327,7 @@ mod tests {
 
     #[test]
     fn no_token_in_time_closes() {
-        let mut session = Session::new(T0);
+        let mut session = Session::new(T0, limits::AUTH_TIMEOUT_MS);
         let after = millis(limits::AUTH_TIMEOUT_MS);
         assert!(session.on_tick(T0.plus_millis(after - 1)).is_none());
         let action = session.on_tick(T0.plus_millis(after));
@@ -446,7 +443,7 @@ mod tests {
 
     #[test]
     fn requests_wait_for_the_token() {
-        let mut session = Session::new(T0);
+        let mut session = Session::new(T0, limits::AUTH_TIMEOUT_MS);
         let action = session.on_frame(br#"{"id":1,"op":"ping"}"#, T0);
         assert!(matches!(action, Action::Write(_)));
         let action = session.on_frame(br#"{"id":1,"op":"auth","data":{"token":"t"}}"#, T0);

@@ -29,8 +29,9 @@ pub(crate) use logs::logs;
 pub(crate) use socket::{Door, Socket};
 pub(crate) use standard::is_signed;
 
-/// How long a test waits for what must come before it fails.
-pub(crate) const BOUND: Duration = Duration::from_secs(30);
+/// How long a test waits for what must come before it fails: longer than who brings no token may
+/// stay.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// Waits for what must come; a hang becomes a failure that names what was awaited.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
