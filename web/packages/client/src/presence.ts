@@ -80,12 +80,12 @@ export class PresenceBook extends Derived<ReadonlyMap<string, PresenceView>> {
   /** What another watch names is watched on. */
   #end(watch: Watch): void {
     if (!this.#watches.delete(watch)) return;
-    const left = [...this.#watches];
+    const left = [...this.#watches].reverse();
     for (const user of watch.seen)
       if (!left.some(({ seen }) => seen.has(user))) this.#known.delete(user);
     this.touch();
     for (const room of watch.rooms) {
-      const other = left.findLast(({ rooms }) => rooms.includes(room));
+      const other = left.find(({ rooms }) => rooms.includes(room));
       const done = other
         ? this.#ask(other, [room])
         : this.#ctx.request('presence.unwatch', { rooms: [room] });

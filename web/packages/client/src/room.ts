@@ -16,7 +16,6 @@ import type {
   ThreadList,
   ThreadMine,
   ThreadPage,
-  User,
 } from '@snug/protocol';
 import { Changing } from './changing.js';
 import type { Context } from './context.js';
@@ -380,7 +379,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     return this.#snapshot(PAGE);
   }
 
-  /** The page left while the answer was on its way. */
+  /** The page left, perhaps while the answer was on its way. */
   #abandoned(): void {
     if (this.wanted || !this.ctx.online()) return;
     this.ctx.request('room.close', { room: this.id }).catch(() => {});
@@ -537,10 +536,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   #leaveScreen(): void {
-    const joined = this.#status === 'ready' || this.#opening !== undefined;
-    if (joined && this.ctx.online()) {
-      this.ctx.request('room.close', { room: this.id }).catch(() => {});
-    }
+    if (this.#status === 'ready' || this.#opening) this.#abandoned();
     this.#depart('closed');
   }
 
@@ -579,17 +575,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   protected build(): RoomSnapshot {
-    const users = new Map<string, User>();
-    const know = (id: string | null | undefined) => {
-      const user = id == null ? undefined : this.ctx.users.get(id);
-      if (user) users.set(user.id, user);
-    };
-    for (const id of this.#members.keys()) know(id);
     const loaded = this.#timeline.messages;
-    for (const { sender } of loaded) know(sender);
-    for (const thread of this.#threads.values()) {
-      for (const { sender } of thread.stretch) know(sender);
-    }
+    const replies = [...this.#threads.values()].flatMap(({ stretch }) => stretch);
+    const users = this.ctx.users.among(this.#members.keys(), [...loaded, ...replies]);
     return {
       status: this.#status,
       room: this.#entry.room,

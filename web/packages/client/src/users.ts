@@ -1,5 +1,5 @@
 // Who is who: the newest that was heard of every user, shared by all rooms.
-import type { Member, User } from '@snug/protocol';
+import type { Member, Message, User } from '@snug/protocol';
 
 export class UserBook {
   readonly #users = new Map<string, User>();
@@ -11,6 +11,16 @@ export class UserBook {
 
   get(id: string): User | undefined {
     return this.#users.get(id);
+  }
+
+  /** Those of these, and of who said something, who are known: by id. */
+  among(ids: Iterable<string>, said: readonly Message[]): Map<string, User> {
+    const found = new Map<string, User>();
+    for (const id of [...ids, ...said.map(({ sender }) => sender)]) {
+      const user = this.#users.get(id ?? '');
+      if (user) found.set(user.id, user);
+    }
+    return found;
   }
 
   /** The name to show: the user's own, else the id. */
