@@ -180,7 +180,9 @@ fn active(facts: &RoomFacts) -> Result<&Membership> {
 mod tests {
     use super::*;
     use crate::limits;
-    use crate::model::{Head, MarksHead, Mentioned, OwnSettings, RoomKind, RoomPolicy, Ruled, Time};
+    use crate::model::{
+        Head, MarksHead, Mentioned, OwnSettings, RoomKind, RoomPolicy, Ruled, Time,
+    };
 
     #[test]
     fn every_cell_of_operation_and_app_policy() {

@@ -5,9 +5,8 @@ use snug_core::ids::{AppId, DeviceId, MessageId, OperatorId, RoomId, SessionId, 
 use snug_core::model::{
     CloseReason, CustomJson, DirectKey, Extras, Head, Invitation, Mark, MarksHead, Member,
     MemberState, Membership, Mentioned, Message, MessageKind, MessageVersion, Mute, Operator,
-    OperatorRole, OwnSettings, Patch, Preview, Reaction, Role, Room, RoomKind, RoomPolicy, Session,
-    ThreadMine, ThreadPlace,
-    ThreadSummary, Time, User,
+    OperatorRole, OwnSettings, Preview, Reaction, Role, Room, RoomKind, RoomPolicy, Session,
+    ThreadMine, ThreadPlace, ThreadSummary, Time, User,
 };
 use snug_core::ports::PayloadHash;
 use tokio_postgres::Row;
@@ -592,22 +591,4 @@ pub(crate) fn big(number: u64) -> i64 {
 /// A page's length, plus `more` to see whether something follows.
 pub(crate) fn rows(limit: usize, more: usize) -> i64 {
     i64::try_from(limit.saturating_add(more)).unwrap_or(i64::MAX)
-}
-
-/// A patch as a statement takes it: whether the field is set at all, and to what.
-pub(crate) fn set(patch: &Patch<String>) -> (bool, Option<&str>) {
-    match patch {
-        Patch::Keep => (false, None),
-        Patch::Clear => (true, None),
-        Patch::Set(new) => (true, Some(new)),
-    }
-}
-
-/// The same for custom JSON.
-pub(crate) fn set_json(patch: &Patch<CustomJson>) -> (bool, Option<&str>) {
-    match patch {
-        Patch::Keep => (false, None),
-        Patch::Clear => (true, None),
-        Patch::Set(new) => (true, Some(new.as_str())),
-    }
 }

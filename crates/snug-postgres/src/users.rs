@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, UserId};
-use snug_core::model::{CloseReason, CustomJson, Time, User, UserPatch};
+use snug_core::model::{CloseReason, CustomJson, Patch, Time, User, UserPatch};
 use snug_core::ports::{ClosedSession, StoreResult, UserStore};
 
 use crate::PostgresStore;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{Cells, db_time, rows, set, set_json, user_columns};
+use crate::rows::{Cells, db_time, rows, user_columns};
 use crate::sessions;
 
 const BARE: &str = "INSERT INTO users (app, id, created_at, changed_at)
@@ -304,5 +304,23 @@ impl UserStore for PostgresStore {
 
     async fn last_seen(&self, app: &AppId, users: &[UserId]) -> StoreResult<Vec<(UserId, Time)>> {
         Ok(bounded(|| self.last_seen_once(app, users)).await?)
+    }
+}
+
+/// A patch as a statement takes it: whether the field is set at all, and to what.
+fn set(patch: &Patch<String>) -> (bool, Option<&str>) {
+    match patch {
+        Patch::Keep => (false, None),
+        Patch::Clear => (true, None),
+        Patch::Set(new) => (true, Some(new)),
+    }
+}
+
+/// The same for custom JSON.
+fn set_json(patch: &Patch<CustomJson>) -> (bool, Option<&str>) {
+    match patch {
+        Patch::Keep => (false, None),
+        Patch::Clear => (true, None),
+        Patch::Set(new) => (true, Some(new.as_str())),
     }
 }

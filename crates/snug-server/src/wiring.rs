@@ -128,9 +128,7 @@ impl App {
         let outbound: Arc<dyn Outbound> = Arc::new(GuardedClient::new(&config.outbound)?);
         let store = open(config).await?;
         let metrics = Arc::new(Metrics::default());
-        let mut node = [0; 8];
-        SystemEntropy.fill(&mut node);
-        let node = u64::from_be_bytes(node);
+        let node = node_number();
         let hub = Hub::new(HubParts { tasks: tasks.clone(), metrics: metrics.clone(), node });
         let several = given.bus.is_some() || config.bus.is_some();
         let local = given.bus.unwrap_or_default().join(hub.clone(), &tasks);
@@ -331,4 +329,11 @@ async fn open(config: &Config) -> std::result::Result<Opened, String> {
             opened.map(Opened::Postgres).map_err(|error| error.to_string())
         }
     }
+}
+
+/// Which node says who is online: another number after each start.
+fn node_number() -> u64 {
+    let mut number = [0; 8];
+    SystemEntropy.fill(&mut number);
+    u64::from_be_bytes(number)
 }

@@ -258,6 +258,34 @@ async fn rarely(
             let MarkView { message, mine, count } = view;
             frame::answer(id, &OwnAnswer::of(room.0.as_str(), message, &mine, count))
         }
+        Request::MeUpdate(body) => {
+            let user = engine.update_me(client, body.into()).await?;
+            frame::answer(id, &UserAnswer { user: User::own(user) })
+        }
+        Request::PresenceWatch(data) => {
+            let (rooms, users) = data.into_parts();
+            frame::answer(id, &watch(app, client, connection, rooms, users).await?)
+        }
+        Request::PresenceUnwatch(data) => {
+            for room in ids(data.rooms) {
+                app.hub.unwatch(connection, &room);
+            }
+            frame::answer(id, &Nothing {})
+        }
+        other => return belong(app, client, actor, id, other).await,
+    })
+}
+
+/// Who is in a room.
+async fn belong(
+    app: &Arc<App>,
+    client: &Client,
+    actor: &Actor,
+    id: &RequestId,
+    request: Request,
+) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    Ok(match request {
         Request::RoomJoin(data) => {
             let view = engine.join_room(client, &data.room.0, true).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
@@ -285,20 +313,6 @@ async fn rarely(
             let change = ChangeMembersRequest::try_from(body)?;
             let view = engine.remove_members(actor, &room, change).await?;
             frame::answer(id, &RoomAnswer { room: view.into() })
-        }
-        Request::MeUpdate(body) => {
-            let user = engine.update_me(client, body.into()).await?;
-            frame::answer(id, &UserAnswer { user: User::own(user) })
-        }
-        Request::PresenceWatch(data) => {
-            let (rooms, users) = data.into_parts();
-            frame::answer(id, &watch(app, client, connection, rooms, users).await?)
-        }
-        Request::PresenceUnwatch(data) => {
-            for room in ids(data.rooms) {
-                app.hub.unwatch(connection, &room);
-            }
-            frame::answer(id, &Nothing {})
         }
         other => return look(app, client, actor, id, other).await,
     })

@@ -286,7 +286,7 @@ fn rest_answer(name: &str, call: &str, text: &str) {
     match call {
         "room" | "create-room" | "server-create-room" | "update-room" | "server-update-room"
         | "add-members" | "remove-members" | "join-room" | "accept-room" => {
-            same::<Room>(name, text)
+            same::<Room>(name, text);
         }
         "edit-message" | "unsend-message" | "react" | "hide-message" => {
             same::<Message>(name, text);

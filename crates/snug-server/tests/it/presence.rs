@@ -7,7 +7,10 @@ use tokio::time::{Duration, Instant};
 use crate::harness::{Socket, TestApp, TestServer, on_both};
 
 async fn watch(socket: &mut Socket, room: &str) -> Value {
-    socket.request("presence.watch", json!({"rooms": [room]})).await["users"].clone()
+    let known = socket.request("presence.watch", json!({"rooms": [room]})).await;
+    // What the answer says may be told as an event, too.
+    socket.drain().await;
+    known["users"].clone()
 }
 
 async fn becomes(socket: &mut Socket, user: &str, online: bool) -> Value {
@@ -36,6 +39,7 @@ async fn who_watches_hears_who_comes_and_goes() {
             if known[0]["last_seen"].is_string() {
                 break known;
             }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         };
         assert_eq!(again[0]["last_seen"], json!(seen));
         assert!(cat.drain().await.iter().all(|(name, _)| name != "presence"), "cat does not watch");
@@ -90,7 +94,7 @@ async fn who_is_invisible_is_not_seen() {
         let other = app.open_session_on("bob", "other").await;
         let hidden = app.socket(&other.token).await;
         assert_eq!(watch(&mut ann, &room).await, json!([{"user": "bob", "online": false}]));
-        let profile = app.page("ann").await.get("users?ids=bob").await.ok();
+        let profile = app.page_on("ann", "page").await.get("users?ids=bob").await.ok();
         assert!(profile["users"][0].get("invisible").is_none(), "{profile}");
         let backend = app.backend_ok("GET", "users/bob", Value::Null).await;
         assert_eq!(backend["invisible"], true);
@@ -139,12 +143,22 @@ async fn only_members_watch_each_other() {
         ann.event("room.left").await;
         let (_, _fay) = app.enter("fay").await;
         becomes(&mut eve, "fay", true).await;
-        let page = app.page("ann").await;
+        let page = app.page_on("ann", "page").await;
         page.get(&format!("rooms/{room}/presence")).await.refused(403, "not_a_member");
         let told = ann.drain().await;
         assert!(told.iter().all(|(name, _)| name != "presence"), "{told:?}");
     })
     .await;
+}
+
+/// Each route once; for the test of all routes.
+pub(crate) async fn by_rest(app: &TestApp) {
+    let room = app.group(&["ivy", "jon"]).await;
+    let page = app.page("ivy").await;
+    let known = page.get(&format!("rooms/{room}/presence")).await.ok();
+    assert_eq!(known, json!({"users": [{"user": "jon", "online": false}]}));
+    let one = app.backend_ok("GET", "users/jon/presence", Value::Null).await;
+    assert_eq!(one, json!({"user": "jon", "online": false}));
 }
 
 async fn large(app: &TestApp) -> String {
@@ -165,7 +179,7 @@ async fn in_a_large_room_users_are_named() {
         let known = ann.request("presence.watch", some).await;
         let expected = json!([{"user": "m7", "online": true}, {"user": "m8", "online": false}]);
         assert_eq!(known["users"], expected);
-        let page = app.page("ann").await;
+        let page = app.page_on("ann", "page").await;
         let path = format!("rooms/{room}/presence");
         page.get(&path).await.refused(413, "too_large");
         assert_eq!(page.get(&format!("{path}?users=m7&users=m8")).await.ok()["users"], expected);

@@ -272,20 +272,22 @@ fn every_op_is_among(mut asked: Vec<String>) {
     assert_eq!(asked, all);
 }
 
+async fn make_room(socket: &mut Socket) -> (String, String) {
+    let first = json!({"id": "m0", "text": "first"});
+    let data = json!({"kind": "group", "members": ["bob"], "name": "Ops", "message": first});
+    let made = socket.request("room.create", data).await;
+    assert_eq!((&made["created"], &made["message"]["id"]), (&json!(true), &json!("m0")));
+    (text(&made["room"]["id"]), text(&made["room"]["epoch"]))
+}
+
 /// Every op is asked once and its answer looked at; a new op without a line here fails.
 #[tokio::test]
 async fn every_op_is_answered_as_written() {
     let server = TestServer::sqlite().await;
     let app = server.app().await;
     let (_, mut socket) = app.enter("alice").await;
-    let mut asked = vec!["auth".to_owned()];
-    let first = json!({"id": "m0", "text": "first"});
-    let data = json!({"kind": "group", "members": ["bob"], "name": "Ops", "message": first});
-    asked.push("room.create".into());
-    let made = socket.request("room.create", data).await;
-    assert_eq!((&made["created"], &made["message"]["id"]), (&json!(true), &json!("m0")));
-    let room = text(&made["room"]["id"]);
-    let epoch = text(&made["room"]["epoch"]);
+    let mut asked = vec!["auth".to_owned(), "room.create".to_owned()];
+    let (room, epoch) = make_room(&mut socket).await;
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
     make_channel(&app).await;
     let [edit, react, star] = changes_of(&room);

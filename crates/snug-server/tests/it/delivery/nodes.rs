@@ -261,7 +261,8 @@ async fn seen_at_the_other(nodes: Nodes) {
     let (_, mut carol) = two.enter("carol").await;
     becomes(&mut alice, "carol", true).await;
     // Here and there: gone when both are.
-    let (_, nearer) = one.enter("carol").await;
+    let nearer = one.open_session_on("carol", "nearer").await;
+    let nearer = one.socket(&nearer.token).await;
     carol.request("me.update", json!({"invisible": true})).await;
     becomes(&mut alice, "carol", false).await;
     carol.request("me.update", json!({"invisible": false})).await;

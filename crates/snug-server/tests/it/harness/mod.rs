@@ -291,6 +291,11 @@ impl TestApp {
         Page { app: self.clone(), opened: self.open_session(user).await }
     }
 
+    /// The same beside a socket of the user's, as another device.
+    pub(crate) async fn page_on(&self, user: &str, device: &str) -> Page {
+        Page { app: self.clone(), opened: self.open_session_on(user, device).await }
+    }
+
     /// A call of the customer's backend below `/v1/server/`.
     pub(crate) async fn backend(&self, method: &str, path: &str, body: Value) -> Answer {
         self.api(method, &format!("/v1/server/{path}"), body, &self.key).await

@@ -34,6 +34,7 @@ async fn every_route(server: &TestServer) {
     changes::marks(&app).await;
     changes::channels(&app).await;
     crate::invitations::by_rest(&app).await;
+    crate::presence::by_rest(&app).await;
     extras::by_pages(&app).await;
     forward::by_pages(&app).await;
     extras::by_backend(&app).await;
