@@ -166,7 +166,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     // At the head the three numbers of the cursor are known without asking.
     if (seq >= room.seq) {
       const { count } = room;
-      const none = { read_own: mine.own_count, unread: 0, mentions: 0 };
+      const none = { read_own: mine.own_count, unread: 0, gone: 0, mentions: 0 };
       this.#entry.applyMine({ ...mine, read_seq: room.seq, read_count: count, ...none });
     }
   }
