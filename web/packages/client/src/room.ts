@@ -74,6 +74,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   /** Events that came before the snapshot they belong after. */
   #early: (() => void)[] | undefined;
   #syncing = false;
+  readonly #again = new Timer();
   /** Counts the times that everything was dropped; an answer from before is void. */
   #visit = 0;
   /** Counts the times that the page left the room, or the user the page. */
@@ -283,13 +284,14 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#receive(rev, () => this.#mergeMembers(members, member_count));
   }
 
-  /** A mark, or the own standing, which tells of those that were missed. */
+  /** A mark, or the own standing, or neither: what is missing is asked for. */
   marked(news?: Marked): void {
     if (news) this.#entry.applyMine(news.mine);
     this.#now(() => {
       // Its rev counts where none is missing before it.
       const rev = this.#marks.rev + 1;
       if (news) this.#marks.note([news], news.own.rev === rev ? rev : 0);
+      this.#stream.note(0);
       if (this.#marks.behind(this.#entry.mine)) this.#catchUp();
     });
   }
@@ -356,7 +358,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     for (const event of early) event();
     this.#stream.note(Math.max(room.rev, history.head.rev));
     const behind = room.rev > this.#stream.applied || this.#marks.behind(room.mine);
-    if (!whole && behind) await this.#sync();
+    if (!whole && behind) this.#catchUp();
   }
 
   /** Drops what is shown and loads the newest page. */
@@ -401,7 +403,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       if (LOST.has(code)) return;
       // Without a retry the gap would stay open until the next event.
       if (this.#status === 'ready' && !NO_ACCESS.has(code)) {
-        setTimeout(() => this.#stream.note(0), retryAfterMs ?? 2_000);
+        this.#again.set(retryAfterMs ?? 2_000, () => this.marked());
       } else this.#refuse({ code, ...problem });
     });
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import type { Message, Mine } from '@snug/protocol';
 import { starred } from './fake-marks.js';
-import { FakeServer } from './fake-server.js';
+import { FakeServer, refusal } from './fake-server.js';
 import { online, pass, settle, texts, useFakeTime } from './stage.js';
 
 beforeEach(useFakeTime);
@@ -180,6 +180,39 @@ test('a mark whose news was lost is found by the next one', async () => {
   server.mark('a', 'alice', 'three', { starred: true });
   await pass(1_000);
   assert.equal(server.asked('room.sync').length, asked, 'without a gap nothing is asked');
+});
+
+/** The next request for what was missed is refused. */
+function refuseSync(server: FakeServer) {
+  const restore = server.on('room.sync', () => {
+    restore();
+    throw refusal('rate_limited', { retryable: true });
+  });
+}
+
+test('missed marks are asked for again when that was refused', async () => {
+  const { server, stars } = await opened();
+  refuseSync(server);
+  server.mark('a', 'alice', 'one', { starred: true }, false);
+  server.mark('a', 'alice', 'two', { starred: true });
+  server.mark('a', 'alice', 'three', { starred: true });
+  await pass(1_000);
+  assert.deepEqual(stars(), ['two', 'three']);
+  await pass(4_000);
+  assert.deepEqual(stars(), ['one', 'two', 'three']);
+  const asked = server.asked('room.sync').length;
+  await pass(20_000);
+  assert.equal(server.asked('room.sync').length, asked, 'and no more when they are here');
+});
+
+test('missed marks of the time without a connection are asked for again, too', async () => {
+  const { server, stars } = await opened();
+  server.last.break();
+  server.mark('a', 'alice', 'two', { starred: true });
+  refuseSync(server);
+  await pass(10_000);
+  assert.equal(server.asked('room.sync').length, 2);
+  assert.deepEqual(stars(), ['two']);
 });
 
 test('an answered message that was deleted for oneself is quoted without its words', async () => {
