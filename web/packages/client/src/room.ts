@@ -51,7 +51,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
   readonly #quotes: Quotes;
-  #marks = new OwnMarks();
+  readonly #marks = new OwnMarks();
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
@@ -88,7 +88,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#entry = entry;
     this.ctx = context;
     this.#views = new MessageViews(context);
-    this.#quotes = new Quotes(context, this.id, () => this.touch());
+    this.#quotes = new Quotes(context, this.id, this.#marks, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
     this.#reading = reading(context, async (seq) =>
       entry.applyMine(await context.request('read', { room: this.id, seq })),
@@ -233,11 +233,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     thread?: string,
   ): MessageView[] {
     const read = Math.min(upTo, readByOthers(this.#reads, this.#members, this.ctx.me()));
-    const kept = (id: string) => this.#marks.get(id);
-    const quoted = (to: Partial<ReplyTo>) =>
-      this.#marks.quoted(to.id!, this.#quotes.find(to, loaded));
+    const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
     const unread = (message: Message) => this.#cursors.unread(message);
-    return views.build(loaded, this.#outbox.items, read, quoted, unread, kept, thread);
+    return views.build(loaded, this.#outbox.items, read, quoted, unread, this.#marks, thread);
   }
 
   override touch(): void {
@@ -552,7 +550,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#reads = new Map();
     this.#views.clear();
     this.#quotes.clear();
-    this.#marks = new OwnMarks();
+    this.#marks.clear();
     for (const thread of this.#threads.values()) thread.drop();
     this.#early = undefined;
     this.#epoch = '';
