@@ -11,7 +11,7 @@ const BUDGETS = [
   // Why: docs/adr/0009-size-of-the-chat-page.md.
   { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 15.1 },
   // The script of the two-line embed: it holds the client as well.
-  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 59.4 },
+  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 59.6 },
   // What a page in a frame loads besides.
   { name: 'frame', files: ['packages/embed/dist/embed.js'], kilobytes: 6.5 },
 ];

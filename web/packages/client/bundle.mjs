@@ -10,11 +10,12 @@ const here = process.env.SNUG_WEB
   : dirname(fileURLToPath(import.meta.url));
 
 export const INTERNAL = `
-  accepted addresses advance announced applied applyHead applyMembers applyMessage applyMine
-  applyRoom askRoom behind build check confirm current cutBelow drop entry flush forget headMoved items
-  listed lookUp mark meet membersChanged merge messageNew mint moved note notify peerId pump
-  putMembers refuse renew renewable restart rested roomChanged running say settle shownAhead skew
-  stale stretch supersedes touch tries typed underWay view viewsOf waiting wanted whenOnline
+  accepted addresses advance announced applied applyHead applyMembers applyMessage applyMine applyRoom
+  askRoom behind build check confirm current cutBelow drop emit entry firstUnread flush forget
+  headMoved items listed lookUp mark marked meet membersChanged merge messageNew mint moved note notify
+  peerId pump putMembers refuse renew renewable restart rested roomChanged running say settle
+  shownAhead skew stale stretch supersedes touch tries typed underWay view viewsOf waiting wanted
+  whenOnline
 `
   .trim()
   .split(/\s+/);

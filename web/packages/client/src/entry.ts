@@ -158,7 +158,7 @@ export class RoomEntry {
     if (!room) {
       // On another device it was taken out of hiding, or read.
       this.waiting = true;
-      this.#early.mine = mine;
+      this.#early.mine = this.#nextMine(this.#early.mine, mine)!;
       return;
     }
     const sent = mine.own_count - (room.mine?.own_count ?? mine.own_count);
@@ -267,14 +267,16 @@ export class RoomEntry {
   /** What was told stands for where the room stood then; a later head calls besides. */
   #nextMine(known: Mine | null | undefined, news: Mine | null | undefined) {
     if (!news) return known;
-    const { settings, marks } = known ?? {};
-    if ((settings?.rev ?? 0) > (news.settings?.rev ?? 0)) news = { ...news, settings };
-    if ((marks?.rev ?? 0) > (news.marks?.rev ?? 0)) news = { ...news, marks };
     // Joined again or left: the numbers of before belong to another stay.
-    const mine = known?.state === news.state ? mergeMine(known, news) : news;
-    if (mine.read_seq > news.read_seq) return mine;
+    const same = known?.state === news.state;
+    const mine = same ? mergeMine(known, news) : { ...news };
+    const { settings, marks } = known ?? {};
+    if (revOf(settings) > revOf(news.settings)) mine.settings = settings;
+    if (revOf(marks) > revOf(news.marks)) mine.marks = marks;
+    if (same && older(news, known)) return mine;
     this.#toldAt = news.unread - left(0, news);
-    return { ...mine, mentions: (news.mentions ?? 0) + +(this.#calledAt > this.#toldAt) };
+    mine.mentions = (news.mentions ?? 0) + +(this.#calledAt > this.#toldAt);
+    return mine;
   }
 
   #preview(preview: Preview): RoomView['preview'] {
@@ -327,12 +329,20 @@ function left(count: number, { read_count, own_count, read_own, gone }: Mine): n
   return count - read_count - (own_count - read_own) - (gone ?? 0);
 }
 
-/** Cursors only go forward; the three numbers of a cursor belong together. */
+function revOf(kept: { rev: number } | null | undefined): number {
+  return kept?.rev ?? 0;
+}
+
+/** Cursor and marks only go forward: by the cursor first, which a page moves ahead of its answer. */
+function older(news: Mine, known: Mine): boolean {
+  return (news.read_seq - known.read_seq || revOf(news.marks) - revOf(known.marks)) < 0;
+}
+
+/** Cursors only go forward; the numbers of a cursor, with what is gone above it, belong together. */
 export function mergeMine(known: Mine, news: Mine): Mine {
-  const ahead = news.read_seq >= known.read_seq ? news : known;
-  const { read_seq, read_count, read_own, mentions } = ahead;
+  const { read_seq, read_count, read_own, gone, mentions } = older(news, known) ? known : news;
   const own_count = Math.max(known.own_count, news.own_count);
-  return { ...news, read_seq, read_count, read_own, own_count, mentions };
+  return { ...news, read_seq, read_count, read_own, own_count, gone, mentions };
 }
 
 function headOf({ seq, rev, members_rev, count, preview, activity_at }: Omit<Head, 'room'>) {

@@ -1,12 +1,11 @@
 // A user's own marks on the messages of one room, by message id. The newest of each is kept by its
 // rev, whatever way it came, so that a page that was read earlier undoes nothing.
 import type { Mine, Own } from '@snug/protocol';
-import type { Quote } from './quotes.js';
 
 export class OwnMarks {
   /** Every mark up to it is known, of the messages that are. */
   rev = 0;
-  #known = new Map<string, Own>();
+  readonly #known = new Map<string, Own>();
 
   get(id: string): Own | undefined {
     return this.#known.get(id);
@@ -19,10 +18,9 @@ export class OwnMarks {
     this.rev = Math.max(this.rev, rev);
   }
 
-  /** A quoted message as it may be shown: `null` where it was deleted for oneself. */
-  quoted(id: string, quote: Quote): Quote {
-    if (quote) this.note([quote]);
-    return this.get(id)?.deleted ? null : quote;
+  clear(): void {
+    this.rev = 0;
+    this.#known.clear();
   }
 
   /** Whether some were missed. */

@@ -1,7 +1,8 @@
 // Messages as a page shows them. A view keeps its identity while nothing it
 // shows has changed, so that a list renders only what is new.
-import type { Custom, Ephemeral, Message, Own, ReplyTo, User } from '@snug/protocol';
+import type { Custom, Ephemeral, Message, ReplyTo, User } from '@snug/protocol';
 import type { Context } from './context.js';
+import type { OwnMarks } from './marks.js';
 import type { OutboxItem } from './outbox.js';
 import type { Quote } from './quotes.js';
 import type { EphemeralView, MessageView, QuoteView } from './types.js';
@@ -28,7 +29,7 @@ export class MessageViews {
     quoted: (to: Partial<ReplyTo>) => Quote,
     /** Whether there is news in the thread at a message, where that is known. */
     unread: (message: Message) => boolean | undefined,
-    kept: (id: string) => Own | undefined,
+    kept: OwnMarks,
     thread?: string,
   ): MessageView[] {
     const me = this.#context.me();
@@ -60,7 +61,7 @@ export class MessageViews {
     next.clear();
     for (const message of messages) {
       if (message.thread?.id !== thread && message.id !== thread) continue;
-      const { starred_at, deleted } = kept(message.id) ?? {};
+      const { starred_at, deleted } = kept.get(message.id) ?? {};
       if (deleted) continue;
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);

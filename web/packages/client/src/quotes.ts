@@ -2,6 +2,7 @@
 // the timeline; an older one is asked for once, and follows edits and unsends.
 import type { Message, ReplyTo } from '@snug/protocol';
 import type { Context } from './context.js';
+import type { OwnMarks } from './marks.js';
 import { asSnugError } from './problem.js';
 
 /** `undefined` while it is asked for, `null` where there is none to be shown. */
@@ -10,24 +11,29 @@ export type Quote = Message | null | undefined;
 export class Quotes {
   readonly #context: Context;
   readonly #room: string;
+  readonly #marks: OwnMarks;
   readonly #changed: () => void;
   #known = new Map<string, Quote>();
+  /** A page has said how the user keeps them. An event has words only, which wait for it. */
+  readonly #told = new Set<string>();
   /** One question after the other: a page may hold many answers to old messages. */
   #asking: Promise<unknown> = Promise.resolve();
 
-  constructor(context: Context, room: string, changed: () => void) {
+  constructor(context: Context, room: string, marks: OwnMarks, changed: () => void) {
     this.#context = context;
     this.#room = room;
+    this.#marks = marks;
     this.#changed = changed;
   }
 
   /** An answer that is still on its way out names no seq, and is not asked about. */
   find(to: Partial<ReplyTo>, loaded: readonly Message[]): Quote {
     const { id, seq } = to as ReplyTo;
-    const found = loaded.find((message) => message.id === id) ?? this.#known.get(id);
-    if (found) return found.deleted || found.hidden ? null : found;
-    if (seq && !this.#known.has(id)) this.#ask(id, seq);
-    return found;
+    const shown = loaded.find((message) => message.id === id);
+    const found = shown ?? this.#known.get(id);
+    if (found?.deleted || found?.hidden || this.#marks.get(id)?.deleted) return null;
+    if (seq && !shown && !this.#known.has(id)) this.#ask(id, seq);
+    return shown || !found || this.#told.has(id) ? found : undefined;
   }
 
   /** Newer states, from whatever way they came. */
@@ -43,6 +49,7 @@ export class Quotes {
 
   clear(): void {
     this.#known = new Map();
+    this.#told.clear();
     this.#asking = Promise.resolve();
   }
 
@@ -56,10 +63,12 @@ export class Quotes {
         const page = await call('history', { room: this.#room, before: seq + 1, limit: 1 });
         if (known !== this.#known) return;
         users.put(page.users);
+        this.#marks.note(page.messages);
+        this.#told.add(id);
         this.merge(page.messages);
       } catch (error) {
         // What may pass is asked again by a later look. Nobody is told: they would look at once.
-        if (asSnugError(error).retryable) return void (known.get(id) || known.delete(id));
+        if (asSnugError(error).retryable) return void known.delete(id);
       }
       if (!known.get(id)) known.set(id, null);
       this.#changed();

@@ -50,7 +50,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #stream = new RoomStream(() => this.#catchUp());
   readonly #views: MessageViews;
   readonly #quotes: Quotes;
-  #marks = new OwnMarks();
+  readonly #marks = new OwnMarks();
   readonly #outbox: Outbox;
   readonly #reading: Reading;
   readonly #typingOwn: TypingOwn;
@@ -73,6 +73,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   /** Events that came before the snapshot they belong after. */
   #early: (() => void)[] | undefined;
   #syncing = false;
+  readonly #again = new Timer();
   /** Counts the times that everything was dropped; an answer from before is void. */
   #visit = 0;
   /** Counts the times that the page left the room, or the user the page. */
@@ -86,7 +87,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#entry = entry;
     this.ctx = context;
     this.#views = new MessageViews(context);
-    this.#quotes = new Quotes(context, this.id, () => this.touch());
+    this.#quotes = new Quotes(context, this.id, this.#marks, () => this.touch());
     this.#typingOwn = typingOwn(context, this.id);
     this.#reading = reading(context, async (seq) =>
       entry.applyMine(await context.request('read', { room: this.id, seq })),
@@ -165,7 +166,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     // At the head the three numbers of the cursor are known without asking.
     if (seq >= room.seq) {
       const { count } = room;
-      const none = { read_own: mine.own_count, unread: 0, mentions: 0 };
+      const none = { read_own: mine.own_count, unread: 0, gone: 0, mentions: 0 };
       this.#entry.applyMine({ ...mine, read_seq: room.seq, read_count: count, ...none });
     }
   }
@@ -243,11 +244,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     thread?: string,
   ): MessageView[] {
     const read = Math.min(upTo, readByOthers(this.#reads, this.#members, this.ctx.me()));
-    const kept = (id: string) => this.#marks.get(id);
-    const quoted = (to: Partial<ReplyTo>) =>
-      this.#marks.quoted(to.id!, this.#quotes.find(to, loaded));
+    const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
     const unread = (message: Message) => this.#cursors.unread(message);
-    return views.build(loaded, this.#outbox.items, read, quoted, unread, kept, thread);
+    return views.build(loaded, this.#outbox.items, read, quoted, unread, this.#marks, thread);
   }
 
   override touch(): void {
@@ -294,13 +293,14 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#receive(rev, () => this.#mergeMembers(members, member_count));
   }
 
-  /** A mark, or the own standing, which tells of those that were missed. */
+  /** A mark, or the own standing, or neither: what is missing is asked for. */
   marked(news?: Marked): void {
     if (news) this.#entry.applyMine(news.mine);
     this.#now(() => {
       // Its rev counts where none is missing before it.
       const rev = this.#marks.rev + 1;
       if (news) this.#marks.note([news], news.own.rev === rev ? rev : 0);
+      this.#stream.note(0);
       if (this.#marks.behind(this.#entry.mine)) this.#catchUp();
     });
   }
@@ -367,7 +367,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     for (const event of early) event();
     this.#stream.note(Math.max(room.rev, history.head.rev));
     const behind = room.rev > this.#stream.applied || this.#marks.behind(room.mine);
-    if (!whole && behind) await this.#sync();
+    if (!whole && behind) this.#catchUp();
   }
 
   /** Drops what is shown and loads the newest page. */
@@ -412,7 +412,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       if (LOST.has(code)) return;
       // Without a retry the gap would stay open until the next event.
       if (this.#status === 'ready' && !NO_ACCESS.has(code)) {
-        setTimeout(() => this.#stream.note(0), retryAfterMs ?? 2_000);
+        this.#again.set(retryAfterMs ?? 2_000, () => this.marked());
       } else this.#refuse({ code, ...problem });
     });
   }
@@ -558,7 +558,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#reads = new Map();
     this.#views.clear();
     this.#quotes.clear();
-    this.#marks = new OwnMarks();
+    this.#marks.clear();
     for (const thread of this.#threads.values()) thread.drop();
     this.#early = undefined;
     this.#epoch = '';

@@ -40,6 +40,14 @@ export function kept({ marks }: Marking, user: string, messages: Message[]): Mes
   });
 }
 
+/** How many of others after the cursor were deleted by the user. */
+export function gone({ messages, marks }: Marking, user: string, read: number): number {
+  const own = marks.get(user);
+  const counts = ({ id, seq, sender, thread }: Message) =>
+    seq > read && sender !== user && !thread && own?.get(id)?.deleted;
+  return messages.filter(counts).length;
+}
+
 export function marksAfter(room: Marking, user: string, rev: number): MarksPage {
   const changed = room.messages.flatMap(({ id, seq }) => {
     const own = room.marks.get(user)?.get(id);

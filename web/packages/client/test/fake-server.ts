@@ -253,14 +253,16 @@ export class FakeServer {
   mine(id: string, user: string): Mine {
     const { room, messages, mine } = this.rooms.get(id)!;
     const own = mine.get(user)!;
-    const unread = room.count - own.read_count - (own.own_count - own.read_own);
+    const after = marks.gone(this.rooms.get(id)!, user, own.read_seq);
+    const unread = room.count - own.read_count - (own.own_count - own.read_own) - after;
+    const gone = after || undefined;
     const calls = ({ seq, sender, silent, mentions: to }: Message) =>
       seq > own.read_seq &&
       sender !== user &&
       !silent &&
       (to?.everyone || to?.roles?.includes(own.role) || to?.users?.includes(user));
     const told = marks.standing(this.rooms.get(id)!, user);
-    return { ...own, unread, mentions: messages.filter(calls).length, marks: told };
+    return { ...own, unread, gone, mentions: messages.filter(calls).length, marks: told };
   }
 
   /** A mark, as from any device of the user; told to all unless told not to. */

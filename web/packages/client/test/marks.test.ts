@@ -2,21 +2,21 @@
 // undone by what was read earlier.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
-import type { Message } from '@snug/protocol';
+import type { Message, Mine } from '@snug/protocol';
 import { starred } from './fake-marks.js';
-import { FakeServer } from './fake-server.js';
+import { FakeServer, refusal } from './fake-server.js';
 import { online, pass, settle, texts, useFakeTime } from './stage.js';
 
 beforeEach(useFakeTime);
 afterEach(() => mock.timers.reset());
 
-async function opened() {
+async function opened(open = true) {
   const server = new FakeServer();
   server.makeRoom('a', ['alice', 'bob']);
   for (const text of ['one', 'two', 'three']) server.say('a', 'bob', text, { messageId: text });
   const { client } = await online({}, server);
   const room = client.room('a');
-  await room.open();
+  if (open) await room.open();
   await settle();
   const view = (id: string) => room.getSnapshot().messages.find((one) => one.id === id);
   const stars = () =>
@@ -78,6 +78,59 @@ test('its words are in no row of the list, however they come', async () => {
   assert.equal(row()?.text, 'four');
 });
 
+test('of two own views the one with the newer cursor and marks says what is gone', async () => {
+  const { server, client } = await opened(false);
+  const unread = () => client.rooms.getSnapshot().rooms[0]?.unread;
+  const view = () => structuredClone(server.mine('a', 'alice'));
+  const tell = async (mine: Mine) => {
+    server.last.push('room.mine', { room: 'a', mine });
+    await settle();
+  };
+  const first = view();
+  assert.equal(unread(), 3);
+  server.mark('a', 'alice', 'two', { deleted: true });
+  await settle();
+  assert.equal(unread(), 2);
+  await tell(first);
+  assert.equal(unread(), 2, 'of before the mark');
+  const second = view();
+  server.readAs('a', 'alice', 3);
+  await tell(view());
+  server.say('a', 'bob', 'four');
+  await settle();
+  assert.equal(unread(), 1);
+  await tell(second);
+  assert.equal(unread(), 1, 'what is gone below the cursor is in its numbers');
+  await tell(view());
+  assert.equal(unread(), 1);
+});
+
+test('older own views of a room that is looked up take nothing from the newer one', async () => {
+  const server = new FakeServer();
+  const { client } = await online({}, server);
+  const { room } = server.makeRoom('a', ['alice', 'bob']);
+  for (const text of ['one', 'two']) server.say('a', 'bob', text, { messageId: text, push: false });
+  const asked = structuredClone(server.view('a', 'alice'));
+  const first = structuredClone(server.mine('a', 'alice'));
+  server.mark('a', 'alice', 'one', { deleted: true });
+  server.last.push('room.mine', { room: 'a', mine: first });
+  server.on('sync', () => ({ reset: false, cursor: '9', more: false, rooms: [asked] }));
+  await pass(1_000);
+  assert.equal(room.count, 2);
+  assert.equal(client.rooms.getSnapshot().rooms[0]?.unread, 1);
+});
+
+test('what is read at once has nothing gone behind it', async () => {
+  const { server, client, room } = await opened();
+  server.mark('a', 'alice', 'two', { deleted: true });
+  await settle();
+  server.on('read', () => undefined);
+  room.markRead();
+  server.say('a', 'bob', 'four');
+  await settle();
+  assert.equal(client.rooms.getSnapshot().rooms[0]?.unread, 1, 'ahead of the answer');
+});
+
 test('a page that was read earlier undoes nothing', async () => {
   const { server, room, stars } = await opened();
   const old = structuredClone(server.rooms.get('a')!.messages);
@@ -127,6 +180,39 @@ test('a mark whose news was lost is found by the next one', async () => {
   server.mark('a', 'alice', 'three', { starred: true });
   await pass(1_000);
   assert.equal(server.asked('room.sync').length, asked, 'without a gap nothing is asked');
+});
+
+/** The next request for what was missed is refused. */
+function refuseSync(server: FakeServer) {
+  const restore = server.on('room.sync', () => {
+    restore();
+    throw refusal('rate_limited', { retryable: true });
+  });
+}
+
+test('missed marks are asked for again when that was refused', async () => {
+  const { server, stars } = await opened();
+  refuseSync(server);
+  server.mark('a', 'alice', 'one', { starred: true }, false);
+  server.mark('a', 'alice', 'two', { starred: true });
+  server.mark('a', 'alice', 'three', { starred: true });
+  await pass(1_000);
+  assert.deepEqual(stars(), ['two', 'three']);
+  await pass(4_000);
+  assert.deepEqual(stars(), ['one', 'two', 'three']);
+  const asked = server.asked('room.sync').length;
+  await pass(20_000);
+  assert.equal(server.asked('room.sync').length, asked, 'and no more when they are here');
+});
+
+test('missed marks of the time without a connection are asked for again, too', async () => {
+  const { server, stars } = await opened();
+  server.last.break();
+  server.mark('a', 'alice', 'two', { starred: true });
+  refuseSync(server);
+  await pass(10_000);
+  assert.equal(server.asked('room.sync').length, 2);
+  assert.deepEqual(stars(), ['two']);
 });
 
 test('an answered message that was deleted for oneself is quoted without its words', async () => {

@@ -187,6 +187,49 @@ test('what becomes of it while it is asked for is not lost to an older answer', 
   assert.equal(quoted(room), null, 'withdrawn words stay away');
 });
 
+test('the words of an event wait for the page that says how the user keeps the message', async () => {
+  const { room, server } = await inRoom(120);
+  server.mark('r', 'alice', 'm7-r', { deleted: true }, false);
+  const page = server.on('history', () => undefined);
+  answer(server, 7);
+  await settle();
+  assert.equal(await looked(room), undefined);
+  // Kept by the page that is on its way, which is older than the event.
+  const [old] = server.rooms.get('r')!.messages.filter(({ seq }) => seq === 7);
+  const told = { ...old!, text: undefined, own: { rev: 1, deleted: true } };
+  server.change('r', 7, { text: 'edited' });
+  await settle();
+  assert.equal(quoted(room), undefined, 'nobody has said whether it may be shown');
+  page();
+  const data = { messages: [told], users: [], head: server.head('r') };
+  server.last.raw({ id: server.asked('history')[0]!.id, ok: true, data });
+  await settle();
+  assert.equal(quoted(room), null);
+  server.change('r', 7, { text: 'edited again' });
+  await settle();
+  assert.equal(quoted(room), null);
+});
+
+test('the words of an event wait, too, when the question was refused', async () => {
+  const { room, server } = await inRoom(120);
+  server.mark('r', 'alice', 'm7-r', { deleted: true }, false);
+  const restore = server.on('history', () => {
+    // The event overtakes the refusal.
+    server.change('r', 7, { text: 'edited' });
+    throw refusal('rate_limited', { retryable: true });
+  });
+  answer(server, 7);
+  await settle();
+  assert.equal(await looked(room), undefined, 'while it is tried again');
+  await pass(60_000);
+  assert.equal(quoted(room), undefined, 'and when that was given up');
+  restore();
+  await pass(60_000);
+  server.change('r', 120, { text: 'another' });
+  await settle();
+  assert.equal(await looked(room), null);
+});
+
 test('what may pass is asked again by a later look, and not before', async () => {
   const { room, server } = await inRoom(120);
   const restore = server.on('history', () => {

@@ -112,6 +112,47 @@ test('deleting for oneself asks once, and leaves nothing', async () => {
   assert.equal((await changes(page)).length, 1);
 });
 
+test('what goes with its menu gives the keyboard to the next message, the one before, the field', async () => {
+  const page = await open('chat');
+  const labels = await page
+    .locator('snug-room .more')
+    .evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
+  const away = async (name: string, at: number): Promise<void> => {
+    const button = page.getByRole('button', { name: labels[at] ?? '', exact: true });
+    await button.focus();
+    await page.keyboard.press('Enter');
+    for (const _ of ['the item', 'the second question']) {
+      await page.getByRole('menuitem', { name }).focus();
+      await page.keyboard.press('Enter');
+    }
+    await button.waitFor({ state: 'detached' });
+  };
+  const last = labels.length - 1;
+  await away('Delete for me', last - 2);
+  assert.equal(await focused(page), labels[last - 1]);
+  assert.equal(await page.locator('snug-room .more[tabindex="0"]').count(), 1);
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await focused(page), labels[last], 'and it goes on from there');
+  await away('Unsend', last);
+  assert.equal(await focused(page), labels[last - 1], 'none is after it');
+  for (let at = 0; at < last - 2; at++) {
+    await away('Delete for me', at);
+    assert.equal(await focused(page), labels[at === last - 3 ? last - 1 : at + 1]);
+  }
+  await away('Delete for me', last - 1);
+  assert.equal(await focused(page), 'Message', 'the field');
+});
+
+test('who went on meanwhile is not called back', async () => {
+  const page = await open('chat');
+  await options(page, OWN);
+  await page.getByRole('menuitem', { name: 'Delete for me' }).click();
+  await page.getByRole('menuitem', { name: 'Delete for me' }).click();
+  await field(page).focus();
+  await row(page, OWN).waitFor({ state: 'detached' });
+  assert.equal(await focused(page), 'Message');
+});
+
 test('unsending asks once, and leaves a place without words', async () => {
   const page = await open('chat');
   await options(page, OWN);

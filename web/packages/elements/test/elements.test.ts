@@ -315,11 +315,14 @@ test('markdown makes what it may, and nothing else', () => {
   }
 });
 
+// Ends soon only where the time grows with the text; no clock is asked, since machines differ.
 test('markdown that is made to take long does not', () => {
   const depth = (nodes: Node[]): number =>
     Math.max(0, ...nodes.map((node) => (typeof node === 'string' ? 0 : 1 + depth(node.inside))));
   const deepest = (marks: Mark[]) => marks.reduce((most, mark) => Math.max(most, depth([mark])), 0);
   const long = (part: string, bytes: number) => part.repeat(Math.ceil(bytes / part.length));
+  /** Sixty-four times what a message may have. */
+  const LONG = 1_048_576;
   const hostile = [
     '*',
     '[',
@@ -334,11 +337,9 @@ test('markdown that is made to take long does not', () => {
     '![',
     '*_~~',
   ];
-  const start = performance.now();
   for (const part of [...hostile, '> ', '- a\n', '```\n', '#', '_a*b~~c**', '[a](mailto:x']) {
-    assert.ok(plain(long(part, 65_536)).length <= 65_536 + part.length, part);
+    assert.ok(plain(long(part, LONG)).length <= LONG + part.length, part);
     // Who renders goes down as far as marks are nested.
     assert.ok(deepest(markdown(long(part, 4_096))) <= 10, part);
   }
-  assert.ok(performance.now() - start < 10_000);
 });

@@ -64,6 +64,8 @@ export class MessageMenu {
   /** What for good is asked about. */
   private asks: 'unsend' | 'deleteForMe' | undefined;
   private opener: HTMLElement | undefined;
+  /** The button that has the keyboard again, and to whom it goes when that one goes. */
+  private heirs: HTMLElement[] = [];
   private focused = false;
   private hold: { timer: ReturnType<typeof setTimeout>; x: number; y: number } | undefined;
   private held = false;
@@ -78,6 +80,7 @@ export class MessageMenu {
   /** Another room, or none: nothing of the last one stays. */
   forget(): void {
     this.close(false);
+    this.heirs = [];
     this.current = undefined;
     this.letGo();
     this.say(undefined);
@@ -102,9 +105,18 @@ export class MessageMenu {
   close(back = true): void {
     if (this.id === undefined) return;
     this.id = undefined;
-    if (back) this.opener?.focus({ preventScroll: true });
+    if (back && this.opener) {
+      this.opener.focus({ preventScroll: true });
+      const { buttons } = this;
+      const at = buttons.indexOf(this.opener);
+      this.heirs = [...buttons.slice(at), ...buttons.slice(0, at).reverse()];
+    }
     this.opener = undefined;
     this.host.changed();
+  }
+
+  private get buttons(): HTMLElement[] {
+    return [...this.host.root.querySelectorAll<HTMLElement>('.more')];
   }
 
   private find(id: string): HTMLElement | null {
@@ -208,6 +220,7 @@ export class MessageMenu {
 
   /** After each drawing: beside its message, within the stage, the keyboard in it. */
   settle(): void {
+    this.passOn();
     const menu = this.host.root.querySelector<HTMLElement>('.menu');
     const bubble = this.id && this.find(this.id)?.querySelector('.bubble');
     if (!menu || !bubble) {
@@ -219,6 +232,20 @@ export class MessageMenu {
     if (this.focused) return;
     this.focused = true;
     menu.querySelector<HTMLElement>('button')?.focus({ preventScroll: true });
+  }
+
+  /** The focused button is gone with its message, or with all that could be done to it. */
+  private passOn(): void {
+    const [button] = this.heirs;
+    if (!button || button.matches(':focus')) return;
+    const heirs = this.heirs.filter((one) => one.isConnected);
+    this.heirs = [];
+    // Who went on meanwhile is not called back.
+    if (button.isConnected || document.activeElement !== document.body) return;
+    this.heirs = heirs;
+    const heir = heirs[0] ?? this.host.root.querySelector<HTMLElement>('snug-composer');
+    heir?.focus({ preventScroll: true });
+    this.reached(heir);
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {
@@ -241,14 +268,16 @@ export class MessageMenu {
   readonly onButtonKey = (event: KeyboardEvent): void => {
     const button = event.target as HTMLElement;
     if (!button.matches?.('.more')) return;
-    const buttons = [...this.host.root.querySelectorAll<HTMLElement>('.more')];
-    const next = moveAmong(buttons, event, false);
-    const key = next?.closest<HTMLElement>('[data-key]')?.dataset.key;
+    this.reached(moveAmong(this.buttons, event, false));
+  };
+
+  private reached(button: HTMLElement | null | undefined): void {
+    const key = button?.closest<HTMLElement>('[data-key]')?.dataset.key;
     if (key === undefined) return;
     this.current = key;
-    next?.scrollIntoView({ block: 'nearest' });
+    button?.scrollIntoView({ block: 'nearest' });
     this.host.changed();
-  };
+  }
 
   // A finger has no hover: it holds.
 
