@@ -27,7 +27,8 @@ const UPSERT: &str = concat!(
          ELSE u.session_custom END,
        invisible = coalesce($14, u.invisible),
        changed_at = CASE WHEN $3 OR $5 OR $7 OR $9 OR $11 OR $14 IS NOT NULL
-         THEN excluded.changed_at
+         THEN greatest(excluded.changed_at,
+           u.changed_at + (u.created_at <> excluded.changed_at)::integer)
          ELSE u.changed_at END
      RETURNING u.tokens_after, ",
     user_columns!()
@@ -43,14 +44,15 @@ const PAGE: &str = concat!(
 );
 const DEACTIVATE: &str = concat!(
     "UPDATE users u SET deactivated_at = coalesce(u.deactivated_at, $3),
-       tokens_after = greatest(u.tokens_after, $3), changed_at = $3
+       tokens_after = greatest(u.tokens_after, $3),
+       changed_at = greatest($3, u.changed_at + 1)
      WHERE u.app = $1 AND u.id = $2 RETURNING ",
     user_columns!()
 );
 const ARE_OUT: &str = "SELECT u.deactivated_at IS NOT NULL FROM users u
     WHERE u.app = $1 AND u.id = ANY($2) ORDER BY u.id FOR SHARE";
 const REACTIVATE: &str = concat!(
-    "UPDATE users u SET deactivated_at = NULL, changed_at = $3
+    "UPDATE users u SET deactivated_at = NULL, changed_at = greatest($3, u.changed_at + 1)
      WHERE u.app = $1 AND u.id = $2 RETURNING ",
     user_columns!()
 );

@@ -77,7 +77,7 @@ impl UserStore for SqliteStore {
         self.write(Some(app.clone()), move |conn| {
             change(
                 conn,
-                "UPDATE users SET deactivated_at = NULL, changed_at = ?3 \
+                "UPDATE users SET deactivated_at = NULL, changed_at = max(?3, changed_at + 1) \
                  WHERE app = ?1 AND id = ?2 AND deactivated_at IS NOT NULL",
                 (app.as_str(), user.as_str(), now.0),
             )?;
@@ -168,7 +168,7 @@ pub(crate) fn upsert(
     user.locale = locale.apply(user.locale);
     user.custom = custom.apply(user.custom);
     user.invisible = invisible.unwrap_or(user.invisible);
-    user.changed_at = now;
+    user.changed_at = next_change(&user, now);
     change(
         conn,
         "UPDATE users SET name = ?3, avatar = ?4, locale = ?5, custom = ?6, changed_at = ?7, \
@@ -180,11 +180,17 @@ pub(crate) fn upsert(
             &user.avatar,
             &user.locale,
             user.custom.as_ref().map(CustomJson::as_str),
-            now.0,
+            user.changed_at.0,
             user.invisible,
         ),
     )?;
     Ok(user)
+}
+
+/// The time of a change only rises, whatever the clock does: by it nodes know the newer of two
+/// words about being seen.
+fn next_change(user: &User, now: Time) -> Time {
+    if user.created_at == now { now } else { now.max(Time(user.changed_at.0.saturating_add(1))) }
 }
 
 fn deactivate(
@@ -198,7 +204,7 @@ fn deactivate(
     }
     change(
         conn,
-        "UPDATE users SET deactivated_at = ?3, changed_at = ?3 \
+        "UPDATE users SET deactivated_at = ?3, changed_at = max(?3, changed_at + 1) \
          WHERE app = ?1 AND id = ?2 AND deactivated_at IS NULL",
         (app.as_str(), id.as_str(), now.0),
     )?;

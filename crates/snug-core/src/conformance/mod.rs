@@ -151,6 +151,7 @@ pub const CASES: &[Case] = &[
     case!(users::a_session_brings_the_profile),
     case!(users::apps_never_meet),
     case!(users::the_last_time_online),
+    case!(users::the_time_of_a_change_only_rises),
     case!(sessions::open_makes_session_and_user),
     case!(sessions::the_same_device_replaces),
     case!(sessions::a_token_shown_again_gives_its_session),

@@ -181,3 +181,25 @@ pub async fn the_last_time_online(store: &dyn Store) {
     let foreign = store.last_seen(&other.app, &users(&["anna"])).await.expect("last_seen");
     assert_eq!(foreign, [], "of another app");
 }
+
+/// By it nodes know the newer of two words, so it rises also when the clock goes back.
+pub async fn the_time_of_a_change_only_rises(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let early = f.now();
+    let sees = |invisible| UserPatch { invisible: Some(invisible), ..UserPatch::default() };
+    let at = |patch, now| {
+        let (app, anna) = (f.app.clone(), user("anna"));
+        async move { store.upsert_user(&app, &anna, patch, now).await.expect("upsert_user") }
+    };
+    let first = at(sees(false), f.now()).await;
+    let second = at(sees(true), early).await;
+    assert!(second.changed_at > first.changed_at && second.invisible);
+    let named = at(UserPatch { name: Patch::Set("A".to_owned()), ..sees(true) }, early).await;
+    assert!(named.changed_at > second.changed_at);
+    let anna = user("anna");
+    let out = store.deactivate_user(&f.app, &anna, early).await.expect("deactivate_user");
+    let out = out.expect("anna").0;
+    assert!(out.changed_at > named.changed_at);
+    let back = store.reactivate_user(&f.app, &anna, early).await.expect("reactivate_user");
+    assert!(back.expect("anna").changed_at > out.changed_at);
+}

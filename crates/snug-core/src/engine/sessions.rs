@@ -239,9 +239,13 @@ impl Engine {
     }
 
     async fn open(&self, app: &AppId, new: NewSession) -> Result<Session> {
+        let says_invisible = new.profile.invisible.is_some();
         match self.store.open_session(new).await? {
             OpenOutcome::Opened { session, replaced } => {
                 self.announce_closed(app, replaced, CloseReason::Replaced);
+                if says_invisible {
+                    self.announce_sight(app, &session.user).await?;
+                }
                 Ok(session)
             }
             OpenOutcome::Existing(session) => Ok(session),

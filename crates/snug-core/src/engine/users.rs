@@ -30,10 +30,22 @@ impl Engine {
         let invisible = patch.invisible;
         let done = self.store.upsert_user(app, user, patch, self.now()).await?;
         if invisible.is_some() {
-            let (on, at) = (done.invisible, done.changed_at);
-            self.publish_user(app, user, UserEventBody::Invisible { on, at });
+            self.tell_sight(app, &done);
         }
         Ok(done)
+    }
+
+    fn tell_sight(&self, app: &AppId, user: &User) {
+        let (on, at) = (user.invisible, user.changed_at);
+        self.publish_user(app, &user.id, UserEventBody::Invisible { on, at });
+    }
+
+    /// The same for a profile that came with a session.
+    pub(super) async fn announce_sight(&self, app: &AppId, user: &UserId) -> Result<()> {
+        if let Some(user) = self.store.user(app, user).await? {
+            self.tell_sight(app, &user);
+        }
+        Ok(())
     }
 
     /// One user.

@@ -78,11 +78,12 @@ impl InProcessNode {
     }
 
     fn offer(&self, event: &Arc<Event>) {
-        use UserEventBody::{SessionsClosed, SessionsDoubted};
+        use UserEventBody::{Invisible, SessionsClosed, SessionsDoubted};
         if let Event::User(UserEvent { body, .. }) = event.as_ref()
-            && matches!(body, SessionsClosed { .. } | SessionsDoubted { .. })
+            && matches!(body, SessionsClosed { .. } | SessionsDoubted { .. } | Invisible { .. })
         {
-            // A revoke holds from its answer on: not behind what waits in the queue.
+            // A revoke holds from its answer on, and so does going out of sight: not behind what
+            // waits in the queue.
             let heard = self.topics.lock().contains_key(&Topic::of(event));
             if heard {
                 self.sink.deliver(event.clone());
@@ -97,7 +98,8 @@ impl InProcessNode {
 
 impl Bus for InProcessNode {
     fn publish(&self, event: Arc<Event>) {
-        for node in self.bus.nodes.read().iter() {
+        // What is delivered at once may publish something itself.
+        for node in self.bus.nodes.read_recursive().iter() {
             if let Some(node) = node.upgrade() {
                 node.offer(&event);
             }

@@ -59,7 +59,12 @@ pub(super) fn hash_of(topic: &Topic) -> u64 {
 /// Makes an event ready to be sent. One that is too large says what its hearers need to ask the
 /// store instead.
 pub(super) fn pack(event: &Event) -> Packed {
-    let fleeting = matches!(event, Event::Room(room) if room.body.is_fleeting());
+    let fleeting = match event {
+        Event::Room(room) => room.body.is_fleeting(),
+        // Asked, and so told, again before long.
+        Event::User(user) => matches!(user.body, UserEventBody::PresenceAsked),
+        Event::Presence(word) => word.online,
+    };
     let topic = hash_of(&Topic::of(event));
     let mut json = json_of(event);
     if json.len() > limits::BUS_EVENT_BYTES_MAX {

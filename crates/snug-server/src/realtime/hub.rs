@@ -173,10 +173,13 @@ impl Hub {
     /// and so before it is read how the user stands.
     pub(super) fn expect(self: &Arc<Self>, app: &AppId, user: &UserId) -> Expected {
         let key = (app.clone(), user.clone());
-        if self.users.lock().expect(&key) {
+        let mut users = self.users.lock();
+        if users.expect(&key) {
+            // Under the lock: who finds the user expected is sure that the events are heard.
             let topic = Topic::User(key.0.clone(), key.1.clone());
             self.with_bus(|bus| bus.subscribe(&topic));
         }
+        drop(users);
         Expected { hub: self.clone(), key }
     }
 
@@ -192,11 +195,12 @@ impl Hub {
             same[0].outbox.end(CloseCode::SessionReplaced, None);
         }
         let shown = users.add(&key, connection.clone(), who.invisible);
-        self.show(&key, shown, None);
+        let word = self.word(&key, shown, None);
         if !seen && users.is_seen(&key) {
             self.tell_presence(who.app, who.user, true);
         }
         drop(users);
+        word.into_iter().for_each(|word| self.say(word));
         self.metrics.connections.inc();
         connection
     }
@@ -302,8 +306,12 @@ impl Hub {
         let mut rooms = self.shard(&key).lock();
         let Some(local) = rooms.get_mut(&key) else { return };
         self.metrics.events.inc();
+        // An older removal that is told again ends no watch of who is in since.
+        let removes = event.head.members_rev > local.members_rev();
         let next = local.offer(&event);
-        self.end_watches(&event);
+        if removes {
+            self.end_watches(&event);
+        }
         self.settle(rooms, key, &next);
     }
 
@@ -396,7 +404,9 @@ impl Hub {
             out.tell(&connection, frame.get_or_insert_with(left).clone());
         }
         let mut next = local.go_on();
-        next.reload |= reloaded.again;
+        let watched = self.watches.watched_in(&key.1, &local.connections());
+        let unasked = watched.iter().any(|user| !asked.contains(user));
+        next.reload |= reloaded.again || unasked;
         self.write(out);
         self.settle(rooms, key, &next);
     }

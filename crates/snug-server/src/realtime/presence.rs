@@ -32,18 +32,24 @@ impl Hub {
         engine.map_or(Time(0), |engine| engine.now())
     }
 
-    /// Tells other nodes, and this one, what became of a user here.
-    pub(super) fn show(&self, key: &Key, shown: Shown, last_seen: Option<Time>) {
+    /// The word of what became of a user here: made under the lock of the users, which gives it
+    /// its number, and said after it, since that takes longer.
+    pub(super) fn word(
+        &self,
+        key: &Key,
+        shown: Shown,
+        last_seen: Option<Time>,
+    ) -> Option<PresenceEvent> {
         let online = match shown {
-            Shown::Same => return,
+            Shown::Same => return None,
             Shown::On => true,
             Shown::Off => false,
         };
-        self.say(self.watches.word(key, online, last_seen));
+        Some(self.watches.word(key, online, last_seen))
     }
 
     /// To those who watch here at once, and to other nodes.
-    fn say(&self, word: PresenceEvent) {
+    pub(super) fn say(&self, word: PresenceEvent) {
         self.write(self.watches.said(&word));
         if self.is_one_of_several() {
             self.with_bus(|bus| bus.publish(Arc::new(Event::Presence(word))));
@@ -54,9 +60,9 @@ impl Hub {
     pub(super) fn answer_presence(&self, asked: &UserEvent) {
         let key = (asked.app.clone(), asked.user.clone());
         let users = self.users.lock();
-        if users.is_shown(&key) {
-            self.say(self.watches.word(&key, true, None));
-        }
+        let word = users.is_shown(&key).then(|| self.watches.word(&key, true, None));
+        drop(users);
+        word.into_iter().for_each(|word| self.say(word));
     }
 
     pub(super) fn set_invisible(&self, happened: &UserEvent, invisible: (bool, Time)) {
@@ -64,14 +70,19 @@ impl Hub {
         let mut users = self.users.lock();
         let seen = users.is_seen(&key);
         let shown = users.set_invisible(&key, invisible);
-        self.show(&key, shown, None);
+        let word = self.word(&key, shown, None);
         if users.is_seen(&key) != seen {
             self.tell_presence(&key.0, &key.1, !seen);
         }
+        drop(users);
+        word.into_iter().for_each(|word| self.say(word));
     }
 
     pub(super) fn on_presence(&self, event: &PresenceEvent) {
-        self.write(self.watches.said(event));
+        // Its own words a node has heard when it said them.
+        if event.node != self.watches.node() {
+            self.write(self.watches.said(event));
+        }
     }
 
     /// Who is out of a room is not watched there any more.
@@ -159,10 +170,10 @@ impl Hub {
                 hub.presence_turn();
             }
         });
-        let me = self.me.clone();
-        self.tasks.spawn_until_stop(async move {
-            loop {
-                tokio::time::sleep(NOTED_EVERY).await;
+        let (me, stop) = (self.me.clone(), self.tasks.stopping());
+        // Never cut off while it writes: what it took would be lost.
+        self.tasks.spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(NOTED_EVERY)).await.is_some() {
                 let Some(hub) = me.upgrade() else { return };
                 hub.note_went().await;
             }
@@ -176,9 +187,10 @@ impl Hub {
                 went.push((gone.key.0, gone.key.1, gone.at));
             }
         }
+        // Also where there is nobody to ask: what is over goes out of the line.
+        let (due, told) = self.watches.turn(Instant::now());
+        self.write(told);
         if self.is_one_of_several() {
-            let (due, told) = self.watches.turn(Instant::now());
-            self.write(told);
             due.into_iter().for_each(|key| Self::ask_about(key, self));
         }
     }
@@ -200,15 +212,15 @@ impl Hub {
     fn forget_gone(&self) -> Vec<Gone> {
         let mut users = self.users.lock();
         let all = users.gone(Instant::now());
-        for gone in &all {
-            if gone.forgotten {
-                let (app, user) = gone.key.clone();
-                self.with_bus(|bus| bus.unsubscribe(&Topic::User(app, user)));
-            }
-            if gone.shown {
-                self.show(&gone.key, Shown::Off, Some(gone.at));
-            }
+        for gone in all.iter().filter(|gone| gone.forgotten) {
+            let (app, user) = gone.key.clone();
+            self.with_bus(|bus| bus.unsubscribe(&Topic::User(app, user)));
         }
+        let shown = all.iter().filter(|gone| gone.shown);
+        let words: Vec<PresenceEvent> =
+            shown.filter_map(|gone| self.word(&gone.key, Shown::Off, Some(gone.at))).collect();
+        drop(users);
+        words.into_iter().for_each(|word| self.say(word));
         all
     }
 

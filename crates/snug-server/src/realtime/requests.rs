@@ -447,8 +447,15 @@ async fn watch(
         let most = limits::PRESENCE_WATCHED_MAX;
         let full = |()| Error::too_large("data.rooms", format!("at most {most} users watched"));
         app.hub.watch(connection, room, users).map_err(full)?;
-        // Who was removed before the hub knew of the watch.
-        let members = app.engine.members_now(of, room, users).await?;
+        // Who was removed before the hub knew of the watch, the caller among them.
+        let asked: Vec<UserId> = users.iter().chain([client.user()]).cloned().collect();
+        let members = match app.engine.members_now(of, room, &asked).await {
+            Ok(members) if members.contains(client.user()) && connection.hears(room) => members,
+            refused => {
+                app.hub.unwatch(connection, room);
+                return Err(refused.err().unwrap_or(Error::NotAMember));
+            }
+        };
         let (stay, out): (Vec<_>, Vec<_>) =
             std::mem::take(users).into_iter().partition(|user| members.contains(user));
         app.hub.not_in(of, room, &out);

@@ -122,6 +122,11 @@ impl LocalRoom {
         users
     }
 
+    /// The last removal that is known here.
+    pub(super) fn members_rev(&self) -> u64 {
+        self.members_rev
+    }
+
     /// The connections that listen here.
     pub(super) fn connections(&self) -> Vec<u64> {
         self.listeners.keys().copied().collect()

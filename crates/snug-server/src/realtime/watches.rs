@@ -263,12 +263,13 @@ impl Watches {
         let Some(watched) = all.users.get_mut(&key) else { return told };
         let word = Word { number: event.number, online: event.online, at: Instant::now() };
         watched.change(&event.user, &mut told, |watched| {
+            let known = watched.nodes.entry(event.node).or_insert(word);
+            if known.number > event.number {
+                return;
+            }
+            *known = word;
             if !event.online {
                 watched.last_seen = event.last_seen;
-            }
-            let known = watched.nodes.entry(event.node).or_insert(word);
-            if known.number <= event.number {
-                *known = word;
             }
         });
         told
@@ -295,9 +296,15 @@ impl Watches {
         while let Some((at, key)) = all.asked.pop_front_if(|(at, _)| now - *at >= patience) {
             if let Some(watched) = all.users.get_mut(&key) {
                 let own = self.node;
+                let online = watched.online();
                 watched.change(&key.1, &mut told, |watched| {
                     watched.nodes.retain(|node, word| *node == own || word.at >= at);
                 });
+                if online && !watched.online() {
+                    // Perhaps its answer was only late: asked at once, and not in half a minute.
+                    watched.due = now;
+                    all.again.push_front((now, key));
+                }
             }
         }
         (due, told)
@@ -443,6 +450,20 @@ mod tests {
         watches.end(&ann);
         let all = watches.all.lock();
         assert!(all.users.is_empty() && all.by.is_empty());
+    }
+
+    #[test]
+    fn who_is_watched_no_more_is_forgotten() {
+        let watches = Watches::new(1);
+        let ann = connection(&watches, 1);
+        for number in 0..1_000 {
+            watches.watch(&ann, &room("a"), &[user(&format!("u{number}"))]).unwrap();
+        }
+        watches.end(&ann);
+        let now = Instant::now() + Duration::from_millis(limits::PRESENCE_ASK_MS);
+        assert!(watches.turn(now).0.is_empty(), "nobody is asked about");
+        let all = watches.all.lock();
+        assert!(all.again.is_empty() && all.asked.is_empty() && all.users.is_empty());
     }
 
     #[test]
