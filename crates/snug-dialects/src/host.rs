@@ -152,9 +152,9 @@ pub trait Listening: Send + Sync {
     /// The next thing; `Err` when it has ended. Cancel-safe; one caller at a time.
     async fn next(&self) -> std::result::Result<Heard, Ended>;
 
-    /// Hears one more room whose reading the engine has just allowed (a channel that the user
-    /// is no member of); `head` is from that reading.
-    fn join(&self, room: &RoomId, head: &Head);
+    /// Hears one more room whose reading the engine has just allowed; `head` is from that reading.
+    /// A `guest` reads a channel without being in it.
+    fn join(&self, room: &RoomId, head: &Head, guest: bool);
 }
 
 /// A server's end of a WebSocket. Pings, pongs and the liveness bound are its own matter.

@@ -113,7 +113,8 @@ const FORGET_ALL_LEFT: &str = "DELETE FROM left_rooms WHERE app = $1 AND room = 
 /// With the role that an invitation comes to: above member only as long as who asked may give it,
 /// which the backend always may.
 const STATES: &str = "SELECT m.user_id, m.state, CASE WHEN m.state <> 'invited'
-      OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' FROM members o
+      OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' AND u.deactivated_at IS NULL
+        FROM members o JOIN users u ON u.app = o.app AND u.id = o.user_id
         WHERE o.app = m.app AND o.room = m.room AND o.user_id = m.invited_by),
         m.invited_by IS NULL) THEN m.role ELSE 'member' END
     FROM members m WHERE m.app = $1 AND m.room = $2 AND m.user_id = ANY($3)

@@ -31,6 +31,14 @@ const LOCK: i64 = 0x736e_7567_0000_0001;
 /// One transaction under one advisory lock: of several nodes that start at once one migrates and
 /// the others wait and find it done; a migration that fails leaves nothing.
 pub(crate) async fn migrate(pool: &Pool, epoch_seed: [u8; 16]) -> Result<(), Fail> {
+    // Each version by itself: one that held the locks of several would meet, in another order, what
+    // nodes of the release before have under way.
+    while step(pool, epoch_seed).await? {}
+    Ok(())
+}
+
+/// One version further, or the epoch where there is none; says whether to go on.
+async fn step(pool: &Pool, epoch_seed: [u8; 16]) -> Result<bool, Fail> {
     let tx = Tx::begin(pool.get().await?);
     // A migration may take longer than a request may.
     tx.batch_execute(
@@ -60,11 +68,13 @@ pub(crate) async fn migrate(pool: &Pool, epoch_seed: [u8; 16]) -> Result<(), Fai
             MIGRATIONS.len()
         )));
     }
-    for (place, migration) in MIGRATIONS.iter().enumerate().skip(found) {
-        let version = i32::try_from(place + 1).unwrap_or(i32::MAX);
+    if let Some(migration) = MIGRATIONS.get(found) {
+        let version = i32::try_from(found + 1).unwrap_or(i32::MAX);
         tracing::info!(version, "migrating the database");
         tx.batch_execute(migration).await?;
         tx.execute("INSERT INTO schema_versions (version) VALUES ($1)", &[&version]).await?;
+        tx.commit().await?;
+        return Ok(true);
     }
     let mut epoch = String::new();
     ids::base32(&epoch_seed, 26, &mut epoch);
@@ -73,5 +83,6 @@ pub(crate) async fn migrate(pool: &Pool, epoch_seed: [u8; 16]) -> Result<(), Fai
         &[&epoch],
     )
     .await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(false)
 }

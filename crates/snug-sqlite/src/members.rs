@@ -388,7 +388,9 @@ pub(crate) fn any_is_full<'u>(
 /// which the backend always may.
 fn state_of(conn: &Connection, rk: i64, user: &UserId) -> Sql<Option<(MemberState, Role)>> {
     let sql = "SELECT m.state, iif(m.state <> 'invited' \
-               OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' FROM members o \
+               OR coalesce((SELECT o.state = 'active' AND o.role = 'owner' \
+               AND u.deactivated_at IS NULL FROM members o \
+               JOIN users u ON u.app = o.app AND u.id = o.user \
                WHERE o.rk = m.rk AND o.user = m.invited_by), m.invited_by IS NULL), \
                m.role, 'member') FROM members m WHERE m.rk = ?1 AND m.user = ?2";
     one(conn, sql, (rk, user.as_str()), |row| {

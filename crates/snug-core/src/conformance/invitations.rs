@@ -210,6 +210,12 @@ pub async fn a_role_is_given_by_who_may(store: &dyn Store) {
     f.add(&room, &["anna"]).await;
     f.change(&room, accept("dan"), None).await;
     assert_eq!(f.mine(&room, "dan").await.role, Role::Member, "and is back as a member");
+    let owner = MemberChange::Add { users: users(&["mia"]), role: Role::Owner };
+    f.change(&room, owner, None).await;
+    f.change(&room, asks("eve", Some("mia")), None).await;
+    store.deactivate_user(&f.app, &user("mia"), f.now()).await.expect("deactivate_user");
+    f.change(&room, accept("eve"), None).await;
+    assert_eq!(f.mine(&room, "eve").await.role, Role::Member, "who asked is shut out");
 }
 
 /// Declined or taken back: told to the user's own devices, and nothing of the room with it.

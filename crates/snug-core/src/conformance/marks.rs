@@ -9,12 +9,12 @@ use super::fixtures::{
 };
 use crate::ids::RoomId;
 use crate::model::{
-    Extras, Mark, MarkPatch, MarkedMessage, MarksHead, Mentions, Message, RoomFilter, ThreadPlace,
-    Time,
+    Extras, Mark, MarkPatch, MarkedMessage, MarksHead, Mentions, Message, Role, RoomFilter,
+    ThreadPlace, Time,
 };
 use crate::ports::{
     ChangeMessage, ChangeMessageOutcome, MarkMessage, MarkOutcome, Marked, MarksAfter,
-    MessageChange, NewMessage, NewReply, RoomListQuery, Store, UserSyncQuery,
+    MemberChange, MessageChange, NewMessage, NewReply, RoomListQuery, Store, UserSyncQuery,
 };
 
 /// Handles of one database, as several servers hold them.
@@ -319,6 +319,35 @@ pub async fn coming_back_finds_the_marks(store: &dyn Store) {
         let none = store.mark_message(wanted).await.expect("mark_message");
         assert_eq!(none, MarkOutcome::MessageNotFound, "{seq}");
     }
+}
+
+/// Who is asked back in has the marks as they were, and makes none before accepting.
+pub async fn who_is_asked_back_finds_the_marks(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = f.group("team", &["anna", "ben"]).await;
+    let said = f.send(&room, "anna", "hi").await.message;
+    let next = f.send(&room, "anna", "next").await.message;
+    mark(&f, "ben", &next, STAR).await;
+    let marked = mark(&f, "ben", &said, DELETE).await;
+    let ask = || MemberChange::Invite { users: vec![user("ben")], role: Role::Member, by: None };
+    f.remove(&room, &["ben"]).await;
+    for _ in 0..2 {
+        f.change(&room, ask(), None).await;
+        let out = store.mark_message(wanted(&f, "ben", &said, STAR)).await.expect("mark_message");
+        assert_eq!(out, MarkOutcome::NotAMember, "only asked");
+        assert!(starred(&f, "ben", None, ALL).await.is_empty());
+        assert_eq!(f.mine(&room, "ben").await.marks, marked.mine.marks);
+        f.remove(&room, &["ben"]).await;
+    }
+    f.change(&room, ask(), None).await;
+    f.change(&room, MemberChange::Accept { user: user("ben") }, None).await;
+    assert_eq!(f.mine(&room, "ben").await.marks, marked.mine.marks);
+    assert_eq!(texts(&starred(&f, "ben", None, ALL).await), ["next"]);
+    let later = f.send(&room, "anna", "later").await.message;
+    assert_eq!(mark(&f, "ben", &later, STAR).await.mark.rev, marked.mark.rev + 1);
+    let news = after(&f, &room, "ben", marked.mark.rev).await;
+    assert_eq!(news.len(), 1, "{news:?}");
+    assert_eq!(f.mine(&room, "ben").await.marks.deleted_seq, said.seq);
 }
 
 /// A room that is made anew is another: no mark of the old one is found, and new ones are newer

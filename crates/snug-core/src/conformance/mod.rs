@@ -300,6 +300,7 @@ pub const CASES: &[Case] = &[
     case!(marks::stars_are_listed),
     case!(marks::stars_never_share_a_time),
     case!(marks::coming_back_finds_the_marks),
+    case!(marks::who_is_asked_back_finds_the_marks),
     case!(marks::a_room_made_anew_has_no_mark),
     case!(marks::apps_never_meet),
     race!(marks::devices_at_once_lose_no_mark),

@@ -100,6 +100,11 @@ impl Engine {
         room: &RoomId,
         announce: bool,
     ) -> Result<RoomView> {
+        let facts = self.store.room_facts(&client.app.id, room, Some(client.user())).await?;
+        if facts.and_then(|facts| facts.mine).is_some_and(|mine| mine.is_invited()) {
+            // With the role that comes with it.
+            return self.accept_room(client, room, announce).await;
+        }
         let users = vec![client.user().clone()];
         let change = MemberChange::Add { users, role: Role::Member };
         let actor = Actor::Client(client.clone());
@@ -204,7 +209,9 @@ impl Engine {
         announce: Option<&'static str>,
     ) -> Result<()> {
         let app = &actor.app().id;
-        self.told_by_backend(actor, "change a room's members").await?;
+        if operation != Operation::Decline {
+            self.told_by_backend(actor, "change a room's members").await?;
+        }
         // A bridged room's messages are its backend's; Snug adds none of its own.
         let announce = match announce {
             Some(code) if self.bridge(app).await?.is_none() => Some(code),

@@ -249,7 +249,7 @@ impl Line {
 async fn hear(caller: &Caller<'_>, ear: &dyn Listening, room: &RoomId) -> Result<bool, Error> {
     let head = caller.engine.bridge_position(caller.client, room).await?;
     if let Some(head) = &head {
-        ear.join(room, head);
+        ear.join(room, head, false);
     }
     Ok(head.is_some())
 }

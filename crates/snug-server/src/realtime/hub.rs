@@ -226,6 +226,17 @@ impl Hub {
 
     /// Lets a connection hear a room; `head` is where its membership was read.
     pub(super) fn join(&self, connection: &Arc<Connection>, room: &RoomId, head: &Head) {
+        self.join_as(false, connection, room, head);
+    }
+
+    /// As `join`, also a `guest`, who reads a channel without being in it.
+    pub(super) fn join_as(
+        &self,
+        guest: bool,
+        connection: &Arc<Connection>,
+        room: &RoomId,
+        head: &Head,
+    ) {
         let key = (connection.app.clone(), room.clone());
         let mut rooms = self.shard(&key).lock();
         let mut listening = connection.rooms.lock();
@@ -236,7 +247,7 @@ impl Hub {
             self.with_bus(|bus| bus.subscribe(&Topic::Room(key.0.clone(), key.1.clone())));
             LocalRoom::default()
         });
-        let ask_again = local.add(connection, head.rev, head.members_rev);
+        let ask_again = local.add(guest, connection, head.rev, head.members_rev);
         listening.joined.insert(room.clone());
         drop(listening);
         drop(rooms);

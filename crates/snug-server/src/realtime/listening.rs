@@ -76,8 +76,8 @@ impl Listening for Ear {
         }
     }
 
-    fn join(&self, room: &RoomId, head: &Head) {
-        self.app.hub.join(&self.connection, room, head);
+    fn join(&self, room: &RoomId, head: &Head, guest: bool) {
+        self.app.hub.join_as(guest, &self.connection, room, head);
     }
 }
 

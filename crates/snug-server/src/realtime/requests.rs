@@ -11,7 +11,7 @@ use snug_core::engine::{
 use snug_core::error::{Error, Result};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::Message;
+use snug_core::model::{Membership, Message};
 use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAnswer};
 use snug_proto::ephemeral::EphemeralAnswer;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
@@ -394,7 +394,8 @@ async fn open(
     if !heard {
         // Joined a moment ago, or no member: ask before anything is heard.
         let view = app.engine.room(actor, room).await?;
-        app.hub.join(connection, room, &view.room.head);
+        let inside = view.mine.as_ref().is_some_and(Membership::is_active);
+        app.hub.join_as(!inside, connection, room, &view.room.head);
         app.hub.open(connection, room).map_err(full)?;
     }
     let read = async {

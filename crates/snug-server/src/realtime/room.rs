@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::UserId;
+use snug_core::model::MemberState;
 use snug_proto::event;
 
 use super::codec;
@@ -22,6 +23,8 @@ struct Listener {
     connection: Arc<Connection>,
     /// Gets every event; the others get light heads.
     open: bool,
+    /// Reads a channel without being in it: who is asked in, or goes, is not theirs to hear.
+    guest: bool,
     /// The room's rev at which the user is known to have been a member.
     sure_at: u64,
     /// What happened below this rev is not told: it was read, or the user was out then.
@@ -65,14 +68,27 @@ impl LocalRoom {
     /// Adds a listener whose user was a member when the room stood at `rev`. Says whether this
     /// node knows of a later removal, so that the members must be reloaded: until then nobody
     /// hears the room, since this user may be the one removed (contract line 12).
-    pub(super) fn add(&mut self, connection: &Arc<Connection>, rev: u64, members_rev: u64) -> bool {
+    /// A `guest` reads a channel without being in it.
+    pub(super) fn add(
+        &mut self,
+        guest: bool,
+        connection: &Arc<Connection>,
+        rev: u64,
+        members_rev: u64,
+    ) -> bool {
         if self.listeners.is_empty() {
             self.rev = rev;
             self.members_rev = members_rev;
         }
-        let fresh =
-            || Listener { connection: connection.clone(), open: false, sure_at: rev, since: rev };
+        let fresh = || Listener {
+            connection: connection.clone(),
+            open: false,
+            guest,
+            sure_at: rev,
+            since: rev,
+        };
         let listener = self.listeners.entry(connection.id).or_insert_with(fresh);
+        listener.guest &= guest;
         listener.sure_at = listener.sure_at.max(rev);
         let stale = listener.sure_at < self.members_rev;
         let begins = stale && !self.reloading;
@@ -313,7 +329,8 @@ impl LocalRoom {
                 // Out from here on, and in again by then: nothing between is theirs to hear.
                 listener.since = listener.since.max(listener.sure_at);
             }
-            if newer || !named {
+            // Who reads as everybody may goes on when an invitation ends.
+            if newer || !named || listener.guest {
                 listener.sure_at = listener.sure_at.max(rev);
                 return true;
             }
@@ -344,6 +361,8 @@ impl LocalRoom {
             }
             _ => HashSet::new(),
         };
+        let of_members = matches!(&happened.body, RoomEventBody::MembersChanged { members, .. }
+            if members.iter().any(|member| member.state != MemberState::Active));
         let said = match &happened.body {
             RoomEventBody::Ephemeral { said } => Some(said),
             _ => None,
@@ -363,6 +382,10 @@ impl LocalRoom {
             {
                 continue;
             }
+            let hidden = of_members && listener.guest;
+            if hidden && connection.mailbox.is_some() {
+                continue;
+            }
             if connection.mail(|mailbox| mailbox.room(happened)) {
                 continue;
             }
@@ -370,7 +393,7 @@ impl LocalRoom {
                 continue;
             }
             let open = listener.open || connection.wants_all() || named.contains(&connection.user);
-            let frame = if open {
+            let frame = if open && !hidden {
                 full.get_or_insert_with(|| event::full(happened).map(|json| codec::frame(&json)))
                     .clone()
             } else {

@@ -295,6 +295,38 @@ async fn channels_on_postgres() {
     assert!(server.stop().await);
 }
 
+/// Who reads a channel without being in it hears nobody asked, nobody declining, and goes on reading
+/// when an own invitation ends.
+#[tokio::test]
+async fn who_only_reads_a_channel_hears_of_no_invitation() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let body = json!({"kind": "channel", "name": "News", "members": ["ann"]});
+    let room = text(&app.backend_ok("POST", "rooms", body).await["id"]);
+    let ((_, mut ann), (_, mut eve)) = (app.enter("ann").await, app.enter("eve").await);
+    let (_, mut zoe) = app.enter("zoe").await;
+    for socket in [&mut ann, &mut eve, &mut zoe] {
+        socket.request("room.open", json!({"room": room})).await;
+    }
+    asks(&app, &room, &["yan", "zoe"]).await;
+    zoe.event_where("room.invited", |data| data["room"] == room).await;
+    ann.event_where("members.changed", |data| data["members"][0]["state"] == "invited").await;
+    let yan = app.page("yan").await;
+    yan.post(&format!("rooms/{room}/decline"), Value::Null).await.is(204);
+    zoe.request("room.decline", json!({"room": room})).await;
+    ann.event_where("members.changed", |data| data["members"][0]["user"] == "zoe").await;
+    let sent = json!({"sender": "ann", "text": "for all"});
+    app.backend_ok("POST", &format!("rooms/{room}/messages"), sent).await;
+    for socket in [&mut eve, &mut zoe] {
+        let (mut told, mut read) = (socket.drain().await, false);
+        told.retain(|(name, data)| {
+            read |= name == "message.new" && data["message"]["text"] == "for all";
+            name == "members.changed"
+        });
+        assert!(read && told.is_empty(), "{told:?}");
+    }
+}
+
 fn shows_channel(room: &Value) {
     let mine = &room["mine"];
     assert_eq!((&room["name"], &room["kind"]), (&json!("News"), &json!("channel")));

@@ -334,8 +334,10 @@ const ROOM_EVENTS: Handlers = {
   },
   'room.left': (entry, open, { rev, reason }) => {
     if (!entry.moved(rev)) return;
+    // An invitation that ends closes no channel, which everybody may read.
+    const asked = entry.room?.kind === 'channel' && entry.mine?.state === 'invited';
     entry.left();
-    open?.left(reason);
+    if (!asked) open?.left(reason);
     return { change: 'left', reason };
   },
   'message.ephemeral': (_, open, event) => open?.said(event),

@@ -80,6 +80,9 @@ export class RoomEntry {
       if (room.mine) this.applyMine(room.mine);
       return;
     }
+    // Who is asked in sees little of the room, and no less of a channel that is read already.
+    if (known && !anew && known.kind === 'channel' && room.mine?.state === 'invited')
+      room = { ...known, mine: room.mine };
     this.#objectRev = room.rev;
     this.#context.users.putMembers(room.members);
     const mine = this.#nextMine(anew ? null : known.mine, room.mine);

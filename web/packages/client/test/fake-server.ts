@@ -43,9 +43,7 @@ export class FakeServer {
   #changes = 0;
   readonly #changed = new Map<string, number>();
 
-  readonly transport: Transport = {
-    open: (target, events) => this.#open(target, events),
-  };
+  readonly transport: Transport = { open: (...asked) => this.#open(...asked) };
 
   get last(): FakeConnection {
     return this.connections.at(-1)!;

@@ -159,7 +159,7 @@ impl Line {
         let view = view.map_err(refused)?;
         let outside = view.mine.as_ref().is_none_or(|mine| !mine.is_active());
         if outside && view.room.kind == RoomKind::Channel {
-            ear.join(&room, &view.room.head);
+            ear.join(&room, &view.room.head, true);
         }
         Ok(())
     }

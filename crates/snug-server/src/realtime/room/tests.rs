@@ -60,7 +60,7 @@ fn room(names: &[&str]) -> (LocalRoom, Vec<Arc<Connection>>) {
     let mut room = LocalRoom::default();
     let connections: Vec<_> = names.iter().map(|name| connection(name)).collect();
     for connection in &connections {
-        assert!(!room.add(connection, 10, 3));
+        assert!(!room.add(false, connection, 10, 3));
     }
     (room, connections)
 }
@@ -217,7 +217,7 @@ fn what_began_to_wait_later_has_its_own_time() {
 fn what_comes_after_its_turn_is_a_gap_and_never_out_of_order() {
     let (mut room, c) = room(&["anna"]);
     let foreign = listener("bert", Some(Mailbox::default()));
-    assert!(!room.add(&foreign, 10, 3));
+    assert!(!room.add(false, &foreign, 10, 3));
     room.offer(&message(13, 3));
     room.overdue();
     room.offer(&message(12, 3));
@@ -308,7 +308,7 @@ fn what_is_not_kept_is_for_open_rooms_and_for_whom_it_is() {
     let (mut room, mut c) = room(&["anna", "bert", "cleo"]);
     // Another wire has no word for it, and must not hear what is for others.
     c.push(listener("anna", Some(Mailbox::default())));
-    room.add(&c[3], 10, 3);
+    room.add(false, &c[3], 10, 3);
     for open in [0, 1, 3] {
         assert!(room.set_open(c[open].id, true));
     }
@@ -346,7 +346,7 @@ fn the_removed_hear_of_it_and_nothing_more() {
 fn hints_from_before_somebody_came_are_not_told_to_them() {
     let (mut room, c) = room(&["anna", "bert"]);
     room.remove(c[1].id);
-    room.add(&c[1], 22, 3);
+    room.add(false, &c[1], 22, 3);
     for connection in &c {
         connection.set_all(true);
     }
@@ -408,8 +408,8 @@ fn who_came_while_members_were_read_again_stays_and_is_asked_about() {
     let asked = room.users();
     // Joined after the list was read, and one whose membership was read before the removal.
     let (late, early) = (connection("late"), connection("early"));
-    assert!(!room.add(&late, 12, 11));
-    assert!(!room.add(&early, 10, 3));
+    assert!(!room.add(false, &late, 12, 11));
+    assert!(!room.add(false, &early, 10, 3));
     let reloaded = room.reloaded(&asked, &[member("anna", 5)], 11);
     assert!(reloaded.out.is_empty() && reloaded.again);
     assert_eq!(room.offer(&message(13, 11)), Next::default());
@@ -430,7 +430,7 @@ fn an_older_membership_is_asked_about_before_the_room_is_heard() {
     heard(&c[1]);
     // Bert's new connection read its rooms before the removal.
     let again = connection("bert");
-    assert!(room.add(&again, 10, 3));
+    assert!(room.add(false, &again, 10, 3));
     room.offer(&message(12, 11));
     assert_eq!(heard(&again), []);
     let asked = room.users();
@@ -443,7 +443,7 @@ fn an_older_membership_is_asked_about_before_the_room_is_heard() {
 fn late_news_of_a_removal_does_not_remove_who_is_back() {
     let (mut room, c) = room(&["anna", "bert"]);
     // Removed at 11 and added at 12 by two requests; the addition's news came first.
-    assert!(!room.add(&c[1], 12, 11));
+    assert!(!room.add(false, &c[1], 12, 11));
     assert_eq!(room.offer(&removal(11, "bert")), Next::default());
     room.offer(&members(12, 11, "bert", MemberState::Active));
     room.offer(&message(13, 11));
@@ -457,7 +457,7 @@ fn late_news_of_a_removal_does_not_remove_who_is_back() {
 fn who_is_back_hears_nothing_of_the_time_outside() {
     let (mut room, c) = room(&["anna", "bert"]);
     // Removed at 11, added at 13, and that was heard of first.
-    assert!(!room.add(&c[1], 13, 11));
+    assert!(!room.add(false, &c[1], 13, 11));
     room.offer(&removal(11, "bert"));
     room.offer(&message(12, 11));
     room.offer(&members(13, 11, "bert", MemberState::Active));
@@ -466,7 +466,7 @@ fn who_is_back_hears_nothing_of_the_time_outside() {
     assert_eq!(heard(&c[0]), heads(&[11, 12, 13, 14]));
     // A new connection, and the position of another node's last event.
     let again = connection("bert");
-    assert!(!room.add(&again, 14, 11));
+    assert!(!room.add(false, &again, 14, 11));
     room.offer(&event(12, 11, RoomEventBody::Beacon));
     room.offer(&event(14, 11, RoomEventBody::Beacon));
     assert_eq!([heard(&again), heard(&c[0])], [heads(&[14]), heads(&[14])]);
@@ -480,7 +480,7 @@ fn who_was_out_and_in_again_hears_nothing_between_where_the_removal_was_missed()
         // The event of bert's removal at 11 was lost; he was added at 13.
         room.offer(&message(12, 11));
         if was_told {
-            room.add(&c[1], 13, 11);
+            room.add(false, &c[1], 13, 11);
         }
         assert_eq!(room.overdue(), RELOAD);
         let asked = room.users();
