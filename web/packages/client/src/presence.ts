@@ -91,8 +91,11 @@ export class PresenceBook extends Derived<ReadonlyMap<string, PresenceView>> {
       const { users } = await this.#ctx.call('presence.watch', asked);
       for (const presence of users) {
         const { user } = presence;
-        watch.seen.add(user);
-        next?.add(user);
+        // A newer round names them itself, or knows that they are out.
+        if (watch.next === next) {
+          watch.seen.add(user);
+          next?.add(user);
+        }
         if ((this.#heard.get(user) ?? 0) <= since) this.#put(presence);
       }
     } finally {

@@ -216,3 +216,47 @@ test('what was heard of a user is forgotten with the watch', async () => {
   await client.watchPresence(['a']);
   assert.equal(seen()?.online, true);
 });
+
+test('the newest round of answers counts, and none that was broken off', async () => {
+  const { server, client } = await watched();
+  server.on('presence.watch', () => users('bob', 'eve'));
+  await client.watchPresence(['a']);
+  const { last } = server;
+  const ids: string[] = [];
+  server.on('presence.watch', () => {
+    ids.push(last.received.at(-1)!.id);
+    return undefined;
+  });
+  const room_object = server.view('a', 'alice');
+  for (const rev of [2, 3, 4]) last.push('room.joined', { room: 'a', rev, room_object });
+  await settle();
+  last.raw({ id: ids[2], ok: true, data: users('bob') });
+  await settle();
+  last.raw({ id: ids[0], ok: true, data: users('bob', 'eve') });
+  await settle();
+  assert.deepEqual(known(client), ['bob']);
+  last.push('room.joined', { room: 'a', rev: 5, room_object });
+  await settle();
+  client.close();
+  await settle();
+  assert.deepEqual(known(client), ['bob'], 'closed, what is loaded is kept');
+});
+
+test('an event ahead of its answer outlives the answer to another watch', async () => {
+  const { server, client, seen } = await watched();
+  const { last } = server;
+  let id: string | undefined;
+  server.on('presence.watch', ({ rooms }: { rooms: string[] }) => {
+    if (rooms[0] === 'b') return users('eve');
+    id = last.received.at(-1)!.id;
+    return undefined;
+  });
+  const slow = client.watchPresence(['a']);
+  await settle();
+  last.push('presence', { user: 'bob', online: false });
+  await client.watchPresence(['b']);
+  assert.deepEqual(known(client), ['eve']);
+  last.raw({ id, ok: true, data: users('bob') });
+  await slow;
+  assert.equal(seen()?.online, false);
+});
