@@ -134,7 +134,13 @@ impl Bus for HearingBus {
                 RoomEventBody::Read { .. } => {}
                 _ => self.heard.commit(&room.app),
             },
-            Event::User(UserEvent { body: UserEventBody::PresenceAsked, .. })
+            Event::User(UserEvent {
+                body:
+                    UserEventBody::PresenceAsked
+                    | UserEventBody::Scheduled { .. }
+                    | UserEventBody::Unscheduled { .. },
+                ..
+            })
             | Event::Presence(_) => {}
             Event::User(user) => self.heard.commit(&user.app),
         }
