@@ -23,8 +23,7 @@ macro_rules! scheduled_columns {
          s.failed_at, s.failed_code, s.failed_detail"
     };
 }
-const LOCK: &str =
-    "SELECT pg_advisory_xact_lock(hashtextextended('scheduled ' || $1::text || ' ' || $2::text, 0))";
+const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('scheduled ' || $1::text || ' ' || $2::text, 0))";
 const ONE: &str = concat!(
     "SELECT ",
     scheduled_columns!(),
@@ -226,17 +225,8 @@ async fn schedule(tx: &Tx, new: &NewScheduled) -> Result<ScheduleOutcome, Fail> 
     let put = tx.prepare_cached(PUT).await?;
     let (room, words) = (scheduled.room.as_str(), scheduled.words.stored());
     let (rev, hash) = (big(scheduled.rev), hash.0.as_slice());
-    let values: [&(dyn ToSql + Sync); 9] = [
-        &app,
-        &owner,
-        &id,
-        &room,
-        &scheduled.at.0,
-        &words,
-        &hash,
-        &rev,
-        &scheduled.created_at.0,
-    ];
+    let values: [&(dyn ToSql + Sync); 9] =
+        [&app, &owner, &id, &room, &scheduled.at.0, &words, &hash, &rev, &scheduled.created_at.0];
     tx.execute(&put, &values).await?;
     Ok(ScheduleOutcome::Stored)
 }
@@ -264,8 +254,7 @@ async fn settle(
         Settled::Failed(failure) => {
             let ScheduledFailure { code, detail, at } = failure;
             let failed = tx.prepare_cached(FAILED).await?;
-            let values: [&(dyn ToSql + Sync); 7] =
-                [&app, &owner, &id, &rev, &at.0, code, detail];
+            let values: [&(dyn ToSql + Sync); 7] = [&app, &owner, &id, &rev, &at.0, code, detail];
             tx.execute(&failed, &values).await?
         }
     };

@@ -107,8 +107,8 @@ impl From<model::Scheduled> for Scheduled {
             thread,
             silent,
         } = *words;
-        let forward =
-            forward.map(|model::ScheduledForward { room, id }| Forward { room: Id(room), id: Id(id) });
+        let forward = forward
+            .map(|model::ScheduledForward { room, id }| Forward { room: Id(room), id: Id(id) });
         Self {
             id: id.into(),
             room: room.into(),

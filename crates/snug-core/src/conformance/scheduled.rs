@@ -245,9 +245,8 @@ pub async fn what_is_due_is_found(store: &dyn Store) {
         let found = store.scheduled_apps(now, APPS_MAX).await.expect("scheduled_apps");
         found.iter().filter(|app| **app == f.app).count()
     };
-    let ids = |found: Vec<Scheduled>| -> Vec<MessageId> {
-        found.into_iter().map(|one| one.id).collect()
-    };
+    let ids =
+        |found: Vec<Scheduled>| -> Vec<MessageId> { found.into_iter().map(|one| one.id).collect() };
     assert_eq!(apps(at(1_000)).await, 0);
     schedule(&f, "anna", "b", at(20)).await;
     schedule(&f, "", "a", at(30)).await;

@@ -48,8 +48,14 @@ pub struct ScheduledPatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
     /// It may pass: try again.
-    Passing { code: String, detail: String },
-    Final { code: String, detail: String },
+    Passing {
+        code: String,
+        detail: String,
+    },
+    Final {
+        code: String,
+        detail: String,
+    },
 }
 
 /// What became of a message whose time had come.
