@@ -19,9 +19,7 @@ use crate::presence::{UnwatchData, WatchData};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
-use crate::scheduled::{
-    CancelScheduledData, ScheduleData, ScheduledParams, UpdateScheduledData,
-};
+use crate::scheduled::{CancelScheduledData, ScheduleData, ScheduledParams, UpdateScheduledData};
 use crate::threads::{ThreadHistoryData, ThreadReadData, ThreadsListData};
 use crate::value::{CustomIn, Id, MutedUntil, object, or_default, patch};
 

@@ -191,7 +191,9 @@ fn answer(name: &str, op: &str, data: &str) {
         "members.list" => same::<MembersAnswer>(name, data),
         "me.update" => same::<UserAnswer>(name, data),
         "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
-        | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => assert_eq!(data, "{}", "{name}"),
+        | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => {
+            assert_eq!(data, "{}", "{name}")
+        }
         other => panic!("{name}: no type for {other}"),
     }
 }

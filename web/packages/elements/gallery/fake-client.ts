@@ -27,6 +27,8 @@ import type {
   RoomPage,
   RoomSnapshot,
   RoomView,
+  Scheduled,
+  ScheduledPage,
   StarredPage,
   ThreadHandle,
   ThreadList,
@@ -270,6 +272,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   pins(): Promise<{ messages: Message[]; users: User[] }> {
     return Promise.resolve({ messages: [], users: [] });
+  }
+
+  schedule(): Promise<Scheduled> {
+    return Promise.reject(new Error('not in the gallery'));
   }
 
   versions(): Promise<{ versions: Version[] }> {
@@ -589,6 +595,16 @@ export class FakeClient implements Client {
   async starred(): Promise<StarredPage> {
     return { messages: [], users: [] };
   }
+
+  async scheduled(): Promise<ScheduledPage> {
+    return { scheduled: [] };
+  }
+
+  updateScheduled(): Promise<Scheduled> {
+    return Promise.reject(new Error('not in the gallery'));
+  }
+
+  async cancelScheduled(): Promise<void> {}
 
   async listRooms(): Promise<RoomPage> {
     return { rooms: [], cursor: '' };
