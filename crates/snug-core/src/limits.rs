@@ -554,7 +554,7 @@ pub const SCHEDULED_APPS_AT_ONCE: usize = 32;
 pub const SCHEDULED_RETRY_MS_MIN: u64 = 1_000;
 /// The longest such wait, in milliseconds.
 pub const SCHEDULED_RETRY_MS_MAX: u64 = 600_000;
-/// How often a scheduled message is tried, in tries, some seven hours in all; then it has failed.
+/// How often a scheduled message is tried, in tries, some five hours in all; then it has failed.
 pub const SCHEDULED_TRIES_MAX: u32 = 50;
 /// Rows of the outbox that a node reads at one time, in rows.
 pub const OUTBOX_PAGE: usize = 500;

@@ -207,7 +207,7 @@ impl ScheduleBody {
             silent,
             read_up_to: None,
         };
-        Ok((at.0, send.try_into()?))
+        Ok((at.0, SendMessage::try_from(send)?))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use snug_core::engine::Actor;
+use snug_core::engine::{Actor, ScheduledPatch};
 use snug_core::ids::{MessageId, RoomId};
 use snug_proto::Problem;
 use snug_proto::scheduled::{
@@ -82,7 +82,7 @@ async fn update(
     At(message): At<MessageId>,
     Body(body): Body<UpdateScheduledBody>,
 ) -> ApiResult<Json<Scheduled>> {
-    let patch = body.try_into()?;
+    let patch = ScheduledPatch::try_from(body)?;
     Ok(Json(app.engine.update_scheduled(&by.actor(), &message, patch).await?.into()))
 }
 
@@ -137,7 +137,7 @@ async fn update_of_backend(
     At(message): At<MessageId>,
     Body(body): Body<UpdateScheduledBody>,
 ) -> ApiResult<Json<Scheduled>> {
-    let patch = body.try_into()?;
+    let patch = ScheduledPatch::try_from(body)?;
     Ok(Json(app.engine.update_scheduled(&by.actor(), &message, patch).await?.into()))
 }
 

@@ -59,7 +59,7 @@ async fn on_both_at(test: impl AsyncFn(&TestServer, &TestClock)) {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let clock = Arc::new(TestClock::default());
         let server = TestServer::start_at(backend, clock.clone()).await;
-        test(&server, &clock).await;
+        test(&server, clock.as_ref()).await;
         assert!(server.stop().await);
     }
 }
@@ -128,7 +128,7 @@ async fn a_message_is_sent_at_its_time() {
         assert_eq!((&news["sender"], &news["reply_to"]["id"]), (&json!("ann"), &json!("root")));
         let gone = json!({"id": "m-1", "gone": true, "sent": true});
         assert_eq!(phone.event("scheduled").await, gone);
-        assert_eq!(list(&ann).await, [Value::Null; 0]);
+        assert!(list(&ann).await.is_empty());
         assert_eq!(said(&app, &room).await, ["root", "m-1"]);
         // What is sent is nothing to change any more, and its id is used.
         for (method, body) in [("PATCH", json!({"text": "x"})), ("DELETE", Value::Null)] {
@@ -334,7 +334,7 @@ async fn who_may_not_is_told_so() {
         let made = schedule(&ann, &room, "m-1", &at).await;
         let other = server.app().await;
         for page in [&ben, &zoe, &other.page("ann").await] {
-            assert_eq!(list(page).await, [Value::Null; 0]);
+            assert!(list(page).await.is_empty());
             for (method, body) in [("PATCH", json!({"text": "mine"})), ("DELETE", Value::Null)] {
                 let refused = page.call(method, "me/scheduled/m-1", body).await;
                 refused.refused(404, "message_not_found");
