@@ -71,7 +71,8 @@ test('a lost answer is asked for again under the same id', async () => {
   assert.equal((await made).text, 'once');
   const ids = asked('message.schedule').map(({ id }) => id);
   assert.equal(ids.length, 2);
-  assert.equal(new Set(ids).size, 1);
+  assert.ok(ids[0]);
+  assert.equal(ids[1], ids[0]);
 });
 
 test('it is listed, changed and taken back', async () => {
