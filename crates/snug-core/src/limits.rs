@@ -74,9 +74,7 @@ pub const SCHEDULE_AHEAD_MS_MAX: i64 = 366 * 24 * 3_600 * 1_000;
 pub const SCHEDULED_PER_USER_MAX: usize = 100;
 /// Scheduled messages of one app's backend, those that failed too, in messages.
 pub const SCHEDULED_PER_BACKEND_MAX: usize = 10_000;
-/// Default page of scheduled messages, in messages.
-pub const SCHEDULED_PAGE_DEFAULT: usize = 50;
-/// Largest page of scheduled messages, in messages.
+/// Page of scheduled messages, in messages: all that a user may have.
 pub const SCHEDULED_PAGE_MAX: usize = 100;
 /// Users whom a thread's summary names, in users.
 pub const THREAD_PARTICIPANTS_SHOWN: usize = 5;
@@ -540,17 +538,13 @@ pub const OUTBOX_RENEW_MS: u64 = 5_000;
 pub const OUTBOX_LINGER_MS: u64 = 1_000;
 /// How often a node looks for deliveries that nobody makes, in milliseconds.
 pub const OUTBOX_SWEEP_MS: u64 = 5_000;
-/// How often a node looks for scheduled messages whose time has come, in milliseconds: none is much
-/// later than this.
+/// How often a node looks for scheduled messages that are due, in milliseconds.
 pub const SCHEDULED_LOOK_MS: u64 = 500;
 /// Scheduled messages of one app that a node reads at one time, in messages.
 pub const SCHEDULED_AT_ONCE: usize = 200;
-/// Rooms of one app in which scheduled messages are sent at one time, in rooms.
-pub const SCHEDULED_ROOMS_AT_ONCE: usize = 16;
-/// Apps whose scheduled messages a node sends at one time, in apps.
-pub const SCHEDULED_APPS_AT_ONCE: usize = 32;
-/// The first wait after a scheduled message could not be sent for a reason that may pass, in
-/// milliseconds; each next is twice as long.
+/// Rooms of one app, and apps, whose scheduled messages a node sends side by side, in each.
+pub const SCHEDULED_SIDE_BY_SIDE: usize = 16;
+/// The first wait before a scheduled message is tried again, in milliseconds; then twice as long.
 pub const SCHEDULED_RETRY_MS_MIN: u64 = 1_000;
 /// The longest such wait, in milliseconds.
 pub const SCHEDULED_RETRY_MS_MAX: u64 = 600_000;

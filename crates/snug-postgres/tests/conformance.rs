@@ -157,17 +157,8 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    let sections = [
-        "races",
-        "outbox",
-        "jobs",
-        "nodes",
-        "own",
-        "marks",
-        "scheduled",
-        "updates",
-        "invitations",
-    ];
+    let sections =
+        ["races", "outbox", "jobs", "nodes", "own", "marks", "scheduled", "updates", "invitations"];
     for section in sections {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }

@@ -342,7 +342,7 @@ pub struct ScheduledParams {
     /// Those of this room
     #[param(value_type = Option<String>)]
     pub room: Option<Id<RoomId>>,
-    /// 1 to 100; 50 by default
+    /// 1 to 100, which is the default
     pub limit: Option<usize>,
     /// `next` of the page before
     pub cursor: Option<String>,

@@ -159,8 +159,8 @@ impl Engine {
         request: ScheduledRequest,
     ) -> Result<ScheduledPage> {
         let ScheduledRequest { room, cursor, limit } = request;
-        let (usual, most) = (limits::SCHEDULED_PAGE_DEFAULT, limits::SCHEDULED_PAGE_MAX);
-        let limit = check::limit(limit, usual, most)?;
+        let most = limits::SCHEDULED_PAGE_MAX;
+        let limit = check::limit(limit, most, most)?;
         let after = cursor.as_deref().map(read_cursor).transpose()?;
         let query = ScheduledQuery { room, after, limit: limit + 1 };
         let (app, owner) = (&actor.app().id, actor.user());

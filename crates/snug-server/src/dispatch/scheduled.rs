@@ -62,7 +62,7 @@ fn begin(parts: &Arc<Parts>, running: &Running, apps: Vec<AppId>) {
     for app in apps {
         {
             let mut running = running.lock();
-            let full = running.len() >= limits::SCHEDULED_APPS_AT_ONCE;
+            let full = running.len() >= limits::SCHEDULED_SIDE_BY_SIDE;
             if full || !running.insert(app.clone()) {
                 continue;
             }
@@ -126,7 +126,7 @@ async fn send_all(parts: &Parts, lease: &Lease, due: Vec<Scheduled>) -> Option<b
         rooms.entry(one.room.clone()).or_default().push(one);
     }
     let sends = futures_util::stream::iter(rooms.into_values()).for_each_concurrent(
-        limits::SCHEDULED_ROOMS_AT_ONCE,
+        limits::SCHEDULED_SIDE_BY_SIDE,
         |room| async move {
             for one in room {
                 if ends.load(Ordering::Relaxed) || parts.tasks.stopping().is_cancelled() {
