@@ -290,7 +290,9 @@ impl SimClient {
             | UserEventBody::Invited { .. }
             | UserEventBody::Uninvited { .. }
             | UserEventBody::PresenceAsked
-            | UserEventBody::Invisible { .. } => Need::Nothing,
+            | UserEventBody::Invisible { .. }
+            | UserEventBody::Scheduled { .. }
+            | UserEventBody::Unscheduled { .. } => Need::Nothing,
         }
     }
 

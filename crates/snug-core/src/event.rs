@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AppId, RoomId, SessionId, UserId};
+use crate::ids::{AppId, MessageId, RoomId, SessionId, UserId};
 use crate::model::{
-    CloseReason, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room, Time,
+    CloseReason, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room, Scheduled, Time,
 };
 
 /// One thing that happened.
@@ -135,6 +135,10 @@ pub enum UserEventBody {
     /// The user is not seen as online from now on, or is again: as the profile said when it changed
     /// at this time. The newest holds.
     Invisible { on: bool, at: Time },
+    /// A message of the user's was scheduled or changed, or could not be sent: as it is now.
+    Scheduled { scheduled: Box<Scheduled> },
+    /// A scheduled message of the user's is scheduled no more: it was sent, or taken back.
+    Unscheduled { id: MessageId, room: RoomId, sent: bool },
 }
 
 /// Whether a node has connections of a user, for nodes where somebody watches that user. Fleeting,

@@ -68,6 +68,14 @@ pub const STARRED_PAGE_DEFAULT: usize = 50;
 pub const STARRED_PAGE_MAX: usize = 100;
 /// Marks in one room sync, in messages; the answer says that there are more.
 pub const MARKS_PAGE_MAX: usize = 500;
+/// How far ahead a message may be scheduled, in milliseconds: a year.
+pub const SCHEDULE_AHEAD_MS_MAX: i64 = 366 * 24 * 3_600 * 1_000;
+/// Scheduled messages of one user, those that failed too, in messages.
+pub const SCHEDULED_PER_USER_MAX: usize = 100;
+/// Scheduled messages of one app's backend, those that failed too, in messages.
+pub const SCHEDULED_PER_BACKEND_MAX: usize = 10_000;
+/// Page of scheduled messages, in messages: all that a user may have.
+pub const SCHEDULED_PAGE_MAX: usize = 100;
 /// Users whom a thread's summary names, in users.
 pub const THREAD_PARTICIPANTS_SHOWN: usize = 5;
 /// Unread replies that are counted in a thread, in messages; more are "99+".
@@ -530,6 +538,18 @@ pub const OUTBOX_RENEW_MS: u64 = 5_000;
 pub const OUTBOX_LINGER_MS: u64 = 1_000;
 /// How often a node looks for deliveries that nobody makes, in milliseconds.
 pub const OUTBOX_SWEEP_MS: u64 = 5_000;
+/// How often a node looks for scheduled messages that are due, in milliseconds.
+pub const SCHEDULED_LOOK_MS: u64 = 500;
+/// Scheduled messages of one app that a node reads at one time, in messages.
+pub const SCHEDULED_AT_ONCE: usize = 200;
+/// Rooms of one app, and apps, whose scheduled messages a node sends side by side, in each.
+pub const SCHEDULED_SIDE_BY_SIDE: usize = 16;
+/// The first wait before a scheduled message is tried again, in milliseconds; then twice as long.
+pub const SCHEDULED_RETRY_MS_MIN: u64 = 1_000;
+/// The longest such wait, in milliseconds.
+pub const SCHEDULED_RETRY_MS_MAX: u64 = 600_000;
+/// How often a scheduled message is tried, in tries, some five hours in all; then it has failed.
+pub const SCHEDULED_TRIES_MAX: u32 = 50;
 /// Rows of the outbox that a node reads at one time, in rows.
 pub const OUTBOX_PAGE: usize = 500;
 /// How long an event is kept to be pulled or replayed, in seconds.

@@ -27,6 +27,7 @@ mod records;
 mod room_bound;
 mod rooms;
 mod rows;
+mod scheduled;
 mod schema;
 mod sessions;
 mod sync;

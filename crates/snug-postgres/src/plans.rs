@@ -36,6 +36,9 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("x.rev > $4", "marks_by_rev"),
     ("s.starred_at < $3", "marks_starred"),
     ("m.state = 'invited' AND m.rev >= 0", "members_invited"),
+    ("s.due_at <= $1", "scheduled_due"),
+    ("s.due_at <= $2", "scheduled_due_of"),
+    ("(s.at, s.id) > ($3, $4)", "scheduled_by_time"),
 ];
 
 /// Texts of statements, with the number of their parameters.

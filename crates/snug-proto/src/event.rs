@@ -26,6 +26,7 @@ pub const EVENTS: &[&str] = &[
     "room.left",
     "room.mine",
     "message.own",
+    "scheduled",
     "read",
     "typing",
     "presence",

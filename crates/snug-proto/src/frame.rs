@@ -19,6 +19,7 @@ use crate::presence::{UnwatchData, WatchData};
 use crate::problem::Problem;
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
+use crate::scheduled::{CancelScheduledData, ScheduleData, ScheduledParams, UpdateScheduledData};
 use crate::threads::{ThreadHistoryData, ThreadReadData, ThreadsListData};
 use crate::value::{CustomIn, Id, MutedUntil, object, or_default, patch};
 
@@ -79,6 +80,10 @@ ops! {
     MessagePin "message.pin" PinData;
     MessageOwn "message.own" OwnMessageData;
     StarredList "starred.list" StarredParams;
+    MessageSchedule "message.schedule" ScheduleData;
+    ScheduledList "scheduled.list" ScheduledParams;
+    ScheduledUpdate "scheduled.update" UpdateScheduledData;
+    ScheduledCancel "scheduled.cancel" CancelScheduledData;
     MessageVersions "message.versions" MessageData;
     PinsList "pins.list" RoomData;
     ThreadHistory "thread.history" ThreadHistoryData;

@@ -20,6 +20,7 @@ pub mod presence;
 pub mod problem;
 pub mod rest;
 pub mod rooms;
+pub mod scheduled;
 pub mod signed;
 pub mod threads;
 pub mod value;

@@ -21,6 +21,7 @@ mod reader;
 mod records;
 mod rooms;
 mod rows;
+mod scheduled;
 mod schema;
 mod sessions;
 mod sync;

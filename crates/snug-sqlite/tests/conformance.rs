@@ -114,6 +114,11 @@ async fn marks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scheduled() {
+    section("scheduled").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     section("updates").await;
 }
@@ -191,6 +196,7 @@ fn no_section_is_forgotten() {
         "threads",
         "own",
         "marks",
+        "scheduled",
         "updates",
         "filters",
         "records",

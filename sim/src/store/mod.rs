@@ -5,6 +5,7 @@
 mod marks;
 mod messages;
 mod outbox;
+mod scheduled;
 mod threads;
 mod through;
 

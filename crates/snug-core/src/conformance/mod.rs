@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, updates, filters, records, outbox, jobs, nodes, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, marks, scheduled, updates, filters, records, outbox, jobs, nodes, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -60,6 +60,7 @@ pub mod own;
 pub mod races;
 pub mod records;
 pub mod rooms;
+pub mod scheduled;
 pub mod sessions;
 pub mod sync;
 pub mod threads;
@@ -126,6 +127,7 @@ pub const SECTIONS: &[&str] = &[
     "threads",
     "own",
     "marks",
+    "scheduled",
     "updates",
     "filters",
     "records",
@@ -304,6 +306,16 @@ pub const CASES: &[Case] = &[
     case!(marks::a_room_made_anew_has_no_mark),
     case!(marks::apps_never_meet),
     race!(marks::devices_at_once_lose_no_mark),
+    case!(scheduled::what_is_scheduled_is_its_owners_alone),
+    case!(scheduled::a_repeat_is_known),
+    case!(scheduled::so_many_and_no_more),
+    case!(scheduled::pages_are_by_time),
+    case!(scheduled::a_change_holds_only_at_its_rev),
+    case!(scheduled::what_is_due_is_found),
+    case!(scheduled::what_is_being_sent_is_not_changed),
+    case!(scheduled::a_try_is_kept),
+    case!(scheduled::a_lost_lease_settles_nothing),
+    race!(scheduled::racing_schedules_stay_within_the_bound),
     case!(updates::tags_are_kept),
     case!(updates::archiving_moves_the_policy),
     case!(updates::saying_who_may_moves_the_policy),
@@ -449,6 +461,7 @@ mod tests {
         ("threads", include_str!("threads.rs")),
         ("own", include_str!("own.rs")),
         ("marks", include_str!("marks.rs")),
+        ("scheduled", include_str!("scheduled.rs")),
         ("updates", include_str!("updates.rs")),
         ("filters", include_str!("filters.rs")),
         ("records", include_str!("records.rs")),

@@ -17,6 +17,7 @@ mod outbox;
 mod own;
 mod room;
 mod room_policy;
+mod scheduled;
 mod session;
 mod settings;
 mod thread;
@@ -45,6 +46,7 @@ pub use outbox::{
 pub use own::{Mute, OwnPatch, OwnSettings};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use room_policy::{RoomPolicy, Ruled};
+pub use scheduled::{Scheduled, ScheduledFailure, ScheduledForward, ScheduledWords};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
 pub use settings::{
     AppSettings, BeforeSendSettings, BridgeSettings, OnFailure, PublicKey, SettingsPatch,

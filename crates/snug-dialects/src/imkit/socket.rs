@@ -276,7 +276,9 @@ impl Line {
                 | UserEventBody::SessionsClosed { .. }
                 | UserEventBody::SessionsDoubted { .. }
                 | UserEventBody::PresenceAsked
-                | UserEventBody::Invisible { .. } => Ok(()),
+                | UserEventBody::Invisible { .. }
+                | UserEventBody::Scheduled { .. }
+                | UserEventBody::Unscheduled { .. } => Ok(()),
             },
             Heard::Left(_) => Ok(()),
         }

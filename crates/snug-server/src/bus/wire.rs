@@ -258,11 +258,13 @@ mod tests {
                     UserEventBody::SessionsDoubted { .. } => "doubted",
                     UserEventBody::PresenceAsked => "asked",
                     UserEventBody::Invisible { .. } => "invisible",
+                    UserEventBody::Scheduled { .. } => "scheduled",
+                    UserEventBody::Unscheduled { .. } => "unscheduled",
                 },
                 Event::Presence(_) => "presence",
             })
             .collect();
-        assert_eq!(kinds.len(), 18, "{kinds:?}");
+        assert_eq!(kinds.len(), 20, "{kinds:?}");
     }
 
     #[test]

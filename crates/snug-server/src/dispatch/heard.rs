@@ -135,7 +135,11 @@ impl Bus for HearingBus {
                 _ => self.heard.commit(&room.app),
             },
             Event::User(UserEvent {
-                body: UserEventBody::PresenceAsked | UserEventBody::Invisible { .. },
+                body:
+                    UserEventBody::PresenceAsked
+                    | UserEventBody::Invisible { .. }
+                    | UserEventBody::Scheduled { .. }
+                    | UserEventBody::Unscheduled { .. },
                 ..
             })
             | Event::Presence(_) => {}

@@ -1,4 +1,5 @@
-//! Delivery of the outbox to customers' webhook endpoints, and the waking of those who pull it.
+//! Delivery of the outbox to customers' webhook endpoints, and the waking of those who pull it;
+//! and scheduled messages at their time (`scheduled`).
 //!
 //! A commit of this node wakes the app's worker at once; work that nobody began, or that a dead
 //! node left, is found by a look now and then. One node at a time has an app's deliveries in hand
@@ -8,6 +9,7 @@
 mod attempt;
 mod heard;
 mod rooms;
+mod scheduled;
 mod worker;
 
 use std::panic::AssertUnwindSafe;
@@ -75,6 +77,7 @@ impl Dispatcher {
         let tasks = parts.tasks.clone();
         let (heard, watched) = (self.heard.clone(), self.heard.clone());
         tasks.spawn_until_stop(look_out(parts.clone(), watched));
+        tasks.spawn_until_stop(scheduled::look_out(parts.clone()));
         tasks.clone().spawn_until_stop(async move { hand_out(&parts, &heard, started).await });
     }
 

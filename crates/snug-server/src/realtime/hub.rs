@@ -17,7 +17,7 @@ use snug_core::model::{CloseReason, Head, Time};
 use snug_core::ports::{Bus, BusSink, Topic};
 use snug_dialects::Presence;
 use snug_proto::CloseCode;
-use snug_proto::event;
+use snug_proto::{event, scheduled};
 use tokio::sync::broadcast::Sender;
 
 use super::attached::Listening;
@@ -468,6 +468,8 @@ impl Hub {
             }
             UserEventBody::PresenceAsked => self.answer_presence(&happened),
             UserEventBody::Invisible { on, at } => self.set_invisible(&happened, (*on, *at)),
+            UserEventBody::Scheduled { scheduled: one } => tell(scheduled::told(one)),
+            UserEventBody::Unscheduled { id, sent, .. } => tell(scheduled::gone(id, *sent)),
         }
         self.write(told);
     }

@@ -23,6 +23,7 @@ use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
     UsersAnswer,
 };
+use snug_proto::scheduled::{ScheduledAnswer, ScheduledPage};
 use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::value::{WireTime, ids};
 use snug_proto::{CloseCode, ErrorCode, Problem};
@@ -318,6 +319,33 @@ async fn belong(
     })
 }
 
+/// What is said later.
+async fn later(app: &Arc<App>, actor: &Actor, id: &RequestId, request: Request) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    Ok(match request {
+        Request::MessageSchedule(data) => {
+            let (room, body) = data.into_body();
+            let (at, send) = body.into_send()?;
+            let (scheduled, _) = engine.schedule_message(actor, &room, at, send).await?;
+            frame::answer(id, &ScheduledAnswer::from(scheduled))
+        }
+        Request::ScheduledList(data) => {
+            let page = engine.scheduled(actor, data.into()).await?;
+            frame::answer(id, &ScheduledPage::from(page))
+        }
+        Request::ScheduledUpdate(data) => {
+            let (message, body) = data.into_body();
+            let changed = engine.update_scheduled(actor, &message, body.try_into()?).await?;
+            frame::answer(id, &ScheduledAnswer::from(changed))
+        }
+        Request::ScheduledCancel(data) => {
+            engine.cancel_scheduled(actor, &data.id.0).await?;
+            frame::answer(id, &Nothing {})
+        }
+        _ => return Err(Error::Internal),
+    })
+}
+
 /// What only looks, and seldom; and the cursor in a thread.
 async fn look(
     app: &Arc<App>,
@@ -374,6 +402,10 @@ async fn look(
             let users = engine.users(client, ids(data.ids)).await?;
             frame::answer(id, &UsersAnswer { users: list(users) })
         }
+        Request::MessageSchedule(_)
+        | Request::ScheduledList(_)
+        | Request::ScheduledUpdate(_)
+        | Request::ScheduledCancel(_) => later(app, actor, id, request).await?,
         // The rest is answered elsewhere.
         _ => frame::answer(id, &Nothing {}),
     })

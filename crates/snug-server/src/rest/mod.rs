@@ -17,6 +17,7 @@ mod opening;
 mod origin;
 mod peer;
 mod presence;
+mod scheduled;
 mod server;
 mod server_rooms;
 mod signed;
@@ -68,6 +69,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(changes::server_routes())
         .merge(threads::server_routes())
         .merge(ephemeral::server_routes())
+        .merge(scheduled::server_routes())
         .merge(presence::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
@@ -84,6 +86,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(marks::routes())
         .merge(threads::client_routes())
         .merge(ephemeral::client_routes())
+        .merge(scheduled::client_routes())
         .merge(presence::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())

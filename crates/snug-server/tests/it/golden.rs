@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use snug_core::engine::{RevokeSessions, SayEphemeral, SendMessage};
+use snug_core::engine::{RevokeSessions, SayEphemeral, ScheduledPatch, SendMessage};
 use snug_core::ids::UserId;
 use snug_core::model::OutboxKind;
 use snug_core::ports::HookAnswer;
@@ -33,6 +33,9 @@ use snug_proto::rest::{
     SendBody, SessionsAnswer, TokenAnswer, TypingBody, UserSyncAnswer, UsersAnswer,
 };
 use snug_proto::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody};
+use snug_proto::scheduled::{
+    ScheduleBody, Scheduled, ScheduledAnswer, ScheduledEvent, ScheduledPage, UpdateScheduledBody,
+};
 use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::verified::{CodeAnswer, EmbeddingAnswer, OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
@@ -171,6 +174,8 @@ fn answer(name: &str, op: &str, data: &str) {
         "message.versions" => same::<VersionsAnswer>(name, data),
         "message.own" => same::<OwnAnswer>(name, data),
         "starred.list" => same::<StarredAnswer>(name, data),
+        "message.schedule" | "scheduled.update" => same::<ScheduledAnswer>(name, data),
+        "scheduled.list" => same::<ScheduledPage>(name, data),
         "pins.list" => same::<PinsAnswer>(name, data),
         "thread.history" => same::<ThreadAnswer>(name, data),
         "thread.read" => same::<ThreadMine>(name, data),
@@ -186,7 +191,9 @@ fn answer(name: &str, op: &str, data: &str) {
         "members.list" => same::<MembersAnswer>(name, data),
         "me.update" => same::<UserAnswer>(name, data),
         "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
-        | "room.decline" | "presence.unwatch" | "ping" => assert_eq!(data, "{}", "{name}"),
+        | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => {
+            assert_eq!(data, "{}", "{name}")
+        }
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -219,6 +226,7 @@ fn events_come_back_equal() {
             "room.mine" => same::<RoomMine>(&name, data),
             "message.ephemeral" => same::<EphemeralEvent>(&name, data),
             "message.own" => same::<OwnAnswer>(&name, data),
+            "scheduled" => same::<ScheduledEvent>(&name, data),
             "read" => same::<ReadEvent>(&name, data),
             "typing" => same::<TypingEvent>(&name, data),
             "presence" => same::<Presence>(&name, data),
@@ -309,6 +317,8 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "make-code" => same::<CodeAnswer>(name, text),
         "embedding" => same::<EmbeddingAnswer>(name, text),
         "say-ephemeral" | "server-say-ephemeral" => same::<EphemeralAnswer>(name, text),
+        "schedule-message" | "server-schedule-message" => same::<Scheduled>(name, text),
+        "list-scheduled" => same::<ScheduledPage>(name, text),
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -367,6 +377,12 @@ fn rest_request(name: &str, call: &str, text: &str) {
         }
         "say-ephemeral" | "server-say-ephemeral" => {
             SayEphemeral::try_from(parsed::<EphemeralBody>(name, text)).map(drop)
+        }
+        "schedule-message" | "server-schedule-message" => {
+            parsed::<ScheduleBody>(name, text).into_send().map(drop)
+        }
+        "update-scheduled" => {
+            ScheduledPatch::try_from(parsed::<UpdateScheduledBody>(name, text)).map(drop)
         }
         "edit-message" => {
             let edit = snug_core::engine::EditMessage::try_from(parsed::<EditBody>(name, text));

@@ -30,6 +30,7 @@ mod presence;
 mod rest;
 mod rocketchat;
 mod rooms;
+mod scheduled;
 mod schemathesis;
 mod secrets;
 mod sessions;

@@ -254,6 +254,16 @@ fn thread_of(room: &str) -> [Value; 3] {
     ]
 }
 
+/// A message that is scheduled, changed and taken back.
+fn later_of(room: &str) -> [Value; 3] {
+    let at = crate::scheduled::ahead(3_600_000);
+    [
+        json!({"room": room, "id": "s1", "text": "later", "at": at}),
+        json!({"id": "s1", "text": "much later"}),
+        json!({"id": "s1"}),
+    ]
+}
+
 /// Two groups that `alice` is invited to.
 async fn invitations(app: &TestApp) {
     for id in ["asked", "asked-too"] {
@@ -291,6 +301,7 @@ async fn every_op_is_answered_as_written() {
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
     make_channel(&app).await;
     let [edit, react, star] = changes_of(&room);
+    let [later, reworded, whose] = later_of(&room);
     let [reply, thread, read_thread] = thread_of(&room);
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),
@@ -309,6 +320,10 @@ async fn every_op_is_answered_as_written() {
         ("thread.read", read_thread, "/read_seq", json!(2)),
         ("message.own", star, "/mine/marks/rev", json!(1)),
         ("starred.list", json!({"limit": 1}), "/messages/0/own/rev", json!(1)),
+        ("message.schedule", later, "/scheduled/id", json!("s1")),
+        ("scheduled.list", json!({"room": room}), "/scheduled/0/text", json!("later")),
+        ("scheduled.update", reworded, "/scheduled/rev", json!(2)),
+        ("scheduled.cancel", whose, "", json!({})),
         ("message.versions", json!({"room": room, "id": "m0"}), "/versions/0/text", json!("first")),
         ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
         ("read", json!({"room": room, "seq": 3}), "/read_seq", json!(3)),

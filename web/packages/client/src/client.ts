@@ -10,6 +10,8 @@ import type {
   ProfilePatch,
   RequestOf,
   Room,
+  Scheduled,
+  ScheduledPatch,
   User,
 } from '@snug/protocol';
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
@@ -180,6 +182,18 @@ export class SnugClient implements Client {
     return list;
   }
 
+  scheduled(page: RequestOf<'scheduled.list'> = {}): Promise<AnswerOf<'scheduled.list'>> {
+    return this.#call('scheduled.list', page);
+  }
+
+  async updateScheduled(id: string, patch: ScheduledPatch): Promise<Scheduled> {
+    return (await this.#call('scheduled.update', { id, ...patch })).scheduled;
+  }
+
+  async cancelScheduled(id: string): Promise<void> {
+    await this.#call('scheduled.cancel', { id });
+  }
+
   async joinChannel(id: string): Promise<RoomHandle> {
     return this.#entered(await this.#call('room.join', { room: id }));
   }
@@ -270,7 +284,11 @@ export class SnugClient implements Client {
   }
 
   #event(name: EventName, payload: Events[EventName]): void {
-    // Every event but the session's own is of one room.
+    if (name === 'scheduled') {
+      this.#emitter.emit(name, payload as Events['scheduled']);
+      return;
+    }
+    // Every event but the user's and the session's own is of one room.
     if (!('room' in payload)) {
       if ('expires_at' in payload) {
         this.#emitter.emit('session.expiring', { expiresAt: Date.parse(payload.expires_at) });

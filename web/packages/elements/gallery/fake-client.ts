@@ -25,6 +25,8 @@ import type {
   RoomPage,
   RoomSnapshot,
   RoomView,
+  Scheduled,
+  ScheduledPage,
   StarredPage,
   ThreadHandle,
   ThreadList,
@@ -211,6 +213,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
 
   pins(): Promise<{ messages: Message[]; users: User[] }> {
     return Promise.resolve({ messages: [], users: [] });
+  }
+
+  schedule(): Promise<Scheduled> {
+    return Promise.reject(new Error('not in the gallery'));
   }
 
   versions(): Promise<{ versions: Version[] }> {
@@ -530,6 +536,16 @@ export class FakeClient implements Client {
   async starred(): Promise<StarredPage> {
     return { messages: [], users: [] };
   }
+
+  async scheduled(): Promise<ScheduledPage> {
+    return { scheduled: [] };
+  }
+
+  updateScheduled(): Promise<Scheduled> {
+    return Promise.reject(new Error('not in the gallery'));
+  }
+
+  async cancelScheduled(): Promise<void> {}
 
   async listRooms(): Promise<RoomPage> {
     return { rooms: [], cursor: '' };

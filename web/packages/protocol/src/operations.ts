@@ -26,6 +26,9 @@ import type {
   RoomPage,
   RoomPolicy,
   RoomSync,
+  Scheduled,
+  ScheduledNews,
+  ScheduledPage,
   SessionRef,
   StarredPage,
   ThreadList,
@@ -72,6 +75,14 @@ export interface Edit {
   mentions?: Mentions | null;
   /** Of a card only. */
   card?: Card;
+}
+
+/** Another time, or new words, of a scheduled message; what is absent stays. */
+export interface ScheduledPatch extends Edit {
+  /** Needed for one that failed. */
+  at?: Timestamp;
+  /** Of a place only. */
+  location?: Place;
 }
 
 export interface CreateDirect {
@@ -224,6 +235,19 @@ export interface Operations {
     request: { before?: Timestamp; limit?: number };
     answer: StarredPage;
   };
+  'message.schedule': {
+    request: Draft & { room: string; at: Timestamp };
+    answer: { scheduled: Scheduled };
+  };
+  'scheduled.list': {
+    request: { room?: string; limit?: number; cursor?: string };
+    answer: ScheduledPage;
+  };
+  'scheduled.update': {
+    request: ScheduledPatch & { id: string };
+    answer: { scheduled: Scheduled };
+  };
+  'scheduled.cancel': { request: { id: string }; answer: Nothing };
   'message.versions': {
     request: { room: string; id: string };
     answer: { versions: Version[] };
@@ -301,6 +325,7 @@ export interface Events {
   'room.left': { room: string; rev: number; reason: 'left' | 'removed' | 'deleted' };
   'room.mine': { room: string; mine: Mine };
   'message.own': Marked;
+  scheduled: ScheduledNews;
   read: { room: string; user: string; seq: number; rev: number };
   typing: { room: string; user: string; on: boolean; name?: string | null };
   presence: Presence;

@@ -19,6 +19,7 @@ mod operators;
 mod outbox;
 mod records;
 mod rooms;
+mod scheduled;
 mod sessions;
 mod sync;
 mod threads;
@@ -43,6 +44,10 @@ pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore}
 pub use rooms::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
     MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
+};
+pub use scheduled::{
+    ChangeScheduled, NewScheduled, ScheduleOutcome, ScheduledPlace, ScheduledQuery, ScheduledStore,
+    Settled,
 };
 pub use sessions::{
     ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
@@ -89,6 +94,7 @@ pub trait Store:
     + ChangeStore
     + ThreadStore
     + MarkStore
+    + ScheduledStore
     + RecordStore
     + OutboxStore
     + JobStore

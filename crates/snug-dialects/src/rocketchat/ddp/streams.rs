@@ -368,7 +368,9 @@ impl Line {
             | UserEventBody::SessionsClosed { .. }
             | UserEventBody::SessionsDoubted { .. }
             | UserEventBody::PresenceAsked
-            | UserEventBody::Invisible { .. } => {}
+            | UserEventBody::Invisible { .. }
+            | UserEventBody::Scheduled { .. }
+            | UserEventBody::Unscheduled { .. } => {}
         }
         Ok(frames)
     }

@@ -32,6 +32,7 @@ async fn every_route(server: &TestServer) {
     changes::threads(&app).await;
     crate::ephemeral::by_both_doors(&app).await;
     changes::marks(&app).await;
+    crate::scheduled::by_rest(&app).await;
     changes::channels(&app).await;
     crate::invitations::by_rest(&app).await;
     crate::presence::by_rest(&app).await;
