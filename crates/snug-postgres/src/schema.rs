@@ -6,7 +6,7 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("../migrations/0012_marks.sql"),
     include_str!("../migrations/0013_presence.sql"),
     include_str!("../migrations/0014_policies_and_invitations.sql"),
+    include_str!("../migrations/0015_delivered.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

@@ -240,6 +240,7 @@ mod tests {
                     RoomEventBody::MembersChanged { .. } => "members",
                     RoomEventBody::RoomDeleted => "deleted",
                     RoomEventBody::Read { .. } => "read",
+                    RoomEventBody::Delivered { .. } => "delivered",
                     RoomEventBody::Typing { .. } => "typing",
                     RoomEventBody::Ephemeral { .. } => "ephemeral",
                     RoomEventBody::Beacon => "beacon",
@@ -257,7 +258,7 @@ mod tests {
                 Event::Presence(_) => "presence",
             })
             .collect();
-        assert_eq!(kinds.len(), 18, "{kinds:?}");
+        assert_eq!(kinds.len(), 19, "{kinds:?}");
     }
 
     #[test]
