@@ -17,6 +17,7 @@ mod opening;
 mod origin;
 mod peer;
 mod presence;
+mod receipts;
 mod server;
 mod server_rooms;
 mod signed;
@@ -69,6 +70,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(threads::server_routes())
         .merge(ephemeral::server_routes())
         .merge(presence::server_routes())
+        .merge(receipts::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -85,6 +87,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(threads::client_routes())
         .merge(ephemeral::client_routes())
         .merge(presence::client_routes())
+        .merge(receipts::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }
