@@ -9,6 +9,7 @@ import type {
   Message,
   Mine,
   OwnPatch,
+  Receipts,
   ReplyTo,
   Room,
   RoomPatch,
@@ -27,7 +28,8 @@ import { MessageViews } from './message-views.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, LOST, NO_ACCESS, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
-import { type Reading, readByOthers, reading } from './reading.js';
+import { type Reading, reading } from './reading.js';
+import { OthersCursors, TOLD_MEMBERS } from './receipts.js';
 import { RoomStream } from './room-stream.js';
 import { Said } from './said.js';
 import { ThreadStore } from './thread.js';
@@ -63,7 +65,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #threads = new Map<string, ThreadStore>();
   readonly #cursors = new ThreadCursors();
   #members = new Map<string, Member>();
-  #reads = new Map<string, number>();
+  #others = new OthersCursors();
   readonly #said = new Said();
   #epoch = '';
   #status: RoomSnapshot['status'] = 'closed';
@@ -205,6 +207,13 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     return list;
   }
 
+  async receipts(id: string, page?: { limit?: number; cursor?: string }): Promise<Receipts> {
+    const answer = await this.askRoom('receipts.list', { id, ...page });
+    this.ctx.users.put(answer.users);
+    this.#now(() => this.#others.note(answer));
+    return answer;
+  }
+
   async updateMine(patch: OwnPatch): Promise<Mine> {
     const mine = await this.ctx.call('mine.update', { room: this.id, ...patch });
     this.#entry.applyMine(mine);
@@ -243,12 +252,13 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     upTo = Number.POSITIVE_INFINITY,
     thread?: string,
   ): MessageView[] {
-    const read = Math.min(upTo, readByOthers(this.#reads, this.#members, this.ctx.me()));
+    const { got, read } = this.#others.furthest(this.#members, this.ctx.me());
+    const others = { got: Math.min(upTo, got), read: Math.min(upTo, read) };
     const kept = (id: string) => this.#marks.get(id);
     const quoted = (to: Partial<ReplyTo>) =>
       this.#marks.quoted(to.id!, this.#quotes.find(to, loaded));
     const unread = (message: Message) => this.#cursors.unread(message);
-    return views.build(loaded, this.#outbox.items, read, quoted, unread, kept, thread);
+    return views.build(loaded, this.#outbox.items, others, quoted, unread, kept, thread);
   }
 
   override touch(): void {
@@ -308,8 +318,14 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   read({ user, seq, rev }: Events['read']): void {
     this.#now(() => {
-      this.#mergeRead(user, seq);
+      this.#others.noteRead(user, seq);
       this.#stream.note(rev);
+    });
+  }
+
+  delivered({ cursors }: Events['delivered']): void {
+    this.#now(() => {
+      for (const { user, seq } of cursors) this.#others.noteGot(user, seq);
     });
   }
 
@@ -369,6 +385,17 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#stream.note(Math.max(room.rev, history.head.rev));
     const behind = room.rev > this.#stream.applied || this.#marks.behind(room.mine);
     if (!whole && behind) await this.#sync();
+    this.#askReceipts();
+  }
+
+  /** Where it is told who gets a message, what was told while nobody listened. */
+  #askReceipts(): void {
+    const me = this.ctx.me();
+    const last = this.#timeline.messages.filter(({ sender }) => sender && sender === me).at(-1);
+    const told = (this.#entry.room?.member_count ?? 0) <= TOLD_MEMBERS;
+    if (last && told && last.seq > this.#others.furthest(this.#members, me).got) {
+      this.receipts(last.id).catch(() => {});
+    }
   }
 
   /** Drops what is shown and loads the newest page. */
@@ -444,7 +471,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.ctx.users.put(page.users);
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
-    for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
+    for (const { user, seq } of page.reads) this.#others.noteRead(user, seq);
     this.#marks.note([...page.messages, ...(page.marks?.changed ?? [])], page.marks?.rev);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
@@ -507,18 +534,13 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #mergeMembers(members: readonly Member[], count?: number): void {
     this.#members = mergeMembers(new Map(this.#members), members);
     this.#entry.applyMembers(members, count);
-    for (const { user, read_seq } of members) this.#mergeRead(user, read_seq);
+    for (const { user, read_seq } of members) this.#others.noteRead(user, read_seq);
   }
 
   /** In a large room the members at hand are not all. */
   #meet(id: string | null | undefined): void {
     if (id == null || this.ctx.users.get(id)) return;
     this.ctx.meet([id]).catch(() => {});
-  }
-
-  #mergeRead(user: string, seq: number): void {
-    if ((this.#reads.get(user) ?? 0) >= seq) return;
-    this.#reads = new Map(this.#reads).set(user, seq);
   }
 
   #drawLine(): void {
@@ -559,7 +581,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#typingOthers.clear();
     this.#entry.typing = [];
     this.#members = new Map();
-    this.#reads = new Map();
+    this.#others = new OthersCursors();
     this.#views.clear();
     this.#quotes.clear();
     this.#marks = new OwnMarks();
@@ -603,7 +625,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       members: this.#members,
       users,
       typing: this.#typingOthers.users().map((id) => this.ctx.users.get(id) ?? { id }),
-      readBy: this.#reads,
+      readBy: this.#others.read,
       unread: this.#entry.unread,
       unreadLineSeq: this.#line,
       problem: this.#problem,
