@@ -20,6 +20,7 @@ import type {
   PresenceView,
   ReactionView,
   Readable,
+  Receipts,
   Room,
   RoomHandle,
   RoomList,
@@ -295,6 +296,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   async readThread(root: string): Promise<ThreadMine> {
     this.change(root, { threadUnread: false });
     return { following: true, read_seq: 0, unread: 0 };
+  }
+
+  async receipts(): Promise<Receipts> {
+    return { seq: 1, members: [], users: [] };
   }
 
   async threads(): Promise<ThreadList> {
