@@ -14,10 +14,7 @@ export class Delivering {
   readonly #wanted = new Map<string, number>();
   readonly #said = new Map<string, number>();
 
-  constructor(
-    context: Pick<Context, 'online' | 'request'>,
-    readUpTo: (room: string) => number,
-  ) {
+  constructor(context: Pick<Context, 'online' | 'request'>, readUpTo: (room: string) => number) {
     this.#context = context;
     this.#readUpTo = readUpTo;
   }

@@ -231,7 +231,8 @@ export class RoomEntry {
 
   touch(): void {
     const { room, mine } = this;
-    if (mine?.state === 'active' && room!.seq > mine.read_seq) this.#context.got(this.id, room!.seq);
+    if (mine?.state === 'active' && room!.seq > mine.read_seq)
+      this.#context.got(this.id, room!.seq);
     this.#view = undefined;
     this.#changed();
   }

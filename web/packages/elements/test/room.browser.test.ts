@@ -285,15 +285,25 @@ test('an own message has a tick, two when another has got it, strong ones when i
       const svg = one.querySelector('svg');
       const { color } = getComputedStyle(one);
       const lines = svg?.querySelector('path')?.getAttribute('d')?.match(/M/g)?.length;
-      return { label: one.getAttribute('aria-label'), lines, color, role: one.getAttribute('role') };
+      return {
+        label: one.getAttribute('aria-label'),
+        lines,
+        color,
+        role: one.getAttribute('role'),
+      };
     });
-  const turn = async (part: { deliveredToOthers?: boolean; readByOthers?: boolean }, to: string) => {
+  const turn = async (
+    part: { deliveredToOthers?: boolean; readByOthers?: boolean },
+    to: string,
+  ) => {
     await inRoom(
       page,
       (room, more) => {
         const { messages } = room.getSnapshot();
         const last = messages.length - 1;
-        room.patch({ messages: messages.map((one, at) => (at < last ? one : { ...one, ...more })) });
+        room.patch({
+          messages: messages.map((one, at) => (at < last ? one : { ...one, ...more })),
+        });
       },
       part,
     );
