@@ -13,25 +13,33 @@ export class OthersCursors {
     if ((this.read.get(user) ?? 0) < seq) this.read = new Map(this.read).set(user, seq);
   }
 
-  noteGot(user: string, seq: number): void {
-    this.#got.set(user, Math.max(this.#got.get(user) ?? 0, seq));
+  noteGot(cursors: readonly { user: string; seq: number }[]): void {
+    for (const { user, seq } of cursors)
+      this.#got.set(user, Math.max(this.#got.get(user) ?? 0, seq));
   }
 
   note({ members }: Receipts): void {
     for (const { user, delivered_seq, read_seq } of members) {
-      this.noteGot(user, delivered_seq);
+      this.noteGot([{ user, seq: delivered_seq }]);
       this.noteRead(user, read_seq);
     }
   }
 
-  /** How far the one got it who got furthest, and read it who read furthest; who read has got it. */
-  furthest(members: ReadonlyMap<string, Member>, me?: string): { got: number; read: number } {
+  /**
+   * How far the one got it who got furthest, and read it who read furthest, `upTo` at most; who read
+   * has got it.
+   */
+  furthest(
+    members: ReadonlyMap<string, Member>,
+    me: string | undefined,
+    upTo = Number.POSITIVE_INFINITY,
+  ): { got: number; read: number } {
     const top = (cursors: ReadonlyMap<string, number>) => {
       let furthest = 0;
       for (const [user, seq] of cursors)
         if (user !== me && (members.get(user)?.state ?? 'active') === 'active')
           furthest = Math.max(furthest, seq);
-      return furthest;
+      return Math.min(upTo, furthest);
     };
     const read = top(this.read);
     return { got: Math.max(read, top(this.#got)), read };

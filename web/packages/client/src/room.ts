@@ -7,19 +7,15 @@ import type {
   Marked,
   Member,
   Message,
-  Mine,
-  OwnPatch,
   Receipts,
   ReplyTo,
-  Room,
-  RoomPatch,
   RoomSync,
   ThreadList,
   ThreadMine,
   ThreadPage,
   User,
 } from '@snug/protocol';
-import { Changing } from './changing.js';
+import { Belonging } from './belonging.js';
 import type { Context } from './context.js';
 import { ThreadCursors } from './cursors.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
@@ -44,7 +40,7 @@ const CATCH_UP = 300;
 /** A room closed and opened within this (a re-render) was never closed. */
 const LINGER_MS = 400;
 
-export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
+export class RoomStore extends Belonging<RoomSnapshot> implements RoomHandle {
   readonly id: string;
   draft = '';
   protected readonly ctx: Context;
@@ -101,6 +97,10 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
         this.shownAhead(message);
       },
     });
+  }
+
+  protected get entry(): RoomEntry {
+    return this.#entry;
   }
 
   get wanted(): boolean {
@@ -214,35 +214,6 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     return answer;
   }
 
-  async updateMine(patch: OwnPatch): Promise<Mine> {
-    const mine = await this.ctx.call('mine.update', { room: this.id, ...patch });
-    this.#entry.applyMine(mine);
-    return mine;
-  }
-
-  async update(patch: RoomPatch): Promise<Room> {
-    const { room } = await this.ctx.call('room.update', { room: this.id, ...patch });
-    this.#entry.applyRoom(room);
-    return room;
-  }
-
-  async leave(): Promise<void> {
-    await this.ctx.call('room.leave', { room: this.id });
-    this.left('left');
-  }
-
-  async accept(): Promise<Room> {
-    const { room } = await this.ctx.call('room.accept', { room: this.id });
-    this.#entry.applyRoom(room, true);
-    this.joined();
-    return room;
-  }
-
-  async decline(): Promise<void> {
-    await this.ctx.call('room.decline', { room: this.id });
-    this.#entry.left();
-  }
-
   // What a thread asks of its room.
 
   /** Views of these messages, and of what waits to be sent to the same place. */
@@ -252,8 +223,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     upTo = Number.POSITIVE_INFINITY,
     thread?: string,
   ): MessageView[] {
-    const { got, read } = this.#others.furthest(this.#members, this.ctx.me());
-    const others = { got: Math.min(upTo, got), read: Math.min(upTo, read) };
+    const others = this.#others.furthest(this.#members, this.ctx.me(), upTo);
     const kept = (id: string) => this.#marks.get(id);
     const quoted = (to: Partial<ReplyTo>) =>
       this.#marks.quoted(to.id!, this.#quotes.find(to, loaded));
@@ -281,7 +251,6 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (this.wanted) this.#refuse({ code: `room_${reason}`, detail, retryable: false });
   }
 
-  /** The user became a member (again). */
   joined(): void {
     if (this.wanted && (this.#status === 'no_access' || this.#status === 'error')) {
       this.#turn('loading');
@@ -324,9 +293,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   }
 
   delivered({ cursors }: Events['delivered']): void {
-    this.#now(() => {
-      for (const { user, seq } of cursors) this.#others.noteGot(user, seq);
-    });
+    this.#now(() => this.#others.noteGot(cursors));
   }
 
   said(said: Ephemeral): void {
@@ -392,10 +359,9 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #askReceipts(): void {
     const me = this.ctx.me();
     const last = this.#timeline.messages.filter(({ sender }) => sender && sender === me).at(-1);
-    const told = (this.#entry.room?.member_count ?? 0) <= TOLD_MEMBERS;
-    if (last && told && last.seq > this.#others.furthest(this.#members, me).got) {
-      this.receipts(last.id).catch(() => {});
-    }
+    const large = (this.#entry.room?.member_count ?? 0) > TOLD_MEMBERS;
+    if (!last || large || last.seq <= this.#others.furthest(this.#members, me).got) return;
+    this.receipts(last.id).catch(() => {});
   }
 
   /** Drops what is shown and loads the newest page. */
