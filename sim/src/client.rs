@@ -210,6 +210,7 @@ impl RoomState {
             }
             RoomEventBody::RoomDeleted
             | RoomEventBody::Read { .. }
+            | RoomEventBody::Delivered { .. }
             | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => {}

@@ -261,6 +261,7 @@ impl Sim {
                 self.checker.deleted(room, rev);
             }
             RoomEventBody::Read { .. }
+            | RoomEventBody::Delivered { .. }
             | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => {}

@@ -253,6 +253,17 @@ pub const PRESENCE_ANSWER_MS: u64 = 5_000;
 pub const PRESENCE_LOOK_MS: u64 = 250;
 /// Times of going that are written at once, in users.
 pub const PRESENCE_SEEN_AT_ONCE: usize = 500;
+/// Rooms in one word of what was delivered, in rooms.
+pub const DELIVERED_ROOMS_MAX: usize = 100;
+/// How often a node writes what was delivered, in milliseconds.
+pub const DELIVERED_EVERY_MS: u64 = 1_000;
+/// Delivered cursors that wait for that on one node, one for each room and user, in cursors; beyond
+/// it they are passed over, and the next message's tells the same.
+pub const DELIVERED_WAITING_MAX: usize = 50_000;
+/// Delivered cursors that are written at once, in cursors.
+pub const DELIVERED_AT_ONCE: usize = 500;
+/// Members of a room that is told what was delivered, in members; in a larger one who asks is told.
+pub const RECEIPTS_TOLD_MEMBERS_MAX: u32 = 100;
 /// Time for the first frame to bring a token, in milliseconds: long enough for a bad network, and
 /// what idles without one comes anew less often.
 pub const AUTH_TIMEOUT_MS: u64 = 20_000;

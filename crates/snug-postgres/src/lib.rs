@@ -23,6 +23,7 @@ mod own;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod receipts;
 mod records;
 mod room_bound;
 mod rooms;

@@ -17,6 +17,7 @@ use crate::marks::{OwnMessageData, StarredParams};
 use crate::policy::PolicyIn;
 use crate::presence::{UnwatchData, WatchData};
 use crate::problem::Problem;
+use crate::receipts::{DeliveredBody, ReceiptsData};
 use crate::rest::{HistoryParams, MembersBody, ProfileBody, SendBody};
 use crate::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody, WantedRooms, Which};
 use crate::scheduled::{CancelScheduledData, ScheduleData, ScheduledParams, UpdateScheduledData};
@@ -90,6 +91,8 @@ ops! {
     ThreadRead "thread.read" ThreadReadData;
     ThreadsList "threads.list" ThreadsListData;
     Read "read" ReadData;
+    Delivered "delivered" DeliveredBody;
+    ReceiptsList "receipts.list" ReceiptsData;
     Typing "typing" TypingData;
     Sync "sync" SyncData;
     UsersGet "users.get" UsersGetData;

@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod policy;
 pub mod presence;
 pub mod problem;
+pub mod receipts;
 pub mod rest;
 pub mod rooms;
 pub mod scheduled;

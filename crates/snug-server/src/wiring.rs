@@ -194,6 +194,7 @@ impl App {
             }
         }
         self.hub.note_all_seen().await;
+        self.hub.write_all_delivered().await;
         match &self.store {
             Opened::Embedded(store) => store.close().await,
             // Its connections end with the last handle; nothing waits in the process.

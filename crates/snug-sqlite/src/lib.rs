@@ -18,6 +18,7 @@ mod operators;
 mod outbox;
 mod queue;
 mod reader;
+mod receipts;
 mod records;
 mod rooms;
 mod rows;

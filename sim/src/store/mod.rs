@@ -5,6 +5,7 @@
 mod marks;
 mod messages;
 mod outbox;
+mod receipts;
 mod scheduled;
 mod threads;
 mod through;

@@ -66,8 +66,8 @@ describe('the examples of the page about messages', () => {
     });
     const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [carried, marked, passing, threads, later, own, page, backend] = blocks('sh');
-    const keeps = [carried, marked, passing, threads, later, own];
+    const [carried, marked, passing, threads, later, own, receipts, page, backend] = blocks('sh');
+    const keeps = [carried, marked, passing, threads, later, own, receipts];
     for (const code of [...keeps, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);

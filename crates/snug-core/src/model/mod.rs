@@ -15,6 +15,7 @@ mod message;
 mod operator;
 mod outbox;
 mod own;
+mod receipt;
 mod room;
 mod room_policy;
 mod scheduled;
@@ -44,6 +45,7 @@ pub use outbox::{
     RoomDetail,
 };
 pub use own::{Mute, OwnPatch, OwnSettings};
+pub use receipt::{DeliveredTo, Receipt, ReceiptCounts};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use room_policy::{RoomPolicy, Ruled};
 pub use scheduled::{Scheduled, ScheduledFailure, ScheduledForward, ScheduledWords};

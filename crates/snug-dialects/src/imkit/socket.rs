@@ -332,7 +332,8 @@ impl Line {
                 });
                 self.emit("typing", &told);
             }
-            RoomEventBody::Typing { .. }
+            RoomEventBody::Delivered { .. }
+            | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::RoomDeleted
             | RoomEventBody::Beacon => {}

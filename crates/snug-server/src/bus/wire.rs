@@ -245,6 +245,7 @@ mod tests {
                     RoomEventBody::MembersChanged { .. } => "members",
                     RoomEventBody::RoomDeleted => "deleted",
                     RoomEventBody::Read { .. } => "read",
+                    RoomEventBody::Delivered { .. } => "delivered",
                     RoomEventBody::Typing { .. } => "typing",
                     RoomEventBody::Ephemeral { .. } => "ephemeral",
                     RoomEventBody::Beacon => "beacon",
@@ -264,7 +265,7 @@ mod tests {
                 Event::Presence(_) => "presence",
             })
             .collect();
-        assert_eq!(kinds.len(), 20, "{kinds:?}");
+        assert_eq!(kinds.len(), 21, "{kinds:?}");
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Bus for HearingBus {
                 RoomEventBody::Typing { .. }
                 | RoomEventBody::Ephemeral { .. }
                 | RoomEventBody::Beacon => {}
-                RoomEventBody::Read { .. } => {}
+                RoomEventBody::Read { .. } | RoomEventBody::Delivered { .. } => {}
                 _ => self.heard.commit(&room.app),
             },
             Event::User(UserEvent {

@@ -25,6 +25,7 @@ pub(super) use super::attached::{Connection, Way, Who};
 use super::codec;
 use super::fanout::{Fanout, Told};
 use super::here::Users;
+use super::receipts::Gathered;
 use super::room::{LocalRoom, Next};
 use super::watches::Watches;
 use crate::metrics::Metrics;
@@ -70,6 +71,7 @@ pub struct Hub {
     pub(super) watches: Arc<Watches>,
     /// When users went, as far as it is not kept yet.
     pub(super) went: Mutex<Vec<(AppId, UserId, Time)>>,
+    pub(super) gathered: Mutex<Gathered>,
     hasher: RandomState,
     numbers: AtomicU64,
     /// Other nodes may be on the bus.
@@ -92,6 +94,7 @@ impl Hub {
             users: Mutex::default(),
             watches: Watches::new(node),
             went: Mutex::default(),
+            gathered: Mutex::default(),
             hasher: RandomState::new(),
             numbers: AtomicU64::new(1),
             several: AtomicBool::new(false),
@@ -114,6 +117,7 @@ impl Hub {
         self.fanout.start(&self.tasks);
         self.watches.connect(bus);
         self.follow_presence();
+        self.follow_delivered();
     }
 
     /// This node among others.

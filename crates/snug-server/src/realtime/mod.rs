@@ -14,6 +14,7 @@ mod mailbox;
 mod outbox;
 mod presence;
 mod queue;
+mod receipts;
 mod requests;
 mod room;
 mod session;

@@ -19,6 +19,7 @@ use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::marks::{OwnAnswer, OwnMessageData, StarredAnswer};
 use snug_proto::object::{Mine, Room, User, list};
 use snug_proto::presence::{Presence, PresenceAnswer};
+use snug_proto::receipts::ReceiptsAnswer;
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
     UsersAnswer,
@@ -65,6 +66,10 @@ pub(super) async fn run(
         Request::SessionRefresh(data) => refresh(app, caller, connection, &id, data.token).await,
         Request::SessionClose(_) => app.engine.log_out(&caller.client).await.map(|()| {
             Done::Close { frame: frame::answer(&id, &Nothing {}), code: CloseCode::SessionClosed }
+        }),
+        Request::Delivered(body) => body.into_rooms().map(|rooms| {
+            app.hub.got(&caller.client, rooms);
+            Done::Answer(frame::answer(&id, &Nothing {}))
         }),
         request => request_in_room(app, caller, connection, &id, request).await.map(Done::Answer),
     };
@@ -383,6 +388,11 @@ async fn look(
             let (room, params) = data.into_params();
             let page = engine.threads(actor, &room, &params.into()).await?;
             frame::answer(id, &ThreadsAnswer::of(page, true))
+        }
+        Request::ReceiptsList(data) => {
+            let (room, message, page) = data.into_request();
+            let page = engine.receipts(actor, &room, &message, page).await?;
+            frame::answer(id, &ReceiptsAnswer::from(page))
         }
         Request::ChannelsList(data) => {
             let after = data.cursor.map(|cursor| cursor.0);

@@ -17,6 +17,7 @@ mod opening;
 mod origin;
 mod peer;
 mod presence;
+mod receipts;
 mod scheduled;
 mod server;
 mod server_rooms;
@@ -71,6 +72,7 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(ephemeral::server_routes())
         .merge(scheduled::server_routes())
         .merge(presence::server_routes())
+        .merge(receipts::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -88,6 +90,7 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(ephemeral::client_routes())
         .merge(scheduled::client_routes())
         .merge(presence::client_routes())
+        .merge(receipts::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }

@@ -27,6 +27,7 @@ use snug_proto::marks::{OwnAnswer, StarredAnswer};
 use snug_proto::object::{Head, Message, Mine, Room, User};
 use snug_proto::outbox::OutsideEvent;
 use snug_proto::presence::{Presence, PresenceAnswer};
+use snug_proto::receipts::{DeliveredBody, DeliveredEvent, ReceiptsAnswer};
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody, OpenSessionBody,
     ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer, RoomSyncAnswer, RoomsAnswer,
@@ -189,10 +190,11 @@ fn answer(name: &str, op: &str, data: &str) {
         "users.get" => same::<UsersAnswer>(name, data),
         "presence.watch" => same::<PresenceAnswer>(name, data),
         "members.list" => same::<MembersAnswer>(name, data),
+        "receipts.list" => same::<ReceiptsAnswer>(name, data),
         "me.update" => same::<UserAnswer>(name, data),
-        "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
-        | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => {
-            assert_eq!(data, "{}", "{name}")
+        "auth" | "session.close" | "room.close" | "rooms.all" | "delivered" | "typing"
+        | "room.leave" | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => {
+            assert_eq!(data, "{}", "{name}");
         }
         other => panic!("{name}: no type for {other}"),
     }
@@ -228,6 +230,7 @@ fn events_come_back_equal() {
             "message.own" => same::<OwnAnswer>(&name, data),
             "scheduled" => same::<ScheduledEvent>(&name, data),
             "read" => same::<ReadEvent>(&name, data),
+            "delivered" => same::<DeliveredEvent>(&name, data),
             "typing" => same::<TypingEvent>(&name, data),
             "presence" => same::<Presence>(&name, data),
             "session.expiring" => same::<Expiring>(&name, data),
@@ -304,6 +307,7 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "send-message" | "server-send-message" => same::<Message>(name, text),
         "history" => same::<HistoryAnswer>(name, text),
         "list-members" => same::<MembersAnswer>(name, text),
+        "receipts" => same::<ReceiptsAnswer>(name, text),
         "list-rooms" => same::<RoomsAnswer>(name, text),
         "list-sessions" => same::<SessionsAnswer>(name, text),
         "me" | "update-me" => same::<MeAnswer>(name, text),
@@ -371,6 +375,7 @@ fn rest_request(name: &str, call: &str, text: &str) {
             parsed::<ReadBody>(name, text);
             Ok(())
         }
+        "delivered" => parsed::<DeliveredBody>(name, text).into_rooms().map(drop),
         "typing" => {
             parsed::<TypingBody>(name, text);
             Ok(())

@@ -27,6 +27,7 @@ mod mentions;
 mod panel;
 mod policy;
 mod presence;
+mod receipts;
 mod rest;
 mod rocketchat;
 mod rooms;

@@ -328,6 +328,8 @@ async fn every_op_is_answered_as_written() {
         ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
         ("read", json!({"room": room, "seq": 3}), "/read_seq", json!(3)),
         ("mine.update", json!({"room": room, "pinned": true}), "/settings/rev", json!(1)),
+        ("delivered", json!({"rooms": {&room: 1}}), "", json!({})),
+        ("receipts.list", json!({"room": room, "id": "m0"}), "/members/0/user", json!("bob")),
         ("typing", json!({"room": room, "on": true}), "", json!({})),
         ("sync", json!({"cursor": cursor}), "/rooms/0/id", json!(room)),
         ("room.sync", json!({"room": room, "rev": 1, "epoch": epoch}), "/reset", json!(false)),

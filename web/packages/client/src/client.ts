@@ -17,6 +17,7 @@ import type {
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
 import { Connection } from './connection.js';
 import type { Context } from './context.js';
+import { Delivering } from './delivering.js';
 import { deviceId } from './device.js';
 import type { RoomEntry } from './entry.js';
 import { Cell, Emitter } from './observable.js';
@@ -65,6 +66,7 @@ export class SnugClient implements Client {
   readonly #stores = new Map<string, RoomStore>();
   readonly #users: UserBook;
   readonly #presence: PresenceBook;
+  readonly #delivering: Delivering;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #me = new Cell<User | null>(null);
   readonly #policy = new Cell<Policy | null>(null);
@@ -108,10 +110,13 @@ export class SnugClient implements Client {
       request: (op, payload) => this.#machine.request(op, payload),
       call: (op, payload) => this.#call(op, payload),
       meet: (ids) => this.users(ids),
+      got: (room, seq) => this.#delivering.got(room, seq),
       emit: (event, payload) => this.#emitter.emit(event, payload),
     };
     this.#list = new RoomListStore(this.#context);
     this.#presence = new PresenceBook(this.#context);
+    const read = (room: string) => this.#list.entry(room).mine?.read_seq ?? 0;
+    this.#delivering = new Delivering(this.#context, read);
     this.presence = this.#presence;
     this.connection = this.#machine.state;
     this.me = this.#me;
@@ -269,6 +274,7 @@ export class SnugClient implements Client {
     this.#list.online().catch(() => {});
     for (const store of this.#stores.values()) store.online();
     this.#presence.online();
+    this.#delivering.flush();
   }
 
   #rested({ status, code, detail }: ConnectionState): void {
@@ -280,6 +286,7 @@ export class SnugClient implements Client {
     this.#users.clear();
     this.#list.forget();
     this.#presence.forget();
+    this.#delivering.forget();
     for (const store of this.#stores.values()) store.forget(gone());
   }
 
@@ -360,6 +367,7 @@ const ROOM_EVENTS: Handlers = {
   },
   'message.ephemeral': (_, open, event) => open?.said(event),
   read: (_, open, event) => open?.read(event),
+  delivered: (_, open, event) => open?.delivered(event),
   typing: (_, open, event) => open?.typed(event),
 };
 

@@ -19,6 +19,7 @@ import type {
   Policy,
   Preview,
   ProfilePatch,
+  Receipts,
   Room,
   RoomFilter,
   RoomPage,
@@ -54,6 +55,7 @@ export type {
   Place,
   Preview,
   Problem,
+  Receipts,
   Room,
   RoomFilter,
   RoomPage,
@@ -168,6 +170,11 @@ export interface MessageView {
   problem?: ProblemView;
   /** An own message at or below another active member's read cursor. */
   readByOthers: boolean;
+  /**
+   * An own message that a device of another member has got, which one that was read has; known in
+   * rooms of at most 100 members, elsewhere `receipts()` tells.
+   */
+  deliveredToOthers?: boolean;
   /** Of a system message: `custom`, whose `type` names the happening. */
   system?: { type: string; [field: string]: Custom | undefined };
   /** Unsent: a place without words. */
@@ -366,6 +373,8 @@ export interface RoomHandle extends Conversation {
   readThread(thread: string, seq: number): Promise<ThreadMine>;
   /** The room's threads, those replied to last first. */
   threads(page?: { before?: number; limit?: number }): Promise<ThreadList>;
+  /** Who has a message, and who has read it: by user id, counted on the first page. */
+  receipts(id: string, page?: { limit?: number; cursor?: string }): Promise<Receipts>;
   leave(): Promise<void>;
   /** An invitation; resolves with the room as a member sees it. */
   accept(): Promise<Room>;

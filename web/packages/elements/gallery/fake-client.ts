@@ -18,6 +18,7 @@ import type {
   Own,
   PresenceView,
   ReactionView,
+  Receipts,
   Room,
   RoomHandle,
   RoomList,
@@ -242,6 +243,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   async readThread(root: string): Promise<ThreadMine> {
     this.change(root, { threadUnread: false });
     return { following: true, read_seq: 0, unread: 0 };
+  }
+
+  async receipts(): Promise<Receipts> {
+    return { seq: 1, members: [], users: [] };
   }
 
   async threads(): Promise<ThreadList> {

@@ -332,6 +332,19 @@ export interface Member {
   rev: number;
 }
 
+/** Who has a message: a page of those who can, by user id. */
+export interface Receipts {
+  /** The message's: whose cursor is there or above has it. */
+  seq: number;
+  /** On the first page, of all of them. */
+  counts?: { members: number; delivered: number; read: number } | null;
+  /** `delivered_seq` is never below `read_seq`. */
+  members: { user: string; delivered_seq: number; read_seq: number }[];
+  users: User[];
+  /** `cursor` of the next page. */
+  next?: string | null;
+}
+
 export interface Mine {
   role: Role;
   state: MemberState;

@@ -20,6 +20,7 @@ import type {
   Policy,
   Presence,
   Problem,
+  Receipts,
   Role,
   Room,
   RoomKind,
@@ -263,6 +264,12 @@ export interface Operations {
     answer: ThreadList;
   };
   read: { request: { room: string; seq: number }; answer: Mine };
+  /** Room id to the seq up to which this device has it; 1 to 100 rooms. */
+  delivered: { request: { rooms: Record<string, number> }; answer: Nothing };
+  'receipts.list': {
+    request: { room: string; id: string; limit?: number; cursor?: string };
+    answer: Receipts;
+  };
   typing: { request: { room: string; on: boolean }; answer: Nothing };
   'presence.watch': {
     request: { rooms: string[]; users?: string[] | undefined };
@@ -327,6 +334,8 @@ export interface Events {
   'message.own': Marked;
   scheduled: ScheduledNews;
   read: { room: string; user: string; seq: number; rev: number };
+  /** In rooms of at most 100 members; it takes no rev. */
+  delivered: { room: string; cursors: { user: string; seq: number }[] };
   typing: { room: string; user: string; on: boolean; name?: string | null };
   presence: Presence;
   'session.expiring': { expires_at: Timestamp };

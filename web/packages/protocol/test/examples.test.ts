@@ -79,6 +79,8 @@ const REST: Record<string, string> = {
   'read.answer': 'Mine',
   'set-own.request': 'OwnPatch',
   'set-own.answer': 'Mine',
+  'delivered.request': '{ rooms: Record<string, number> }',
+  'receipts.answer': 'Receipts',
   'typing.request': '{ on: boolean }',
   'room-sync.answer': 'RoomSync',
   'sync.answer': 'UserSync',

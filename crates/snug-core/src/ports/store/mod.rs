@@ -17,6 +17,7 @@ mod messages;
 mod nodes;
 mod operators;
 mod outbox;
+mod receipts;
 mod records;
 mod rooms;
 mod scheduled;
@@ -40,6 +41,7 @@ pub use messages::{
 pub use nodes::{ChangedRoom, LostNode, NodeStore};
 pub use operators::{CreateOperator, OperatorSession, OperatorStore};
 pub use outbox::{Attempted, Consumers, OutboxEntry, OutboxQuery, OutboxStore};
+pub use receipts::{Delivered, DeliveredMoved, ReceiptStore, ReceiptsOf};
 pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
 pub use rooms::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
@@ -95,6 +97,7 @@ pub trait Store:
     + ThreadStore
     + MarkStore
     + ScheduledStore
+    + ReceiptStore
     + RecordStore
     + OutboxStore
     + JobStore

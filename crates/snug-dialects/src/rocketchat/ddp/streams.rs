@@ -247,7 +247,8 @@ impl Line {
                 frames.extend(self.frame_if(NOTIFY_ROOM, &key, &json!([user, what, {}])));
                 Ok(frames)
             }
-            RoomEventBody::Typing { .. }
+            RoomEventBody::Delivered { .. }
+            | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => Ok(Vec::new()),
         }
