@@ -8,7 +8,9 @@ use snug_core::ports::{Delivered, DeliveredMoved, ReceiptStore, ReceiptsOf, Stor
 
 use crate::SqliteStore;
 use crate::rooms::living;
-use crate::rows::{HeadRow, Sql, USER_WIDTH, all, change, int, one, size, uint, user, user_columns};
+use crate::rows::{
+    HeadRow, Sql, USER_WIDTH, all, change, int, one, size, uint, user, user_columns,
+};
 
 #[async_trait]
 impl ReceiptStore for SqliteStore {
@@ -153,11 +155,7 @@ fn counts(conn: &Connection, rk: i64, of: &ReceiptsOf) -> Sql<ReceiptCounts> {
     );
     let sender = of.sender.as_ref().map(UserId::as_str);
     let found = one(conn, sql, (rk, sender, of.said_at.0, int(of.seq)), |row| {
-        Ok(ReceiptCounts {
-            members: uint(row, 0)?,
-            delivered: uint(row, 1)?,
-            read: uint(row, 2)?,
-        })
+        Ok(ReceiptCounts { members: uint(row, 0)?, delivered: uint(row, 1)?, read: uint(row, 2)? })
     })?;
     Ok(found.unwrap_or_default())
 }
