@@ -8,27 +8,33 @@ use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;
 use crate::pool::{Fail, bounded};
-use crate::rows::{Cells, big, head_columns, rows, user_columns};
+use crate::rows::{Cells, big, rows, user_columns};
 
 /// One statement for all rooms. The rows are locked in one order, whoever writes the same ones
-/// beside; rooms and members are read and not locked.
-const MOVE: &str = concat!(
-    "WITH moved AS (INSERT INTO delivered AS d (app, room, user_id, seq)
+/// beside; rooms and members are read and not locked. What moves nothing is left out before the
+/// conflict, which would lock its row for nothing; the condition behind it is for who writes the
+/// same beside. The head is without a preview.
+const MOVE: &str = "WITH moved AS (INSERT INTO delivered AS d (app, room, user_id, seq)
       SELECT m.app, m.room, m.user_id, least(i.seq, r.seq)
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(app, room, user_id, seq)
+      FROM (SELECT g.app, g.room, g.user_id, max(g.seq) AS seq
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS g(app, room, user_id, seq)
+        GROUP BY g.app, g.room, g.user_id) i
       JOIN rooms r ON r.app = i.app AND r.id = i.room AND r.deleted_at IS NULL
       JOIN members m ON m.app = i.app AND m.room = i.room AND m.user_id = i.user_id
         AND m.state = 'active'
       WHERE least(i.seq, r.seq) > m.read_seq
+        AND NOT EXISTS (SELECT FROM delivered o WHERE o.app = m.app AND o.room = m.room
+          AND o.user_id = m.user_id AND o.seq >= least(i.seq, r.seq))
+        AND NOT EXISTS (SELECT FROM users u WHERE u.app = m.app AND u.id = m.user_id
+          AND u.invisible)
       ORDER BY m.room, m.user_id
       ON CONFLICT (app, room, user_id) DO UPDATE SET seq = excluded.seq
         WHERE d.seq < excluded.seq
       RETURNING d.app, d.room, d.user_id, d.seq)
-    SELECT v.room, v.user_id, v.seq, ",
-    head_columns!("r"),
-    " FROM moved v JOIN rooms r ON r.app = v.app AND r.id = v.room
-      WHERE r.member_count <= $5 ORDER BY v.room, v.user_id"
-);
+    SELECT v.room, v.user_id, v.seq, r.seq, r.rev, r.members_rev, r.room_rev, r.counted,
+      r.activity_at, NULL::bigint AS preview_seq
+      FROM moved v JOIN rooms r ON r.app = v.app AND r.id = v.room
+      WHERE r.member_count <= $5 ORDER BY v.room, v.user_id";
 /// Those of a room who can have a message: not its sender, in since before it was said, and not with
 /// a view that begins behind it.
 macro_rules! those {
@@ -54,13 +60,12 @@ const PAGE: &str = concat!(
     " AND m.user_id > $6 ORDER BY m.user_id LIMIT $7) x
       JOIN users u ON u.app = x.app AND u.id = x.user_id ORDER BY x.user_id"
 );
+/// The second cursor is looked up for who has not read so far only.
 const COUNT: &str = concat!(
-    "SELECT count(*), count(*) FILTER (WHERE x.delivered >= $5),
-      count(*) FILTER (WHERE x.read_seq >= $5) FROM (SELECT m.read_seq, ",
-    delivered_seq!(),
-    " AS delivered ",
-    those!(),
-    ") x"
+    "SELECT count(*), count(*) FILTER (WHERE m.read_seq >= $5 OR EXISTS (SELECT FROM delivered d
+        WHERE d.app = m.app AND d.room = m.room AND d.user_id = m.user_id AND d.seq >= $5)),
+      count(*) FILTER (WHERE m.read_seq >= $5) ",
+    those!()
 );
 
 impl PostgresStore {

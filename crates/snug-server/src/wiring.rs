@@ -186,6 +186,8 @@ impl App {
 
     /// Tells other nodes and writes what is left, and closes the store.
     pub async fn close(&self) {
+        // While the bus stands: what was delivered is told, too.
+        self.hub.write_all_delivered().await;
         if let Some(nats) = &self.nats {
             let all_told = nats.close().await;
             self.last.stop(Duration::from_secs(1)).await;
@@ -194,7 +196,6 @@ impl App {
             }
         }
         self.hub.note_all_seen().await;
-        self.hub.write_all_delivered().await;
         match &self.store {
             Opened::Embedded(store) => store.close().await,
             // Its connections end with the last handle; nothing waits in the process.

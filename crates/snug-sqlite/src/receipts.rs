@@ -20,15 +20,24 @@ impl ReceiptStore for SqliteStore {
         got: &[Delivered],
         told_members_max: u32,
     ) -> StoreResult<Vec<DeliveredMoved>> {
-        let (of, mut got) = (app.clone(), got.to_vec());
-        // A room is looked up once, and what moved is told in this order.
-        got.sort_unstable_by(|a, b| (&a.room, &a.user).cmp(&(&b.room, &b.user)));
-        self.write(Some(app.clone()), move |conn| {
+        let mut got = got.to_vec();
+        // A room is looked up once, what moved is told in this order, and of two the higher stays.
+        got.sort_unstable_by(|a, b| (&a.room, &a.user, b.seq).cmp(&(&b.room, &b.user, a.seq)));
+        got.dedup_by(|next, kept| (&next.room, &next.user) == (&kept.room, &kept.user));
+        // Beside the writer, whose time is the sends': most of a large room may be read by now.
+        let of = app.clone();
+        let lane = Some(app.clone());
+        let news = self.read_page(lane.clone(), move |conn| news_in(conn, &of, &got)).await?;
+        if news.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of = app.clone();
+        self.write(lane, move |conn| {
             let mut moved = Vec::new();
-            for in_room in got.chunk_by(|a, b| a.room == b.room) {
+            for in_room in news.chunk_by(|a, b| a.room == b.room) {
                 let Some(first) = in_room.first() else { continue };
                 let Some(head) = living(conn, &of, &first.room)? else { continue };
-                move_in_room(conn, &head, in_room, told_members_max, &mut moved)?;
+                move_in_room(conn, (&of, &head), in_room, told_members_max, &mut moved)?;
             }
             Ok(moved)
         })
@@ -66,34 +75,60 @@ impl ReceiptStore for SqliteStore {
     }
 }
 
+/// The membership `?1`, `?2` whose cursor may move to `?3`: of an active member who has not read up
+/// to there and, in the app `?4`, may be seen.
+macro_rules! behind {
+    () => {
+        "FROM members m WHERE m.rk = ?1 AND m.user = ?2 AND m.state = 'active' \
+         AND m.read_seq < ?3 AND NOT EXISTS (SELECT 1 FROM users u \
+         WHERE u.app = ?4 AND u.id = ?2 AND u.invisible)"
+    };
+}
+
+/// What moves a cursor, of what is sorted by room.
+fn news_in(conn: &Connection, app: &AppId, got: &[Delivered]) -> Sql<Vec<Delivered>> {
+    let sql = concat!(
+        "SELECT 1 ",
+        behind!(),
+        " AND NOT EXISTS (SELECT 1 FROM delivered d \
+         WHERE d.rk = ?1 AND d.user = ?2 AND d.seq >= ?3)"
+    );
+    let mut news = Vec::new();
+    for in_room in got.chunk_by(|a, b| a.room == b.room) {
+        let Some(first) = in_room.first() else { continue };
+        let Some(head) = living(conn, app, &first.room)? else { continue };
+        for one_of in in_room {
+            let to = int(one_of.seq.min(head.seq));
+            let values = (head.rk, one_of.user.as_str(), to, app.as_str());
+            if one(conn, sql, values, |_| Ok(()))?.is_some() {
+                news.push(one_of.clone());
+            }
+        }
+    }
+    Ok(news)
+}
+
+/// Looks at all of it again: a member may be out, or have read, since.
 fn move_in_room(
     conn: &Connection,
-    head: &HeadRow,
-    got: &[Delivered],
+    (app, head): (&AppId, &HeadRow),
+    news: &[Delivered],
     told_members_max: u32,
     moved: &mut Vec<DeliveredMoved>,
 ) -> Sql<()> {
-    let mut told = None;
-    for Delivered { room, user, seq } in got {
+    let sql = concat!(
+        "INSERT INTO delivered (rk, user, seq) SELECT m.rk, m.user, ?3 ",
+        behind!(),
+        " ON CONFLICT (rk, user) DO UPDATE SET seq = excluded.seq \
+         WHERE delivered.seq < excluded.seq"
+    );
+    for Delivered { room, user, seq } in news {
         let to = (*seq).min(head.seq);
-        let sql = "SELECT read_seq FROM members WHERE rk = ?1 AND user = ?2 AND state = 'active'";
-        let read = one(conn, sql, (head.rk, user.as_str()), |row| uint(row, 0))?;
-        if read.is_none_or(|read| to <= read) {
-            continue;
+        let moves = change(conn, sql, (head.rk, user.as_str(), int(to), app.as_str()))? > 0;
+        if moves && head.member_count <= told_members_max {
+            let (room, user, head) = (room.clone(), user.clone(), head.head_with(None));
+            moved.push(DeliveredMoved { room, user, seq: to, head });
         }
-        let sql = "INSERT INTO delivered (rk, user, seq) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (rk, user) DO UPDATE SET seq = excluded.seq \
-                   WHERE delivered.seq < excluded.seq";
-        let moves = change(conn, sql, (head.rk, user.as_str(), int(to)))? > 0;
-        if !moves || head.member_count > told_members_max {
-            continue;
-        }
-        let at = match told.take() {
-            Some(known) => known,
-            None => head.head(conn)?,
-        };
-        told = Some(at.clone());
-        moved.push(DeliveredMoved { room: room.clone(), user: user.clone(), seq: to, head: at });
     }
     Ok(())
 }
@@ -144,14 +179,13 @@ fn receipt(row: &Row<'_>) -> Sql<Receipt> {
     })
 }
 
+/// The second cursor is looked up for who has not read so far only.
 fn counts(conn: &Connection, rk: i64, of: &ReceiptsOf) -> Sql<ReceiptCounts> {
     let sql = concat!(
-        "SELECT count(*), coalesce(sum(x.delivered >= ?4), 0), coalesce(sum(x.read_seq >= ?4), 0) \
-         FROM (SELECT m.read_seq, ",
-        delivered_seq!(),
-        " AS delivered ",
-        those!(),
-        ") x"
+        "SELECT count(*), count(*) FILTER (WHERE m.read_seq >= ?4 OR EXISTS (SELECT 1 \
+         FROM delivered d WHERE d.rk = m.rk AND d.user = m.user AND d.seq >= ?4)), \
+         count(*) FILTER (WHERE m.read_seq >= ?4) ",
+        those!()
     );
     let sender = of.sender.as_ref().map(UserId::as_str);
     let found = one(conn, sql, (rk, sender, of.said_at.0, int(of.seq)), |row| {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::RoomEventBody;
 use crate::ids::{AppId, MessageId, RoomId, UserId};
 use crate::limits;
-use crate::model::{DeliveredTo, Head, Receipt, ReceiptCounts};
+use crate::model::{DeliveredTo, Head, Membership, Receipt, ReceiptCounts};
 use crate::ports::{Delivered, ReceiptsOf};
 
 /// Who has a message: those who can, by user id.
@@ -16,7 +16,7 @@ use crate::ports::{Delivered, ReceiptsOf};
 pub struct ReceiptsPage {
     /// The message's.
     pub seq: u64,
-    /// On the first page.
+    /// On the first page, of a room that is not too large to be counted.
     pub counts: Option<ReceiptCounts>,
     pub members: Vec<Receipt>,
     /// Ask again with this, when there are more.
@@ -44,10 +44,12 @@ impl Engine {
     }
 
     /// Who has a message, at any size of its room: members who were in when it was said, but its
-    /// sender. Counted on the first page only, which goes through all of them.
+    /// sender. For members only: who reads a channel without being in it is told of no receipt.
+    /// Counted on the first page, which goes through all members, of rooms that are not too large.
     ///
     /// # Errors
-    /// An invalid limit, [`Error::MessageNotFound`], policy's refusals; the store's.
+    /// An invalid limit, [`Error::NotAMember`], [`Error::MessageNotFound`], also of one that the
+    /// caller has deleted for oneself, policy's refusals; the store's.
     pub async fn receipts(
         &self,
         actor: &Actor,
@@ -57,6 +59,10 @@ impl Engine {
     ) -> Result<ReceiptsPage> {
         let limit = check::limit(limit, 100, limits::MEMBERS_PAGE_MAX)?;
         let facts = self.readable(actor, room).await?;
+        let inside = facts.mine.as_ref().is_some_and(Membership::is_active);
+        if !inside && matches!(actor, Actor::Client(_)) {
+            return Err(Error::NotAMember);
+        }
         let app = &actor.app().id;
         let shown = matches!(actor, Actor::Backend(_));
         let hit = self.store.message_by_key(app, room, id).await?.map(|hit| hit.message);
@@ -64,11 +70,16 @@ impl Engine {
             .filter(|message| message.seq > above(&facts))
             .filter(|message| shown || message.hidden_at.is_none())
             .ok_or_else(|| Error::MessageNotFound(id.clone()))?;
+        let found = self.with_own(actor, &facts, found).await?;
+        if found.own.is_some_and(|mark| mark.deleted) {
+            return Err(Error::MessageNotFound(id.clone()));
+        }
         let seq = found.seq;
         let of = ReceiptsOf { seq, said_at: found.created_at, sender: found.sender };
+        let large = facts.room.member_count > limits::RECEIPTS_COUNTED_MEMBERS_MAX;
         let counts = match after {
-            None => Some(self.store.receipt_counts(app, room, &of).await?),
-            Some(_) => None,
+            None if !large => Some(self.store.receipt_counts(app, room, &of).await?),
+            _ => None,
         };
         let mut members = self.store.receipts(app, room, &of, after.as_ref(), limit + 1).await?;
         let more = members.len() > limit;

@@ -367,6 +367,7 @@ impl LocalRoom {
             RoomEventBody::Ephemeral { said } => Some(said),
             _ => None,
         };
+        let delivered = matches!(happened.body, RoomEventBody::Delivered { .. });
         let fleeting = happened.body.is_fleeting();
         let mut full: Option<Option<Bytes>> = None;
         let mut light: Option<Bytes> = None;
@@ -382,8 +383,9 @@ impl LocalRoom {
             {
                 continue;
             }
-            let hidden = of_members && listener.guest;
-            if hidden && connection.mailbox.is_some() {
+            // Who has a message is its room's members' matter, and other wires have no word for it.
+            let hidden = (of_members || delivered) && listener.guest;
+            if (hidden || delivered) && connection.mailbox.is_some() {
                 continue;
             }
             if connection.mail(|mailbox| mailbox.room(happened)) {

@@ -22,6 +22,7 @@ pub struct DeliveredMoved {
     pub user: UserId,
     /// Where it is now.
     pub seq: u64,
+    /// Without a preview: it is told to who has the room open.
     pub head: Head,
 }
 
@@ -39,8 +40,10 @@ pub struct ReceiptsOf {
 #[async_trait]
 pub trait ReceiptStore: Send + Sync {
     /// Moves cursors of active members of living rooms, each to its seq (capped at the room's), never
-    /// back and never where the read cursor is or beyond it already; everything else is passed over.
-    /// It moves no rev. A room and a user stand together in `got` once at most.
+    /// back and never where the read cursor is or beyond it already; everything else is passed over,
+    /// and so is who does not want to be seen: what is not kept is shown to nobody. It moves no rev.
+    /// Where a room and a user stand together in `got` more than once, the highest counts. What
+    /// moves nothing waits for no send and holds none up.
     ///
     /// Returns those that moved in rooms of at most `told_members_max` members, by room and user.
     async fn move_delivered(

@@ -6,7 +6,7 @@ use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
 use snug_core::limits;
 use snug_core::model::{
-    Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, RoomPolicy,
+    DeliveredTo, Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, RoomPolicy,
     Time, User,
 };
 
@@ -287,6 +287,25 @@ fn open_rooms_hear_events_and_the_others_heads() {
     room.set_open(c[0].id, false);
     room.offer(&message(12, 3));
     assert_eq!(heard(&c[0]), heads(&[12]));
+}
+
+#[test]
+fn what_was_delivered_is_for_members_who_have_the_room_open() {
+    let (mut room, mut c) = room(&["anna", "bert"]);
+    // Who reads a channel without being in it, and another wire, whose mailbox it must not fill.
+    c.push(connection("cleo"));
+    room.add(true, &c[2], 10, 3);
+    c.push(listener("dora", Some(Mailbox::default())));
+    room.add(false, &c[3], 10, 3);
+    for open in [0, 2, 3] {
+        assert!(room.set_open(c[open].id, true));
+    }
+    let users = vec![DeliveredTo { user: user("bert"), seq: 1 }];
+    room.offer(&event(10, 3, RoomEventBody::Delivered { users }));
+    assert_eq!(heard(&c[0]), [("delivered".to_owned(), 0)]);
+    assert_eq!((heard(&c[1]).len(), heard(&c[2]).len()), (0, 0));
+    assert!(c[3].mailbox.as_ref().unwrap().take().is_none());
+    assert_eq!(room.rev, 10, "it takes no rev");
 }
 
 fn said(to: Option<&[&str]>) -> RoomEventBody {
