@@ -58,6 +58,7 @@ pub mod operators;
 pub mod outbox;
 pub mod own;
 pub mod races;
+pub mod receipts;
 pub mod records;
 pub mod rooms;
 pub mod scheduled;
@@ -228,10 +229,13 @@ pub const CASES: &[Case] = &[
     case!(cursors::unread_equals_counting_the_history),
     case!(cursors::who_joins_late_counts_exactly),
     case!(cursors::a_repeat_reads_nothing),
-    case!(cursors::a_delivered_cursor_is_monotone_and_capped),
-    case!(cursors::receipts_are_of_those_who_were_there),
-    case!(cursors::delivered_never_falls_and_is_never_below_read),
-    race!(cursors::racing_deliveries_end_at_the_furthest),
+    case!(receipts::a_delivered_cursor_is_monotone_and_capped),
+    case!(receipts::receipts_are_of_those_who_were_there),
+    case!(receipts::delivered_never_falls_and_is_never_below_read),
+    race!(receipts::racing_deliveries_end_at_the_furthest),
+    case!(receipts::a_cursor_said_twice_moves_once),
+    case!(receipts::who_is_invisible_delivers_nothing),
+    case!(receipts::a_room_made_anew_has_no_receipts),
     case!(lists::the_list_is_by_activity),
     case!(lists::pages_are_whole_under_ties),
     case!(lists::an_empty_room_is_its_creators),
@@ -456,6 +460,7 @@ mod tests {
         ("invitations", include_str!("invitations.rs")),
         ("messages", include_str!("messages.rs")),
         ("cursors", include_str!("cursors.rs")),
+        ("receipts", include_str!("receipts.rs")),
         ("lists", include_str!("lists.rs")),
         ("sync", include_str!("sync.rs")),
         ("catch_up", include_str!("catch_up.rs")),
