@@ -190,7 +190,10 @@ pub async fn a_cursor_said_twice_moves_once(store: &dyn Store) {
     assert_eq!(got(&f, &doubled).await, expected);
     assert!(got(&f, &doubled).await.is_empty());
     // Beyond the room both are what there is.
-    assert_eq!(got(&f, &[(&room, "ben", 8), (&room, "ben", 9)]).await, [(room, user("ben"), 4)]);
+    assert_eq!(
+        got(&f, &[(&room, "ben", 8), (&room, "ben", 9)]).await,
+        [(room.clone(), user("ben"), 4)]
+    );
 }
 
 async fn turn(f: &Fixture<'_>, name: &str, invisible: bool) {

@@ -6,8 +6,8 @@ use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
 use snug_core::limits;
 use snug_core::model::{
-    DeliveredTo, Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, RoomPolicy,
-    Time, User,
+    DeliveredTo, Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind,
+    RoomPolicy, Time, User,
 };
 
 use super::super::hub::{Hub, HubParts, Way, Who};
