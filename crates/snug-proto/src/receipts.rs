@@ -87,7 +87,7 @@ pub struct ReceiptItem {
 pub struct ReceiptsAnswer {
     /// The message's: whose cursor is there or above has it.
     pub seq: u64,
-    /// On the first page.
+    /// On the first page, of a room of at most 5,000 members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<ReceiptCounts>,
     pub members: Vec<ReceiptItem>,

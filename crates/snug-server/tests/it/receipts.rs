@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Page, TestApp, on_both};
+use crate::harness::{Page, TestApp, TestServer, on_both, text};
 
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("a number, not {value}"))
@@ -163,4 +163,117 @@ async fn a_large_room_is_asked() {
         assert!(ann.drain().await.iter().all(|(name, _)| name != "delivered"));
     })
     .await;
+}
+
+/// Who has a message is its room's members' matter: not of who reads a channel without being in
+/// it, not of who is invited, and not of who was removed.
+#[tokio::test]
+async fn only_members_are_told() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let body = json!({"kind": "channel", "name": "News", "members": ["ann", "ben", "cem"]});
+        let room = text(&app.backend_ok("POST", "rooms", body).await["id"]);
+        let members = format!("rooms/{room}/members");
+        let asked = json!({"users": ["zoe"], "invitation_required": true});
+        app.backend("POST", &members, asked).await.is(200);
+        app.backend("DELETE", &format!("{members}/cem"), Value::Null).await.is(200);
+        let ((_, mut ann), (_, mut eve)) = (app.enter("ann").await, app.enter("eve").await);
+        for socket in [&mut ann, &mut eve] {
+            socket.request("room.open", json!({"room": room})).await;
+        }
+        let (page, ben) = (app.page("ann").await, app.page("ben").await);
+        let seq = say(&page, &room, "one").await;
+        let path = format!("rooms/{room}/messages/one/receipts");
+        for name in ["eve", "zoe", "cem"] {
+            let other = app.page(name).await;
+            other.get(&format!("rooms/{room}/messages")).await.is(200);
+            other.get(&path).await.refused(403, "not_a_member");
+            got(&other, &room, seq).await;
+        }
+        eve.refused("receipts.list", json!({"room": room, "id": "one"}), "not_a_member").await;
+        got(&ben, &room, seq).await;
+        let heard = ann.event("delivered").await;
+        assert_eq!(heard["cursors"], json!([{"user": "ben", "seq": seq}]));
+        assert!(eve.drain().await.iter().all(|(name, _)| name != "delivered"));
+        let now = receipts(&page, &room, "one").await;
+        assert_eq!(now["counts"], json!({"members": 1, "delivered": 1, "read": 0}));
+    })
+    .await;
+}
+
+/// What a user deleted for oneself is no message to that user, and stays one to the others.
+#[tokio::test]
+async fn what_was_deleted_for_oneself_has_no_receipts() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = app.group(&["ann", "ben"]).await;
+        let (ann, ben) = (app.page("ann").await, app.page("ben").await);
+        say(&ann, &room, "one").await;
+        let message = format!("rooms/{room}/messages/one");
+        ann.call("PATCH", &format!("{message}/own"), json!({"deleted": true})).await.is(200);
+        let path = format!("{message}/receipts");
+        ann.get(&path).await.refused(404, "message_not_found");
+        ben.get(&path).await.is(200);
+        app.backend("GET", &path, Value::Null).await.is(200);
+    })
+    .await;
+}
+
+/// Whether a device of theirs is on would be told by what it gets.
+#[tokio::test]
+async fn who_is_invisible_delivers_nothing() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let room = app.group(&["ann", "ben", "cem"]).await;
+        let (page, ben) = (app.page("ann").await, app.page("ben").await);
+        let mut ann = app.socket(&page.opened.token).await;
+        ann.request("room.open", json!({"room": room})).await;
+        ben.call("PATCH", "me", json!({"invisible": true})).await.is(200);
+        let seq = say(&page, &room, "one").await;
+        // Written in one turn, or in this order.
+        got(&ben, &room, seq).await;
+        got(&app.page("cem").await, &room, seq).await;
+        let heard = ann.event("delivered").await;
+        assert_eq!(heard["cursors"], json!([{"user": "cem", "seq": seq}]));
+        let now = receipts(&page, &room, "one").await;
+        assert_eq!(now["counts"], json!({"members": 2, "delivered": 1, "read": 0}));
+    })
+    .await;
+}
+
+/// A server that is stopped writes what it has heard.
+#[tokio::test]
+async fn a_stop_loses_nothing() {
+    let server = TestServer::sqlite().await;
+    let mut app = server.app().await;
+    let room = app.group(&["ann", "ben"]).await;
+    let seq = say(&app.page("ann").await, &room, "one").await;
+    got(&app.page("ben").await, &room, seq).await;
+    let server = server.restart().await;
+    app.address = server.address();
+    let now = receipts(&app.page("ann").await, &room, "one").await;
+    assert_eq!(now["counts"], json!({"members": 1, "delivered": 1, "read": 0}));
+    assert!(server.stop().await);
+}
+
+/// A count goes through all members: beyond a bound it is left out, and the pages stay.
+#[tokio::test]
+async fn a_very_large_room_is_not_counted() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let room = app.group(&["ann"]).await;
+    let members = format!("rooms/{room}/members");
+    let names: Vec<String> = (0..5_000).map(|n| format!("u{n:04}")).collect();
+    for some in names.chunks(1_000) {
+        app.backend("POST", &members, json!({ "users": some })).await.is(200);
+    }
+    let ann = app.page("ann").await;
+    say(&ann, &room, "one").await;
+    let page = receipts(&ann, &room, "one").await;
+    assert_eq!(page["counts"], Value::Null);
+    assert_eq!(page["members"].as_array().map(Vec::len), Some(100));
+    app.backend("DELETE", &format!("{members}/u0000"), Value::Null).await.is(200);
+    let page = receipts(&ann, &room, "one").await;
+    assert_eq!(page["counts"], json!({"members": 4_999, "delivered": 0, "read": 0}));
+    assert!(server.stop().await);
 }

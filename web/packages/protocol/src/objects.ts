@@ -336,7 +336,7 @@ export interface Member {
 export interface Receipts {
   /** The message's: whose cursor is there or above has it. */
   seq: number;
-  /** On the first page, of all of them. */
+  /** On the first page, of all of them; absent in a room of more than 5,000 members. */
   counts?: { members: number; delivered: number; read: number } | null;
   /** `delivered_seq` is never below `read_seq`. */
   members: { user: string; delivered_seq: number; read_seq: number }[];
