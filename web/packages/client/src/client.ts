@@ -115,8 +115,7 @@ export class SnugClient implements Client {
     };
     this.#list = new RoomListStore(this.#context);
     this.#presence = new PresenceBook(this.#context);
-    const read = (room: string) => this.#list.entry(room).mine?.read_seq ?? 0;
-    this.#delivering = new Delivering(this.#context, read);
+    this.#delivering = new Delivering(this.#context, (room) => this.#list.entry(room));
     this.presence = this.#presence;
     this.connection = this.#machine.state;
     this.me = this.#me;

@@ -9,8 +9,12 @@ export class OthersCursors {
   read: ReadonlyMap<string, number> = new Map();
   readonly #got = new Map<string, number>();
 
-  noteRead(user: string, seq: number): void {
-    if ((this.read.get(user) ?? 0) < seq) this.read = new Map(this.read).set(user, seq);
+  noteRead(cursors: readonly { user: string; seq: number }[]): void {
+    const news = cursors.filter(({ user, seq }) => (this.read.get(user) ?? 0) < seq);
+    if (!news.length) return;
+    const read = new Map(this.read);
+    for (const { user, seq } of news) read.set(user, Math.max(read.get(user) ?? 0, seq));
+    this.read = read;
   }
 
   noteGot(cursors: readonly { user: string; seq: number }[]): void {
@@ -19,10 +23,8 @@ export class OthersCursors {
   }
 
   note({ members }: Receipts): void {
-    for (const { user, delivered_seq, read_seq } of members) {
-      this.noteGot([{ user, seq: delivered_seq }]);
-      this.noteRead(user, read_seq);
-    }
+    this.noteGot(members.map(({ user, delivered_seq: seq }) => ({ user, seq })));
+    this.noteRead(members.map(({ user, read_seq: seq }) => ({ user, seq })));
   }
 
   /**

@@ -286,7 +286,7 @@ export class RoomStore extends Belonging<RoomSnapshot> implements RoomHandle {
 
   read({ user, seq, rev }: Events['read']): void {
     this.#now(() => {
-      this.#others.noteRead(user, seq);
+      this.#others.noteRead([{ user, seq }]);
       this.#stream.note(rev);
     });
   }
@@ -436,7 +436,7 @@ export class RoomStore extends Belonging<RoomSnapshot> implements RoomHandle {
     this.ctx.users.put(page.users);
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
-    for (const { user, seq } of page.reads) this.#others.noteRead(user, seq);
+    this.#others.noteRead(page.reads);
     this.#marks.note([...page.messages, ...(page.marks?.changed ?? [])], page.marks?.rev);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
@@ -499,7 +499,7 @@ export class RoomStore extends Belonging<RoomSnapshot> implements RoomHandle {
   #mergeMembers(members: readonly Member[], count?: number): void {
     this.#members = mergeMembers(new Map(this.#members), members);
     this.#entry.applyMembers(members, count);
-    for (const { user, read_seq } of members) this.#others.noteRead(user, read_seq);
+    this.#others.noteRead(members.map(({ user, read_seq: seq }) => ({ user, seq })));
   }
 
   /** In a large room the members at hand are not all. */

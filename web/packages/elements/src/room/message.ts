@@ -46,7 +46,7 @@ function state(message: MessageView, words: Words): TemplateResult | typeof noth
   if (message.status === 'failed') return nothing;
   const got = message.deliveredToOthers ? 'delivered' : 'sent';
   const at = message.readByOthers ? 'read' : got;
-  return html`<span class="tick ${at}" role="img" aria-label=${words(at)}>${ticks(at !== 'sent')}</span>`;
+  return html`<span class="tick ${at}" role="img" aria-label=${words(at)}>${ticks(at)}</span>`;
 }
 
 function meta(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {
