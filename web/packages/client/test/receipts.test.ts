@@ -1,6 +1,10 @@
 // Receipts: what this device got is said, and what others got is shown.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
+import { Delivering } from '../src/delivering.js';
+import { SnugError } from '../src/problem.js';
+import { OthersCursors } from '../src/receipts.js';
+import { moveGot } from './fake-receipts.js';
 import { FakeServer } from './fake-server.js';
 import { online, pass, settle, useFakeTime } from './stage.js';
 
@@ -13,8 +17,6 @@ const said = (server: FakeServer) =>
 
 async function listed() {
   const server = new FakeServer();
-  server.on('delivered', () => ({}));
-  server.on('receipts.list', () => ({ seq: 0, members: [], users: [] }));
   for (const id of ['a', 'b']) server.makeRoom(id, ['alice', 'bob']);
   server.say('a', 'bob', 'while away');
   const on = await online({}, server);
@@ -91,8 +93,7 @@ test('an own message is delivered, then read', async () => {
 test('what was told while nobody listened is asked for, in small rooms', async () => {
   const { client, server } = await listed();
   server.say('b', 'alice', 'mine');
-  const page = { seq: 1, members: [{ user: 'bob', delivered_seq: 1, read_seq: 0 }], users: [] };
-  server.on('receipts.list', () => page);
+  moveGot(server.rooms.get('b')!, 'bob', 1);
   const room = client.room('b');
   await room.open();
   await settle();
@@ -104,5 +105,95 @@ test('what was told while nobody listened is asked for, in small rooms', async (
   await large.open();
   await settle();
   assert.equal(server.asked('receipts.list').length, 1, 'nobody tells a large room');
-  assert.deepEqual(await large.receipts('m', { limit: 1 }), page, 'who asks is answered');
+  const { counts } = await large.receipts('m1-large', { limit: 1 });
+  assert.deepEqual(counts, { members: 1, delivered: 0, read: 0 }, 'who asks is answered');
+});
+
+test('what was lost on the way is said again', async () => {
+  const server = new FakeServer();
+  server.makeRoom('a', ['alice', 'bob']);
+  server.say('a', 'bob', 'while away');
+  server.loseAnswer('delivered');
+  await online({}, server);
+  await pass(10_000);
+  assert.deepEqual(said(server), [{ a: 1 }, { a: 1 }]);
+});
+
+/** One that says on demand, to a server that answers on demand; sizes are members of rooms. */
+function saying(sizes: Record<string, number> = {}) {
+  const frames: unknown[] = [];
+  let refuse: (why: unknown) => void = () => {};
+  const request = (_op: string, { rooms }: { rooms: unknown }) => {
+    frames.push(rooms);
+    return new Promise((_, reject) => {
+      refuse = reject;
+    });
+  };
+  const context = { online: () => true, random: () => 0.5, request } as never;
+  const entry = (room: string) => ({ room: { member_count: sizes[room] ?? 2 } }) as never;
+  const fail = (retryable: boolean) => refuse(new SnugError({ code: 'no', detail: '', retryable }));
+  return { delivering: new Delivering(context, entry), frames, fail };
+}
+
+test('a large room waits longer, by chance, and a small one does not wait for it', async () => {
+  const { delivering, frames } = saying({ large: 101 });
+  delivering.got('large', 1);
+  await pass(4_900);
+  assert.deepEqual(frames, [], 'not with all the others');
+  await pass(26_000);
+  assert.deepEqual(frames, [{ large: 1 }]);
+  delivering.got('large', 2);
+  delivering.got('small', 1);
+  delivering.got('large', 3);
+  await pass(1_500);
+  assert.deepEqual(frames.slice(1), [{ large: 3, small: 1 }]);
+});
+
+test('what was refused for now is said again, once there is nothing newer', async () => {
+  const { delivering, frames, fail } = saying();
+  delivering.got('a', 1);
+  delivering.got('b', 1);
+  await pass(1_500);
+  delivering.got('b', 2);
+  fail(true);
+  await pass(1_500);
+  assert.deepEqual(frames.splice(0), [
+    { a: 1, b: 1 },
+    { b: 2, a: 1 },
+  ]);
+  fail(false);
+  await pass(5_000);
+  assert.deepEqual(frames, [], 'refused for good');
+  delivering.got('a', 2);
+  await pass(1_500);
+  delivering.forget();
+  fail(true);
+  await pass(5_000);
+  assert.deepEqual(frames, [{ a: 2 }], 'another user says nothing of it');
+});
+
+test('the cursors of a page are noted at once', () => {
+  const others = new OthersCursors();
+  const page = {
+    seq: 3,
+    users: [],
+    members: [
+      { user: 'bob', delivered_seq: 3, read_seq: 2 },
+      { user: 'cem', delivered_seq: 1, read_seq: 1 },
+    ],
+  };
+  others.note(page);
+  const { read } = others;
+  assert.deepEqual([...read], [
+    ['bob', 2],
+    ['cem', 1],
+  ]);
+  others.note(page);
+  assert.equal(others.read, read, 'nothing moved');
+  others.noteRead([
+    { user: 'bob', seq: 3 },
+    { user: 'bob', seq: 1 },
+  ]);
+  assert.deepEqual(others.furthest(new Map(), 'alice'), { got: 3, read: 3 });
+  assert.equal(read.get('bob'), 2, 'another map');
 });
