@@ -313,7 +313,11 @@ test('an own message has a tick, two when another has got it, underlined ones wh
   const sent = await turn({}, 'Sent');
   const got = await turn({ deliveredToOthers: true }, 'Delivered');
   const read = await turn({ readByOthers: true }, 'Read');
-  assert.deepEqual([sent.lines, got.lines, read.lines], [1, 2, 3], 'by its shape, whatever the colours are');
+  assert.deepEqual(
+    [sent.lines, got.lines, read.lines],
+    [1, 2, 3],
+    'by its shape, whatever the colours are',
+  );
   assert.equal(sent.color, got.color);
   assert.notEqual(got.color, read.color);
   assert.ok([sent, got, read].every(({ role }) => role === 'img'));
