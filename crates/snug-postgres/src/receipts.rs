@@ -60,10 +60,11 @@ const PAGE: &str = concat!(
     " AND m.user_id > $6 ORDER BY m.user_id LIMIT $7) x
       JOIN users u ON u.app = x.app AND u.id = x.user_id ORDER BY x.user_id"
 );
-/// The second cursor is looked up for who has not read so far only.
+/// The second cursor is looked up for who has not read so far only, and by its key: of an `EXISTS`
+/// the planner may make a table of everybody's.
 const COUNT: &str = concat!(
-    "SELECT count(*), count(*) FILTER (WHERE m.read_seq >= $5 OR EXISTS (SELECT FROM delivered d
-        WHERE d.app = m.app AND d.room = m.room AND d.user_id = m.user_id AND d.seq >= $5)),
+    "SELECT count(*), count(*) FILTER (WHERE m.read_seq >= $5 OR (SELECT d.seq FROM delivered d
+        WHERE d.app = m.app AND d.room = m.room AND d.user_id = m.user_id) >= $5),
       count(*) FILTER (WHERE m.read_seq >= $5) ",
     those!()
 );
