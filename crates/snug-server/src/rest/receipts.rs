@@ -23,7 +23,7 @@ pub(super) fn client_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(delivered)).routes(routes!(receipts))
 }
 
-/// Say up to where this device has got rooms, for a push handler that has no socket; written within a second or two, never back
+/// Say up to where this device has got rooms, for a push handler that has no socket; written within a second or two, never back, and not while the user is invisible
 #[utoipa::path(post, path = "/v1/me/delivered", tag = "client", security(("session_token" = [])),
     request_body = DeliveredBody,
     responses((status = 204), (status = "default", body = Problem)))]
@@ -36,7 +36,7 @@ async fn delivered(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who has got a message and who has read it, at any size of the room; counted on the first page
+/// Who has got a message and who has read it, at any size of the room; counted on the first page, up to 5,000 members
 #[utoipa::path(get, path = "/v1/rooms/{room}/messages/{message}/receipts", tag = "client",
     security(("session_token" = [])),
     params(("room" = String, Path), ("message" = String, Path), ReceiptsParams),
@@ -51,7 +51,7 @@ async fn receipts(
     Ok(Json(app.engine.receipts(&by.actor(), &room, &message, page).await?.into()))
 }
 
-/// Who has got a message and who has read it, at any size of the room; counted on the first page
+/// Who has got a message and who has read it, at any size of the room; counted on the first page, up to 5,000 members
 #[utoipa::path(get, path = "/v1/server/rooms/{room}/messages/{message}/receipts", tag = "server",
     security(("server_key" = [])),
     params(("room" = String, Path), ("message" = String, Path), ReceiptsParams),
