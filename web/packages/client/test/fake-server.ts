@@ -16,7 +16,7 @@ import type {
 import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
 import { FakeConnection, type Frame, Refusal, refusal } from './fake-connection.js';
 import * as marks from './fake-marks.js';
-import { deliver, receipts, type Receiving } from './fake-receipts.js';
+import { deliver, type Receiving, receipts } from './fake-receipts.js';
 import { carried } from './fake-sends.js';
 import { summarize, type Threaded, threadMine } from './fake-threads.js';
 

@@ -184,10 +184,13 @@ test('the cursors of a page are noted at once', () => {
   };
   others.note(page);
   const { read } = others;
-  assert.deepEqual([...read], [
-    ['bob', 2],
-    ['cem', 1],
-  ]);
+  assert.deepEqual(
+    [...read],
+    [
+      ['bob', 2],
+      ['cem', 1],
+    ],
+  );
   others.note(page);
   assert.equal(others.read, read, 'nothing moved');
   others.noteRead([
