@@ -192,7 +192,7 @@ fn answer(name: &str, op: &str, data: &str) {
         "me.update" => same::<UserAnswer>(name, data),
         "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
         | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => {
-            assert_eq!(data, "{}", "{name}")
+            assert_eq!(data, "{}", "{name}");
         }
         other => panic!("{name}: no type for {other}"),
     }
