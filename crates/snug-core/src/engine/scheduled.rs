@@ -302,7 +302,7 @@ impl Engine {
             let (Judged::Passing { code, detail } | Judged::Final { code, detail }) =
                 judge(Error::StoreBroken { cause });
             let settled = self.again_or_failed(&due, due.sending, Judged::Passing { code, detail });
-            if due.sending { self.unless_stored(app, &due, settled).await } else { settled }
+            if due.sending { self.failed_if_absent(app, &due, settled).await } else { settled }
         } else {
             if !self.store.settle_scheduled(lease, &place, due.rev, &Settled::Sending).await? {
                 return Ok(DueOutcome::Passed);
@@ -352,11 +352,11 @@ impl Engine {
         let open = leaves_open(&error, due.sending);
         let was_open = open || (due.sending && error != Error::MessageIdConflict);
         let settled = self.again_or_failed(due, open, judge(error));
-        if was_open { self.unless_stored(app, due, settled).await } else { settled }
+        if was_open { self.failed_if_absent(app, due, settled).await } else { settled }
     }
 
     /// A failure only where the store has no such message.
-    async fn unless_stored(&self, app: &AppId, due: &Scheduled, settled: Settled) -> Settled {
+    async fn failed_if_absent(&self, app: &AppId, due: &Scheduled, settled: Settled) -> Settled {
         if !matches!(settled, Settled::Failed(_)) {
             return settled;
         }
