@@ -135,6 +135,8 @@ async fn a_message_is_sent_at_its_time() {
             let late = ann.call(method, "me/scheduled/m-1", body).await;
             late.refused(404, "message_not_found");
         }
+        // A repeat whose time is over meanwhile is told so, not that its time is wrong.
+        ann.post(&path, body.clone()).await.refused(409, "message_id_conflict");
         let mut later = body;
         later["at"] = json!(minutes(60));
         ann.post(&path, later).await.refused(409, "message_id_conflict");
