@@ -420,7 +420,7 @@ async fn what_a_backend_may_have_stays_locked() {
     let site = Site::start().await;
     let app = site.app(&server).await;
     let thread = segment(&site.thread(&["ann", "bob"]));
-    let ann = app.page("ann").await;
+    let (ann, mut hers) = both(&app, "ann").await;
     ann.get("rooms").await.is(200);
     let card = json!({"id": "c", "card": {"title": "x"}, "at": minutes(10)});
     let refused = ann.post(&format!("rooms/{thread}/scheduled"), card).await;
@@ -428,16 +428,22 @@ async fn what_a_backend_may_have_stays_locked() {
     schedule(&ann, &thread, "m-1", &minutes(10)).await;
     site.fault(Fault::AnswerLost);
     clock.pass(11 * 60);
+    let asked = async {
+        while site.asked("addThreadMessage") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the first try", asked).await;
     let tried = async { while list(&ann).await[0]["rev"] == 1 {} };
-    within("the first try", tried).await;
+    within("its end", tried).await;
     assert_eq!(site.texts(), ["m-1"]);
     for (method, body) in [("PATCH", json!({"text": "other"})), ("DELETE", Value::Null)] {
         let late = ann.call(method, "me/scheduled/m-1", body).await;
         late.refused(404, "message_not_found");
     }
     site.fault(Fault::None);
-    let sent = async { while !list(&ann).await.is_empty() {} };
-    within("the next try", sent).await;
+    hers.event_where("scheduled", |data| data["sent"] == true).await;
+    assert!(list(&ann).await.is_empty());
     assert_eq!(site.texts(), ["m-1"]);
     assert!(server.stop().await);
 }
