@@ -167,8 +167,8 @@ async fn work(parts: &Parts, app: &AppId) -> Result<Ended, Stop> {
         // Another node has it, and looks again before it gives it back.
         return Ok(Ended::Elsewhere);
     };
-    // Both are polled: a send holds the lease's row while it is settled, and a renewal waits for it.
-    // What is under way ends with the lease, so that another node may begin.
+    // Both are polled: a send holds the lease's row while it is settled, and a renewal waits for
+    // that. What is under way ends with the lease, so that another node may begin.
     let done = tokio::select! {
         done = until_none(parts, app, &lease) => done,
         stop = renewing(parts, &lease, asked) => Err(stop),
