@@ -556,10 +556,21 @@ pub const OUTBOX_RENEW_MS: u64 = 5_000;
 pub const OUTBOX_LINGER_MS: u64 = 1_000;
 /// How often a node looks for deliveries that nobody makes, in milliseconds.
 pub const OUTBOX_SWEEP_MS: u64 = 5_000;
-/// How often a node looks for scheduled messages that are due, in milliseconds.
-pub const SCHEDULED_LOOK_MS: u64 = 500;
+/// The longest that a node waits between two looks for scheduled messages, in milliseconds.
+pub const SCHEDULED_LOOK_MS_MAX: u64 = 2_000;
+/// The shortest such wait, in milliseconds.
+pub const SCHEDULED_LOOK_MS_MIN: u64 = 20;
 /// Scheduled messages of one app that a node reads at one time, in messages.
-pub const SCHEDULED_AT_ONCE: usize = 200;
+pub const SCHEDULED_AT_ONCE: usize = 32;
+/// How often it reads so many before another app has its turn, in times.
+pub const SCHEDULED_PAGES_PER_TURN: usize = 16;
+/// The first pause after an app's scheduled messages could not be looked after, in milliseconds;
+/// then twice as long.
+pub const SCHEDULED_PAUSE_MS_MIN: u64 = 500;
+/// The longest such pause, in milliseconds.
+pub const SCHEDULED_PAUSE_MS_MAX: u64 = 60_000;
+/// How long a scheduled message that failed is kept, in milliseconds: 30 days.
+pub const SCHEDULED_FAILED_KEPT_MS: i64 = 30 * 24 * 3_600 * 1_000;
 /// Rooms of one app, and apps, whose scheduled messages a node sends side by side, in each.
 pub const SCHEDULED_SIDE_BY_SIDE: usize = 16;
 /// The first wait before a scheduled message is tried again, in milliseconds; then twice as long.

@@ -9,6 +9,7 @@ CREATE TABLE scheduled (
     at            bigint NOT NULL,
     -- When to try next; null once it has failed.
     due_at        bigint,
+    -- Its sending has begun, and nobody knows yet how it ended.
     sending       boolean NOT NULL DEFAULT false,
     attempts      bigint NOT NULL DEFAULT 0,
     -- The send as it was given, a JSON document.
@@ -22,8 +23,9 @@ CREATE TABLE scheduled (
     failed_detail text,
     PRIMARY KEY (app, owner, id)
 );
--- Its first column is named by its own statements only.
-CREATE INDEX scheduled_due ON scheduled (due_at, app) WHERE due_at IS NOT NULL;
--- The conditions hold always where there is a time: only one statement repeats each.
-CREATE INDEX scheduled_due_of ON scheduled (app, due_at) WHERE due_at >= 0;
+-- The conditions hold always where there is a time: each is repeated by the statements that are to
+-- take its index, and by no others.
+CREATE INDEX scheduled_due ON scheduled (due_at, app) WHERE due_at IS NOT NULL AND attempts >= 0;
+CREATE INDEX scheduled_due_of ON scheduled (app, due_at, owner, id) WHERE due_at >= 0;
+CREATE INDEX scheduled_failed ON scheduled (failed_at) WHERE failed_at IS NOT NULL;
 CREATE INDEX scheduled_by_time ON scheduled (app, owner, at, id) WHERE at >= 0;

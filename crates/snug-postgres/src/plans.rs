@@ -37,6 +37,8 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("s.starred_at < $3", "marks_starred"),
     ("m.state = 'invited' AND m.rev >= 0", "members_invited"),
     ("s.due_at <= $1", "scheduled_due"),
+    ("s.due_at > $1", "scheduled_due"),
+    ("o.failed_at < $1", "scheduled_failed"),
     ("s.due_at <= $2", "scheduled_due_of"),
     ("(s.at, s.id) > ($3, $4)", "scheduled_by_time"),
 ];

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{Scheduled, ScheduledFailure, ScheduledWords, Time};
 use snug_core::ports::{
-    ChangeScheduled, Lease, NewScheduled, PayloadHash, ScheduleOutcome, ScheduledPlace,
-    ScheduledQuery, ScheduledStore, Settled, StoreResult,
+    ChangeScheduled, Lease, NewScheduled, PayloadHash, ScheduleOutcome, ScheduledLook,
+    ScheduledPlace, ScheduledQuery, ScheduledStore, Settled, StoreResult,
 };
 use tokio_postgres::types::ToSql;
 
@@ -49,23 +49,34 @@ const CHANGE: &str = concat!(
 );
 const REMOVE: &str = "DELETE FROM scheduled s
     WHERE s.app = $1 AND s.owner = $2 AND s.id = $3 AND s.rev = $4 AND NOT s.sending";
-const APPS: &str = "SELECT DISTINCT s.app FROM scheduled s WHERE s.due_at <= $1 LIMIT $2";
+/// Fenced, so that no index is taken for the order of the apps. A condition of `scheduled_due` that
+/// holds always, and that `DUE` does not name, keeps the two indexes apart.
+const APPS: &str = "SELECT x.app FROM (SELECT s.app, s.due_at FROM scheduled s
+      WHERE s.due_at <= $1 AND s.attempts >= 0 ORDER BY s.due_at OFFSET 0) x
+    GROUP BY x.app ORDER BY min(x.due_at) LIMIT $2";
+const NEXT: &str = "SELECT s.due_at FROM scheduled s WHERE s.due_at > $1 AND s.attempts >= 0
+    ORDER BY s.due_at LIMIT 1";
 const DUE: &str = concat!(
     "SELECT ",
     scheduled_columns!(),
     " FROM scheduled s WHERE s.app = $1 AND s.due_at <= $2 AND s.due_at >= 0
-      ORDER BY s.due_at LIMIT $3"
+      ORDER BY s.due_at, s.owner, s.id LIMIT $3"
 );
 const SENDING: &str = "UPDATE scheduled s SET sending = true
     WHERE s.app = $1 AND s.owner = $2 AND s.id = $3 AND s.rev = $4";
 const SENT: &str = "DELETE FROM scheduled s
     WHERE s.app = $1 AND s.owner = $2 AND s.id = $3 AND s.rev = $4";
 const AGAIN: &str = "UPDATE scheduled s
-    SET sending = false, attempts = s.attempts + 1, due_at = $5, rev = s.rev + 1
+    SET sending = $6, attempts = s.attempts + 1, due_at = $5, rev = s.rev + 1
     WHERE s.app = $1 AND s.owner = $2 AND s.id = $3 AND s.rev = $4";
 const FAILED: &str = "UPDATE scheduled s SET sending = false, attempts = 0, due_at = NULL,
       failed_at = $5, failed_code = $6, failed_detail = $7, rev = s.rev + 1
     WHERE s.app = $1 AND s.owner = $2 AND s.id = $3 AND s.rev = $4";
+/// Looked at again outside: its owner may have given one another time meanwhile.
+const CLEAR: &str = "DELETE FROM scheduled s USING (SELECT o.app, o.owner, o.id FROM scheduled o
+      WHERE o.failed_at < $1 ORDER BY o.failed_at LIMIT $2) x
+    WHERE s.app = x.app AND s.owner = x.owner AND s.id = x.id
+      AND coalesce(s.failed_at, $1) < $1";
 
 fn key(place: &ScheduledPlace) -> (&str, &str, &str) {
     (place.app.as_str(), owner_of(place.owner.as_ref()), place.id.as_str())
@@ -81,7 +92,7 @@ fn read(cells: &mut Cells<'_>) -> Result<Scheduled, Fail> {
     let owner: &str = cells.next()?;
     let owner = (!owner.is_empty()).then(|| UserId::from_stored(owner));
     let at = cells.time()?;
-    let words = ScheduledWords::from_stored(cells.next()?).map_err(Fail::Broken)?;
+    let words = ScheduledWords::from_stored(cells.next()?);
     let (rev, created_at, sending) = (cells.number()?, cells.time()?, cells.next()?);
     let attempts = u32::try_from(cells.number()?).unwrap_or(u32::MAX);
     let (failed_at, code, detail) = (cells.time_or_none()?, cells.next()?, cells.next()?);
@@ -160,11 +171,25 @@ impl PostgresStore {
         Ok(client.execute(&remove, &[&app, &owner, &id, &big(rev)]).await? > 0)
     }
 
-    async fn scheduled_apps_once(&self, now: Time, limit: usize) -> Result<Vec<AppId>, Fail> {
+    async fn look_for_scheduled_once(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<ScheduledLook, Fail> {
         let client = self.reads.get().await?;
         let apps = client.prepare_cached(APPS).await?;
         let found = client.query(&apps, &[&now.0, &rows(limit, 0)]).await?;
-        found.iter().map(|row| Cells::of(row).app()).collect()
+        let apps = found.iter().map(|row| Cells::of(row).app()).collect::<Result<_, _>>()?;
+        let next = client.prepare_cached(NEXT).await?;
+        let next = client.query_opt(&next, &[&now.0]).await?;
+        let next = next.map(|row| Cells::of(&row).time()).transpose()?;
+        Ok(ScheduledLook { apps, next })
+    }
+
+    async fn clear_scheduled_once(&self, before: Time, limit: usize) -> Result<u64, Fail> {
+        let client = self.reads.get().await?;
+        let clear = client.prepare_cached(CLEAR).await?;
+        Ok(client.execute(&clear, &[&before.0, &rows(limit, 0)]).await?)
     }
 
     async fn scheduled_due_once(
@@ -247,9 +272,10 @@ async fn settle(
             let sent = tx.prepare_cached(SENT).await?;
             tx.execute(&sent, &[&app, &owner, &id, &rev]).await?
         }
-        Settled::Again { due_at } => {
+        Settled::Again { due_at, open } => {
             let again = tx.prepare_cached(AGAIN).await?;
-            tx.execute(&again, &[&app, &owner, &id, &rev, &due_at.0]).await?
+            let values: [&(dyn ToSql + Sync); 6] = [&app, &owner, &id, &rev, &due_at.0, open];
+            tx.execute(&again, &values).await?
         }
         Settled::Failed(failure) => {
             let ScheduledFailure { code, detail, at } = failure;
@@ -291,8 +317,8 @@ impl ScheduledStore for PostgresStore {
         Ok(bounded(|| self.unschedule_once(place, rev)).await?)
     }
 
-    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<Vec<AppId>> {
-        Ok(bounded(|| self.scheduled_apps_once(now, limit)).await?)
+    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<ScheduledLook> {
+        Ok(bounded(|| self.look_for_scheduled_once(now, limit)).await?)
     }
 
     async fn scheduled_due(
@@ -312,5 +338,9 @@ impl ScheduledStore for PostgresStore {
         settled: &Settled,
     ) -> StoreResult<bool> {
         Ok(bounded(|| self.settle_scheduled_once(lease, place, rev, settled)).await?)
+    }
+
+    async fn clear_scheduled(&self, failed_before: Time, limit: usize) -> StoreResult<u64> {
+        Ok(bounded(|| self.clear_scheduled_once(failed_before, limit)).await?)
     }
 }

@@ -106,6 +106,8 @@ impl From<model::Scheduled> for Scheduled {
             forward,
             thread,
             silent,
+            // Of a later build, which can show it.
+            unread: _,
         } = *words;
         let forward = forward
             .map(|model::ScheduledForward { room, id }| Forward { room: Id(room), id: Id(id) });

@@ -9,6 +9,7 @@ CREATE TABLE scheduled (
   at            INTEGER NOT NULL,
   -- When to try next; null once it has failed.
   due_at        INTEGER,
+  -- Its sending has begun, and nobody knows yet how it ended.
   sending       INTEGER NOT NULL DEFAULT 0,
   attempts      INTEGER NOT NULL DEFAULT 0,
   -- The send as it was given, a JSON document.
@@ -23,4 +24,6 @@ CREATE TABLE scheduled (
   PRIMARY KEY (app, owner, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX scheduled_due ON scheduled (due_at, app) WHERE due_at IS NOT NULL;
+CREATE INDEX scheduled_due_of ON scheduled (app, due_at, owner, id) WHERE due_at IS NOT NULL;
+CREATE INDEX scheduled_failed ON scheduled (failed_at) WHERE failed_at IS NOT NULL;
 CREATE INDEX scheduled_by_time ON scheduled (app, owner, at, id);

@@ -5,13 +5,13 @@ use rusqlite::{Connection, Row, named_params};
 use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::model::{Scheduled, ScheduledFailure, ScheduledWords, Time};
 use snug_core::ports::{
-    ChangeScheduled, Lease, NewScheduled, PayloadHash, ScheduleOutcome, ScheduledPlace,
-    ScheduledQuery, ScheduledStore, Settled, StoreResult,
+    ChangeScheduled, Lease, NewScheduled, PayloadHash, ScheduleOutcome, ScheduledLook,
+    ScheduledPlace, ScheduledQuery, ScheduledStore, Settled, StoreResult,
 };
 
 use crate::SqliteStore;
 use crate::jobs::is_held;
-use crate::rows::{Sql, all, change, damaged, hash, int, maybe_time, one, size, time, uint};
+use crate::rows::{Sql, all, change, hash, int, maybe_time, one, size, time, uint};
 
 macro_rules! scheduled_columns {
     () => {
@@ -61,17 +61,8 @@ impl ScheduledStore for SqliteStore {
         .await
     }
 
-    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<Vec<AppId>> {
-        self.read_page(None, move |conn| {
-            all(
-                conn,
-                "SELECT DISTINCT app FROM scheduled INDEXED BY scheduled_due \
-                 WHERE due_at <= ?1 AND due_at IS NOT NULL LIMIT ?2",
-                (now.0, size(limit)),
-                |row| Ok(AppId::from_stored(row.get_ref(0)?.as_str()?)),
-            )
-        })
-        .await
+    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<ScheduledLook> {
+        self.read_page(None, move |conn| look(conn, now, limit)).await
     }
 
     async fn scheduled_due(
@@ -87,10 +78,11 @@ impl ScheduledStore for SqliteStore {
                 concat!(
                     "SELECT ",
                     scheduled_columns!(),
-                    " FROM scheduled s INDEXED BY scheduled_due WHERE s.due_at <= ?1 \
-                     AND s.due_at IS NOT NULL AND s.app = ?2 ORDER BY s.due_at LIMIT ?3"
+                    " FROM scheduled s INDEXED BY scheduled_due_of WHERE s.app = ?1 \
+                     AND s.due_at <= ?2 AND s.due_at IS NOT NULL \
+                     ORDER BY s.due_at, s.owner, s.id LIMIT ?3"
                 ),
-                (now.0, app.as_str(), size(limit)),
+                (app.as_str(), now.0, size(limit)),
                 read,
             )
         })
@@ -113,6 +105,20 @@ impl ScheduledStore for SqliteStore {
         })
         .await
     }
+
+    async fn clear_scheduled(&self, failed_before: Time, limit: usize) -> StoreResult<u64> {
+        self.write(None, move |conn| {
+            let cleared = change(
+                conn,
+                "DELETE FROM scheduled WHERE (app, owner, id) IN (SELECT app, owner, id \
+                 FROM scheduled INDEXED BY scheduled_failed WHERE failed_at < ?1 \
+                 AND failed_at IS NOT NULL ORDER BY failed_at LIMIT ?2)",
+                (failed_before.0, size(limit)),
+            )?;
+            Ok(cleared as u64)
+        })
+        .await
+    }
 }
 
 fn key(place: &ScheduledPlace) -> (&str, &str, &str) {
@@ -124,9 +130,26 @@ fn owner_of(owner: Option<&UserId>) -> &str {
     owner.map_or("", UserId::as_str)
 }
 
+fn look(conn: &Connection, now: Time, limit: usize) -> Sql<ScheduledLook> {
+    let apps = all(
+        conn,
+        "SELECT app FROM scheduled INDEXED BY scheduled_due WHERE due_at <= ?1 \
+         AND due_at IS NOT NULL GROUP BY app ORDER BY min(due_at) LIMIT ?2",
+        (now.0, size(limit)),
+        |row| Ok(AppId::from_stored(row.get_ref(0)?.as_str()?)),
+    )?;
+    let next = one(
+        conn,
+        "SELECT due_at FROM scheduled INDEXED BY scheduled_due WHERE due_at > ?1 \
+         AND due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+        [now.0],
+        |row| time(row, 0),
+    )?;
+    Ok(ScheduledLook { apps, next })
+}
+
 fn read(row: &Row<'_>) -> Sql<Scheduled> {
     let owner = row.get_ref(2)?.as_str()?;
-    let words = ScheduledWords::from_stored(row.get_ref(4)?.as_str()?);
     let failed = match maybe_time(row, 9)? {
         Some(at) => Some(ScheduledFailure { code: row.get(10)?, detail: row.get(11)?, at }),
         None => None,
@@ -136,7 +159,7 @@ fn read(row: &Row<'_>) -> Sql<Scheduled> {
         room: RoomId::from_stored(row.get_ref(1)?.as_str()?),
         owner: (!owner.is_empty()).then(|| UserId::from_stored(owner)),
         at: time(row, 3)?,
-        words: words.map_err(|_| damaged(4, "words that are none"))?,
+        words: ScheduledWords::from_stored(row.get_ref(4)?.as_str()?),
         rev: uint(row, 5)?,
         created_at: time(row, 6)?,
         sending: row.get(7)?,
@@ -247,10 +270,10 @@ fn settle(conn: &Connection, place: &ScheduledPlace, rev: u64, settled: &Settled
                        AND rev = ?4";
             change(conn, sql, at)?
         }
-        Settled::Again { due_at } => {
-            let sql = "UPDATE scheduled SET sending = 0, attempts = attempts + 1, due_at = ?5, \
+        Settled::Again { due_at, open } => {
+            let sql = "UPDATE scheduled SET sending = ?6, attempts = attempts + 1, due_at = ?5, \
                        rev = rev + 1 WHERE app = ?1 AND owner = ?2 AND id = ?3 AND rev = ?4";
-            change(conn, sql, (at.0, at.1, at.2, at.3, due_at.0))?
+            change(conn, sql, (at.0, at.1, at.2, at.3, due_at.0, *open))?
         }
         Settled::Failed(failure) => {
             let ScheduledFailure { code, detail, at: when } = failure;

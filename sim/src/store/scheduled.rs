@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use snug_core::ids::{AppId, UserId};
 use snug_core::model::{Scheduled, Time};
 use snug_core::ports::{
-    ChangeScheduled, Lease, NewScheduled, PayloadHash, ScheduleOutcome, ScheduledPlace,
-    ScheduledQuery, ScheduledStore, Settled, StoreResult,
+    ChangeScheduled, Lease, NewScheduled, PayloadHash, ScheduleOutcome, ScheduledLook,
+    ScheduledPlace, ScheduledQuery, ScheduledStore, Settled, StoreResult,
 };
 
 use super::SeamStore;
@@ -40,7 +40,7 @@ impl ScheduledStore for SeamStore {
         self.inner.unschedule(place, rev).await
     }
 
-    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<Vec<AppId>> {
+    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<ScheduledLook> {
         self.inner.scheduled_apps(now, limit).await
     }
 
@@ -61,5 +61,9 @@ impl ScheduledStore for SeamStore {
         settled: &Settled,
     ) -> StoreResult<bool> {
         self.inner.settle_scheduled(lease, place, rev, settled).await
+    }
+
+    async fn clear_scheduled(&self, failed_before: Time, limit: usize) -> StoreResult<u64> {
+        self.inner.clear_scheduled(failed_before, limit).await
     }
 }

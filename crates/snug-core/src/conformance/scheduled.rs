@@ -125,6 +125,7 @@ pub async fn what_is_scheduled_is_its_owners_alone(store: &dyn Store) {
         forward: Some(ScheduledForward { room: room_id("x y"), id: message_id("m-2") }),
         thread: Some(message_id("m-3")),
         silent: true,
+        unread: None,
     });
     assert_eq!(try_schedule(&f, &full, "full").await, ScheduleOutcome::Stored);
     assert_eq!(known(&f, "anna", "m-1").await, Some(full));
@@ -243,7 +244,7 @@ pub async fn what_is_due_is_found(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let apps = async |now| {
         let found = store.scheduled_apps(now, APPS_MAX).await.expect("scheduled_apps");
-        found.iter().filter(|app| **app == f.app).count()
+        found.apps.iter().filter(|app| **app == f.app).count()
     };
     let ids =
         |found: Vec<Scheduled>| -> Vec<MessageId> { found.into_iter().map(|one| one.id).collect() };
@@ -261,6 +262,90 @@ pub async fn what_is_due_is_found(store: &dyn Store) {
     let changed = store.change_scheduled(change_of(&f, &moves, 1, at(25), "later")).await;
     assert!(changed.expect("change_scheduled").is_some());
     assert_eq!(ids(due(&f, at(30)).await), ["b", "c", "a"].map(message_id));
+    for id in ["z", "y"] {
+        schedule(&f, "anna", id, at(25)).await;
+    }
+    let all = ["b", "y", "z", "c", "a"].map(message_id);
+    assert_eq!(ids(due(&f, at(30)).await), all, "of one time by owner, then by id");
+}
+
+/// A look names those apps first whose messages wait longest, and says when the next is due.
+pub async fn a_look_says_when_the_next_is_due(store: &dyn Store) {
+    // Before whatever other cases schedule.
+    let early = |second| Time::from_seconds(1_000 + second);
+    let (f, other) = (Fixture::new(store).await, Fixture::new(store).await);
+    let look = async |now| {
+        let mut found = store.scheduled_apps(now, APPS_MAX).await.expect("scheduled_apps");
+        found.apps.retain(|app| *app == f.app || *app == other.app);
+        (found.apps, found.next)
+    };
+    let late = schedule(&f, "anna", "m-1", early(20)).await;
+    let soon = schedule(&other, "anna", "m-1", early(10)).await;
+    assert_eq!(look(early(9)).await, (vec![], Some(early(10))));
+    assert_eq!(look(early(10)).await, (vec![other.app.clone()], Some(early(20))));
+    let (apps, next) = look(early(20)).await;
+    assert_eq!(apps, [other.app.clone(), f.app.clone()]);
+    assert!(next.is_none_or(|next| next > early(20)));
+    for (of, one) in [(&f, &late), (&other, &soon)] {
+        let place = ScheduledPlace::of(&of.app, one);
+        assert!(store.unschedule(&place, 1).await.expect("unschedule"));
+    }
+}
+
+/// Words of a later build come back as they are, and stop no others.
+pub async fn what_cannot_be_read_stops_no_others(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let later = r#"{"kind":"hologram","text":"hi"}"#.to_owned();
+    let mut unread = one(&f, "anna", "m-1", at(10));
+    unread.words = Box::new(ScheduledWords { unread: Some(later), ..ScheduledWords::default() });
+    assert_eq!(try_schedule(&f, &unread, "later").await, ScheduleOutcome::Stored);
+    let next = schedule(&f, "anna", "m-2", at(20)).await;
+    assert_eq!(due(&f, at(20)).await, [unread.clone(), next]);
+    assert_eq!(list(&f, "anna", all()).await, ["m-1", "m-2"]);
+    assert_eq!(known(&f, "anna", "m-1").await, Some(unread.clone()));
+    let place = ScheduledPlace::of(&f.app, &unread);
+    assert!(store.unschedule(&place, 1).await.expect("unschedule"), "it is taken back unread");
+}
+
+/// Of an open try nobody knows what it came to: nothing is changed until another one says.
+pub async fn an_open_try_stays_locked(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let first = schedule(&f, "anna", "m-1", at(10)).await;
+    let held = lease(&f).await;
+    assert!(settle(&f, &held, &first, 1, Settled::Sending).await);
+    assert!(settle(&f, &held, &first, 1, Settled::Again { due_at: at(15), open: true }).await);
+    let open = Scheduled { rev: 2, attempts: 1, sending: true, ..first.clone() };
+    assert_eq!(known(&f, "anna", "m-1").await, Some(open.clone()));
+    let changed = store.change_scheduled(change_of(&f, &first, 2, at(20), "late")).await;
+    assert_eq!(changed.expect("change_scheduled"), None);
+    let place = ScheduledPlace::of(&f.app, &first);
+    assert!(!store.unschedule(&place, 2).await.expect("unschedule"));
+    assert!(due(&f, at(14)).await.is_empty());
+    assert_eq!(due(&f, at(15)).await, [open]);
+    assert!(settle(&f, &held, &first, 2, Settled::Sending).await);
+    assert!(settle(&f, &held, &first, 2, Settled::Again { due_at: at(20), open: false }).await);
+    assert!(store.unschedule(&place, 3).await.expect("unschedule"), "it is its owner's again");
+}
+
+/// What failed before a time goes, the oldest first; what failed later, or waits, stays.
+pub async fn what_failed_long_ago_goes(store: &dyn Store) {
+    // Before whatever fails in other cases.
+    let early = |second| Time::from_seconds(1_000 + second);
+    let f = Fixture::new(store).await;
+    let held = lease(&f).await;
+    for (id, failed_at) in [("b", 2), ("a", 1), ("kept", 10)] {
+        let one = schedule(&f, "anna", id, at(10)).await;
+        let failed = Settled::Failed(failure(early(failed_at)));
+        assert!(settle(&f, &held, &one, 1, failed).await);
+    }
+    schedule(&f, "anna", "waits", at(10)).await;
+    let clear =
+        async |limit| store.clear_scheduled(early(10), limit).await.expect("clear_scheduled");
+    assert_eq!(clear(1).await, 1);
+    assert_eq!(list(&f, "anna", all()).await, ["b", "kept", "waits"]);
+    assert_eq!(clear(ALL).await, 1);
+    assert_eq!(clear(ALL).await, 0);
+    assert_eq!(list(&f, "anna", all()).await, ["kept", "waits"]);
 }
 
 /// From the moment when its sending begins its owner changes nothing; who takes the work over finds
@@ -291,7 +376,7 @@ pub async fn a_try_is_kept(store: &dyn Store) {
     let first = schedule(&f, "anna", "m-1", at(10)).await;
     let held = lease(&f).await;
     assert!(settle(&f, &held, &first, 1, Settled::Sending).await);
-    assert!(settle(&f, &held, &first, 1, Settled::Again { due_at: at(15) }).await);
+    assert!(settle(&f, &held, &first, 1, Settled::Again { due_at: at(15), open: false }).await);
     let again = Scheduled { rev: 2, attempts: 1, ..first.clone() };
     assert_eq!(known(&f, "anna", "m-1").await, Some(again.clone()), "its time stays");
     assert!(due(&f, at(14)).await.is_empty());
@@ -319,7 +404,7 @@ pub async fn a_lost_lease_settles_nothing(store: &dyn Store) {
     let tries = [
         Settled::Sending,
         Settled::Sent,
-        Settled::Again { due_at: at(99) },
+        Settled::Again { due_at: at(99), open: true },
         Settled::Failed(failure(at(11))),
     ];
     for tried in tries {

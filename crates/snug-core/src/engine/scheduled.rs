@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::extras::for_bridge;
 use super::messages::{SendMessage, decide, with_extras};
 use super::sync::{decode, encode};
 use super::{Actor, Backend, Client, Engine, ForwardOf, SendExtras, check};
@@ -77,7 +78,8 @@ impl Engine {
     /// # Errors
     /// Those of a send, but for what only its time tells (what it answers, forwards, hangs at; the
     /// app's hook); an `at` that is not ahead or too far; [`Error::TooLarge`] above the owner's
-    /// bound; [`Error::MessageIdConflict`]; the store's.
+    /// bound; [`Error::MessageIdConflict`], also for a repeat that comes after it was sent; the
+    /// store's.
     pub async fn schedule_message(
         &self,
         actor: &Actor,
@@ -93,11 +95,21 @@ impl Engine {
         let hash = with_extras(new.hash, &format!("scheduled:{}\n{room}", at.0));
         let owner = actor.user().cloned();
         let place = ScheduledPlace { app: app.clone(), owner, id: new.id };
-        if client_minted && let Some((known, found)) = self.store.scheduled_one(&place).await? {
-            return answered_again(known, hash, found);
+        let mut taken = false;
+        if client_minted {
+            if let Some((known, found)) = self.store.scheduled_one(&place).await? {
+                return answered_again(known, hash, found);
+            }
+            let hit = self.store.message_by_key(app, room, &place.id).await?;
+            // Before the time is looked at, which may be over: it was sent. Of another's message an
+            // outsider learns nothing.
+            if hit.as_ref().is_some_and(|hit| hit.message.sender == new.sender) {
+                return Err(Error::MessageIdConflict);
+            }
+            taken = hit.is_some();
         }
-        self.check_schedule(actor, room, at).await?;
-        if client_minted && self.store.message_by_key(app, room, &place.id).await?.is_some() {
+        self.check_schedule(actor, room, at, &send).await?;
+        if taken {
             return Err(Error::MessageIdConflict);
         }
         let scheduled = Scheduled {
@@ -128,16 +140,32 @@ impl Engine {
         }
     }
 
-    /// The time is one that may be asked for, and the caller may send now.
-    async fn check_schedule(&self, actor: &Actor, room: &RoomId, at: Time) -> Result<()> {
+    /// The time is one that may be asked for, and the caller may send such a message now.
+    async fn check_schedule(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        at: Time,
+        send: &SendMessage,
+    ) -> Result<()> {
         self.check_at(at)?;
         if matches!(actor, Actor::Backend(_)) {
             // A bridged app's backend tells what it has stored, which is never later.
             self.unless_bridged(actor, "be told of what is said later").await?;
         }
+        self.check_for_bridge(actor, send).await?;
         let facts = self.store.room_facts(&actor.app().id, room, actor.user()).await?;
         let facts = facts.ok_or_else(|| Error::RoomNotFound(room.clone()))?;
         decide(actor, Operation::Send, &facts).map(drop)
+    }
+
+    /// What a bridged app's backend cannot keep is refused now, not only at its time. What is kept
+    /// here stays as it was given: at its time it is made ready as every send is.
+    async fn check_for_bridge(&self, actor: &Actor, send: &SendMessage) -> Result<()> {
+        match self.bridge(&actor.app().id).await? {
+            Some(_) => for_bridge(&mut send.clone()),
+            None => Ok(()),
+        }
     }
 
     fn check_at(&self, at: Time) -> Result<()> {
@@ -189,7 +217,9 @@ impl Engine {
             let found = self.own_scheduled(actor, id).await?;
             let at = self.changed_at(&found, patch.at)?;
             let words = patched(&found.words, &patch.words)?;
-            self.new_message(actor, send_of(words.clone(), id.clone()))?;
+            let send = send_of(words.clone(), id.clone());
+            self.check_for_bridge(actor, &send).await?;
+            self.new_message(actor, send)?;
             if found.failed.is_none() && at == found.at && words == *found.words {
                 return Ok(found);
             }
@@ -237,15 +267,19 @@ impl Engine {
         let found = self.store.scheduled_one(&place).await?.map(|(_, found)| found);
         let gone = || Error::MessageNotFound(id.clone());
         let found = found.filter(|found| !found.sending).ok_or_else(gone)?;
-        if found.attempts > 0 {
-            // A try whose answer was lost may have stored it.
-            let hit = self.store.message_by_key(&place.app, &found.room, id).await?;
-            let sender = found.owner.as_ref().or(found.words.sender.as_ref());
-            if hit.is_some_and(|hit| hit.message.sender.as_ref() == sender) {
-                return Err(gone());
-            }
+        // A try whose answer was lost may have stored it, whatever came after.
+        let tried = found.attempts > 0 || found.failed.is_some();
+        if tried && self.is_stored(&place.app, &found).await? {
+            return Err(gone());
         }
         Ok(found)
+    }
+
+    /// Whether the room has a message of its sender's under its id.
+    async fn is_stored(&self, app: &AppId, due: &Scheduled) -> Result<bool> {
+        let hit = self.store.message_by_key(app, &due.room, &due.id).await?;
+        let sender = due.owner.as_ref().or(due.words.sender.as_ref());
+        Ok(hit.is_some_and(|hit| hit.message.sender.as_ref() == sender))
     }
 
     /// Sends a message whose time has come, as its owner and under its id, by the method that all
@@ -262,13 +296,21 @@ impl Engine {
     ) -> Result<DueOutcome> {
         let app = &lease.place.app;
         let place = ScheduledPlace::of(app, &due);
-        if !self.store.settle_scheduled(lease, &place, due.rev, &Settled::Sending).await? {
-            return Ok(DueOutcome::Passed);
-        }
-        let sent = self.send_due(app, &due).await;
-        let settled = match sent {
-            Ok(()) => Settled::Sent,
-            Err(error) => self.judged(&due, judge(error)),
+        let settled = if due.words.unread.is_some() {
+            // Nothing was tried: a node of the build that wrote it may send it.
+            let cause = "a scheduled message of a later build".to_owned();
+            let (Judged::Passing { code, detail } | Judged::Final { code, detail }) =
+                judge(Error::StoreBroken { cause });
+            let settled = self.again_or_failed(&due, due.sending, Judged::Passing { code, detail });
+            if due.sending { self.failed_if_absent(app, &due, settled).await } else { settled }
+        } else {
+            if !self.store.settle_scheduled(lease, &place, due.rev, &Settled::Sending).await? {
+                return Ok(DueOutcome::Passed);
+            }
+            match self.send_due(app, &due).await {
+                Ok(()) => Settled::Sent,
+                Err(error) => self.judged(app, &due, error, judge).await,
+            }
         };
         if !self.store.settle_scheduled(lease, &place, due.rev, &settled).await? {
             return Ok(DueOutcome::Passed);
@@ -298,13 +340,43 @@ impl Engine {
         self.send_message(&actor, &due.room, send).await.map(drop)
     }
 
-    fn judged(&self, due: &Scheduled, judged: Judged) -> Settled {
+    /// What an error makes of it. It has not failed while it may have been sent: where a try is
+    /// open, the store says so first, and as long as that cannot be asked it is tried again.
+    async fn judged(
+        &self,
+        app: &AppId,
+        due: &Scheduled,
+        error: Error,
+        judge: impl Fn(Error) -> Judged + Send,
+    ) -> Settled {
+        let open = leaves_open(&error, due.sending);
+        let was_open = open || (due.sending && error != Error::MessageIdConflict);
+        let settled = self.again_or_failed(due, open, judge(error));
+        if was_open { self.failed_if_absent(app, due, settled).await } else { settled }
+    }
+
+    /// A failure only where the store has no such message.
+    async fn failed_if_absent(&self, app: &AppId, due: &Scheduled, settled: Settled) -> Settled {
+        if !matches!(settled, Settled::Failed(_)) {
+            return settled;
+        }
+        match self.is_stored(app, due).await {
+            Ok(true) => Settled::Sent,
+            Ok(false) => settled,
+            Err(_) => self.again(due, true),
+        }
+    }
+
+    fn again(&self, due: &Scheduled, open: bool) -> Settled {
+        let wait = i64::try_from(retry_ms(due.attempts)).unwrap_or(i64::MAX);
+        Settled::Again { due_at: self.now().plus_millis(wait), open }
+    }
+
+    fn again_or_failed(&self, due: &Scheduled, open: bool, judged: Judged) -> Settled {
         let now = self.now();
+        let tries = due.attempts.saturating_add(1);
         match judged {
-            Judged::Passing { .. } if due.attempts + 1 < limits::SCHEDULED_TRIES_MAX => {
-                let wait = i64::try_from(retry_ms(due.attempts)).unwrap_or(i64::MAX);
-                Settled::Again { due_at: now.plus_millis(wait) }
-            }
+            Judged::Passing { .. } if tries < limits::SCHEDULED_TRIES_MAX => self.again(due, open),
             Judged::Passing { code, detail } | Judged::Final { code, detail } => {
                 Settled::Failed(ScheduledFailure { code, detail, at: now })
             }
@@ -321,6 +393,22 @@ impl Engine {
         let Some(user) = &gone.owner else { return };
         let (id, room) = (gone.id.clone(), gone.room.clone());
         self.publish_user(app, user, UserEventBody::Unscheduled { id, room, sent });
+    }
+}
+
+/// Whether nobody knows after such an error if the message was stored; `before`, whether that was
+/// so before the try. Whoever refuses it otherwise has looked its id up first.
+fn leaves_open(error: &Error, before: bool) -> bool {
+    match error {
+        // A commit may be under way, or the backend may have it.
+        Error::StoreUnavailable { .. }
+        | Error::StoreBroken { .. }
+        | Error::Internal
+        | Error::BridgeUnreachable { .. }
+        | Error::BridgeBroken { .. } => true,
+        // Perhaps before the id was looked up.
+        Error::Overloaded { .. } | Error::RateLimited { .. } => before,
+        _ => false,
     }
 }
 
@@ -395,6 +483,7 @@ fn words_of(send: SendMessage) -> ScheduledWords {
         forward,
         thread,
         silent,
+        unread: None,
     }
 }
 
@@ -412,6 +501,7 @@ fn send_of(words: ScheduledWords, id: MessageId) -> SendMessage {
         forward,
         thread,
         silent,
+        unread: _,
     } = words;
     let forward = forward.map(|ScheduledForward { room, id }| ForwardOf { room, id });
     let extras = SendExtras {
@@ -428,6 +518,10 @@ fn send_of(words: ScheduledWords, id: MessageId) -> SendMessage {
 }
 
 fn patched(words: &ScheduledWords, edit: &EditMessage) -> Result<ScheduledWords> {
+    if words.unread.is_some() {
+        let cause = "a scheduled message of a later build is to be changed".to_owned();
+        return Err(Error::StoreBroken { cause });
+    }
     let EditMessage { text, format, custom, mentions, card, location } = edit.clone();
     if format.is_some() && text.is_none() {
         return Err(Error::missing("text"));
@@ -469,6 +563,30 @@ mod tests {
         };
         let again = send_of(words_of(send.clone()), MessageId::from_stored("m-1"));
         assert_eq!(format!("{again:?}"), format!("{send:?}"));
+    }
+
+    #[test]
+    fn what_may_have_been_stored_stays_open() {
+        let cause = String::new;
+        for error in [
+            Error::StoreUnavailable { cause: cause() },
+            Error::StoreBroken { cause: cause() },
+            Error::BridgeUnreachable { cause: cause() },
+            Error::BridgeBroken { promise: cause() },
+        ] {
+            assert!(leaves_open(&error, false), "{error}");
+        }
+        for error in [
+            Error::HookFailed,
+            Error::NotAMember,
+            Error::BridgeRefused { message: cause() },
+            Error::MessageIdConflict,
+        ] {
+            assert!(!leaves_open(&error, true), "{error}");
+        }
+        let busy = Error::Overloaded { retry_after_ms: 1 };
+        assert!(leaves_open(&busy, true));
+        assert!(!leaves_open(&busy, false));
     }
 
     #[test]

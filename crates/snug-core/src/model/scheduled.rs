@@ -20,7 +20,7 @@ pub struct Scheduled {
     /// Of two views the one with the higher rev is the newer.
     pub rev: u64,
     pub created_at: Time,
-    /// It is being sent: nothing of it is changed or taken back any more.
+    /// It is being sent, or nobody knows whether it was: nothing of it is changed or taken back.
     #[serde(default)]
     pub sending: bool,
     /// Tries since its last change that came to nothing.
@@ -69,6 +69,10 @@ pub struct ScheduledWords {
     pub thread: Option<MessageId>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
+    /// The document as it is stored, where this build cannot read it: a later one wrote it. All
+    /// else is absent then.
+    #[serde(skip)]
+    pub unread: Option<String>,
 }
 
 /// The message that will be passed on.
@@ -82,14 +86,19 @@ impl ScheduledWords {
     /// The document.
     #[must_use]
     pub fn stored(&self) -> String {
+        if let Some(unread) = &self.unread {
+            return unread.clone();
+        }
         // Strings, numbers and lists: it cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// # Errors
-    /// What is wrong with a document that no build has written.
-    pub fn from_stored(text: &str) -> Result<Box<Self>, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+    /// The words, or the document itself where this build cannot read it: one such message stops
+    /// no others.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Box<Self> {
+        serde_json::from_str(text)
+            .unwrap_or_else(|_| Box::new(Self { unread: Some(text.to_owned()), ..Self::default() }))
     }
 }
 
@@ -102,12 +111,21 @@ mod tests {
 
     #[test]
     fn the_stored_document_reads_as_it_was_written() {
-        let words = ScheduledWords::from_stored(V1).unwrap();
+        let words = ScheduledWords::from_stored(V1);
         assert_eq!(words.stored(), V1);
         let later = r#"{"text":"hi","poll":{"of":"a later build"}}"#;
-        let later = ScheduledWords::from_stored(later).unwrap();
+        let later = ScheduledWords::from_stored(later);
         assert_eq!(later.stored(), r#"{"text":"hi"}"#);
         assert_eq!(ScheduledWords::default().stored(), "{}");
-        assert!(ScheduledWords::from_stored("{").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_as_it_is() {
+        for later in [r#"{"kind":"hologram"}"#, r#"{"text":"hi","format":"later"}"#, "{"] {
+            let words = ScheduledWords::from_stored(later);
+            assert_eq!(words.unread.as_deref(), Some(later));
+            assert_eq!(words.text, None);
+            assert_eq!(words.stored(), later);
+        }
     }
 }

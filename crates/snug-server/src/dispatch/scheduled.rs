@@ -1,95 +1,181 @@
-//! Scheduled messages at their time. Every node looks for what is due now and then; one at a time
-//! has an app's in hand (a lease), and sends rooms side by side, each in its order.
+//! Scheduled messages at their time. Every node looks for what is due; one at a time has an app's
+//! in hand (a lease), and sends rooms side by side, each in its order.
+
+mod turns;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use hashbrown::HashSet;
+use futures_util::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use snug_core::engine::{DueOutcome, Judged};
 use snug_core::error::Error;
 use snug_core::ids::{AppId, RoomId};
 use snug_core::limits;
-use snug_core::model::Scheduled;
+use snug_core::model::{Scheduled, Time};
 use snug_core::ports::{JobPlace, Lease, Released, StoreError};
 use snug_proto::Problem;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Parts;
+use super::heard::Heard;
+use turns::{Ended, InHand, Turns, pause};
 
-/// Apps in this node's hands.
-type Running = Arc<Mutex<HashSet<AppId>>>;
-
-/// Takes the app out of hand, also when its task dies.
-struct InHand {
-    app: AppId,
-    running: Running,
+/// Word of messages that are due before the next look.
+#[derive(Debug)]
+pub(super) struct Soon {
+    /// When the next look is planned, in nanoseconds.
+    look_at: AtomicI64,
+    word: Notify,
 }
 
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.running.lock().remove(&self.app);
+impl Default for Soon {
+    fn default() -> Self {
+        Self { look_at: AtomicI64::new(i64::MAX), word: Notify::new() }
     }
 }
 
-/// Looks for due messages, and gives each app that has some a task.
-pub(super) async fn look_out(parts: Arc<Parts>) {
-    let running = Running::default();
-    let mut tick = tokio::time::interval(Duration::from_millis(limits::SCHEDULED_LOOK_MS));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // A store that is away is said once, not at each look.
-    let mut away = false;
+impl Soon {
+    /// A message is to be sent then.
+    pub(super) fn hear(&self, at: Time) {
+        if at.0 < self.look_at.load(Ordering::Acquire) {
+            self.word.notify_one();
+        }
+    }
+}
+
+/// Why an app's turn ends before its work does.
+enum Stop {
+    /// The lease is another's, or may be soon.
+    Lost,
+    Failed(Error),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Looks for due messages, gives each app that has some its turn, and clears away what failed long
+/// ago. Sleeps until the next is due, but not for long: another node's word is not heard, and
+/// clocks are set.
+pub(super) async fn look_out(parts: Arc<Parts>, heard: Arc<Heard>) {
+    let turns = Arc::new(Turns::default());
+    let mut failures = 0;
+    let mut clear_at = Instant::now();
     loop {
-        tick.tick().await;
-        let found = parts.store.scheduled_apps(parts.engine.now(), limits::APPS_MAX).await;
-        match found {
-            Ok(apps) => {
-                away = false;
-                begin(&parts, &running, apps);
+        // Whatever is scheduled from here on is not missed.
+        heard.soon.look_at.store(i64::MAX, Ordering::Release);
+        let now = parts.engine.now();
+        let wait = match parts.store.scheduled_apps(now, limits::APPS_MAX).await {
+            Ok(found) => {
+                failures = 0;
+                let rested = begin(&parts, &turns, found.apps);
+                if Instant::now() >= clear_at {
+                    clear_at = Instant::now() + Duration::from_millis(limits::OUTBOX_CLEAR_MS);
+                    clear(&parts).await;
+                }
+                wait(now, found.next, rested)
             }
-            Err(error) if !away => {
-                away = true;
-                tracing::warn!(%error, "cannot look for scheduled messages");
+            Err(error) => {
+                // A store that is away is said once, not at each look.
+                if failures == 0 {
+                    tracing::warn!(%error, "cannot look for scheduled messages");
+                }
+                failures += 1;
+                pause(failures)
             }
-            Err(_) => {}
+        };
+        let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        heard.soon.look_at.store(parts.engine.now().plus_millis(millis).0, Ordering::Release);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = heard.soon.word.notified() => {}
+            () = turns.ended.notified() => {}
         }
+        // Much word at one time is one look.
+        tokio::time::sleep(Duration::from_millis(limits::SCHEDULED_LOOK_MS_MIN)).await;
     }
 }
 
-fn begin(parts: &Arc<Parts>, running: &Running, apps: Vec<AppId>) {
-    for app in apps {
-        {
-            let mut running = running.lock();
-            let full = running.len() >= limits::SCHEDULED_SIDE_BY_SIDE;
-            if full || !running.insert(app.clone()) {
-                continue;
-            }
-        }
-        let hand = InHand { app, running: running.clone() };
+/// Until the next message is due or the next app has rested, within the bound.
+fn wait(now: Time, next: Option<Time>, rested: Option<Instant>) -> Duration {
+    let most = Duration::from_millis(limits::SCHEDULED_LOOK_MS_MAX);
+    let next = next.map_or(most, |next| {
+        Duration::from_nanos(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0))
+    });
+    let rested = rested.map_or(most, |at| at.saturating_duration_since(Instant::now()));
+    most.min(next).min(rested)
+}
+
+/// Says when the first of those that rest has rested.
+fn begin(parts: &Arc<Parts>, turns: &Arc<Turns>, due: Vec<AppId>) -> Option<Instant> {
+    let (begun, rested) = turns.take(due, Instant::now());
+    for hand in begun {
         let parts = parts.clone();
         // Not dropped when the server stops: a commit and the news of it belong together.
-        parts.tasks.clone().spawn(async move {
-            if let Err(error) = work(&parts, &hand.app).await {
-                tracing::warn!(app = %hand.app, %error, "scheduled messages wait for a while");
-            }
-        });
+        parts.tasks.clone().spawn(async move { turn(&parts, &hand).await });
+    }
+    rested
+}
+
+async fn turn(parts: &Parts, hand: &InHand) {
+    let app = &hand.app;
+    let ended = match AssertUnwindSafe(work(parts, app)).catch_unwind().await {
+        Ok(Ok(ended)) => {
+            hand.ends(ended, Instant::now());
+            return;
+        }
+        Ok(Err(Stop::Lost)) => {
+            hand.ends(Ended::Elsewhere, Instant::now());
+            return;
+        }
+        Ok(Err(Stop::Failed(error))) => Some(error),
+        Err(_) => None,
+    };
+    // Said once, however often it fails again.
+    if hand.ends(Ended::Failed, Instant::now()) > 1 {
+        return;
+    }
+    match ended {
+        Some(error) => {
+            let cause = error.cause().unwrap_or("");
+            tracing::warn!(%app, %error, cause, "scheduled messages wait for a while");
+        }
+        None => tracing::error!(%app, "scheduled messages failed badly; they begin anew"),
+    }
+}
+
+async fn clear(parts: &Parts) {
+    let before = parts.engine.now().plus_millis(-limits::SCHEDULED_FAILED_KEPT_MS);
+    let most = limits::OUTBOX_CLEAR_MAX;
+    if let Err(error) = parts.store.clear_scheduled(before, most).await {
+        tracing::warn!(%error, "old scheduled messages cannot be cleared away");
     }
 }
 
 /// Sends what is due of the app, if no other node does.
-async fn work(parts: &Parts, app: &AppId) -> Result<(), StoreError> {
+async fn work(parts: &Parts, app: &AppId) -> Result<Ended, Stop> {
     let place = JobPlace::scheduled(app);
-    let (now, ttl) = (parts.engine.now(), limits::OUTBOX_LEASE_MS);
+    let (now, ttl, asked) = (parts.engine.now(), limits::OUTBOX_LEASE_MS, Instant::now());
     let Some(lease) = parts.store.lease_job(&place, &parts.node, ttl, now).await? else {
-        // Another node has it, and looks again before it gives it back. Not asked at each look.
-        tokio::time::sleep(Duration::from_millis(limits::SCHEDULED_LOOK_MS)).await;
-        return Ok(());
+        // Another node has it, and looks again before it gives it back.
+        return Ok(Ended::Elsewhere);
     };
-    let done = until_none(parts, app, &lease).await;
+    // Both are polled: a send holds the lease's row while it is settled, and a renewal waits for
+    // that. What is under way ends with the lease, so that another node may begin.
+    let done = tokio::select! {
+        done = until_none(parts, app, &lease) => done,
+        stop = renewing(parts, &lease, asked) => Err(stop),
+    };
     match done {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(Ended::Done),
+        Err(Stop::Lost) => Err(Stop::Lost),
         Err(error) => {
             // What it has not done is found again by the next look, of any node.
             while let Ok(Released::AskedFor) = parts.store.release_job(&lease).await {}
@@ -98,88 +184,110 @@ async fn work(parts: &Parts, app: &AppId) -> Result<(), StoreError> {
     }
 }
 
-async fn until_none(parts: &Parts, app: &AppId, lease: &Lease) -> Result<(), StoreError> {
-    let stopping = parts.tasks.stopping();
+/// Keeps the lease that was asked for at that time; ends when it is lost, or may be soon.
+async fn renewing(parts: &Parts, lease: &Lease, asked: Instant) -> Stop {
+    let held = Duration::from_millis(limits::OUTBOX_LEASE_MS - limits::OUTBOX_RENEW_MS);
+    let mut until = asked + held;
+    let mut renew = tokio::time::interval(Duration::from_millis(limits::OUTBOX_RENEW_MS));
+    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    renew.tick().await;
     loop {
-        let now = parts.engine.now();
-        let most = limits::SCHEDULED_AT_ONCE;
-        let due = parts.store.scheduled_due(app, now, most).await?;
-        // Where nothing moved, the lease may be another's by now: giving it back tells.
-        let Some(moved) = send_all(parts, lease, due).await else { return Ok(()) };
-        if moved && !stopping.is_cancelled() {
-            continue;
-        }
-        match parts.store.release_job(lease).await? {
-            Released::AskedFor => {}
-            Released::Free | Released::Lost => return Ok(()),
+        renew.tick().await;
+        let (now, ttl, asked) = (parts.engine.now(), limits::OUTBOX_LEASE_MS, Instant::now());
+        let renewed = parts.store.renew_job(lease, ttl, now);
+        match tokio::time::timeout_at(until, renewed).await {
+            Ok(Ok(true)) => until = asked + held,
+            Ok(Err(_)) if Instant::now() < until => {}
+            Ok(Ok(false) | Err(_)) | Err(_) => return Stop::Lost,
         }
     }
 }
 
-/// Sends a page, and keeps the lease meanwhile. Says whether anything moved; `None` when the lease
-/// was lost, or what became of a message could not be kept: then the lease ends by itself, which is
-/// pause enough for a store that is away.
-async fn send_all(parts: &Parts, lease: &Lease, due: Vec<Scheduled>) -> Option<bool> {
-    let (moved, ends) = (&AtomicBool::new(false), &AtomicBool::new(false));
+/// Page after page until nothing is due, or the turn is over.
+async fn until_none(parts: &Parts, app: &AppId, lease: &Lease) -> Result<(), Stop> {
+    let stopping = parts.tasks.stopping();
+    let mut pages = 0;
+    loop {
+        let now = parts.engine.now();
+        let due = parts.store.scheduled_due(app, now, limits::SCHEDULED_AT_ONCE).await?;
+        let moved = send_all(parts, lease, due).await?;
+        pages += 1;
+        let over = pages >= limits::SCHEDULED_PAGES_PER_TURN || stopping.is_cancelled();
+        if moved && !over {
+            continue;
+        }
+        match parts.store.release_job(lease).await? {
+            Released::Free => return Ok(()),
+            Released::Lost => return Err(Stop::Lost),
+            Released::AskedFor if !over => {}
+            Released::AskedFor => {
+                while let Released::AskedFor = parts.store.release_job(lease).await? {}
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Sends a page, and says whether anything moved.
+async fn send_all(parts: &Parts, lease: &Lease, due: Vec<Scheduled>) -> Result<bool, Stop> {
+    let (moved, stop) = (AtomicBool::new(false), Mutex::new(None));
     let mut rooms = BTreeMap::<RoomId, Vec<Scheduled>>::new();
     for one in due {
         rooms.entry(one.room.clone()).or_default().push(one);
     }
-    let sends = futures_util::stream::iter(rooms.into_values()).for_each_concurrent(
-        limits::SCHEDULED_SIDE_BY_SIDE,
-        |room| async move {
-            for one in room {
-                if ends.load(Ordering::Relaxed) || parts.tasks.stopping().is_cancelled() {
-                    return;
-                }
-                match send(parts, lease, one).await {
-                    Some(DueOutcome::Passed) => {}
-                    Some(_) => moved.store(true, Ordering::Relaxed),
-                    None => ends.store(true, Ordering::Relaxed),
-                }
-            }
-        },
-    );
-    tokio::pin!(sends);
-    let mut renew = tokio::time::interval(Duration::from_millis(limits::OUTBOX_RENEW_MS));
-    renew.tick().await;
-    loop {
-        tokio::select! {
-            () = &mut sends => break,
-            _ = renew.tick() => {
-                let (now, ttl) = (parts.engine.now(), limits::OUTBOX_LEASE_MS);
-                // When it cannot be renewed, what is under way shows a lease that holds no more.
-                if let Ok(false) = parts.store.renew_job(lease, ttl, now).await {
-                    ends.store(true, Ordering::Relaxed);
-                }
-            }
-        }
+    let most = limits::SCHEDULED_SIDE_BY_SIDE;
+    futures_util::stream::iter(rooms.into_values())
+        .for_each_concurrent(most, |room| send_room(parts, lease, room, (&moved, &stop)))
+        .await;
+    match stop.into_inner() {
+        Some(stop) => Err(stop),
+        None => Ok(moved.into_inner()),
     }
-    (!ends.load(Ordering::Relaxed)).then(|| moved.load(Ordering::Relaxed))
 }
 
-/// Sends one; `None` when what became of it could not be kept.
-async fn send(parts: &Parts, lease: &Lease, due: Scheduled) -> Option<DueOutcome> {
-    let (app, id) = (lease.place.app.clone(), due.id.clone());
-    match parts.engine.send_scheduled(lease, due, judge).await {
-        Ok(outcome) => {
-            match outcome {
-                DueOutcome::Sent => {
-                    parts.metrics.messages.inc();
-                }
-                DueOutcome::Failed => {
-                    tracing::info!(%app, %id, "a scheduled message was refused at its time");
-                }
-                DueOutcome::Postponed | DueOutcome::Passed => {}
-            }
-            Some(outcome)
+/// Sends a room's messages in their order, up to one that is to be tried again.
+async fn send_room(
+    parts: &Parts,
+    lease: &Lease,
+    room: Vec<Scheduled>,
+    (moved, stop): (&AtomicBool, &Mutex<Option<Stop>>),
+) {
+    for one in room {
+        if stop.lock().is_some() || parts.tasks.stopping().is_cancelled() {
+            return;
         }
-        Err(error) => {
-            let cause = error.cause().unwrap_or("");
-            tracing::warn!(%app, %error, cause, "a scheduled message cannot be settled");
-            None
+        match send(parts, lease, one).await {
+            Ok(DueOutcome::Passed) => {}
+            Ok(outcome) => {
+                moved.store(true, Ordering::Relaxed);
+                if outcome == DueOutcome::Postponed {
+                    return;
+                }
+            }
+            Err(error) => {
+                stop.lock().get_or_insert(Stop::Failed(error));
+            }
         }
     }
+}
+
+/// Sends one.
+///
+/// # Errors
+/// The store's: what became of it could not be kept.
+async fn send(parts: &Parts, lease: &Lease, due: Scheduled) -> Result<DueOutcome, Error> {
+    let (app, id) = (lease.place.app.clone(), due.id.clone());
+    let outcome = parts.engine.send_scheduled(lease, due, judge).await?;
+    match outcome {
+        DueOutcome::Sent => {
+            parts.metrics.messages.inc();
+        }
+        DueOutcome::Failed => {
+            tracing::info!(%app, %id, "a scheduled message was refused at its time");
+        }
+        DueOutcome::Postponed | DueOutcome::Passed => {}
+    }
+    Ok(outcome)
 }
 
 fn judge(error: Error) -> Judged {
@@ -212,5 +320,26 @@ mod tests {
         ] {
             assert!(matches!(judge(error.clone()), Judged::Final { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_look_comes_when_the_next_is_due() {
+        let now = Time::from_millis(1_000_000);
+        let most = Duration::from_millis(limits::SCHEDULED_LOOK_MS_MAX);
+        assert_eq!(wait(now, None, None), most);
+        assert_eq!(wait(now, Some(now.plus_millis(70)), None), Duration::from_millis(70));
+        assert_eq!(wait(now, Some(now.plus_millis(60_000)), None), most);
+        assert_eq!(wait(now, Some(now.plus_millis(-1)), None), Duration::ZERO);
+        assert_eq!(wait(now, None, Some(Instant::now())), Duration::ZERO);
+    }
+
+    #[test]
+    fn only_what_comes_before_the_look_is_word() {
+        let soon = Soon::default();
+        soon.look_at.store(10, Ordering::Release);
+        soon.hear(Time(10));
+        assert!(soon.word.notified().now_or_never().is_none());
+        soon.hear(Time(9));
+        assert!(soon.word.notified().now_or_never().is_some());
     }
 }

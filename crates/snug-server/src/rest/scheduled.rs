@@ -40,6 +40,7 @@ async fn scheduled_by(
 ) -> ApiResult<(StatusCode, Json<Scheduled>)> {
     let (at, send) = body.into_send()?;
     let (scheduled, new) = app.engine.schedule_message(actor, room, at, send).await?;
+    app.dispatcher.scheduled(scheduled.at);
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(scheduled.into())))
 }
@@ -138,7 +139,9 @@ async fn update_of_backend(
     Body(body): Body<UpdateScheduledBody>,
 ) -> ApiResult<Json<Scheduled>> {
     let patch = ScheduledPatch::try_from(body)?;
-    Ok(Json(app.engine.update_scheduled(&by.actor(), &message, patch).await?.into()))
+    let changed = app.engine.update_scheduled(&by.actor(), &message, patch).await?;
+    app.dispatcher.scheduled(changed.at);
+    Ok(Json(changed.into()))
 }
 
 /// Take a message back that the backend scheduled

@@ -10,7 +10,10 @@ use snug_server::secrets::SystemClock;
 
 use crate::before_send::endpoint::Endpoint;
 use crate::before_send::moderates;
-use crate::harness::{Backend, Page, Socket, TestApp, TestClock, TestServer, on_both, within};
+use crate::bridge::site::{Fault, Site};
+use crate::harness::{
+    Backend, Page, Socket, TestApp, TestClock, TestServer, on_both, segment, within,
+};
 
 /// So many milliseconds from now, by the machine's clock.
 pub(crate) fn ahead(millis: i64) -> String {
@@ -135,6 +138,8 @@ async fn a_message_is_sent_at_its_time() {
             let late = ann.call(method, "me/scheduled/m-1", body).await;
             late.refused(404, "message_not_found");
         }
+        // A repeat whose time is over meanwhile is told so, not that its time is wrong.
+        ann.post(&path, body.clone()).await.refused(409, "message_id_conflict");
         let mut later = body;
         later["at"] = json!(minutes(60));
         ann.post(&path, later).await.refused(409, "message_id_conflict");
@@ -403,5 +408,42 @@ async fn what_fell_due_while_the_server_was_down_is_sent_at_its_start() {
         assert_eq!(ben.event("message.new").await["message"]["id"], "m-1");
     }
     assert_eq!(said(&app, &room).await, ["m-1"]);
+    assert!(server.stop().await);
+}
+
+/// A backend that kept it and whose answer was lost: until that is known nothing is changed or
+/// taken back, and it is kept once.
+#[tokio::test]
+async fn what_a_backend_may_have_stays_locked() {
+    let clock = Arc::new(TestClock::default());
+    let server = TestServer::start_at(Backend::Sqlite, clock.clone()).await;
+    let site = Site::start().await;
+    let app = site.app(&server).await;
+    let thread = segment(&site.thread(&["ann", "bob"]));
+    let (ann, mut hers) = both(&app, "ann").await;
+    ann.get("rooms").await.is(200);
+    let card = json!({"id": "c", "card": {"title": "x"}, "at": minutes(10)});
+    let refused = ann.post(&format!("rooms/{thread}/scheduled"), card).await;
+    refused.refused(409, "bridge_unsupported");
+    schedule(&ann, &thread, "m-1", &minutes(10)).await;
+    site.fault(Fault::AnswerLost);
+    clock.pass(11 * 60);
+    let asked = async {
+        while site.asked("addThreadMessage") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the first try", asked).await;
+    let tried = async { while list(&ann).await[0]["rev"] == 1 {} };
+    within("its end", tried).await;
+    assert_eq!(site.texts(), ["m-1"]);
+    for (method, body) in [("PATCH", json!({"text": "other"})), ("DELETE", Value::Null)] {
+        let late = ann.call(method, "me/scheduled/m-1", body).await;
+        late.refused(404, "message_not_found");
+    }
+    site.fault(Fault::None);
+    hers.event_where("scheduled", |data| data["sent"] == true).await;
+    assert!(list(&ann).await.is_empty());
+    assert_eq!(site.texts(), ["m-1"]);
     assert!(server.stop().await);
 }

@@ -74,6 +74,8 @@ export class SnugClient implements Client {
   #tokens: Tokens;
   /** Counts the users of this client; a request never crosses to the next. */
   #reign = 0;
+  /** It was online before: events may have been missed since. */
+  #cameAgain = false;
 
   constructor(options: ClientOptions) {
     const now = options.now ?? Date.now;
@@ -274,6 +276,9 @@ export class SnugClient implements Client {
     for (const store of this.#stores.values()) store.online();
     this.#presence.online();
     this.#delivering.flush();
+    // Nothing tells what became of scheduled messages meanwhile but their list.
+    if (this.#cameAgain) this.#emitter.emit('scheduled', { again: true });
+    this.#cameAgain = true;
   }
 
   #rested({ status, code, detail }: ConnectionState): void {

@@ -420,7 +420,10 @@ export interface ClientEvents {
   unread: { unread: number; mentions: number };
   /** A room came, changed or went, or the user was invited to it. */
   room: { room: string; change: 'joined' | 'invited' | 'changed' | 'left'; reason?: string };
-  /** A scheduled message of this user came, changed, failed or went, on whatever device. */
+  /**
+   * A scheduled message of this user came, changed, failed or went, on whatever device; after a
+   * reconnect `{ again: true }` without an id: list them again.
+   */
   scheduled: ScheduledNews;
   'session.expiring': { expiresAt: number };
   /** The client will not reconnect by itself. */

@@ -112,3 +112,14 @@ test('every device hears what becomes of it', async () => {
   await settle();
   assert.equal(heard.length, told.length);
 });
+
+test('after a reconnect the list is to be asked for again', async () => {
+  const { server, client } = await staged();
+  const heard: ScheduledNews[] = [];
+  client.on('scheduled', (news) => heard.push(news));
+  await settle();
+  assert.deepEqual(heard, []);
+  server.last.break();
+  await pass(5_000);
+  assert.deepEqual(heard, [{ again: true }]);
+});

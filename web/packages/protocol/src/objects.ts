@@ -191,7 +191,7 @@ export interface ScheduledNews {
   /** It is scheduled no more: sent, or taken back. */
   gone?: boolean;
   sent?: boolean;
-  /** Too large to be pushed: the list has it. */
+  /** Too large to be pushed, or missed: the list has it. */
   again?: boolean;
 }
 

@@ -48,8 +48,8 @@ pub use rooms::{
     MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
 };
 pub use scheduled::{
-    ChangeScheduled, NewScheduled, ScheduleOutcome, ScheduledPlace, ScheduledQuery, ScheduledStore,
-    Settled,
+    ChangeScheduled, NewScheduled, ScheduleOutcome, ScheduledLook, ScheduledPlace, ScheduledQuery,
+    ScheduledStore, Settled,
 };
 pub use sessions::{
     ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,

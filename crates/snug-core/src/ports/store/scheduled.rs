@@ -73,11 +73,20 @@ pub enum Settled {
     Sending,
     /// The message is stored: it is scheduled no more.
     Sent,
-    /// It came to nothing and may pass: to be tried again then, and its owner's to change until
-    /// then.
-    Again { due_at: Time },
+    /// It came to nothing that lasts: to be tried again then. Its owner's to change until then,
+    /// unless it is open: nobody knows whether the try has stored it.
+    Again { due_at: Time, open: bool },
     /// It is not tried again.
     Failed(ScheduledFailure),
+}
+
+/// What a look for due messages finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScheduledLook {
+    /// Apps with messages that are due, each once, that first whose message waits longest.
+    pub apps: Vec<AppId>,
+    /// When the first is due of those that are not yet, whatever its app.
+    pub next: Option<Time>,
 }
 
 /// Scheduled messages. One row for each that was not sent yet.
@@ -108,11 +117,12 @@ pub trait ScheduledStore: Send + Sync {
     /// Takes a message back; `false` when it is not there at this rev, or is being sent.
     async fn unschedule(&self, place: &ScheduledPlace, rev: u64) -> StoreResult<bool>;
 
-    /// Apps with messages that are due, each once.
-    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<Vec<AppId>>;
+    /// Apps with messages that are due, at most so many, and when to look again.
+    async fn scheduled_apps(&self, now: Time, limit: usize) -> StoreResult<ScheduledLook>;
 
-    /// An app's messages that are due, longest due first: also those whose sending began and never
-    /// ended.
+    /// An app's messages that are due, longest due first, then by owner and id: also those whose
+    /// sending began and never ended, and those whose words this build cannot read
+    /// ([`ScheduledWords::unread`]).
     async fn scheduled_due(
         &self,
         app: &AppId,
@@ -130,4 +140,8 @@ pub trait ScheduledStore: Send + Sync {
         rev: u64,
         settled: &Settled,
     ) -> StoreResult<bool>;
+
+    /// Removes messages of any app that failed before then, at most so many, the oldest first.
+    /// Says how many went.
+    async fn clear_scheduled(&self, failed_before: Time, limit: usize) -> StoreResult<u64>;
 }
