@@ -5,6 +5,7 @@ use snug_core::limits;
 use tokio::time::{Duration, Instant};
 
 use crate::harness::{Socket, TestApp, TestServer, on_both};
+use crate::socket_bad_input::raw::Raw;
 
 async fn watch(socket: &mut Socket, room: &str) -> Value {
     let known = socket.request("presence.watch", json!({"rooms": [room]})).await;
@@ -76,6 +77,27 @@ async fn a_navigation_shows_no_flap() {
     let left = Instant::now();
     becomes(&mut ann, "bob", false).await;
     assert!(left.elapsed() < Duration::from_millis(limits::PRESENCE_GRACE_MS + 5_000));
+    assert!(server.stop().await);
+}
+
+/// A connection that went without a word: the liveness bound, and 5 s; here 5 s more, since the
+/// machine may be busy.
+#[tokio::test]
+async fn who_is_silent_is_seen_to_be_gone() {
+    let server = TestServer::sqlite().await;
+    let app = server.app().await;
+    let room = app.group(&["ann", "bob"]).await;
+    let (_, mut ann) = app.enter("ann").await;
+    let opened = app.open_session("bob").await;
+    // Answers no ping.
+    let mut bob = Raw::connect(app.address, &format!("/v1/socket/{}", opened.token)).await;
+    bob.event("hello").await;
+    let silent = Instant::now();
+    assert_eq!(watch(&mut ann, &room).await, json!([{"user": "bob", "online": true}]));
+    becomes(&mut ann, "bob", false).await;
+    let least = Duration::from_millis(limits::LIVENESS_MS - limits::PRESENCE_GRACE_MS);
+    let took = silent.elapsed();
+    assert!(took > least && took < Duration::from_millis(limits::LIVENESS_MS + 10_000), "{took:?}");
     assert!(server.stop().await);
 }
 

@@ -3,7 +3,7 @@
 
 mod crowd;
 mod pair;
-mod raw;
+pub(crate) mod raw;
 
 use std::time::Duration;
 

@@ -306,7 +306,10 @@ export class SnugClient implements Client {
     const store = this.#stores.get(id);
     const change = ROOM_EVENTS[name]?.(entry, store?.wanted ? store : undefined, payload as never);
     if (entry.waiting) this.#list.lookUp();
-    if (change) this.#emitter.emit('room', { room: id, ...change });
+    if (!change) return;
+    if (name !== 'room.changed')
+      this.#presence.moved(id, 'members' in payload ? payload.members : undefined);
+    this.#emitter.emit('room', { room: id, ...change });
   }
 }
 

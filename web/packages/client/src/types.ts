@@ -497,7 +497,7 @@ export interface Client {
   joinChannel(id: string): Promise<RoomHandle>;
   users(ids: string[]): Promise<User[]>;
   updateMe(patch: ProfilePatch): Promise<User>;
-  /** By user id: those who were watched, as they were told last. */
+  /** By user id: those who are watched, as they were told last. */
   readonly presence: Readable<ReadonlyMap<string, PresenceView>>;
   /**
    * Watches who is online of the others in these rooms, or of these users of one room, which a

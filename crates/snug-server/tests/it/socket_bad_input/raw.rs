@@ -49,13 +49,13 @@ pub(super) fn upgrade(path: &str) -> String {
 }
 
 /// A connection after the upgrade.
-pub(super) struct Raw {
+pub(crate) struct Raw {
     stream: TcpStream,
     seen: Vec<Opcode>,
 }
 
 impl Raw {
-    pub(super) async fn connect(address: SocketAddr, path: &str) -> Self {
+    pub(crate) async fn connect(address: SocketAddr, path: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server listens");
         Self::over(stream, path).await
     }
@@ -76,7 +76,7 @@ impl Raw {
     }
 
     /// The next event of this name; answers and other events are passed over.
-    pub(super) async fn event(&mut self, name: &str) -> Value {
+    pub(crate) async fn event(&mut self, name: &str) -> Value {
         loop {
             let Some((opcode, payload)) = self.next().await else { panic!("closed before {name}") };
             if opcode == Opcode::Text {
