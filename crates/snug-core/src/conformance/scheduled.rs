@@ -272,7 +272,7 @@ pub async fn what_is_due_is_found(store: &dyn Store) {
 /// A look names those apps first whose messages wait longest, and says when the next is due.
 pub async fn a_look_says_when_the_next_is_due(store: &dyn Store) {
     // Before whatever other cases schedule.
-    let early = |second| Time::from_seconds(1_000 + second);
+    let early = |second: i64| Time::from_seconds(1_000 + second);
     let (f, other) = (Fixture::new(store).await, Fixture::new(store).await);
     let look = async |now| {
         let mut found = store.scheduled_apps(now, APPS_MAX).await.expect("scheduled_apps");
@@ -330,7 +330,7 @@ pub async fn an_open_try_stays_locked(store: &dyn Store) {
 /// What failed before a time goes, the oldest first; what failed later, or waits, stays.
 pub async fn what_failed_long_ago_goes(store: &dyn Store) {
     // Before whatever fails in other cases.
-    let early = |second| Time::from_seconds(1_000 + second);
+    let early = |second: i64| Time::from_seconds(1_000 + second);
     let f = Fixture::new(store).await;
     let held = lease(&f).await;
     for (id, failed_at) in [("b", 2), ("a", 1), ("kept", 10)] {
