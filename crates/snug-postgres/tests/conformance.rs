@@ -113,6 +113,11 @@ async fn scheduled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn receipts() {
+    run("receipts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     run("updates").await;
 }
@@ -157,8 +162,18 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    let sections =
-        ["races", "outbox", "jobs", "nodes", "own", "marks", "scheduled", "updates", "invitations"];
+    let sections = [
+        "races",
+        "outbox",
+        "jobs",
+        "nodes",
+        "own",
+        "marks",
+        "scheduled",
+        "receipts",
+        "updates",
+        "invitations",
+    ];
     for section in sections {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }

@@ -119,6 +119,11 @@ async fn scheduled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn receipts() {
+    section("receipts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     section("updates").await;
 }
@@ -197,6 +202,7 @@ fn no_section_is_forgotten() {
         "own",
         "marks",
         "scheduled",
+        "receipts",
         "updates",
         "filters",
         "records",

@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, marks, scheduled, updates, filters, records, outbox, jobs, nodes, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, marks, scheduled, receipts, updates, filters, records, outbox, jobs, nodes, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -129,6 +129,7 @@ pub const SECTIONS: &[&str] = &[
     "own",
     "marks",
     "scheduled",
+    "receipts",
     "updates",
     "filters",
     "records",

@@ -254,7 +254,7 @@ pub async fn what_is_due_is_found(store: &dyn Store) {
     let moves = schedule(&f, "ben", "c", at(10)).await;
     assert_eq!(apps(Time(at(10).0 - 1)).await, 0);
     assert_eq!(apps(at(10)).await, 1, "at its time");
-    assert_eq!(due(&f, at(10)).await, [moves.clone()]);
+    assert_eq!(due(&f, at(10)).await, std::slice::from_ref(&moves));
     assert_eq!(apps(at(1_000)).await, 1, "each app once");
     assert_eq!(ids(due(&f, at(30)).await), ["c", "b", "a"].map(message_id));
     let some = store.scheduled_due(&f.app, at(30), 2).await.expect("scheduled_due");
@@ -297,7 +297,7 @@ pub async fn what_cannot_be_read_stops_no_others(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let later = r#"{"kind":"hologram","text":"hi"}"#.to_owned();
     let mut unread = one(&f, "anna", "m-1", at(10));
-    unread.words = Box::new(ScheduledWords { unread: Some(later), ..ScheduledWords::default() });
+    *unread.words = ScheduledWords { unread: Some(later), ..ScheduledWords::default() };
     assert_eq!(try_schedule(&f, &unread, "later").await, ScheduleOutcome::Stored);
     let next = schedule(&f, "anna", "m-2", at(20)).await;
     assert_eq!(due(&f, at(20)).await, [unread.clone(), next]);
