@@ -181,11 +181,12 @@ async fn only_members_are_told() {
         for socket in [&mut ann, &mut eve] {
             socket.request("room.open", json!({"room": room})).await;
         }
-        let (page, ben) = (app.page("ann").await, app.page("ben").await);
+        // Other devices than the sockets', which would be replaced.
+        let (page, ben) = (app.page_on("ann", "other").await, app.page("ben").await);
         let seq = say(&page, &room, "one").await;
         let path = format!("rooms/{room}/messages/one/receipts");
         for name in ["eve", "zoe", "cem"] {
-            let other = app.page(name).await;
+            let other = app.page_on(name, "other").await;
             other.get(&format!("rooms/{room}/messages")).await.is(200);
             other.get(&path).await.refused(403, "not_a_member");
             got(&other, &room, seq).await;

@@ -290,6 +290,23 @@ async fn make_room(socket: &mut Socket) -> (String, String) {
     (text(&made["room"]["id"]), text(&made["room"]["epoch"]))
 }
 
+/// What is asked, with what, and what stands where in the answer.
+type Asked = (&'static str, Value, &'static str, Value);
+
+/// The ops after which there is less to ask about.
+fn the_last_of(room: &str) -> [Asked; 8] {
+    [
+        ("room.accept", json!({"room": "asked"}), "/room/mine/state", json!("active")),
+        ("room.decline", json!({"room": "asked-too"}), "", json!({})),
+        ("room.close", json!({"room": room}), "", json!({})),
+        ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
+        ("room.leave", json!({"room": room}), "", json!({})),
+        ("ping", json!({}), "", json!({})),
+        ("session.refresh", json!({}), "/session", Value::Null),
+        ("session.close", json!({}), "", json!({})),
+    ]
+}
+
 /// Every op is asked once and its answer looked at; a new op without a line here fails.
 #[tokio::test]
 async fn every_op_is_answered_as_written() {
@@ -342,16 +359,8 @@ async fn every_op_is_answered_as_written() {
         ("room.join", json!({"room": "news"}), "/room/mine/state", json!("active")),
         ("presence.watch", json!({"rooms": [room]}), "/users/0/user", json!("bob")),
         ("presence.unwatch", json!({"rooms": [room]}), "", json!({})),
-        ("room.accept", json!({"room": "asked"}), "/room/mine/state", json!("active")),
-        ("room.decline", json!({"room": "asked-too"}), "", json!({})),
-        ("room.close", json!({"room": room}), "", json!({})),
-        ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
-        ("room.leave", json!({"room": room}), "", json!({})),
-        ("ping", json!({}), "", json!({})),
-        ("session.refresh", json!({}), "/session", Value::Null),
-        ("session.close", json!({}), "", json!({})),
     ];
-    for (op, data, at, expected) in ops {
+    for (op, data, at, expected) in ops.into_iter().chain(the_last_of(&room)) {
         if op == "room.accept" {
             invitations(&app).await;
         }

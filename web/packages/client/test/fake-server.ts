@@ -398,14 +398,18 @@ export class FakeServer {
     return { messages, users: [] };
   }
 
+  #room(op: string, room: unknown, user: string) {
+    if (typeof room !== 'string') return undefined;
+    const stored = this.rooms.get(room);
+    if (!stored) throw refusal('room_not_found');
+    const joins = op === 'room.join' && stored.room.kind === 'channel';
+    if (stored.mine.get(user)?.state !== 'active' && !joins) throw refusal('not_a_member');
+    return stored;
+  }
+
   #carryOut(op: string, data: Frame['data'], connection: FakeConnection): unknown {
     const { user } = connection;
-    const stored = typeof data.room === 'string' ? this.rooms.get(data.room) : undefined;
-    if (typeof data.room === 'string') {
-      if (!stored) throw refusal('room_not_found');
-      const joins = op === 'room.join' && stored.room.kind === 'channel';
-      if (stored.mine.get(user)?.state !== 'active' && !joins) throw refusal('not_a_member');
-    }
+    const stored = this.#room(op, data.room, user);
     const id = data.room as string;
     switch (op) {
       case 'rooms.list':
