@@ -243,7 +243,7 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(ChangeMessageOutcome::MessageNotFound);
         };
-        let moved = wanted.seen_rev.is_some_and(|rev| rev != old.rev);
+        let moved = wanted.seen.as_ref().is_some_and(|seen| !seen.holds(&old));
         if moved || !guard_holds(&tx, &wanted.app, &room, &wanted.guard).await? {
             tx.rollback().await?;
             return Ok(ChangeMessageOutcome::GuardMoved);

@@ -75,7 +75,7 @@ async fn change(f: &Fixture<'_>, of: &Message, change: MessageChange) {
         room: of.room.clone(),
         id: of.id.clone(),
         guard: f.backend_guard(&of.room).await,
-        seen_rev: None,
+        seen: None,
         change,
         by: None,
         now: f.now(),

@@ -31,7 +31,7 @@ use async_trait::async_trait;
 use crate::model::Time;
 
 pub use apps::{AppStore, NewApp, NewServerKey};
-pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
+pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, SeenWords};
 pub use jobs::{JobPlace, JobStore, Lease, Released};
 pub use marks::{MarkMessage, MarkOutcome, MarkStore, Marked, MarksAfter};
 pub use messages::{
