@@ -60,7 +60,8 @@ pub const REACTION_USERS_SHOWN: usize = 100;
 pub const GONE_COUNTED_MAX: usize = 1_000;
 /// Messages of one room that a user may have marked, in messages.
 pub const MARKS_PER_ROOM_MAX: usize = 10_000;
-/// Starred messages of one user that the list of them shows, in messages.
+/// Starred messages of one user, in messages; at the bound, those that the list does not show give
+/// way to new ones.
 pub const STARS_PER_USER_MAX: usize = 1_000;
 /// Default page of starred messages, in messages.
 pub const STARRED_PAGE_DEFAULT: usize = 50;

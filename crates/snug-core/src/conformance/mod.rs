@@ -308,6 +308,7 @@ pub const CASES: &[Case] = &[
     case!(marks::a_deletion_for_oneself_stays),
     case!(marks::the_deleted_are_not_unread),
     case!(marks::stars_are_listed),
+    race!(marks::stars_are_bounded),
     case!(marks::stars_never_share_a_time),
     case!(marks::coming_back_finds_the_marks),
     case!(marks::who_is_asked_back_finds_the_marks),
