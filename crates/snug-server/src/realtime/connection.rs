@@ -303,7 +303,8 @@ impl Life {
                 self.act(action)
             }
             Outcome::Ran(Done::Answer(frame)) => {
-                self.session.answered(frame.len(), self.app.engine.now());
+                let beside = self.entered.as_ref().map_or(0, |one| one.connection.get().charged());
+                self.session.answered(frame.len() + beside, self.app.engine.now());
                 self.say(frame);
                 Ok(())
             }
