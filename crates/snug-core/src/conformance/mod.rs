@@ -241,6 +241,7 @@ pub const CASES: &[Case] = &[
     case!(lists::an_empty_room_is_its_creators),
     case!(lists::what_was_left_stays_as_it_was),
     case!(lists::what_was_left_shows_no_members),
+    case!(lists::what_was_left_shows_no_words_that_are_gone),
     case!(lists::deleted_rooms_are_never_listed),
     case!(lists::a_room_made_anew_is_not_what_was_left),
     case!(lists::rows_show_members),
