@@ -105,6 +105,8 @@ pub async fn marks_are_the_users_alone(store: &dyn Store) {
     assert!(marked.mark.starred_at.is_some());
     assert_eq!(marked.mine.marks, MarksHead { rev: 1, deleted_seq: 0 });
     assert_eq!(f.mine(&room, "anna").await, marked.mine, "as stored");
+    let joined = store.joined_rooms(&f.app, &user("anna")).await.expect("joined_rooms");
+    assert_eq!(joined[0].marks, marked.mine.marks, "a connection knows where they stand");
     assert_eq!(f.facts(&room, "anna").await.room, before.room, "the room took no rev");
     assert_eq!(marked.head, before.room.head);
     assert_eq!(f.mine(&room, "ben").await, bens, "nor has anybody else anything of it");
