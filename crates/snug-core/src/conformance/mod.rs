@@ -206,6 +206,7 @@ pub const CASES: &[Case] = &[
     case!(invitations::a_room_is_made_by_invitation),
     case!(invitations::open_invitations_are_bounded),
     race!(invitations::accepting_races_with_taking_back),
+    race!(invitations::an_invitation_ends_once),
     case!(messages::append_takes_the_next_seq_and_rev),
     case!(messages::a_message_comes_back_as_it_went_in),
     case!(messages::system_and_silent_do_not_count),
