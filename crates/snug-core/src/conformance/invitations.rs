@@ -534,7 +534,7 @@ pub async fn accepting_races_with_taking_back(nodes: &Nodes) {
         let room = f.group(&format!("team-{round}"), &["anna"]).await;
         invited(&f, &room, &["zoe"]).await;
         let (zoe, backend) = (f.guard(&room, "zoe").await, f.backend_guard(&room).await);
-        let two = |_| [(zoe.clone(), accept("zoe")), (backend.clone(), remove("zoe"))];
+        let two = |_: i32| [(zoe.clone(), accept("zoe")), (backend.clone(), remove("zoe"))];
         let (came, _) = race((&f, &room), nodes, (0..6).flat_map(two).collect(), 0).await;
         let moved = u64::try_from(came.len()).expect("few");
         // In or taken back; who was in is removed by the next one.
@@ -564,7 +564,7 @@ pub async fn an_invitation_ends_once(nodes: &Nodes) {
         }
         let ends = if deleted { 2 } else { 0 };
         let (came, deletions) = race((&f, &room), nodes, changes, ends).await;
-        let times = |state| came.iter().filter(|one| **one == state).count();
+        let times = |state: MemberState| came.iter().filter(|one| **one == state).count();
         let (joins, ended) = (times(MemberState::Active), times(MemberState::Left));
         assert_eq!((came.len(), deletions), (joins + ended, usize::from(deleted)), "{came:?}");
         // What stands against what zoe saw is not made: only who is in may be removed after it.
