@@ -59,8 +59,8 @@ macro_rules! room_columns {
         )
     };
 }
-/// What a room looked like to who left it; all null when the row is missing. A message that is hidden
-/// now shows nothing; of a deleted one nothing is kept.
+/// What a room looked like to who left it; all null when the row is missing. A message that is
+/// hidden now shows nothing; of a deleted one nothing is kept.
 macro_rules! left_columns {
     () => {
         "l.name, l.avatar, l.description, l.custom, l.frozen, l.tags, l.archived, \
