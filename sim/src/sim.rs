@@ -177,8 +177,8 @@ impl Sim {
         };
         self.clients[c].node = self.dice.index(NODES);
         self.clients[c].connection = Some(connected.clone());
-        for (room, head) in self.engine.joined_rooms(&connected).await? {
-            self.join(c, &room, &head).await?;
+        for joined in self.engine.joined_rooms(&connected).await? {
+            self.join(c, &joined.room, &joined.head).await?;
         }
         self.catch_up(c, false).await?;
         Ok(true)

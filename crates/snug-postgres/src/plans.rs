@@ -35,6 +35,8 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("m.rev = $3", "members_by_rev"),
     ("x.rev > $4", "marks_by_rev"),
     ("s.starred_at < $3", "marks_starred"),
+    ("k.starred_at < $3", "marks_starred"),
+    ("preview_seq = $3 AND preview_text", "left_rooms_by_preview"),
     ("m.state = 'invited' AND m.rev >= 0", "members_invited"),
     ("s.due_at <= $1", "scheduled_due"),
     ("s.due_at > $1", "scheduled_due"),

@@ -8,8 +8,8 @@ use snug_core::model::{
     SessionSelector, Time, TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
-    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
-    ChangeStore, ClosedSession, CreateOperator, CreateRoomOutcome, Guard, NewApp, NewRoom,
+    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome, ChangeStore,
+    ClosedSession, CreateOperator, CreateRoomOutcome, Guard, JoinedRoom, NewApp, NewRoom,
     NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position, PutRecord,
     PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts, RoomStore,
     SessionFacts, SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
@@ -256,7 +256,7 @@ impl RoomStore for SeamStore {
         self.inner.members_among(app, room, users).await
     }
 
-    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<JoinedRoom>> {
         self.inner.joined_rooms(app, user).await
     }
 }

@@ -5,7 +5,7 @@ use super::{Client, Engine};
 use crate::error::Result;
 use crate::ids::{AppId, RoomId, SessionId, UserId};
 use crate::limits;
-use crate::model::Head;
+use crate::ports::JoinedRoom;
 
 impl Engine {
     /// The app that a token names, before anything of it is checked.
@@ -24,11 +24,11 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub async fn joined_rooms(&self, client: &Client) -> Result<Vec<(RoomId, Head)>> {
+    pub async fn joined_rooms(&self, client: &Client) -> Result<Vec<JoinedRoom>> {
         let app = &client.app.id;
         let mut rooms = self.store.joined_rooms(app, client.user()).await?;
-        for (room, head) in &mut rooms {
-            self.put_preview(app, room, head);
+        for joined in &mut rooms {
+            self.put_preview(app, &joined.room, &mut joined.head);
         }
         Ok(rooms)
     }

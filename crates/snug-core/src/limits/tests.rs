@@ -2,7 +2,7 @@
 
 /// `pub const NAME: type = value;` as the page writes it.
 fn constants() -> Vec<(String, String)> {
-    let source = include_str!("../limits.rs");
+    let source = concat!(include_str!("../limits.rs"), include_str!("outside.rs"));
     let lines = source.lines().filter_map(|line| line.strip_prefix("pub const "));
     lines
         .map(|line| {

@@ -1,7 +1,7 @@
 //! A connection as the hub knows it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub(super) rooms: Mutex<Listening>,
     /// Where this connection typed last, and when.
     typed: Mutex<Option<Typed>>,
+    /// What the request under way costs beside its answer, in bytes of answers.
+    beside: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Connection {
             rebinding: AtomicBool::new(false),
             rooms: Mutex::default(),
             typed: Mutex::default(),
+            beside: AtomicUsize::new(0),
         })
     }
 
@@ -88,6 +91,16 @@ impl Connection {
             self.outbox.end(CloseCode::SlowReader, None);
         }
         true
+    }
+
+    /// Its request makes others work: paid for with the answer.
+    pub(super) fn charge(&self, bytes: usize) {
+        self.beside.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What was charged since this was asked last.
+    pub(super) fn charged(&self) -> usize {
+        self.beside.swap(0, Ordering::Relaxed)
     }
 
     pub(super) fn wants_all(&self) -> bool {

@@ -303,7 +303,8 @@ impl Life {
                 self.act(action)
             }
             Outcome::Ran(Done::Answer(frame)) => {
-                self.session.answered(frame.len(), self.app.engine.now());
+                let beside = self.entered.as_ref().map_or(0, |one| one.connection.get().charged());
+                self.session.answered(frame.len() + beside, self.app.engine.now());
                 self.say(frame);
                 Ok(())
             }
@@ -440,8 +441,8 @@ impl Drop for Attached {
 /// heard of as an event, and one that went before is seen by the second look.
 async fn listen(app: &Arc<App>, entered: &Entered) -> Result<(), Box<Problem>> {
     let client: &Client = &entered.caller.client;
-    for (room, head) in app.engine.joined_rooms(client).await.map_err(problem)? {
-        app.hub.join(entered.connection.get(), &room, &head);
+    for joined in app.engine.joined_rooms(client).await.map_err(problem)? {
+        app.hub.join(entered.connection.get(), &joined.room, &joined.head);
     }
     app.engine.authenticate(&entered.caller.token).await.map_err(problem)?;
     Ok(())

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use snug_core::engine::Client;
 use snug_core::error::Result;
 use snug_core::ids::RoomId;
 use snug_core::model::{CloseReason, Head, Time};
+use snug_core::ports::JoinedRoom;
 use snug_dialects::{Ended, Heard, Listening};
 use snug_proto::CloseCode;
 
 use super::hub::{Connection, Way, Who};
+use super::kept::Kept;
 use super::mailbox::Mailbox;
 use crate::wiring::App;
 
@@ -22,6 +25,48 @@ struct Ear {
     connection: Arc<Connection>,
     /// When the session ends by itself.
     expires_at: Time,
+    kept: Mutex<Kept>,
+    /// What was taken from the mailbox and is still looked at.
+    held: Mutex<Option<Heard>>,
+}
+
+impl Ear {
+    fn take(&self, mailbox: &Mailbox) -> Option<Heard> {
+        let held = self.held.lock().take();
+        held.or_else(|| mailbox.take())
+    }
+
+    /// As the user may see it. What is asked about is held meanwhile, for the asking may be given
+    /// up.
+    async fn as_kept(&self, heard: Heard) -> std::result::Result<Heard, Ended> {
+        let event = match &heard {
+            Heard::Room(event) => event.clone(),
+            Heard::User(event) => {
+                self.kept.lock().hear(event);
+                return Ok(heard);
+            }
+            Heard::Left(_) => return Ok(heard),
+        };
+        let asks = self.kept.lock().asks(&event);
+        let mark = match asks {
+            None => None,
+            Some(seq) => {
+                *self.held.lock() = Some(heard);
+                let (app, user) = (&self.connection.app, &self.connection.user);
+                let found = self.app.engine.mark_of(app, &event.room, user, seq).await;
+                self.held.lock().take();
+                match found {
+                    Ok(mark) => mark,
+                    // Words that may be deleted are not told: the client reads when it comes again.
+                    Err(error) => {
+                        tracing::warn!(%error, "a mark could not be looked at");
+                        return Err(Ended::GoingAway);
+                    }
+                }
+            }
+        };
+        Ok(Heard::Room(self.kept.lock().seen(event, mark)))
+    }
 }
 
 impl Drop for Ear {
@@ -44,11 +89,13 @@ pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening
     let who = Who { app: &client.app.id, user, session, invisible };
     let connection = app.hub.attach(&who, Way::Events(Mailbox::default()));
     let expires_at = client.session.expires_at;
-    let ear = Ear { app: app.clone(), connection, expires_at };
-    for (room, head) in app.engine.joined_rooms(client).await? {
-        app.hub.join(&ear.connection, &room, &head);
+    let (app, kept, held) = (app.clone(), Mutex::default(), Mutex::default());
+    let ear = Ear { app, connection, expires_at, kept, held };
+    for JoinedRoom { room, head, marks } in ear.app.engine.joined_rooms(client).await? {
+        ear.kept.lock().note(&room, marks);
+        ear.app.hub.join(&ear.connection, &room, &head);
     }
-    app.engine.still_open(client).await?;
+    ear.app.engine.still_open(client).await?;
     Ok(Arc::new(ear))
 }
 
@@ -62,8 +109,8 @@ impl Listening for Ear {
                 return Err(Ended::Expired);
             }
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            if let Some(heard) = mailbox.take() {
-                return Ok(heard);
+            if let Some(heard) = self.take(mailbox) {
+                return self.as_kept(heard).await;
             }
             if let Some(ending) = self.connection.outbox.ending() {
                 return Err(ended(ending.code));

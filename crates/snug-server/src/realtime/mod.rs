@@ -9,6 +9,7 @@ mod fanout;
 mod foreign;
 mod here;
 mod hub;
+mod kept;
 mod listening;
 mod mailbox;
 mod outbox;

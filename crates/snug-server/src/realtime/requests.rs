@@ -265,7 +265,9 @@ async fn rarely(
             frame::answer(id, &OwnAnswer::of(room.0.as_str(), message, &mine, count))
         }
         Request::MeUpdate(body) => {
-            let user = engine.update_me(client, body.into()).await?;
+            let patch = body.into();
+            app.check_sight_rate(client, &patch)?;
+            let user = engine.update_me(client, patch).await?;
             frame::answer(id, &UserAnswer { user: User::own(user) })
         }
         Request::PresenceWatch(data) => {

@@ -45,7 +45,9 @@ async fn update_me(
     by: ByClient,
     Body(body): Body<ProfileBody>,
 ) -> ApiResult<Json<MeAnswer>> {
-    let user = app.engine.update_me(&by.client, body.into()).await?;
+    let patch = body.into();
+    app.check_sight_rate(&by.client, &patch)?;
+    let user = app.engine.update_me(&by.client, patch).await?;
     let policy = by.client.app.policy;
     Ok(Json(MeAnswer::of(Me { user, session: by.client.session }, policy)))
 }

@@ -31,7 +31,7 @@ use async_trait::async_trait;
 use crate::model::Time;
 
 pub use apps::{AppStore, NewApp, NewServerKey};
-pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
+pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, SeenWords};
 pub use jobs::{JobPlace, JobStore, Lease, Released};
 pub use marks::{MarkMessage, MarkOutcome, MarkStore, Marked, MarksAfter};
 pub use messages::{
@@ -44,7 +44,7 @@ pub use outbox::{Attempted, Consumers, OutboxEntry, OutboxQuery, OutboxStore};
 pub use receipts::{Delivered, DeliveredMoved, ReceiptStore, ReceiptsOf};
 pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
 pub use rooms::{
-    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, JoinedRoom, MemberChange,
     MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
 };
 pub use scheduled::{
