@@ -8,8 +8,8 @@ use snug_core::model::{
     RoomPatch, Time,
 };
 use snug_core::ports::{
-    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, JoinedRoom, NewRoom,
-    OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, JoinedRoom,
+    NewRoom, OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
 };
 
 use crate::SqliteStore;

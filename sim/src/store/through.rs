@@ -8,11 +8,11 @@ use snug_core::model::{
     SessionSelector, Time, TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
-    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome, ChangeStore,
-    ClosedSession, CreateOperator, CreateRoomOutcome, Guard, JoinedRoom, NewApp, NewRoom,
-    NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position, PutRecord,
-    PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts, RoomStore,
-    SessionFacts, SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
+    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
+    ChangeStore, ClosedSession, CreateOperator, CreateRoomOutcome, Guard, JoinedRoom, NewApp,
+    NewRoom, NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position,
+    PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts,
+    RoomStore, SessionFacts, SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
 };
 
 use super::{Break, SeamStore};
