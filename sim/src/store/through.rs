@@ -1,11 +1,11 @@
-//! What the seam hands straight through to the real store, but for two lies of the self-test.
+//! What the seam hands straight through to the real store, but for three lies of the self-test.
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
 use snug_core::model::{
     App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Membership,
-    Message, MessageVersion, Operator, OwnPatch, Room, RoomKind, RoomPatch, ServerKey, Session,
-    SessionSelector, Time, TokenHash, User, UserPatch,
+    Message, MessageVersion, Operator, OwnPatch, Room, RoomKind, RoomPatch, RoomPolicy, ServerKey,
+    Session, SessionSelector, Time, TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
     AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
@@ -191,6 +191,11 @@ impl RoomStore for SeamStore {
             && self.is(Break::TrustRemoved)
         {
             mine.state = MemberState::Active;
+        }
+        if let Some(facts) = &mut facts
+            && self.is(Break::IgnorePolicy)
+        {
+            facts.room.policy = RoomPolicy::default();
         }
         Ok(facts)
     }

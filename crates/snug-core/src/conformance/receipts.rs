@@ -108,12 +108,16 @@ pub async fn receipts_are_of_those_who_were_there(store: &dyn Store) {
     // Out, and in again: nothing of the stay before counts, and nothing falls below the cursor read.
     got(&f, &[(&room, "ben", 2)]).await;
     f.remove(&room, &["ben"]).await;
-    assert!(got(&f, &[(&room, "ben", 2)]).await.is_empty(), "no cursor after leaving");
+    f.send(&room, "anna", "without ben").await;
+    // A room of three is told of every cursor that moves.
+    for name in ["ben", "asked", "nobody"] {
+        assert!(got(&f, &[(&room, name, 3)]).await.is_empty(), "{name} is not in");
+    }
     assert_eq!(names(cursors(&f, &room, &sent).await), users(&["cleo"]));
     f.add(&room, &["ben"]).await;
     assert_eq!(names(cursors(&f, &room, &sent).await), users(&["cleo"]), "joined after it");
     let next = f.send(&room, "anna", "3").await.message;
-    assert_eq!(cursors(&f, &room, &next).await[0], (user("ben"), 2, 2));
+    assert_eq!(cursors(&f, &room, &next).await[0], (user("ben"), 3, 3));
 }
 
 /// By chance: no delivered cursor ever falls, or stands below the cursor read.
