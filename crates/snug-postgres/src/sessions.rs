@@ -2,17 +2,17 @@
 //! a revoke and an open at the same moment follow each other.
 
 use async_trait::async_trait;
-use snug_core::ids::{AppId, DeviceId, SessionId, UserId};
+use snug_core::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
 use snug_core::model::{CloseReason, Session, SessionSelector, Time, TokenHash, UserPatch};
 use snug_core::ports::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
-    SessionStore, StoreResult,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, SessionStore, StoreResult,
 };
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{Cells, big, session_columns};
+use crate::rows::{Cells, big, session_columns, user_columns};
 use crate::users;
 
 const BY_TOKEN: &str = concat!(
@@ -20,6 +20,20 @@ const BY_TOKEN: &str = concat!(
     session_columns!(),
     " FROM sessions s LEFT JOIN users u ON u.app = s.app AND u.id = s.user_id
       WHERE s.app = $1 AND s.token_hash = $2"
+);
+/// One statement, and so one moment. Whose session it is is compared afterwards: said here, it
+/// would be one more index to choose from.
+const ARRIVAL: &str = concat!(
+    "SELECT (SELECT value FROM meta WHERE key = 'epoch'), j.ids, j.revs, j.removals, ",
+    session_columns!(),
+    ", ",
+    user_columns!(),
+    " FROM sessions s CROSS JOIN users u CROSS JOIN (
+        SELECT array_agg(r.id) AS ids, array_agg(r.rev) AS revs,
+          array_agg(r.members_rev) AS removals
+        FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
+        WHERE m.app = $1 AND m.user_id = $3 AND m.state = 'active' AND r.deleted_at IS NULL) j
+      WHERE s.app = $1 AND s.id = $2 AND u.app = $1 AND u.id = $3"
 );
 const DEVICE: &str = "INSERT INTO devices AS d (app, user_id, device, push_token, changed_at)
     VALUES ($1, $2, $3, $4, $5)
@@ -129,6 +143,22 @@ fn facts_of(row: &Row) -> Result<SessionFacts, Fail> {
     Ok(SessionFacts { user_deactivated: cells.next()?, session: cells.session()? })
 }
 
+fn arrival_of(row: &Row) -> Result<Arrival, Fail> {
+    let mut cells = Cells::of(row);
+    let epoch = cells.next()?;
+    // Nothing is gathered of nothing.
+    let ids = cells.next::<Option<Vec<&str>>>()?.unwrap_or_default();
+    let revs = cells.next::<Option<Vec<i64>>>()?.unwrap_or_default();
+    let removals = cells.next::<Option<Vec<i64>>>()?.unwrap_or_default();
+    let rooms = ids.into_iter().zip(revs).zip(removals).map(|((id, rev), removal)| JoinedRoom {
+        room: RoomId::from_stored(id),
+        rev: rev.unsigned_abs(),
+        members_rev: removal.unsigned_abs(),
+    });
+    let rooms = rooms.collect();
+    Ok(Arrival { session: cells.session()?, user: cells.user()?, rooms, epoch })
+}
+
 /// JWTs carry seconds: one minted in the very second of the revoke is refused.
 fn is_revoked(origin: SessionOrigin, tokens_after: Option<Time>) -> bool {
     match (origin, tokens_after) {
@@ -213,6 +243,21 @@ impl PostgresStore {
         let by_token = client.prepare_cached(BY_TOKEN).await?;
         let row = client.query_opt(&by_token, &[&app.as_str(), &token.0.as_slice()]).await?;
         row.as_ref().map(facts_of).transpose()
+    }
+
+    async fn arrival_once(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> Result<Option<Arrival>, Fail> {
+        let _page = self.reads.page().await?;
+        let client = self.reads.get().await?;
+        let arrival = client.prepare_cached(ARRIVAL).await?;
+        let key = [app.as_str(), session.as_str(), user.as_str()];
+        let row = client.query_opt(&arrival, &[&key[0], &key[1], &key[2]]).await?;
+        let found = row.as_ref().map(arrival_of).transpose()?;
+        Ok(found.filter(|found| found.session.user == *user))
     }
 
     async fn refresh_once(
@@ -317,6 +362,15 @@ impl SessionStore for PostgresStore {
         token: TokenHash,
     ) -> StoreResult<Option<SessionFacts>> {
         Ok(bounded(|| self.by_token(app, token)).await?)
+    }
+
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>> {
+        Ok(bounded(|| self.arrival_once(app, user, session)).await?)
     }
 
     async fn refresh_session(

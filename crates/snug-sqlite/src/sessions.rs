@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
-use snug_core::ids::{AppId, DeviceId, SessionId, UserId};
+use snug_core::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
 use snug_core::model::{CloseReason, CustomJson, Session, SessionSelector, Time, TokenHash};
 use snug_core::ports::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
-    SessionStore, StoreResult,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, SessionStore, StoreResult,
 };
 
 use crate::rows::{Sql, all, change, damaged, int, maybe_time, one, time, uint};
@@ -36,9 +36,31 @@ impl SessionStore for SqliteStore {
             let Some(session) = by_token(conn, &app, token)? else {
                 return Ok(None);
             };
-            let user = users::find(conn, &app, &session.user)?;
-            let user_deactivated = user.is_some_and(|user| user.deactivated_at.is_some());
+            let user_deactivated = users::is_deactivated(conn, &app, &session.user)?;
             Ok(Some(SessionFacts { session, user_deactivated }))
+        })
+        .await
+    }
+
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>> {
+        let (app, user, session) = (app.clone(), user.clone(), session.clone());
+        let epoch = self.epoch.clone();
+        self.read_page(Some(app.clone()), move |conn| {
+            let sql = format!("{SESSION} WHERE app = ?1 AND id = ?2");
+            let found = one(conn, &sql, (app.as_str(), session.as_str()), read)?;
+            let Some(session) = found.filter(|session| session.user == user) else {
+                return Ok(None);
+            };
+            let Some(user) = users::find(conn, &app, &user)? else {
+                return Ok(None);
+            };
+            let rooms = heard(conn, &app, &user.id)?;
+            Ok(Some(Arrival { session, user, rooms, epoch: epoch.clone() }))
         })
         .await
     }
@@ -106,6 +128,22 @@ fn read(row: &Row<'_>) -> Sql<Session> {
         expires_at: time(row, 5)?,
         closed,
     })
+}
+
+/// The rooms that a user hears. Where they stand is all that is read of them: a preview costs more
+/// than the rest, and nobody looks at it here.
+fn heard(conn: &Connection, app: &AppId, user: &UserId) -> Sql<Vec<JoinedRoom>> {
+    all(
+        conn,
+        "SELECT r.id, h.rev, h.members_rev FROM members m INDEXED BY members_by_user \
+         CROSS JOIN heads h ON h.rk = m.rk CROSS JOIN rooms r ON r.rk = m.rk \
+         WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active'",
+        (app.as_str(), user.as_str()),
+        |row| {
+            let room = RoomId::from_stored(row.get_ref(0)?.as_str()?);
+            Ok(JoinedRoom { room, rev: uint(row, 1)?, members_rev: uint(row, 2)? })
+        },
+    )
 }
 
 fn by_token(conn: &Connection, app: &AppId, token: TokenHash) -> Sql<Option<Session>> {
