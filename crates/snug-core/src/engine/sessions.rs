@@ -140,17 +140,6 @@ impl Engine {
         if client.app.id == *app { Ok(client) } else { Err(Error::TokenInvalid) }
     }
 
-    /// Whether the caller's session still stands, for a door that was let in by it before.
-    ///
-    /// # Errors
-    /// [`Error::SessionClosed`]; the store's.
-    pub async fn still_open(&self, client: &Client) -> Result<()> {
-        let (app, user) = (&client.app.id, client.user());
-        let open = self.store.sessions_of(app, user, self.now()).await?;
-        let stands = open.iter().any(|session| session.id == *client.session_id());
-        if stands { Ok(()) } else { Err(Error::SessionClosed) }
-    }
-
     /// Exchanges the caller's token for a fresh one of the same life.
     ///
     /// # Errors
@@ -299,7 +288,7 @@ impl Engine {
         self.client(app, SessionFacts { session, user_deactivated: false })
     }
 
-    fn client(&self, app: Arc<App>, facts: SessionFacts) -> Result<Client> {
+    pub(super) fn client(&self, app: Arc<App>, facts: SessionFacts) -> Result<Client> {
         let SessionFacts { session, user_deactivated } = facts;
         if user_deactivated {
             return Err(Error::UserDeactivated);
