@@ -31,24 +31,20 @@ impl Drop for Ear {
 }
 
 /// Makes a connection known and lets it hear the rooms of its user; the session is looked at
-/// again afterwards, so that one that was closed in between is not missed.
+/// again once it is known, so that one that was closed in between is not missed.
 ///
 /// # Errors
-/// The store's; `SessionClosed`.
+/// As [`snug_core::engine::Engine::arrive`].
 pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
     let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
     let _place = app.arrivals.place().await?;
-    let (user, session) = (client.user(), client.session_id());
-    let _expected = app.hub.expect(&client.app.id, user);
-    let invisible = app.engine.sight(client).await?;
-    let who = Who { app: &client.app.id, user, session, invisible };
-    let connection = app.hub.attach(&who, Way::Events(Mailbox::default()));
+    let who = Who { app: &client.app.id, user: client.user(), session: client.session_id() };
+    let connection = app.hub.expect(&who, Way::Events(Mailbox::default()));
     let expires_at = client.session.expires_at;
     let ear = Ear { app: app.clone(), connection, expires_at };
-    for (room, head) in app.engine.joined_rooms(client).await? {
-        app.hub.join(&ear.connection, &room, &head);
-    }
-    app.engine.still_open(client).await?;
+    let arrived = app.engine.arrive(client).await?;
+    app.hub.attach(&ear.connection, (arrived.user.invisible, arrived.user.changed_at));
+    app.hub.join_all(&ear.connection, &arrived.rooms);
     Ok(Arc::new(ear))
 }
 

@@ -9,13 +9,34 @@ use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::UserId;
-use snug_core::model::MemberState;
+use snug_core::model::{Head, MemberState};
+use snug_core::ports::JoinedRoom;
 use snug_proto::event;
 
 use super::codec;
 use super::fanout::Told;
 use super::hub::Connection;
 use unordered::Unordered;
+
+/// Where the room stood when a membership in it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadAt {
+    pub(super) rev: u64,
+    /// Rev of the last removal.
+    pub(super) members_rev: u64,
+}
+
+impl From<&Head> for ReadAt {
+    fn from(head: &Head) -> Self {
+        Self { rev: head.rev, members_rev: head.members_rev }
+    }
+}
+
+impl From<&JoinedRoom> for ReadAt {
+    fn from(joined: &JoinedRoom) -> Self {
+        Self { rev: joined.rev, members_rev: joined.members_rev }
+    }
+}
 
 /// One connection's interest in the room.
 #[derive(Debug)]

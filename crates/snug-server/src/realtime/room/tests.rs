@@ -51,8 +51,7 @@ fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
     };
     let session = SessionId::from_stored(&format!("ses_{name}"));
     let (app, user) = (app(), user(name));
-    let who = Who { app: &app, user: &user, session: &session, invisible: (false, Time(0)) };
-    HUB.attach(&who, way)
+    HUB.expect(&Who { app: &app, user: &user, session: &session }, way)
 }
 
 /// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.
