@@ -177,8 +177,11 @@ impl Sim {
         };
         self.clients[c].node = self.dice.index(NODES);
         self.clients[c].connection = Some(connected.clone());
-        for (room, head) in self.engine.joined_rooms(&connected).await? {
-            self.join(c, &room, &head).await?;
+        // As the server does: once the node knows of the connection.
+        for joined in self.engine.arrive(&connected).await?.rooms {
+            let (rev, members_rev) = (joined.rev, joined.members_rev);
+            let head = Head { rev, members_rev, ..Head::default() };
+            self.join(c, &joined.room, &head).await?;
         }
         self.catch_up(c, false).await?;
         Ok(true)
