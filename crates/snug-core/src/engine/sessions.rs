@@ -140,17 +140,23 @@ impl Engine {
         if client.app.id == *app { Ok(client) } else { Err(Error::TokenInvalid) }
     }
 
-    /// Exchanges the caller's token for a fresh one of the same life.
+    /// What is kept of a token that is exchanged later: the store knows it by that.
+    #[must_use]
+    pub fn token_hash(token: &str) -> TokenHash {
+        TokenHash::of(parse_placed_token(token).map_or(token, |(_, inner)| inner))
+    }
+
+    /// Exchanges the caller's token, by its [`Engine::token_hash`], for a fresh one of the same
+    /// life.
     ///
     /// # Errors
     /// [`Error::SessionClosed`] when it ended, or the token was exchanged already.
-    pub async fn refresh_session(&self, client: &Client, token: &str) -> Result<IssuedToken> {
+    pub async fn refresh_session(&self, client: &Client, old: TokenHash) -> Result<IssuedToken> {
         let app = &client.app.id;
-        let token = parse_placed_token(token).map_or(token, |(_, inner)| inner);
         let fresh = self.mint_session_token(app);
         let now = self.now();
         let expires_at = after(now, client.session.ttl_seconds);
-        let (old, new) = (TokenHash::of(token), TokenHash::of(&fresh));
+        let new = TokenHash::of(&fresh);
         match self.store.refresh_session(app, old, new, expires_at, now).await? {
             RefreshOutcome::Refreshed(session) => Ok(IssuedToken { token: fresh, session }),
             RefreshOutcome::Gone => Err(Error::SessionClosed),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use snug_core::engine::{Arrived, Client};
+use snug_core::engine::{Arrived, Client, Engine};
 use snug_core::error::Error;
 use snug_core::limits;
 use snug_core::model::User;
@@ -312,9 +312,9 @@ impl Life {
                 self.say(frame);
                 Ok(())
             }
-            Outcome::Ran(Done::Refreshed { frame, caller }) => {
+            Outcome::Ran(Done::Refreshed { frame, caller, pace }) => {
                 self.session.authenticated(caller.client.session.expires_at);
-                self.pace = Some(self.app.arrivals.pace_of(&caller.token));
+                self.pace = Some(pace);
                 if let Some(entered) = &mut self.entered {
                     entered.caller = *caller;
                 }
@@ -399,7 +399,7 @@ async fn enter(app: &Arc<App>, client: &Client, came: Came) -> Entry {
     app.hub.attach(connection.get(), (user.invisible, user.changed_at));
     app.hub.join_all(connection.get(), &rooms);
     let hello = hello(&fresh, user, epoch);
-    let caller = Caller { client: fresh, token: came.token };
+    let caller = Caller { client: fresh, token: Engine::token_hash(&came.token) };
     Ok((Box::new(Entered { caller, connection }), hello))
 }
 
