@@ -131,11 +131,49 @@ async fn facts(tx: &Tx, app: &AppId, token: TokenHash) -> Result<Option<SessionF
     row.as_ref().map(facts_of).transpose()
 }
 
-/// A JWT that a refresh exchanged is refused like an old token, for ever. Asked after `facts`: a
-/// refresh that came between the two is seen here.
-async fn is_spent(tx: &Tx, app: &AppId, token: TokenHash) -> Result<bool, Fail> {
+/// What is there already of a session that is to be opened.
+struct Found {
+    facts: Option<SessionFacts>,
+    /// A refresh has exchanged the token: it is refused like an old one, for ever.
+    spent: bool,
+    /// Up to when the device's JWTs are refused.
+    tokens_after: Option<Time>,
+}
+
+/// Looks, under the user's lock, and notes the device. The statements leave together, in this
+/// order: a refresh that comes between the first two is seen by the second.
+async fn look(tx: &Tx, new: &NewSession) -> Result<Found, Fail> {
+    let by_token = tx.prepare_cached(BY_TOKEN).await?;
     let spent = tx.prepare_cached(SPENT).await?;
-    Ok(tx.query_opt(&spent, &[&app.as_str(), &token.0.as_slice()]).await?.is_some())
+    let device = tx.prepare_cached(DEVICE).await?;
+    let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
+    let token = new.token.0.as_slice();
+    let (known, spent, noted) = tokio::try_join!(
+        async { tx.query_opt(&by_token, &[&app, &token]).await },
+        async { tx.query_opt(&spent, &[&app, &token]).await },
+        async { tx.query_one(&device, &[&app, &user, &name, &new.push_token, &new.now.0]).await },
+    )?;
+    Ok(Found {
+        facts: known.as_ref().map(facts_of).transpose()?,
+        spent: spent.is_some(),
+        tokens_after: Cells::of(&noted).time_or_none()?,
+    })
+}
+
+/// Closes what the device had and puts the new session in its place, if its token is not there;
+/// one behind the other, without waiting between. Says what was closed, and whether it was put.
+async fn put(tx: &Tx, new: &NewSession) -> Result<(Vec<Row>, bool), Fail> {
+    let close = tx.prepare_cached(CLOSE_DEVICE).await?;
+    let insert = tx.prepare_cached(INSERT).await?;
+    let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
+    let (id, token) = (new.id.as_str(), new.token.0.as_slice());
+    let (ttl, reason) = (big(new.ttl_seconds), CloseReason::Replaced.as_str());
+    let (now, until) = (new.now.0, new.expires_at.0);
+    let (closed, made) = tokio::try_join!(
+        async { tx.query(&close, &[&app, &user, &name, &now, &reason]).await },
+        async { tx.execute(&insert, &[&app, &id, &user, &name, &token, &now, &ttl, &until]).await },
+    )?;
+    Ok((closed, made > 0))
 }
 
 fn facts_of(row: &Row) -> Result<SessionFacts, Fail> {
@@ -175,48 +213,26 @@ impl PostgresStore {
         let key = (&new.app, &new.user);
         let (user, user_after) =
             users::upsert(&tx, key, &new.profile, new.custom.as_ref(), new.now).await?;
-        // Under the user's lock: of two first uses of one token the second finds the first's
-        // session here, and does not replace it.
-        if let Some(facts) = facts(&tx, &new.app, new.token).await? {
+        let found = look(&tx, new).await?;
+        let refused = if let Some(facts) = found.facts {
+            // Of two first uses of one token the second finds the first's session here, and does
+            // not replace it.
+            Some(OpenOutcome::Existing(facts.session))
+        } else if found.spent {
+            Some(OpenOutcome::Revoked)
+        } else if user.deactivated_at.is_some() {
+            Some(OpenOutcome::UserDeactivated)
+        } else {
+            let ends = [user_after, found.tokens_after];
+            let revoked = ends.into_iter().any(|after| is_revoked(new.origin, after));
+            revoked.then_some(OpenOutcome::Revoked)
+        };
+        if let Some(refused) = refused {
             tx.rollback().await?;
-            return Ok(OpenOutcome::Existing(facts.session));
+            return Ok(refused);
         }
-        if is_spent(&tx, &new.app, new.token).await? {
-            tx.rollback().await?;
-            return Ok(OpenOutcome::Revoked);
-        }
-        if user.deactivated_at.is_some() {
-            tx.rollback().await?;
-            return Ok(OpenOutcome::UserDeactivated);
-        }
-        let device = tx.prepare_cached(DEVICE).await?;
-        let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
-        let row = tx.query_one(&device, &[&app, &user, &name, &new.push_token, &new.now.0]).await?;
-        let device_after = Cells::of(&row).time_or_none()?;
-        if is_revoked(new.origin, user_after) || is_revoked(new.origin, device_after) {
-            tx.rollback().await?;
-            return Ok(OpenOutcome::Revoked);
-        }
-        let close = tx.prepare_cached(CLOSE_DEVICE).await?;
-        let reason = CloseReason::Replaced.as_str();
-        let closed = tx.query(&close, &[&app, &user, &name, &new.now.0, &reason]).await?;
-        let insert = tx.prepare_cached(INSERT).await?;
-        let made = tx
-            .execute(
-                &insert,
-                &[
-                    &app,
-                    &new.id.as_str(),
-                    &user,
-                    &name,
-                    &new.token.0.as_slice(),
-                    &new.now.0,
-                    &big(new.ttl_seconds),
-                    &new.expires_at.0,
-                ],
-            )
-            .await?;
-        if made == 0 {
+        let (closed, made) = put(&tx, new).await?;
+        if !made {
             // The same token, opened at the same moment: theirs stands, ours leaves no trace.
             let there = facts(&tx, &new.app, new.token).await?;
             tx.rollback().await?;

@@ -160,8 +160,8 @@ fn open(conn: &Connection, new: &NewSession) -> Sql<OpenOutcome> {
     if one(conn, spent, (new.app.as_str(), new.token.0), |_| Ok(()))?.is_some() {
         return Ok(OpenOutcome::Revoked);
     }
-    let known = users::find(conn, &new.app, &new.user)?;
-    if known.is_some_and(|user| user.deactivated_at.is_some()) {
+    let is_out = users::is_out(conn, &new.app, &new.user)?;
+    if is_out == Some(true) {
         return Ok(OpenOutcome::UserDeactivated);
     }
     if let SessionOrigin::Minted { issued_at } = new.origin
@@ -169,14 +169,17 @@ fn open(conn: &Connection, new: &NewSession) -> Sql<OpenOutcome> {
     {
         return Ok(OpenOutcome::Revoked);
     }
-    users::upsert(conn, &new.app, &new.user, &new.profile, new.now)?;
+    if is_out.is_none() || !new.profile.is_empty() {
+        users::upsert(conn, &new.app, &new.user, &new.profile, new.now)?;
+    }
     if let Some(custom) = &new.custom {
         keep_custom(conn, new, custom)?;
     }
     change(
         conn,
         "INSERT INTO devices (app, user, id, push_token) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT DO UPDATE SET push_token = coalesce(excluded.push_token, push_token)",
+         ON CONFLICT DO UPDATE SET push_token = excluded.push_token \
+         WHERE excluded.push_token IS NOT NULL",
         (new.app.as_str(), new.user.as_str(), new.device.as_str(), &new.push_token),
     )?;
     let replaced = replace(conn, new)?;
