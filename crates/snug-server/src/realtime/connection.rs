@@ -293,6 +293,10 @@ impl Life {
                 self.session.authenticated(entered.caller.client.session.expires_at);
                 self.entered = Some(*entered);
                 self.admitted = None;
+                if self.jobs.is_empty() {
+                    // Most sessions ask for nothing for a long time.
+                    self.jobs = VecDeque::new();
+                }
                 // It stands first.
                 self.outbox.let_in(hello);
                 if let Some(id) = id {
@@ -378,19 +382,19 @@ async fn arrive(app: &Arc<App>, came: Came, begun: &Begun) -> Entry {
     begun.begin();
     let client = arrival.look_up(app.engine.authenticate(token)).await.map_err(problem)?;
     let _place = app.arrivals.place().await.map_err(problem)?;
-    enter(app, &client, came).await
+    enter(app, client, came).await
 }
 
 /// Checks the origin, makes the connection known, and lets it hear its rooms.
 ///
 /// Known first, read afterwards: a membership that comes or a session that goes after the read is
 /// heard of as an event, and what came before it is in what is read.
-async fn enter(app: &Arc<App>, client: &Client, came: Came) -> Entry {
+async fn enter(app: &Arc<App>, client: Client, came: Came) -> Entry {
     if let Some(origin) = &came.origin {
         app.check_origin(&client.app, origin).map_err(problem)?;
     }
-    let connection = Attached::expect(app, client, came.outbox);
-    let arrived = app.engine.arrive(client).await.map_err(problem)?;
+    let connection = Attached::expect(app, &client, came.outbox);
+    let arrived = app.engine.arrive(&client).await.map_err(problem)?;
     let Arrived { client: fresh, user, rooms, epoch } = arrived;
     if fresh.session.expires_at != client.session.expires_at {
         // The token was exchanged for a newer one in between: it is refused at every door.
@@ -398,8 +402,9 @@ async fn enter(app: &Arc<App>, client: &Client, came: Came) -> Entry {
     }
     app.hub.attach(connection.get(), (user.invisible, user.changed_at));
     app.hub.join_all(connection.get(), &rooms);
-    let hello = hello(&fresh, user, epoch);
-    let caller = Caller { client: fresh, token: Engine::token_hash(&came.token) };
+    // The session is as it was: its first copy, whose ids the connection shares, is kept.
+    let hello = hello(&client, user, epoch);
+    let caller = Caller { client, token: Engine::token_hash(&came.token) };
     Ok((Box::new(Entered { caller, connection }), hello))
 }
 
