@@ -180,8 +180,11 @@ impl Sim {
         };
         self.clients[c].node = self.dice.index(NODES);
         self.clients[c].connection = Some(connected.clone());
-        for joined in self.engine.joined_rooms(&connected).await? {
-            self.join(c, &joined.room, &joined.head).await?;
+        // As the server does: once the node knows of the connection.
+        for joined in self.engine.arrive(&connected).await?.rooms {
+            let (rev, members_rev) = (joined.rev, joined.members_rev);
+            let head = Head { rev, members_rev, ..Head::default() };
+            self.join(c, &joined.room, &head).await?;
         }
         self.catch_up(c, false).await?;
         Ok(true)

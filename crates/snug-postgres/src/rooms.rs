@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{
-    CustomJson, Head, MarksHead, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind,
-    RoomPatch, Time,
+    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind, RoomPatch,
+    Time,
 };
 use snug_core::ports::{
     Append, AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom,
-    Guard, JoinedRoom, NewRoom, OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
+    Guard, NewRoom, OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
 };
 use tokio_postgres::Row;
 
@@ -90,7 +90,7 @@ const OF_KIND: &str = concat!(
 const JOINED: &str = concat!(
     "SELECT r.id, ",
     head_columns!("r"),
-    ", m.marks_rev, m.deleted_seq FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
+    " FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
       WHERE m.app = $1 AND m.user_id = $2 AND m.state = 'active' AND r.deleted_at IS NULL
       ORDER BY r.activity_at DESC, r.id DESC LIMIT $3"
 );
@@ -359,7 +359,7 @@ impl PostgresStore {
         Ok(Some(room.head))
     }
 
-    async fn joined_once(&self, app: &AppId, user: &UserId) -> Result<Vec<JoinedRoom>, Fail> {
+    async fn joined_once(&self, app: &AppId, user: &UserId) -> Result<Vec<(RoomId, Head)>, Fail> {
         let _page = self.reads.page().await?;
         let client = self.reads.get().await?;
         let joined = client.prepare_cached(JOINED).await?;
@@ -367,9 +367,7 @@ impl PostgresStore {
         let found = client.query(&joined, &[&app.as_str(), &user.as_str(), &limit]).await?;
         let each = found.iter().map(|row| {
             let mut cells = Cells::of(row);
-            let (room, head) = (cells.room_id()?, cells.head()?);
-            let marks = MarksHead { rev: cells.number()?, deleted_seq: cells.number()? };
-            Ok(JoinedRoom { room, head, marks })
+            Ok((cells.room_id()?, cells.head()?))
         });
         each.collect()
     }
@@ -455,7 +453,7 @@ impl RoomStore for PostgresStore {
         Ok(bounded(|| self.of_kind(app, kind, after, limit)).await?)
     }
 
-    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<JoinedRoom>> {
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
         Ok(bounded(|| self.joined_once(app, user)).await?)
     }
 }

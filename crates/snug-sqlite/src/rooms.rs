@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{
-    CustomJson, Head, MarksHead, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind,
-    RoomPatch, Time,
+    CustomJson, Head, Member, MemberState, Membership, OwnPatch, Role, Room, RoomKind, RoomPatch,
+    Time,
 };
 use snug_core::ports::{
-    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, JoinedRoom,
-    NewRoom, OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, Guard, NewRoom,
+    OutboxEntry, RoomFacts, RoomStore, StoreResult, UpdateRoomOutcome,
 };
 
 use crate::SqliteStore;
@@ -20,7 +20,7 @@ use crate::messages::{guard_holds, store_said};
 use crate::outbox::{heard_by, hearers, note};
 use crate::rows::{
     HEAD_WIDTH, HeadRow, Sql, all, change, head_columns, int, one, room, room_columns, size,
-    stored_tags, uint,
+    stored_tags,
 };
 use crate::users;
 
@@ -188,7 +188,7 @@ impl RoomStore for SqliteStore {
         .await
     }
 
-    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<JoinedRoom>> {
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
         let (app, user, most) = (app.clone(), user.clone(), self.rooms_per_user_max);
         self.read_page(Some(app.clone()), move |conn| {
             all(
@@ -196,18 +196,15 @@ impl RoomStore for SqliteStore {
                 concat!(
                     "SELECT ",
                     head_columns!(),
-                    ", r.id, m.marks_rev, m.deleted_seq \
-                     FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
+                    ", r.id FROM members m INDEXED BY members_by_user CROSS JOIN heads h ON h.rk = m.rk \
                      CROSS JOIN rooms r ON r.rk = m.rk \
                      WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active' \
                      ORDER BY h.activity_at DESC, r.id DESC LIMIT ?3"
                 ),
                 (app.as_str(), user.as_str(), size(most)),
                 |row| {
-                    let room = RoomId::from_stored(row.get_ref(HEAD_WIDTH)?.as_str()?);
-                    let rev = uint(row, HEAD_WIDTH + 1)?;
-                    let marks = MarksHead { rev, deleted_seq: uint(row, HEAD_WIDTH + 2)? };
-                    Ok(JoinedRoom { room, head: HeadRow::read(row)?.head(conn)?, marks })
+                    let id = RoomId::from_stored(row.get_ref(HEAD_WIDTH)?.as_str()?);
+                    Ok((id, HeadRow::read(row)?.head(conn)?))
                 },
             )
         })

@@ -1,18 +1,18 @@
 //! What the seam hands straight through to the real store, but for three lies of the self-test.
 
 use async_trait::async_trait;
-use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
+use snug_core::ids::{AppId, KeyId, MessageId, RoomId, SessionId, UserId};
 use snug_core::model::{
     App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Membership,
     Message, MessageVersion, Operator, OwnPatch, Room, RoomKind, RoomPatch, RoomPolicy, ServerKey,
     Session, SessionSelector, Time, TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
-    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
-    ChangeStore, ClosedSession, CreateOperator, CreateRoomOutcome, Guard, JoinedRoom, NewApp,
-    NewRoom, NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position,
-    PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts,
-    RoomStore, SessionFacts, SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
+    AppStore, Arrival, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
+    ChangeStore, ClosedSession, CreateOperator, CreateRoomOutcome, Guard, NewApp, NewRoom,
+    NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position, PutRecord,
+    PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts, RoomStore,
+    SessionFacts, SessionStore, Store, StoreResult, UpdateRoomOutcome, UserStore,
 };
 
 use super::{Break, SeamStore};
@@ -131,6 +131,21 @@ impl SessionStore for SeamStore {
             facts.session.closed = None;
         }
         Ok(facts)
+    }
+
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>> {
+        let mut found = self.inner.arrival(app, user, session).await?;
+        if let Some(found) = &mut found
+            && self.is(Break::KeepTokens)
+        {
+            found.session.closed = None;
+        }
+        Ok(found)
     }
 
     async fn refresh_session(
@@ -261,7 +276,7 @@ impl RoomStore for SeamStore {
         self.inner.members_among(app, room, users).await
     }
 
-    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<JoinedRoom>> {
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>> {
         self.inner.joined_rooms(app, user).await
     }
 }

@@ -57,7 +57,7 @@ pub async fn previews_have_no_marks(store: &dyn Store) {
         let facts = store.room_facts(&f.app, &room, None).await.expect("room_facts");
         assert_eq!(preview_of(&facts.expect("the room").room.head), Some(words));
         let heads = store.joined_rooms(&f.app, &user("ben")).await.expect("joined_rooms");
-        assert_eq!(preview_of(&heads[0].head), Some(words));
+        assert_eq!(preview_of(&heads[0].1), Some(words));
     }
 }
 

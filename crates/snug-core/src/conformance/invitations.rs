@@ -585,7 +585,7 @@ pub async fn an_invitation_ends_once(nodes: &Nodes) {
                 assert_eq!(facts.room.head.rev, 3 + came.len() as u64, "a rev each");
             }
             let joined = node.joined_rooms(&f.app, &user("zoe")).await.expect("joined_rooms");
-            assert_eq!(joined.iter().any(|joined| joined.room == room), stays);
+            assert_eq!(joined.iter().any(|(joined, _)| *joined == room), stays);
             let among = node.members_among(&f.app, &room, &users(&["zoe"])).await;
             assert_eq!(among.expect("members_among").len(), usize::from(stays));
         }

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use super::fixtures::{
     ALL, Fixture, hashed, message_id, room_id, stored, system_message, text_message, user, users,
 };
+use super::sessions::open;
 use crate::ids::RoomId;
 use crate::limits::STARS_PER_USER_MAX;
 use crate::model::{
@@ -105,8 +106,11 @@ pub async fn marks_are_the_users_alone(store: &dyn Store) {
     assert!(marked.mark.starred_at.is_some());
     assert_eq!(marked.mine.marks, MarksHead { rev: 1, deleted_seq: 0 });
     assert_eq!(f.mine(&room, "anna").await, marked.mine, "as stored");
-    let joined = store.joined_rooms(&f.app, &user("anna")).await.expect("joined_rooms");
-    assert_eq!(joined[0].marks, marked.mine.marks, "a connection knows where they stand");
+    let session = open(&f, "anna", "phone", "one").await;
+    let arrived = store.arrival(&f.app, &user("anna"), &session.id).await.expect("arrival");
+    let heard = arrived.expect("anna is there").rooms;
+    let heard = heard.iter().find(|joined| joined.room == room).expect("a member hears it");
+    assert_eq!(heard.marks, marked.mine.marks, "a connection knows where they stand");
     assert_eq!(f.facts(&room, "anna").await.room, before.room, "the room took no rev");
     assert_eq!(marked.head, before.room.head);
     assert_eq!(f.mine(&room, "ben").await, bens, "nor has anybody else anything of it");

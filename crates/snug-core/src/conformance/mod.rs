@@ -167,6 +167,8 @@ pub const CASES: &[Case] = &[
     case!(sessions::the_closed_and_expired_are_not_refreshed),
     case!(sessions::selectors_close_what_they_name),
     case!(sessions::sessions_of_a_user_are_the_living),
+    case!(sessions::who_arrives_hears_the_rooms_as_they_stand),
+    case!(sessions::who_arrives_is_who_the_session_is_of),
     case!(sessions::apps_never_meet),
     case!(rooms::create_makes_room_members_and_bare_users),
     case!(rooms::create_stores_the_first_message_in_the_same_commit),

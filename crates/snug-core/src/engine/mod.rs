@@ -61,6 +61,7 @@ pub use ephemeral::SayEphemeral;
 pub use extras::{ForwardOf, SendExtras};
 pub use guests::OpenGuest;
 pub use history::{HistoryPage, HistoryRequest};
+pub use listening::Arrived;
 pub use marks::{MarkRequest, MarkView, MarksPage, StarredPage};
 pub use members::{ChangeMembersRequest, MembersPage};
 pub use messages::{SendMessage, Sent};

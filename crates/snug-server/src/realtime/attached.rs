@@ -8,7 +8,6 @@ use hashbrown::HashSet;
 use parking_lot::Mutex;
 use snug_core::ids::{AppId, RoomId, SessionId, UserId};
 use snug_core::limits;
-use snug_core::model::Time;
 use snug_proto::CloseCode;
 
 use super::mailbox::Mailbox;
@@ -46,7 +45,9 @@ struct Typed {
 
 #[derive(Debug, Default)]
 pub(super) struct Listening {
-    pub(super) joined: HashSet<RoomId>,
+    /// Each once, as the room's own listeners say; a list, since it is kept for every session, and
+    /// nobody looks for one in it but when a room is left.
+    pub(super) joined: Vec<RoomId>,
     pub(super) open: HashSet<RoomId>,
     /// Detached: a join that was under way must not bring it back.
     pub(super) gone: bool,
@@ -58,8 +59,6 @@ pub(super) struct Who<'a> {
     pub(super) app: &'a AppId,
     pub(super) user: &'a UserId,
     pub(super) session: &'a SessionId,
-    /// Whether the user does not want to be seen, as the profile said when it changed last.
-    pub(super) invisible: (bool, Time),
 }
 
 impl Connection {
@@ -133,7 +132,9 @@ impl Connection {
 
     pub(super) fn forget(&self, room: &RoomId) {
         let mut rooms = self.rooms.lock();
-        rooms.joined.remove(room);
+        if let Some(at) = rooms.joined.iter().position(|one| one == room) {
+            rooms.joined.swap_remove(at);
+        }
         rooms.open.remove(room);
         drop(rooms);
         self.watches.unwatch(self, room);

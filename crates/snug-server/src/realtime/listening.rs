@@ -10,7 +10,6 @@ use snug_core::engine::Client;
 use snug_core::error::Result;
 use snug_core::ids::RoomId;
 use snug_core::model::{CloseReason, Head, Time};
-use snug_core::ports::JoinedRoom;
 use snug_dialects::{Ended, Heard, Listening};
 use snug_proto::CloseCode;
 
@@ -76,26 +75,24 @@ impl Drop for Ear {
 }
 
 /// Makes a connection known and lets it hear the rooms of its user; the session is looked at
-/// again afterwards, so that one that was closed in between is not missed.
+/// again once it is known, so that one that was closed in between is not missed.
 ///
 /// # Errors
-/// The store's; `SessionClosed`.
+/// As [`snug_core::engine::Engine::arrive`].
 pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
     let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
     let _place = app.arrivals.place().await?;
-    let (user, session) = (client.user(), client.session_id());
-    let _expected = app.hub.expect(&client.app.id, user);
-    let invisible = app.engine.sight(client).await?;
-    let who = Who { app: &client.app.id, user, session, invisible };
-    let connection = app.hub.attach(&who, Way::Events(Mailbox::default()));
+    let who = Who { app: &client.app.id, user: client.user(), session: client.session_id() };
+    let connection = app.hub.expect(&who, Way::Events(Mailbox::default()));
     let expires_at = client.session.expires_at;
     let (app, kept, held) = (app.clone(), Mutex::default(), Mutex::default());
     let ear = Ear { app, connection, expires_at, kept, held };
-    for JoinedRoom { room, head, marks } in ear.app.engine.joined_rooms(client).await? {
-        ear.kept.lock().note(&room, marks);
-        ear.app.hub.join(&ear.connection, &room, &head);
+    let arrived = ear.app.engine.arrive(client).await?;
+    for joined in &arrived.rooms {
+        ear.kept.lock().note(&joined.room, joined.marks);
     }
-    ear.app.engine.still_open(client).await?;
+    ear.app.hub.attach(&ear.connection, (arrived.user.invisible, arrived.user.changed_at));
+    ear.app.hub.join_all(&ear.connection, &arrived.rooms);
     Ok(Arc::new(ear))
 }
 

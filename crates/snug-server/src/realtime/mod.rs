@@ -30,4 +30,4 @@ pub use hub::{Hub, HubParts};
 pub use listening::listen;
 pub(crate) use requests::presences;
 pub use session::{Action, Session};
-pub use upgrade::{routes, upgrade_foreign};
+pub use upgrade::{is_socket, routes, upgrade_foreign};

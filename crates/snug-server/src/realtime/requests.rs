@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use snug_core::engine::{
-    Actor, ChangeMembersRequest, Client, HistoryRequest, MarkRequest, MarkView, SendMessage,
-    SyncFrom,
+    Actor, ChangeMembersRequest, Client, Engine, HistoryRequest, MarkRequest, MarkView,
+    SendMessage, SyncFrom,
 };
 use snug_core::error::{Error, Result};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{Membership, Message};
+use snug_core::model::{Membership, Message, TokenHash};
 use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAnswer};
 use snug_proto::ephemeral::EphemeralAnswer;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
@@ -29,20 +29,22 @@ use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::value::{WireTime, ids};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 
+use super::arrivals::Pace;
 use super::hub::Connection;
 use crate::wiring::App;
 
-/// Who asks, with the token that a refresh exchanges.
+/// Who asks, with what a refresh exchanges: not the token itself, which is long, and is kept for
+/// every connection and copied for every request.
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) client: Client,
-    pub(super) token: String,
+    pub(super) token: TokenHash,
 }
 
 /// What became of a request.
 pub(super) enum Done {
     Answer(Vec<u8>),
-    Refreshed { frame: Vec<u8>, caller: Box<Caller> },
+    Refreshed { frame: Vec<u8>, caller: Box<Caller>, pace: Pace },
     Close { frame: Vec<u8>, code: CloseCode },
 }
 
@@ -103,7 +105,7 @@ async fn refresh(
             }
         }
         None => {
-            let issued = app.engine.refresh_session(&caller.client, &caller.token).await?;
+            let issued = app.engine.refresh_session(&caller.client, caller.token).await?;
             let session = Arc::new(issued.session);
             let client = Client { app: caller.client.app.clone(), session };
             (client, issued.token.clone(), Some(issued.token))
@@ -115,7 +117,9 @@ async fn refresh(
         expires_at: WireTime(client.session.expires_at),
     };
     let frame = frame::answer(id, &answer);
-    Ok(Done::Refreshed { frame, caller: Box::new(Caller { client, token }) })
+    let pace = app.arrivals.pace_of(&token);
+    let caller = Box::new(Caller { client, token: Engine::token_hash(&token) });
+    Ok(Done::Refreshed { frame, caller, pace })
 }
 
 /// A newer token of the same app, user and device.

@@ -40,6 +40,7 @@ use utoipa::openapi::{PathItem, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::metrics::Answered;
+use crate::realtime;
 use crate::wiring::App;
 
 pub use error::ApiError;
@@ -131,7 +132,12 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = snug_core::ids::ulid(u64::try_from(app.engine.now().millis()).unwrap_or(0), random());
     let method = request.method().clone();
-    let mut answer = to_the_end(&app, request, next).await;
+    let mut answer = if realtime::is_socket(request.uri().path()) {
+        // Nothing is changed before there is a socket, and that has a task of its own.
+        next.run(request).await
+    } else {
+        to_the_end(&app, request, next).await
+    };
     let status = answer.status().as_u16();
     app.metrics.answers.get_or_create(&Answered { status }).inc();
     if status >= 500 {

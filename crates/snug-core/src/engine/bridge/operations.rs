@@ -233,9 +233,9 @@ impl Engine {
                 // A desk's queue may list what its agent has not joined.
                 continue;
             }
-            let known = rooms.iter().find(|joined| joined.room == thread.thread_id);
+            let known = rooms.iter().find(|(room, _)| *room == thread.thread_id);
             let before = match known {
-                Some(joined) => Before::at(joined.head.members_rev),
+                Some((_, head)) => Before::at(head.members_rev),
                 None => self.before(&bridge, &thread.thread_id).await?,
             };
             self.mirror(&bridge, &thread, before, None).await?;
@@ -487,7 +487,7 @@ impl Engine {
             Some(send) => Some(self.send_message(&actor, &made.room, send).await?.message),
             None => None,
         };
-        let created = !rooms.iter().any(|joined| joined.room == made.room);
+        let created = !rooms.iter().any(|(room, _)| *room == made.room);
         let view = self.room(&actor, &made.room).await?;
         Ok(CreatedRoomView { view, created, message })
     }

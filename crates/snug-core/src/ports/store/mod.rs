@@ -52,8 +52,8 @@ pub use scheduled::{
     ScheduledStore, Settled,
 };
 pub use sessions::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
-    SessionStore,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, SessionStore,
 };
 pub use sync::{ListCursor, RoomChanges, RoomListQuery, SyncStore, UserChanges, UserSyncQuery};
 pub use threads::{ThreadStore, ThreadsQuery};

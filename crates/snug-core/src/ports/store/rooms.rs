@@ -5,17 +5,9 @@ use async_trait::async_trait;
 use super::{Appended, Guard, NewMessage, StoreResult};
 use crate::ids::{AppId, RoomId, UserId};
 use crate::model::{
-    CustomJson, DirectKey, Head, MarksHead, Member, Membership, MergeError, OwnPatch, Role, Room,
-    RoomKind, RoomPatch, RoomPolicy, Time,
+    CustomJson, DirectKey, Head, Member, Membership, MergeError, OwnPatch, Role, Room, RoomKind,
+    RoomPatch, RoomPolicy, Time,
 };
-
-/// A room that a connection hears, and where its user's marks there stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JoinedRoom {
-    pub room: RoomId,
-    pub head: Head,
-    pub marks: MarksHead,
-}
 
 /// A room to be made.
 #[derive(Debug, Clone)]
@@ -248,5 +240,5 @@ pub trait RoomStore: Send + Sync {
 
     /// The rooms of which the user is an active member, with their heads, by activity, newest
     /// first; for a new connection. At most `ROOMS_PER_USER_MAX`.
-    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<JoinedRoom>>;
+    async fn joined_rooms(&self, app: &AppId, user: &UserId) -> StoreResult<Vec<(RoomId, Head)>>;
 }

@@ -51,8 +51,7 @@ fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
     };
     let session = SessionId::from_stored(&format!("ses_{name}"));
     let (app, user) = (app(), user(name));
-    let who = Who { app: &app, user: &user, session: &session, invisible: (false, Time(0)) };
-    HUB.attach(&who, way)
+    HUB.expect(&Who { app: &app, user: &user, session: &session }, way)
 }
 
 /// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.
@@ -524,4 +523,25 @@ fn a_deleted_room_is_lost_to_all() {
     let asked = room.users();
     let reloaded = room.reloaded(&asked, &[], 0);
     assert!(reloaded.deleted && reloaded.out.len() == 2 && !reloaded.again);
+}
+
+#[test]
+fn each_listens_once_whatever_the_order_they_come_and_go_in() {
+    let mut room = LocalRoom::default();
+    let all: Vec<_> = (0..100).map(|n| connection(&format!("u{n}"))).collect();
+    let numbers: Vec<u64> = all.iter().map(|one| one.id).collect();
+    for one in all.iter().rev().chain(&all) {
+        room.add(false, one, 10, 3);
+    }
+    assert_eq!(room.connections(), numbers);
+    for one in &all[10..90] {
+        assert!(room.has(one.id) && room.remove(one.id));
+        assert!(!room.has(one.id) && !room.remove(one.id) && !room.set_open(one.id, true));
+    }
+    assert_eq!(room.connections(), [&numbers[..10], &numbers[90..]].concat());
+    assert!(room.set_open(all[0].id, true) && room.set_open(all[99].id, true));
+    room.offer(&message(11, 3));
+    assert_eq!(room.told().frames(), 20);
+    room.offer(&event(12, 3, RoomEventBody::RoomDeleted));
+    assert!(room.is_empty() && room.connections().is_empty());
 }
