@@ -44,7 +44,7 @@ pub use outbox::{Attempted, Consumers, OutboxEntry, OutboxQuery, OutboxStore};
 pub use receipts::{Delivered, DeliveredMoved, ReceiptStore, ReceiptsOf};
 pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
 pub use rooms::{
-    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, JoinedRoom, MemberChange,
+    ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
     MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
 };
 pub use scheduled::{
