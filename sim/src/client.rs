@@ -124,9 +124,10 @@ impl RoomState {
         self.take_message(message);
     }
 
-    /// An own mark, if it is the newest of its message.
+    /// An own mark, if it is the newest of its message; one without a rev says that there is none.
     pub(crate) fn take_mark(&mut self, seq: u64, mark: Mark) {
-        if self.marks.get(&seq).is_none_or(|known| known.rev < mark.rev) {
+        let known = self.marks.get(&seq).map_or(0, |known| known.rev);
+        if mark.rev > known {
             self.marks.insert(seq, mark);
         }
         if mark.rev == self.marks_rev + 1 {

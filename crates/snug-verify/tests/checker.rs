@@ -442,6 +442,17 @@ fn who_is_only_invited_is_not_in() {
 }
 
 #[test]
+fn an_invitation_covers_up_nothing_that_was_told_before_it() {
+    let mut checker = made();
+    checker.stands(&room(), &user("bob"), 5, (MemberState::Left, Role::Member));
+    checker.stands(&room(), &user("bob"), 9, (MemberState::Invited, Role::Member));
+    checker.delivered(&user("bob"), &room(), 5);
+    lines(&checker, &[]);
+    checker.delivered(&user("bob"), &room(), 7);
+    lines(&checker, &[12]);
+}
+
+#[test]
 fn a_threads_cursor_stays_until_its_user_goes() {
     let (bob, root) = (user("bob"), id("a"));
     let mut checker = made();

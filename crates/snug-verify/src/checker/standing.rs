@@ -25,7 +25,11 @@ impl Checker {
         (state, role): (MemberState, Role),
     ) {
         let log = self.room(room);
-        log.member(user, rev, state == MemberState::Active);
+        let active = state == MemberState::Active;
+        // Who is out stays out since then: an invitation covers up nothing that was told before it.
+        if active || log.is_member_at(user, rev) != Some(false) {
+            log.member(user, rev, active);
+        }
         log.standings.entry(user.clone()).or_default().insert(rev, (state, role));
     }
 
