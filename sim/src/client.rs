@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use snug_core::engine::{Client, SendMessage};
 use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
-use snug_core::ids::{DeviceId, RoomId, UserId};
-use snug_core::model::{Head, Member, MemberState, Membership, Message, Role, Room, ThreadSummary};
+use snug_core::ids::{DeviceId, MessageId, RoomId, UserId};
+use snug_core::model::{
+    Head, Mark, Member, MemberState, Membership, Message, Role, Room, ThreadSummary, Time,
+};
 
 use snug_verify::checker::{Facts, Seen};
 
@@ -42,6 +44,10 @@ pub(crate) struct RoomState {
     pub(crate) seats: BTreeMap<UserId, Seat>,
     reads: BTreeMap<UserId, u64>,
     pub(crate) mine: Membership,
+    /// The own marks, by the seq of their messages.
+    marks: BTreeMap<u64, Mark>,
+    /// All marks up to this one are known.
+    pub(crate) marks_rev: u64,
 }
 
 /// What a client has to ask after it heard something.
@@ -73,6 +79,8 @@ pub(crate) struct SimClient {
     pub(crate) connection: Option<Client>,
     pub(crate) cursor: Option<String>,
     pub(crate) rooms: BTreeMap<RoomId, RoomState>,
+    /// Invitations: the rev of the newest word of one, and whether it is open.
+    pub(crate) invitations: BTreeMap<RoomId, (u64, bool)>,
     pub(crate) outbox: Vec<Pending>,
     pub(crate) acked: Vec<Pending>,
 }
@@ -91,6 +99,8 @@ impl RoomState {
             messages: BTreeMap::new(),
             seats: BTreeMap::new(),
             reads: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            marks_rev: mine.marks.rev,
             mine,
         }
     }
@@ -104,6 +114,49 @@ impl RoomState {
     fn take_head(&mut self, head: &Head) {
         self.head_seq = self.head_seq.max(head.seq);
         self.count = self.count.max(head.count);
+    }
+
+    /// A message from the room's history or a sync, which has the own mark with it.
+    pub(crate) fn take_own(&mut self, message: &Message) {
+        if let Some(mark) = message.own {
+            self.take_mark(message.seq, mark);
+        }
+        self.take_message(message);
+    }
+
+    /// An own mark, if it is the newest of its message; one without a rev says that there is none.
+    pub(crate) fn take_mark(&mut self, seq: u64, mark: Mark) {
+        let known = self.marks.get(&seq).map_or(0, |known| known.rev);
+        if mark.rev > known {
+            self.marks.insert(seq, mark);
+        }
+        if mark.rev == self.marks_rev + 1 {
+            self.marks_rev = mark.rev;
+        }
+    }
+
+    /// Whether the user has marked something of which this device has not heard.
+    pub(crate) fn misses_marks(&self) -> bool {
+        self.mine.marks.rev > self.marks_rev
+    }
+
+    /// A message as this device shows it: events say nothing of own marks.
+    fn shown(&self, message: &Message) -> Message {
+        match self.marks.get(&message.seq) {
+            Some(mark) => message.clone().marked(*mark),
+            None => message.clone(),
+        }
+    }
+
+    /// Messages that have a star and are there, with when each was starred.
+    pub(crate) fn starred(&self) -> Vec<(Time, MessageId)> {
+        let shown = self.messages.values().map(|message| self.shown(message));
+        let there = shown.filter(|message| !message.is_gone());
+        let starred = there.filter_map(|message| {
+            let at = message.own.and_then(|mark| mark.starred_at)?;
+            Some((at, message.id))
+        });
+        starred.collect()
     }
 
     pub(crate) fn take_message(&mut self, message: &Message) {
@@ -137,11 +190,11 @@ impl RoomState {
         *known = seq.max(*known);
     }
 
-    /// The newer of two standings: all three numbers only grow. Own settings have a rev of theirs.
+    /// The newer of two standings: all these numbers only grow. Own settings have a rev of theirs.
     pub(crate) fn take_mine(&mut self, mine: &Membership) {
         let known = &self.mine;
         let own = if mine.own.rev >= known.own.rev { mine.own.clone() } else { known.own.clone() };
-        let age = |m: &Membership| (m.rev, m.read_seq + m.own_count);
+        let age = |m: &Membership| (m.rev, m.read_seq + m.own_count + m.marks.rev);
         if age(mine) >= age(known) {
             self.mine = mine.clone();
         }
@@ -154,7 +207,7 @@ impl RoomState {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.messages.values().map(Seen::of).collect()
+        self.messages.values().map(|message| Seen::of(&self.shown(message))).collect()
     }
 
     pub(crate) fn unread(&self) -> u64 {
@@ -173,7 +226,11 @@ impl RoomState {
         let unread = self.unread();
         say("own".into(), format!("{:?} {}", m.own, m.own.is_hidden(self.count)));
         say("mine".into(), format!("{:?} {} {} {unread}", m.role, m.read_seq, m.own_count));
+        for (seq, mark) in self.marks.range(self.min_seq..) {
+            say(format!("mark {seq}"), format!("{mark:?}"));
+        }
         for (seq, message) in &self.messages {
+            let message = &self.shown(message);
             let (body, rev) = (Seen::of(message).body, message.rev);
             let more = (
                 &message.extras,
@@ -190,6 +247,8 @@ impl RoomState {
                 say(format!("member {user}"), format!("{:?} {}", seat.role, seat.rev));
                 let read = self.reads.get(user).copied().unwrap_or(0);
                 say(format!("read {user}"), read.to_string());
+            } else if seat.state == MemberState::Invited {
+                say(format!("invited {user}"), format!("{:?} {}", seat.role, seat.rev));
             }
         }
         facts
@@ -210,6 +269,7 @@ impl RoomState {
             }
             RoomEventBody::RoomDeleted
             | RoomEventBody::Read { .. }
+            | RoomEventBody::Delivered { .. }
             | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => {}
@@ -266,32 +326,64 @@ impl SimClient {
 
     fn hear_user(&mut self, event: &UserEvent) -> Need {
         match &event.body {
-            UserEventBody::Mine { room, mine, .. } => {
-                if let Some(state) = self.rooms.get_mut(room) {
-                    state.take_mine(mine);
+            UserEventBody::Mine { room, mine, mark, .. } => {
+                let Some(state) = self.rooms.get_mut(room) else { return Need::Nothing };
+                state.take_mine(mine);
+                if let Some(marked) = mark {
+                    state.take_mark(marked.seq, marked.mark);
+                }
+                if state.misses_marks() { Need::Sync(room.clone()) } else { Need::Nothing }
+            }
+            UserEventBody::Joined { room, mine, .. } => {
+                self.take_place(&room.id, mine.rev, false);
+                let Some(state) = self.rooms.get_mut(&room.id) else {
+                    return Need::Load(room.id.clone());
+                };
+                let behind = room.head.rev > state.rev;
+                state.take_mine(mine);
+                if behind { Need::Sync(room.id.clone()) } else { Need::Nothing }
+            }
+            UserEventBody::Invited { room, mine } => {
+                if self.take_place(&room.id, mine.rev, true) {
+                    // Who is invited was out, and this device missed it.
+                    self.rooms.retain(|id, state| *id != room.id || state.mine.rev > mine.rev);
                 }
                 Need::Nothing
             }
-            UserEventBody::Joined { room, mine, .. } => match self.rooms.get_mut(&room.id) {
-                None => Need::Load(room.id.clone()),
-                Some(state) => {
-                    let behind = room.head.rev > state.rev;
-                    state.take_mine(mine);
-                    if behind { Need::Sync(room.id.clone()) } else { Need::Nothing }
-                }
-            },
+            UserEventBody::Uninvited { room, rev } => {
+                self.take_place(room, *rev, false);
+                Need::Nothing
+            }
             UserEventBody::SessionsClosed { sessions, .. } => {
                 let mine = self.connection.as_ref().map(Client::session_id);
                 let ended = mine.is_some_and(|id| sessions.contains(id));
                 if ended { Need::Stop } else { Need::Nothing }
             }
-            // The simulated bus loses no news of closed sessions; nobody is invited or watches.
+            // The simulated bus loses no news of closed sessions, and nobody watches. What is
+            // scheduled is listed at rest.
             UserEventBody::SessionsDoubted { .. }
-            | UserEventBody::Invited { .. }
-            | UserEventBody::Uninvited { .. }
             | UserEventBody::PresenceAsked
-            | UserEventBody::Invisible { .. } => Need::Nothing,
+            | UserEventBody::Invisible { .. }
+            | UserEventBody::Scheduled { .. }
+            | UserEventBody::Unscheduled { .. } => Need::Nothing,
         }
+    }
+
+    /// How the user stands to a room as somebody who may be invited, and is no member; the newest
+    /// word holds. Says whether this is the newest.
+    pub(crate) fn take_place(&mut self, room: &RoomId, rev: u64, invited: bool) -> bool {
+        let known = self.invitations.entry(room.clone()).or_insert((0, false));
+        let newest = rev > known.0 || (rev == known.0 && !invited);
+        if newest {
+            *known = (rev, invited);
+        }
+        newest
+    }
+
+    /// Rooms to which this device knows the user to be invited.
+    pub(crate) fn invited(&self) -> Vec<RoomId> {
+        let open = self.invitations.iter().filter(|(_, (_, open))| *open);
+        open.map(|(room, _)| room.clone()).collect()
     }
 
     pub(crate) fn known_rooms(&self) -> BTreeSet<RoomId> {

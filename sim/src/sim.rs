@@ -7,9 +7,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use snug_core::engine::{Backend, Client, Engine, EngineParts, NewAppRequest};
 use snug_core::error::Error;
-use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEventBody};
-use snug_core::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
-use snug_core::model::{AppPolicy, Head, MemberState, Time};
+use snug_core::event::{Event, RoomEvent, RoomEventBody, UserEvent, UserEventBody};
+use snug_core::ids::{AppId, DeviceId, MessageId, RoomId, SessionId, UserId};
+use snug_core::model::{AppPolicy, Head, Member, Time};
 use snug_core::ports::{Clock, NoBeforeSend, NoKeySets, NoOutbound};
 use snug_sqlite::{SqliteConfig, SqliteStore};
 
@@ -60,6 +60,8 @@ pub(crate) struct Sim {
     /// How often each operation was answered well.
     pub(crate) done: BTreeMap<&'static str, u64>,
     pub(crate) messages: u64,
+    /// What was ever scheduled and not taken back: by whom (no user: the backend), and its id.
+    pub(crate) planned: Vec<(Option<UserId>, MessageId)>,
     pub(crate) epoch: String,
 }
 
@@ -104,6 +106,7 @@ impl Sim {
             trace: Vec::new(),
             done: BTreeMap::new(),
             messages: 0,
+            planned: Vec::new(),
             dice,
             clock,
             store,
@@ -177,8 +180,11 @@ impl Sim {
         };
         self.clients[c].node = self.dice.index(NODES);
         self.clients[c].connection = Some(connected.clone());
-        for (room, head) in self.engine.joined_rooms(&connected).await? {
-            self.join(c, &room, &head).await?;
+        // As the server does: once the node knows of the connection.
+        for joined in self.engine.arrive(&connected).await?.rooms {
+            let (rev, members_rev) = (joined.rev, joined.members_rev);
+            let head = Head { rev, members_rev, ..Head::default() };
+            self.join(c, &joined.room, &head).await?;
         }
         self.catch_up(c, false).await?;
         Ok(true)
@@ -220,15 +226,33 @@ impl Sim {
     fn tap(&mut self, event: &Event) {
         match event {
             Event::Room(event) => self.tap_room(event),
-            Event::User(event) => {
-                if let UserEventBody::Joined { room, mine, .. } = &event.body {
-                    self.checker.accounted(&room.id, mine.rev);
-                    self.checker.member(&room.id, &mine.user, mine.rev, true);
-                    self.checker.frozen(&room.id, mine.rev, room.frozen);
-                    self.checker.archived(&room.id, mine.rev, room.archived);
-                }
-            }
+            Event::User(event) => self.tap_user(event),
             Event::Presence(_) => {}
+        }
+    }
+
+    fn tap_user(&mut self, event: &UserEvent) {
+        match &event.body {
+            UserEventBody::Joined { room, mine, .. } => {
+                let (id, rev) = (&room.id, mine.rev);
+                self.checker.accounted(id, rev);
+                self.checker.stands(id, &mine.user, rev, (mine.state, mine.role));
+                self.checker.frozen(id, rev, room.frozen);
+                self.checker.archived(id, rev, room.archived);
+                self.checker.ruled(id, rev, &room.policy);
+            }
+            UserEventBody::Invited { room, mine } => {
+                self.checker.stands(&room.id, &mine.user, mine.rev, (mine.state, mine.role));
+                self.checker.invited_to(room, mine);
+            }
+            UserEventBody::Mine { .. }
+            | UserEventBody::Uninvited { .. }
+            | UserEventBody::SessionsClosed { .. }
+            | UserEventBody::SessionsDoubted { .. }
+            | UserEventBody::PresenceAsked
+            | UserEventBody::Invisible { .. }
+            | UserEventBody::Scheduled { .. }
+            | UserEventBody::Unscheduled { .. } => {}
         }
     }
 
@@ -247,13 +271,13 @@ impl Sim {
                 self.checker.committed(room, rev);
                 self.checker.frozen(room, rev, after.frozen);
                 self.checker.archived(room, rev, after.archived);
+                self.checker.ruled(room, rev, &after.policy);
             }
             RoomEventBody::MembersChanged { members, .. } => {
                 // An adding was told to who was added first, with the same rev.
                 self.checker.accounted(room, rev);
-                for member in members {
-                    let active = member.state == MemberState::Active;
-                    self.checker.member(room, &member.user.id, rev, active);
+                for Member { user, state, role, .. } in members {
+                    self.checker.stands(room, &user.id, rev, (*state, *role));
                 }
             }
             RoomEventBody::RoomDeleted => {
@@ -261,6 +285,7 @@ impl Sim {
                 self.checker.deleted(room, rev);
             }
             RoomEventBody::Read { .. }
+            | RoomEventBody::Delivered { .. }
             | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => {}
@@ -308,6 +333,11 @@ impl Sim {
         };
         for c in told {
             let user = self.clients[c].user.clone();
+            if let RoomEventBody::Ephemeral { said } = &event.body
+                && !said.is_for(&user)
+            {
+                continue;
+            }
             self.checker.delivered(&user, &event.room, event.head.rev);
             self.hear(c, whole).await?;
         }
@@ -361,6 +391,7 @@ fn clients(dice: &mut Dice) -> Vec<SimClient> {
                 connection: None,
                 cursor: None,
                 rooms: BTreeMap::new(),
+                invitations: BTreeMap::new(),
                 outbox: Vec::new(),
                 acked: Vec::new(),
             });

@@ -28,13 +28,14 @@ impl Sim {
             Err(error) => return Err(error),
         };
         let Some(mine) = view.mine else { return Ok(None) };
+        self.checker.head_shown(who, &mine.user, room, &view.room.head);
         let mut state = RoomState::new(&view.room, mine);
         for message in self.read_history(who, &actor, room).await? {
-            state.take_message(&message);
+            state.take_own(&message);
         }
         let mut after = None;
         loop {
-            let page = self.engine.members(&actor, room, after, Some(2)).await?;
+            let page = self.engine.members_and_invited(&actor, room, after, Some(2)).await?;
             for member in &page.members {
                 state.take_member(member);
             }
@@ -62,6 +63,10 @@ impl Sim {
             let page = self.engine.history(actor, room, &request).await?;
             let seen: Vec<Seen> = page.messages.iter().map(Seen::of).collect();
             self.checker.saw_page(who, room, &seen);
+            if let Some(user) = actor.user() {
+                self.checker.head_shown(who, user, room, &page.head);
+                page.messages.iter().for_each(|one| self.checker.shown(who, user, one));
+            }
             let more = if forwards { page.has_after } else { page.has_before };
             let edge = if forwards { page.messages.last() } else { page.messages.first() };
             let Some(edge) = edge.map(|message| message.seq).filter(|_| more) else {
@@ -79,7 +84,8 @@ impl Sim {
         Ok(all)
     }
 
-    /// The rooms of the list that the caller is a member of, and where user sync begins.
+    /// The rooms of the list that the caller is a member of or invited to, and where user sync
+    /// begins.
     pub(crate) async fn list(&mut self, caller: &Client) -> Answer<(Vec<ListedRoom>, String)> {
         let (mut rooms, mut cursor, mut begin) = (Vec::new(), None, None);
         loop {
@@ -90,7 +96,7 @@ impl Sim {
             begin.get_or_insert(page.sync);
             cursor = page.next;
             if cursor.is_none() {
-                rooms.retain(|listed| listed.mine.is_active());
+                rooms.retain(|listed| listed.mine.is_active() || listed.mine.is_invited());
                 return Ok((rooms, begin.unwrap_or_default()));
             }
         }
@@ -104,11 +110,11 @@ impl Sim {
         let limit = Some(1 + self.dice.index(5));
         let known = self.clients[c].rooms.get(room).map(|known| {
             let from = if exact { known.synced } else { known.rev };
-            (from, known.epoch.clone())
+            (from, known.epoch.clone(), known.marks_rev)
         });
-        let Some((mut rev, epoch)) = known else { return Ok(()) };
+        let Some((mut rev, epoch, mut marks_rev)) = known else { return Ok(()) };
         loop {
-            let from = SyncFrom { rev, epoch: &epoch, marks: None };
+            let from = SyncFrom { rev, epoch: &epoch, marks: Some(marks_rev) };
             let sync = match self.engine.sync_room(&actor, room, from, limit).await {
                 Ok(sync) => sync,
                 Err(Error::NotAMember | Error::RoomNotFound(_)) => {
@@ -117,22 +123,27 @@ impl Sim {
                 }
                 Err(error) => return Err(error),
             };
-            let RoomSync::Changes { changes, .. } = sync else {
+            let RoomSync::Changes { changes, marks: Some(marks), .. } = sync else {
                 self.tally("room reset");
                 let loaded = self.load(&who, &caller, room).await?;
                 self.put_room(c, room, loaded);
                 return Ok(());
             };
+            self.checker.head_shown(&who, caller.user(), room, &changes.room.head);
             for message in &changes.messages {
                 self.checker.saw(&who, room, &Seen::of(message));
+                self.checker.shown(&who, caller.user(), message);
             }
             let Some(state) = self.clients[c].rooms.get_mut(room) else { return Ok(()) };
             state.take_room(&changes.room);
-            changes.messages.iter().for_each(|message| state.take_message(message));
+            changes.messages.iter().for_each(|message| state.take_own(message));
+            marks.marks.iter().for_each(|marked| state.take_mark(marked.seq, marked.mark));
+            marks_rev = marks.rev;
+            state.marks_rev = state.marks_rev.max(marks_rev);
             changes.members.iter().for_each(|member| state.take_member(member));
             changes.reads.iter().for_each(|(user, seq)| state.take_read(user, *seq));
             rev = changes.rev;
-            if !changes.more {
+            if !changes.more && !marks.more {
                 state.rev = state.rev.max(rev);
                 if exact {
                     state.synced = rev;
@@ -196,6 +207,12 @@ impl Sim {
         let (rooms, begin) = self.list(caller).await?;
         self.clients[c].rooms.clear();
         for listed in rooms {
+            let (id, mine) = (&listed.room.id, &listed.mine);
+            self.clients[c].take_place(id, mine.rev, mine.is_invited());
+            if mine.is_invited() {
+                self.checker.invited_to(&listed.room, mine);
+                continue;
+            }
             let loaded = self.load(&who, caller, &listed.room.id).await?;
             self.put_room(c, &listed.room.id, loaded);
         }
@@ -204,19 +221,28 @@ impl Sim {
     }
 
     async fn take_listed(&mut self, c: usize, listed: &ListedRoom) -> Answer<()> {
-        let room = &listed.room.id;
-        if !listed.mine.is_active() || listed.room.deleted_at.is_some() {
+        let (room, mine) = (&listed.room.id, &listed.mine);
+        self.clients[c].take_place(room, mine.rev, mine.is_invited());
+        if mine.is_invited() {
+            self.checker.invited_to(&listed.room, mine);
+        }
+        if !mine.is_active() || listed.room.deleted_at.is_some() {
             self.clients[c].rooms.remove(room);
             return Ok(());
         }
-        let user = self.clients[c].user.clone();
+        let (who, user) = (self.clients[c].name(), self.clients[c].user.clone());
+        self.checker.head_shown(&who, &user, room, &listed.room.head);
         self.checker.cursor(room, &user, listed.mine.read_seq);
         match self.clients[c].rooms.get_mut(room) {
             None => self.load_room(c, room).await,
             Some(state) => {
                 state.take_mine(&listed.mine);
                 let behind = state.epoch != listed.room.epoch || state.rev < listed.room.head.rev;
-                if behind { self.sync_room(c, room, false).await } else { Ok(()) }
+                if behind || state.misses_marks() {
+                    self.sync_room(c, room, false).await
+                } else {
+                    Ok(())
+                }
             }
         }
     }

@@ -83,3 +83,57 @@ fn a_removed_user_who_is_told_is_seen() {
 fn an_ended_token_that_is_taken_is_seen() {
     is_seen(Break::KeepTokens, 12);
 }
+
+/// As `is_seen`, of what no line foresees: by what is said of it.
+fn is_said(fault: Break, part: &str) {
+    let plan = Plan { fault, ..Plan::default() };
+    let mut others = Vec::new();
+    for seed in 0..SEEDS {
+        let run = run(seed, plan).expect("the world can be made");
+        if run.violations.iter().any(|violation| violation.what.contains(part)) {
+            return;
+        }
+        others.extend(run.violations);
+    }
+    panic!("{fault:?}: nothing of `{part}` in {SEEDS} seeds, but {others:?}");
+}
+
+#[test]
+fn words_that_were_deleted_for_oneself_are_seen() {
+    is_said(Break::ShowDeleted, "deleted for oneself");
+}
+
+#[test]
+fn marks_that_other_devices_miss_are_seen() {
+    is_seen(Break::ForgetMarks, 5);
+}
+
+#[test]
+fn an_invitation_that_shows_the_room_is_seen() {
+    is_seen(Break::ShowInvited, 12);
+}
+
+#[test]
+fn a_rooms_policy_that_is_ignored_is_seen() {
+    is_seen(Break::IgnorePolicy, 11);
+}
+
+#[test]
+fn a_cursor_of_a_thread_that_goes_back_is_seen() {
+    is_seen(Break::ThreadBack, 9);
+}
+
+#[test]
+fn what_is_sent_although_it_was_taken_back_is_seen() {
+    is_said(Break::KeepCancelled, "was sent after it was Cancelled");
+}
+
+#[test]
+fn what_is_sent_before_its_time_is_seen() {
+    is_said(Break::SendEarly, "was sent before its time");
+}
+
+#[test]
+fn what_is_sent_twice_is_seen() {
+    is_said(Break::KeepSent, "was sent after it was Sent");
+}

@@ -9,9 +9,9 @@ import { gzipSync } from 'node:zlib';
 const web = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const BUDGETS = [
   // Why: docs/adr/0009-size-of-the-chat-page.md.
-  { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 15.9 },
+  { name: 'client', files: ['packages/client/dist/snug-client.js'], kilobytes: 16.7 },
   // The script of the two-line embed: it holds the client as well.
-  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 60.6 },
+  { name: 'chat page', files: ['packages/elements/dist/snug.js'], kilobytes: 61.5 },
   // What a page in a frame loads besides.
   { name: 'frame', files: ['packages/embed/dist/embed.js'], kilobytes: 6.5 },
 ];

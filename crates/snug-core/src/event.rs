@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AppId, RoomId, SessionId, UserId};
+use crate::ids::{AppId, MessageId, RoomId, SessionId, UserId};
 use crate::model::{
-    CloseReason, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room, Time,
+    CloseReason, DeliveredTo, Ephemeral, Head, MarkedMessage, Member, Membership, Message, Room,
+    Scheduled, Time,
 };
 
 /// One thing that happened.
@@ -58,6 +59,11 @@ pub enum RoomEventBody {
         user: UserId,
         seq: u64,
     },
+    /// Delivered cursors moved, in a room that is small enough to be told; no rev of its own. Who
+    /// missed it asks for a message's receipts. Nodes of the release before pass over it.
+    Delivered {
+        users: Vec<DeliveredTo>,
+    },
     /// Ephemeral.
     Typing {
         user: UserId,
@@ -84,16 +90,18 @@ impl RoomEventBody {
             | Self::RoomUpdated { .. }
             | Self::MembersChanged { .. }
             | Self::RoomDeleted => true,
-            Self::Read { .. } | Self::Typing { .. } | Self::Ephemeral { .. } | Self::Beacon => {
-                false
-            }
+            Self::Read { .. }
+            | Self::Delivered { .. }
+            | Self::Typing { .. }
+            | Self::Ephemeral { .. }
+            | Self::Beacon => false,
         }
     }
 
     /// Whether it is worth nothing a moment later: the first to go where there is too much.
     #[must_use]
     pub fn is_fleeting(&self) -> bool {
-        matches!(self, Self::Typing { .. } | Self::Ephemeral { .. })
+        matches!(self, Self::Delivered { .. } | Self::Typing { .. } | Self::Ephemeral { .. })
     }
 }
 
@@ -135,6 +143,10 @@ pub enum UserEventBody {
     /// The user is not seen as online from now on, or is again: as the profile said when it changed
     /// at this time. The newest holds.
     Invisible { on: bool, at: Time },
+    /// A message of the user's was scheduled or changed, or could not be sent: as it is now.
+    Scheduled { scheduled: Box<Scheduled> },
+    /// A scheduled message of the user's is scheduled no more: it was sent, or taken back.
+    Unscheduled { id: MessageId, room: RoomId, sent: bool },
 }
 
 /// Whether a node has connections of a user, for nodes where somebody watches that user. Fleeting,

@@ -1,5 +1,9 @@
 //! Every bound of Snug in one place. Unit in the name, the reason beside it.
-//! `docs/limits.md` is written from this file and a test compares them.
+//! `docs/limits.md` is written from this file and its `outside.rs`, and a test compares them.
+
+mod outside;
+
+pub use outside::*;
 
 /// User, room and device ids, in bytes of UTF-8.
 pub const ID_BYTES_MAX: usize = 128;
@@ -60,7 +64,8 @@ pub const REACTION_USERS_SHOWN: usize = 100;
 pub const GONE_COUNTED_MAX: usize = 1_000;
 /// Messages of one room that a user may have marked, in messages.
 pub const MARKS_PER_ROOM_MAX: usize = 10_000;
-/// Starred messages of one user that the list of them shows, in messages.
+/// Starred messages of one user, in messages; at the bound, those that the list does not show give
+/// way to new ones.
 pub const STARS_PER_USER_MAX: usize = 1_000;
 /// Default page of starred messages, in messages.
 pub const STARRED_PAGE_DEFAULT: usize = 50;
@@ -68,6 +73,14 @@ pub const STARRED_PAGE_DEFAULT: usize = 50;
 pub const STARRED_PAGE_MAX: usize = 100;
 /// Marks in one room sync, in messages; the answer says that there are more.
 pub const MARKS_PAGE_MAX: usize = 500;
+/// How far ahead a message may be scheduled, in milliseconds: a year.
+pub const SCHEDULE_AHEAD_MS_MAX: i64 = 366 * 24 * 3_600 * 1_000;
+/// Scheduled messages of one user, those that failed too, in messages.
+pub const SCHEDULED_PER_USER_MAX: usize = 100;
+/// Scheduled messages of one app's backend, those that failed too, in messages.
+pub const SCHEDULED_PER_BACKEND_MAX: usize = 10_000;
+/// Page of scheduled messages, in messages: all that a user may have.
+pub const SCHEDULED_PAGE_MAX: usize = 100;
 /// Users whom a thread's summary names, in users.
 pub const THREAD_PARTICIPANTS_SHOWN: usize = 5;
 /// Unread replies that are counted in a thread, in messages; more are "99+".
@@ -243,8 +256,31 @@ pub const PRESENCE_ASK_MS: u64 = 30_000;
 pub const PRESENCE_ANSWER_MS: u64 = 5_000;
 /// How long other nodes have to answer a look at one moment, in milliseconds.
 pub const PRESENCE_LOOK_MS: u64 = 250;
+/// What asking other nodes about one more watched user costs its connection, in bytes of answers.
+pub const PRESENCE_ASK_BYTES: usize = 256;
 /// Times of going that are written at once, in users.
 pub const PRESENCE_SEEN_AT_ONCE: usize = 500;
+/// How often one user may turn visible or invisible, in changes per minute, and the burst: everybody
+/// who watches is told each time.
+pub const SIGHT_CHANGES_PER_MINUTE: u32 = 10;
+/// Rooms in one word of what was delivered, in rooms.
+pub const DELIVERED_ROOMS_MAX: usize = 100;
+/// How often a node writes what was delivered, in milliseconds.
+pub const DELIVERED_EVERY_MS: u64 = 1_000;
+/// Delivered cursors that wait for that on one node, one for each room and user, in cursors; beyond
+/// it they are passed over, and the next message's tells the same.
+pub const DELIVERED_WAITING_MAX: usize = 50_000;
+/// Of them those of one app, in cursors, so that no app takes the place of the others.
+pub const DELIVERED_WAITING_PER_APP_MAX: usize = 5_000;
+/// Of them those of one user, in cursors: what a client says in a few turns.
+pub const DELIVERED_WAITING_PER_USER_MAX: usize = 400;
+/// Delivered cursors that are written at once, in cursors.
+pub const DELIVERED_AT_ONCE: usize = 500;
+/// Members of a room that is told what was delivered, in members; in a larger one who asks is told.
+pub const RECEIPTS_TOLD_MEMBERS_MAX: u32 = 100;
+/// Members of a room in which it is counted who has a message, in members; the count goes through
+/// all of them, and in a larger room an answer has none.
+pub const RECEIPTS_COUNTED_MEMBERS_MAX: u32 = 5_000;
 /// Time for the first frame to bring a token, in milliseconds: long enough for a bad network, and
 /// what idles without one comes anew less often.
 pub const AUTH_TIMEOUT_MS: u64 = 20_000;
@@ -474,106 +510,6 @@ pub const BRIDGE_PENDING_SECONDS: u64 = 30 * 24 * 3_600;
 pub const ECB_TOLD_MS: u64 = 2_000;
 /// What a backend's refusal may say to the caller, in characters.
 pub const BRIDGE_REFUSAL_CHARS_MAX: usize = 200;
-/// Time for a before-send hook to answer when its app names none, in milliseconds.
-pub const HOOK_MS_DEFAULT: u64 = 1_500;
-/// The shortest such time, in milliseconds.
-pub const HOOK_MS_MIN: u64 = 100;
-/// The longest such time, in milliseconds.
-pub const HOOK_MS_MAX: u64 = 5_000;
-/// What a before-send hook may answer, in bytes.
-pub const HOOK_ANSWER_BYTES_MAX: usize = 256 * 1_024;
-/// Nesting of that answer: what a page may send, and what the answer wraps around it.
-pub const HOOK_DEPTH_MAX: usize = 36;
-/// What a hook's refusal may say to the sender, in characters.
-pub const HOOK_REASON_CHARS_MAX: usize = 200;
-/// Questions to the hook of one app under way at one time, in calls.
-pub const HOOKS_PER_APP_MAX: usize = 16;
-/// Questions to the hook of one app that wait for a place, in calls; what finds none is refused
-/// whatever the app's setting for a failure says.
-pub const HOOKS_WAITING_MAX: usize = 64;
-/// The URL of a webhook endpoint, in bytes.
-pub const WEBHOOK_URL_BYTES_MAX: usize = 2_048;
-/// Time for a webhook endpoint to answer, in milliseconds.
-pub const WEBHOOK_MS_MAX: u64 = 10_000;
-/// Deliveries of one app under way at one time, in rooms.
-pub const WEBHOOKS_PER_APP_MAX: usize = 8;
-/// Deliveries of all apps under way at one time, in deliveries.
-pub const WEBHOOKS_MAX: usize = 256;
-/// Rooms of one app whose deliveries a node follows at one time, in rooms.
-pub const WEBHOOK_ROOMS_MAX: usize = 10_000;
-/// The first wait after a delivery that failed, in milliseconds; each next is twice as long.
-pub const WEBHOOK_RETRY_MS_MIN: u64 = 1_000;
-/// The longest such wait, in milliseconds.
-pub const WEBHOOK_RETRY_MS_MAX: u64 = 600_000;
-/// What an endpoint's Retry-After may ask for, in milliseconds.
-pub const WEBHOOK_RETRY_AFTER_MS_MAX: u64 = 3_600_000;
-/// Failures in a row after which one delivery at a time is tried, in deliveries.
-pub const WEBHOOK_FAILING_MAX: u32 = 5;
-/// How long an event is tried, in seconds; then it is parked and its room goes on.
-pub const WEBHOOK_AGE_SECONDS_MAX: u64 = 3 * 24 * 3_600;
-/// What is kept of why a delivery failed, in characters.
-pub const WEBHOOK_ERROR_CHARS_MAX: usize = 200;
-/// Batches of old events that are cleared away of one app before others have their turn, in
-/// batches.
-pub const OUTBOX_CLEAR_ROUNDS_MAX: usize = 50;
-/// Secrets that an endpoint's deliveries are signed with at one time, in secrets.
-pub const WEBHOOK_SECRETS_MAX: usize = 4;
-/// How long the secret before signs too after a rotation, in seconds.
-pub const WEBHOOK_ROTATION_SECONDS_DEFAULT: u64 = 24 * 3_600;
-/// The longest such time, in seconds.
-pub const WEBHOOK_ROTATION_SECONDS_MAX: u64 = 7 * 24 * 3_600;
-/// How long a node that is gone holds an app's deliveries, in milliseconds.
-pub const OUTBOX_LEASE_MS: u64 = 15_000;
-/// How often a node renews that, in milliseconds.
-pub const OUTBOX_RENEW_MS: u64 = 5_000;
-/// How long a node with nothing left to deliver holds on, in milliseconds.
-pub const OUTBOX_LINGER_MS: u64 = 1_000;
-/// How often a node looks for deliveries that nobody makes, in milliseconds.
-pub const OUTBOX_SWEEP_MS: u64 = 5_000;
-/// Rows of the outbox that a node reads at one time, in rows.
-pub const OUTBOX_PAGE: usize = 500;
-/// How long an event is kept to be pulled or replayed, in seconds.
-pub const OUTBOX_KEPT_SECONDS: i64 = 7 * 24 * 3_600;
-/// How often old events are cleared away, in milliseconds.
-pub const OUTBOX_CLEAR_MS: u64 = 60_000;
-/// Events of one app that are cleared away at one time, in events.
-pub const OUTBOX_CLEAR_MAX: usize = 2_000;
-/// Events in one replay, in events; the answer says where to go on.
-pub const REPLAY_MAX: usize = 10_000;
-/// Default page of events and of deliveries, in events.
-pub const EVENTS_PAGE_DEFAULT: usize = 100;
-/// Largest page of events and of deliveries, in events.
-pub const EVENTS_PAGE_MAX: usize = 500;
-/// How long a request for events may wait for some, in seconds.
-pub const EVENTS_WAIT_SECONDS_MAX: u64 = 25;
-/// Requests of one app that wait for events, in requests.
-pub const EVENTS_WAITING_MAX: usize = 16;
 
 #[cfg(test)]
-mod tests {
-    /// `pub const NAME: type = value;` as the page writes it.
-    fn constants() -> Vec<(String, String)> {
-        let source = include_str!("limits.rs");
-        let lines = source.lines().filter_map(|line| line.strip_prefix("pub const "));
-        lines
-            .map(|line| {
-                let (name, rest) = line.split_once(':').expect("a constant has a type");
-                let (_, value) = rest.split_once(" = ").expect("a constant has a value");
-                (name.to_owned(), value.trim_end_matches(';').to_owned())
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_page_of_limits_tells_the_truth() {
-        let page = include_str!("../../../docs/limits.md");
-        let constants = constants();
-        assert!(constants.len() > 50);
-        for (name, value) in &constants {
-            let row = format!("| `{name}` | `{value}` |");
-            assert!(page.contains(&row), "docs/limits.md: expected a row {row}");
-        }
-        let rows = page.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, constants.len(), "docs/limits.md has rows of limits that are gone");
-    }
-}
+mod tests;

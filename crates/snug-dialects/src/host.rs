@@ -124,7 +124,8 @@ pub trait Host: Send + Sync {
 /// late to wait for: other systems' wires know no sync that would make it good.
 #[derive(Debug, Clone)]
 pub enum Heard {
-    /// An event of a room that the connection has joined. When it removes the connection's own
+    /// An event of a room that the connection has joined, without what its user deleted for
+    /// oneself. When it removes the connection's own
     /// user or deletes the room it is the last one of that room.
     Room(Arc<RoomEvent>),
     /// The user's own.

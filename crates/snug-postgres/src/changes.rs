@@ -35,6 +35,9 @@ const DELETE: &str =
       pinned_at = NULL, deleted_at = $4 WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_REACTIONS: &str = "DELETE FROM reactions WHERE app = $1 AND room = $2 AND seq = $3";
 const NO_VERSIONS: &str = "DELETE FROM message_versions WHERE app = $1 AND room = $2 AND seq = $3";
+/// From what is kept for those who left when it was the newest one.
+const ERASE_LEFT: &str = "UPDATE left_rooms SET preview_text = NULL
+    WHERE app = $1 AND room = $2 AND preview_seq = $3 AND preview_text IS NOT NULL";
 const HIDE: &str = "UPDATE messages SET hidden_at = CASE WHEN $4::boolean THEN $5::bigint END
     WHERE app = $1 AND room = $2 AND seq = $3";
 const PIN: &str = "UPDATE messages SET pinned_at = CASE WHEN $4::boolean THEN $5::bigint END
@@ -185,6 +188,7 @@ impl Place<'_> {
             MessageChange::Delete => {
                 self.run(NO_REACTIONS).await?;
                 self.run(NO_VERSIONS).await?;
+                self.run(ERASE_LEFT).await?;
                 let delete = tx.prepare_cached(DELETE).await?;
                 tx.execute(&delete, &[app, room, seq, &at]).await?;
             }
@@ -243,7 +247,7 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(ChangeMessageOutcome::MessageNotFound);
         };
-        let moved = wanted.seen_rev.is_some_and(|rev| rev != old.rev);
+        let moved = wanted.seen.as_ref().is_some_and(|seen| !seen.holds(&old));
         if moved || !guard_holds(&tx, &wanted.app, &room, &wanted.guard).await? {
             tx.rollback().await?;
             return Ok(ChangeMessageOutcome::GuardMoved);

@@ -23,10 +23,12 @@ mod own;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod receipts;
 mod records;
 mod room_bound;
 mod rooms;
 mod rows;
+mod scheduled;
 mod schema;
 mod sessions;
 mod sync;

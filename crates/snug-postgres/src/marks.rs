@@ -55,29 +55,39 @@ const AFTER: &str = "SELECT g.id, g.seq, k.starred_at, k.deleted, k.rev
           WHERE r.app = $1 AND r.id = $2 AND r.deleted_at IS NULL)
       ORDER BY x.rev LIMIT $6) k
     JOIN messages g ON g.app = $1 AND g.room = $2 AND g.seq = k.seq ORDER BY k.rev";
-/// Stars that the list shows: those of a user, in the order in which they were given.
-macro_rules! shown {
-    ($order:literal, $($columns:tt)+) => {
-        concat!(
-            "SELECT x.*, k.starred_at, k.deleted, k.rev
-             FROM (SELECT s.* FROM marks s WHERE s.app = $1 AND s.user_id = $2
-                 AND s.starred_at < $3 AND s.starred_at IS NOT NULL
-               ORDER BY s.starred_at DESC OFFSET 0) k
-             CROSS JOIN LATERAL (SELECT ",
-            $($columns)+,
-            " FROM rooms r JOIN members n ON n.app = k.app AND n.room = k.room
-                AND n.user_id = k.user_id AND n.state = 'active'
-               JOIN messages g ON g.app = k.app AND g.room = k.room AND g.seq = k.seq
-               WHERE r.app = k.app AND r.id = k.room AND r.deleted_at IS NULL
-                 AND g.seq >= r.min_seq AND g.seq > n.visible_after_seq
-                 AND g.deleted_at IS NULL AND g.hidden_at IS NULL LIMIT 1) x ",
-            $order,
-            " LIMIT $4"
-        )
+/// The message of a star `k`, if the list shows it.
+macro_rules! in_sight {
+    () => {
+        " FROM rooms r JOIN members n ON n.app = k.app AND n.room = k.room
+             AND n.user_id = k.user_id AND n.state = 'active'
+           JOIN messages g ON g.app = k.app AND g.room = k.room AND g.seq = k.seq
+           WHERE r.app = k.app AND r.id = k.room AND r.deleted_at IS NULL
+             AND g.seq >= r.min_seq AND g.seq > n.visible_after_seq
+             AND g.deleted_at IS NULL AND g.hidden_at IS NULL LIMIT 1"
     };
 }
-const STARRED: &str = shown!("ORDER BY k.starred_at DESC", message_columns!());
-const COUNT_SHOWN: &str = concat!("SELECT count(*) FROM (", shown!("", "g.seq AS message"), ") y");
+/// Those of a user, in the order in which they were given.
+const STARRED: &str = concat!(
+    "SELECT x.*, k.starred_at, k.deleted, k.rev
+     FROM (SELECT s.* FROM marks s WHERE s.app = $1 AND s.user_id = $2
+         AND s.starred_at < $3 AND s.starred_at IS NOT NULL
+       ORDER BY s.starred_at DESC OFFSET 0) k
+     CROSS JOIN LATERAL (SELECT ",
+    message_columns!(),
+    in_sight!(),
+    ") x ORDER BY k.starred_at DESC LIMIT $4"
+);
+/// All of them, whatever the list shows, and no more than the bound.
+const HOW_MANY_STARS: &str = "SELECT count(*) FROM (SELECT 1 FROM marks s
+      WHERE s.app = $1 AND s.user_id = $2 AND s.starred_at < $3 AND s.starred_at IS NOT NULL
+      LIMIT $4) y";
+/// Nothing but the star stands in these rows: what is deleted has none.
+const GIVE_WAY: &str = concat!(
+    "DELETE FROM marks k WHERE k.app = $1 AND k.user_id = $2
+       AND k.starred_at < $3 AND k.starred_at IS NOT NULL AND (SELECT g.seq",
+    in_sight!(),
+    ") IS NULL"
+);
 
 impl PostgresStore {
     async fn mark_once(&self, wanted: &MarkMessage) -> Result<MarkOutcome, Fail> {
@@ -234,8 +244,19 @@ async fn is_full(
     Ok(Cells::of(&row).number()? >= most)
 }
 
+/// All stars are counted, so that no more rows than the bound are ever looked at; those that the
+/// list does not show give way first. The user's stars are locked.
 async fn has_all_stars(tx: &Tx, (app, user): (&str, &str)) -> Result<bool, Fail> {
-    let count = tx.prepare_cached(COUNT_SHOWN).await?;
+    if !are_many(tx, (app, user)).await? {
+        return Ok(false);
+    }
+    let give_way = tx.prepare_cached(GIVE_WAY).await?;
+    tx.execute(&give_way, &[&app, &user, &i64::MAX]).await?;
+    are_many(tx, (app, user)).await
+}
+
+async fn are_many(tx: &Tx, (app, user): (&str, &str)) -> Result<bool, Fail> {
+    let count = tx.prepare_cached(HOW_MANY_STARS).await?;
     let most = limits::STARS_PER_USER_MAX;
     let row = tx.query_one(&count, &[&app, &user, &i64::MAX, &rows(most, 0)]).await?;
     Ok(Cells::of(&row).number()? >= most as u64)

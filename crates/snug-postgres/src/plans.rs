@@ -35,7 +35,14 @@ const BY_CONDITION: &[(&str, &str)] = &[
     ("m.rev = $3", "members_by_rev"),
     ("x.rev > $4", "marks_by_rev"),
     ("s.starred_at < $3", "marks_starred"),
+    ("k.starred_at < $3", "marks_starred"),
+    ("preview_seq = $3 AND preview_text", "left_rooms_by_preview"),
     ("m.state = 'invited' AND m.rev >= 0", "members_invited"),
+    ("s.due_at <= $1", "scheduled_due"),
+    ("s.due_at > $1", "scheduled_due"),
+    ("o.failed_at < $1", "scheduled_failed"),
+    ("s.due_at <= $2", "scheduled_due_of"),
+    ("(s.at, s.id) > ($3, $4)", "scheduled_by_time"),
 ];
 
 /// Texts of statements, with the number of their parameters.

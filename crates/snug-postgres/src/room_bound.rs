@@ -1,6 +1,7 @@
 //! The bound on a user's rooms. Counting them reads a row for each, which for a room of a
 //! hundred busy members is most of the work of making it; so what was counted is remembered for a
-//! while, and only who may be near the bound is counted again.
+//! while, a shorter one near the bound, and is made anew by one caller at a time: many who count
+//! the same at once would all be ended by the time that a statement may take.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,10 +12,16 @@ use snug_core::ids::AppId;
 use crate::pool::{Fail, Tx};
 use crate::rows::{Cells, rows};
 
-/// How long a count is used. Other nodes would have to add half the bound to one user meanwhile.
+/// How long a count is used that is below half the bound. Other nodes would have to add the other
+/// half to one user meanwhile.
 const USED_FOR: Duration = Duration::from_secs(600);
+/// How long one is used that is nearer: what other nodes add in that time passes the bound.
+const USED_NEAR_FOR: Duration = Duration::from_secs(10);
 /// Users whose counts are remembered, in users; beyond it all are forgotten.
 const REMEMBERED_MAX: usize = 100_000;
+
+/// Apps share so many turns.
+const TURNS: usize = 16;
 
 /// Counts no further than the bound.
 const COUNT: &str = "SELECT i.user_id, (SELECT count(*) FROM (SELECT FROM members m
@@ -24,6 +31,8 @@ const COUNT: &str = "SELECT i.user_id, (SELECT count(*) FROM (SELECT FROM member
 #[derive(Debug)]
 pub(crate) struct RoomBound {
     pub(crate) most: usize,
+    /// Who counts users of whom nothing is known, by app: one at a time.
+    turns: [tokio::sync::Mutex<()>; TURNS],
     counted: Mutex<HashMap<AppId, HashMap<String, Counted>>>,
 }
 
@@ -34,16 +43,39 @@ struct Counted {
     at: Instant,
 }
 
+/// Users who are to be counted.
+#[derive(Debug, Default)]
+struct Unsure<'a> {
+    /// By nobody else at the same time.
+    old: Vec<&'a str>,
+    /// Of them nothing is known, or that they are in as many rooms as allowed.
+    unknown: Vec<&'a str>,
+}
+
+fn turn_of(app: &AppId) -> usize {
+    let sum =
+        app.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
+    sum % TURNS
+}
+
 impl RoomBound {
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, counted: Mutex::default() }
+        Self { most, turns: Default::default(), counted: Mutex::default() }
     }
 
     /// Whether one of them is in as many rooms as a user may be; else they are taken to join one
     /// more. Others who join the same user at the same moment are not waited for: at the bound,
     /// each of them may pass.
     pub(crate) async fn is_met(&self, tx: &Tx, app: &AppId, users: &[&str]) -> Result<bool, Fail> {
-        let unsure = self.unsure(app, users);
+        let Unsure { old: mut unsure, unknown } = self.unsure(app, users);
+        let mut turn = None;
+        if !unknown.is_empty() {
+            // Nothing else waits for who has it: who counts only reads.
+            turn = Some(self.turns[turn_of(app)].lock().await);
+            let again = self.unsure(app, &unknown);
+            unsure.extend(again.old);
+            unsure.extend(again.unknown);
+        }
         if !unsure.is_empty() {
             let count = tx.prepare_cached(COUNT).await?;
             let mut counts = Vec::with_capacity(unsure.len());
@@ -57,29 +89,33 @@ impl RoomBound {
             }
             self.remember(app, counts);
         }
+        drop(turn);
         self.joined(app, users);
         Ok(false)
     }
 
-    /// Those of whom is not known that they are in less than half as many as allowed. An old count
-    /// is made anew by one caller; the others go on with it meanwhile.
-    fn unsure<'a>(&self, app: &AppId, users: &[&'a str]) -> Vec<&'a str> {
+    /// Those who are to be counted. An old count is made anew by who is told of it; the others go
+    /// on with it meanwhile.
+    fn unsure<'a>(&self, app: &AppId, users: &[&'a str]) -> Unsure<'a> {
+        let mut unsure = Unsure::default();
         let mut counted = self.counted.lock();
         let Some(counted) = counted.get_mut(app) else {
-            return users.to_vec();
+            unsure.unknown.extend(users);
+            return unsure;
         };
         let now = Instant::now();
-        let mut is_unsure = |user: &str| match counted.get_mut(user) {
-            Some(count) if count.rooms < self.most / 2 => {
-                let is_old = now.duration_since(count.at) >= USED_FOR;
-                if is_old {
-                    count.at = now;
-                }
-                is_old
+        for user in users {
+            let Some(count) = counted.get_mut(*user).filter(|count| count.rooms < self.most) else {
+                unsure.unknown.push(user);
+                continue;
+            };
+            let is_near = count.rooms >= self.most / 2;
+            if now.duration_since(count.at) >= if is_near { USED_NEAR_FOR } else { USED_FOR } {
+                count.at = now;
+                unsure.old.push(user);
             }
-            _ => true,
-        };
-        users.iter().copied().filter(|user| is_unsure(user)).collect()
+        }
+        unsure
     }
 
     fn remember(&self, app: &AppId, counts: Vec<(String, usize)>) {
@@ -111,19 +147,29 @@ mod tests {
     #[test]
     fn who_comes_near_the_bound_is_counted_again() {
         let (bound, app) = (RoomBound::new(10), AppId::new("app_00000000000000000001").unwrap());
-        assert_eq!(bound.unsure(&app, &["ann", "bob"]), ["ann", "bob"], "nobody is known");
-        bound.remember(&app, vec![("ann".to_owned(), 3), ("bob".to_owned(), 5)]);
-        assert_eq!(bound.unsure(&app, &["ann", "bob"]), ["bob"]);
+        let unknown = |app: &AppId, user: &'static str| bound.unsure(app, &[user]).unknown;
+        let old = |user: &'static str| bound.unsure(&app, &[user]).old;
+        let set = |user: &str, rooms: usize, age: Duration| {
+            let at = Instant::now().checked_sub(age).expect("the machine runs longer");
+            let mut counted = bound.counted.lock();
+            counted.get_mut(&app).unwrap().insert(user.to_owned(), Counted { rooms, at });
+        };
+        assert_eq!(unknown(&app, "ann"), ["ann"], "nobody is known");
+        bound.remember(&app, vec![("ann".to_owned(), 3), ("dan".to_owned(), 10)]);
+        assert_eq!(unknown(&app, "dan"), ["dan"], "in as many as allowed");
         let other = AppId::new("app_00000000000000000002").unwrap();
-        assert_eq!(bound.unsure(&other, &["ann"]), ["ann"], "of another app");
-        bound.joined(&app, &["ann"]);
-        assert!(bound.unsure(&app, &["ann"]).is_empty());
-        bound.joined(&app, &["ann"]);
-        assert_eq!(bound.unsure(&app, &["ann"]), ["ann"], "in half as many as allowed");
-        let long_ago = Instant::now().checked_sub(USED_FOR).expect("the machine runs longer");
-        let old = Counted { rooms: 1, at: long_ago };
-        bound.counted.lock().get_mut(&app).unwrap().insert("cho".to_owned(), old);
-        assert_eq!(bound.unsure(&app, &["cho"]), ["cho"], "an old count is made anew");
-        assert!(bound.unsure(&app, &["cho"]).is_empty(), "by one caller");
+        assert_eq!(unknown(&other, "ann"), ["ann"], "of another app");
+        for _ in 0..7 {
+            assert!(unknown(&app, "ann").is_empty() && old("ann").is_empty());
+            bound.joined(&app, &["ann"]);
+        }
+        assert_eq!(unknown(&app, "ann"), ["ann"], "in as many as allowed by now");
+        for (user, rooms, age) in [("bob", 5, USED_NEAR_FOR), ("cho", 1, USED_FOR)] {
+            set(user, rooms, age);
+            assert_eq!(old(user), [user], "an old count is made anew");
+            assert!(old(user).is_empty(), "by one caller");
+        }
+        set("cho", 1, USED_NEAR_FOR);
+        assert!(old("cho").is_empty(), "far from the bound it is used for longer");
     }
 }

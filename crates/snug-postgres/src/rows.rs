@@ -59,14 +59,16 @@ macro_rules! room_columns {
         )
     };
 }
-/// What a room looked like to who left it; all null when the row is missing.
+/// What a room looked like to who left it; all null when the row is missing. A message that is
+/// hidden now shows nothing; of a deleted one nothing is kept.
 macro_rules! left_columns {
     () => {
-        concat!(
-            "l.name, l.avatar, l.description, l.custom, l.frozen, l.tags, l.archived, \
-             l.changed_at, l.member_count, ",
-            crate::rows::head_columns!("l")
-        )
+        "l.name, l.avatar, l.description, l.custom, l.frozen, l.tags, l.archived, \
+         l.changed_at, l.member_count, l.seq, l.rev, l.members_rev, l.room_rev, l.counted, \
+         l.activity_at, l.preview_seq, l.preview_sender, l.preview_kind, \
+         CASE WHEN l.preview_text IS NOT NULL AND (SELECT w.hidden_at FROM messages w \
+             WHERE w.app = l.app AND w.room = l.room AND w.seq = l.preview_seq LIMIT 1) IS NULL \
+           THEN l.preview_text END, l.preview_at"
     };
 }
 /// How many messages after a place mention the member `m`, and of those by name, as one array.

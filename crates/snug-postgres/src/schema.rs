@@ -6,7 +6,7 @@ use snug_core::ids;
 use crate::pool::{Fail, Tx};
 
 /// In the order of their versions, from 1.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -21,6 +21,9 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("../migrations/0012_marks.sql"),
     include_str!("../migrations/0013_presence.sql"),
     include_str!("../migrations/0014_policies_and_invitations.sql"),
+    include_str!("../migrations/0015_scheduled.sql"),
+    include_str!("../migrations/0016_delivered.sql"),
+    include_str!("../migrations/0017_left_previews.sql"),
 ];
 
 /// "snug" in ASCII and 1: the lock that nodes take to migrate one after the other.

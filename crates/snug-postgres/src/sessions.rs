@@ -2,17 +2,19 @@
 //! a revoke and an open at the same moment follow each other.
 
 use async_trait::async_trait;
-use snug_core::ids::{AppId, DeviceId, SessionId, UserId};
-use snug_core::model::{CloseReason, Session, SessionSelector, Time, TokenHash, UserPatch};
+use snug_core::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
+use snug_core::model::{
+    CloseReason, MarksHead, Session, SessionSelector, Time, TokenHash, UserPatch,
+};
 use snug_core::ports::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
-    SessionStore, StoreResult,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, SessionStore, StoreResult,
 };
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::pool::{Fail, Tx, bounded};
-use crate::rows::{Cells, big, session_columns};
+use crate::rows::{Cells, big, session_columns, user_columns};
 use crate::users;
 
 const BY_TOKEN: &str = concat!(
@@ -20,6 +22,21 @@ const BY_TOKEN: &str = concat!(
     session_columns!(),
     " FROM sessions s LEFT JOIN users u ON u.app = s.app AND u.id = s.user_id
       WHERE s.app = $1 AND s.token_hash = $2"
+);
+/// One statement, and so one moment. Whose session it is is compared afterwards: said here, it
+/// would be one more index to choose from.
+const ARRIVAL: &str = concat!(
+    "SELECT (SELECT value FROM meta WHERE key = 'epoch'), j.ids, j.revs, j.removals, j.marks, j.deleted, ",
+    session_columns!(),
+    ", ",
+    user_columns!(),
+    " FROM sessions s CROSS JOIN users u CROSS JOIN (
+        SELECT array_agg(r.id) AS ids, array_agg(r.rev) AS revs,
+          array_agg(r.members_rev) AS removals, array_agg(m.marks_rev) AS marks,
+          array_agg(m.deleted_seq) AS deleted
+        FROM members m JOIN rooms r ON r.app = m.app AND r.id = m.room
+        WHERE m.app = $1 AND m.user_id = $3 AND m.state = 'active' AND r.deleted_at IS NULL) j
+      WHERE s.app = $1 AND s.id = $2 AND u.app = $1 AND u.id = $3"
 );
 const DEVICE: &str = "INSERT INTO devices AS d (app, user_id, device, push_token, changed_at)
     VALUES ($1, $2, $3, $4, $5)
@@ -117,16 +134,74 @@ async fn facts(tx: &Tx, app: &AppId, token: TokenHash) -> Result<Option<SessionF
     row.as_ref().map(facts_of).transpose()
 }
 
-/// A JWT that a refresh exchanged is refused like an old token, for ever. Asked after `facts`: a
-/// refresh that came between the two is seen here.
-async fn is_spent(tx: &Tx, app: &AppId, token: TokenHash) -> Result<bool, Fail> {
+/// What is there already of a session that is to be opened.
+struct Found {
+    facts: Option<SessionFacts>,
+    /// A refresh has exchanged the token: it is refused like an old one, for ever.
+    spent: bool,
+    /// Up to when the device's JWTs are refused.
+    tokens_after: Option<Time>,
+}
+
+/// Looks, under the user's lock, and notes the device. The statements leave together, in this
+/// order: a refresh that comes between the first two is seen by the second.
+async fn look(tx: &Tx, new: &NewSession) -> Result<Found, Fail> {
+    let by_token = tx.prepare_cached(BY_TOKEN).await?;
     let spent = tx.prepare_cached(SPENT).await?;
-    Ok(tx.query_opt(&spent, &[&app.as_str(), &token.0.as_slice()]).await?.is_some())
+    let device = tx.prepare_cached(DEVICE).await?;
+    let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
+    let token = new.token.0.as_slice();
+    let (known, spent, noted) = tokio::try_join!(
+        async { tx.query_opt(&by_token, &[&app, &token]).await },
+        async { tx.query_opt(&spent, &[&app, &token]).await },
+        async { tx.query_one(&device, &[&app, &user, &name, &new.push_token, &new.now.0]).await },
+    )?;
+    Ok(Found {
+        facts: known.as_ref().map(facts_of).transpose()?,
+        spent: spent.is_some(),
+        tokens_after: Cells::of(&noted).time_or_none()?,
+    })
+}
+
+/// Closes what the device had and puts the new session in its place, if its token is not there;
+/// one behind the other, without waiting between. Says what was closed, and whether it was put.
+async fn put(tx: &Tx, new: &NewSession) -> Result<(Vec<Row>, bool), Fail> {
+    let close = tx.prepare_cached(CLOSE_DEVICE).await?;
+    let insert = tx.prepare_cached(INSERT).await?;
+    let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
+    let (id, token) = (new.id.as_str(), new.token.0.as_slice());
+    let (ttl, reason) = (big(new.ttl_seconds), CloseReason::Replaced.as_str());
+    let (now, until) = (new.now.0, new.expires_at.0);
+    let (closed, made) = tokio::try_join!(
+        async { tx.query(&close, &[&app, &user, &name, &now, &reason]).await },
+        async { tx.execute(&insert, &[&app, &id, &user, &name, &token, &now, &ttl, &until]).await },
+    )?;
+    Ok((closed, made > 0))
 }
 
 fn facts_of(row: &Row) -> Result<SessionFacts, Fail> {
     let mut cells = Cells::of(row);
     Ok(SessionFacts { user_deactivated: cells.next()?, session: cells.session()? })
+}
+
+fn arrival_of(row: &Row) -> Result<Arrival, Fail> {
+    let mut cells = Cells::of(row);
+    let epoch = cells.next()?;
+    // Nothing is gathered of nothing.
+    let ids = cells.next::<Option<Vec<&str>>>()?.unwrap_or_default();
+    let revs = cells.next::<Option<Vec<i64>>>()?.unwrap_or_default();
+    let removals = cells.next::<Option<Vec<i64>>>()?.unwrap_or_default();
+    let marks = cells.next::<Option<Vec<i64>>>()?.unwrap_or_default();
+    let deleted = cells.next::<Option<Vec<i64>>>()?.unwrap_or_default();
+    let heads = revs.into_iter().zip(removals).zip(marks.into_iter().zip(deleted));
+    let rooms = ids.into_iter().zip(heads).map(|(id, ((rev, removal), (marks, deleted)))| {
+        let (rev, deleted_seq) = (rev.unsigned_abs(), deleted.unsigned_abs());
+        let marks = MarksHead { rev: marks.unsigned_abs(), deleted_seq };
+        let room = RoomId::from_stored(id);
+        JoinedRoom { room, rev, members_rev: removal.unsigned_abs(), marks }
+    });
+    let rooms = rooms.collect();
+    Ok(Arrival { session: cells.session()?, user: cells.user()?, rooms, epoch })
 }
 
 /// JWTs carry seconds: one minted in the very second of the revoke is refused.
@@ -145,48 +220,26 @@ impl PostgresStore {
         let key = (&new.app, &new.user);
         let (user, user_after) =
             users::upsert(&tx, key, &new.profile, new.custom.as_ref(), new.now).await?;
-        // Under the user's lock: of two first uses of one token the second finds the first's
-        // session here, and does not replace it.
-        if let Some(facts) = facts(&tx, &new.app, new.token).await? {
+        let found = look(&tx, new).await?;
+        let refused = if let Some(facts) = found.facts {
+            // Of two first uses of one token the second finds the first's session here, and does
+            // not replace it.
+            Some(OpenOutcome::Existing(facts.session))
+        } else if found.spent {
+            Some(OpenOutcome::Revoked)
+        } else if user.deactivated_at.is_some() {
+            Some(OpenOutcome::UserDeactivated)
+        } else {
+            let ends = [user_after, found.tokens_after];
+            let revoked = ends.into_iter().any(|after| is_revoked(new.origin, after));
+            revoked.then_some(OpenOutcome::Revoked)
+        };
+        if let Some(refused) = refused {
             tx.rollback().await?;
-            return Ok(OpenOutcome::Existing(facts.session));
+            return Ok(refused);
         }
-        if is_spent(&tx, &new.app, new.token).await? {
-            tx.rollback().await?;
-            return Ok(OpenOutcome::Revoked);
-        }
-        if user.deactivated_at.is_some() {
-            tx.rollback().await?;
-            return Ok(OpenOutcome::UserDeactivated);
-        }
-        let device = tx.prepare_cached(DEVICE).await?;
-        let (app, user, name) = (new.app.as_str(), new.user.as_str(), new.device.as_str());
-        let row = tx.query_one(&device, &[&app, &user, &name, &new.push_token, &new.now.0]).await?;
-        let device_after = Cells::of(&row).time_or_none()?;
-        if is_revoked(new.origin, user_after) || is_revoked(new.origin, device_after) {
-            tx.rollback().await?;
-            return Ok(OpenOutcome::Revoked);
-        }
-        let close = tx.prepare_cached(CLOSE_DEVICE).await?;
-        let reason = CloseReason::Replaced.as_str();
-        let closed = tx.query(&close, &[&app, &user, &name, &new.now.0, &reason]).await?;
-        let insert = tx.prepare_cached(INSERT).await?;
-        let made = tx
-            .execute(
-                &insert,
-                &[
-                    &app,
-                    &new.id.as_str(),
-                    &user,
-                    &name,
-                    &new.token.0.as_slice(),
-                    &new.now.0,
-                    &big(new.ttl_seconds),
-                    &new.expires_at.0,
-                ],
-            )
-            .await?;
-        if made == 0 {
+        let (closed, made) = put(&tx, new).await?;
+        if !made {
             // The same token, opened at the same moment: theirs stands, ours leaves no trace.
             let there = facts(&tx, &new.app, new.token).await?;
             tx.rollback().await?;
@@ -213,6 +266,21 @@ impl PostgresStore {
         let by_token = client.prepare_cached(BY_TOKEN).await?;
         let row = client.query_opt(&by_token, &[&app.as_str(), &token.0.as_slice()]).await?;
         row.as_ref().map(facts_of).transpose()
+    }
+
+    async fn arrival_once(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> Result<Option<Arrival>, Fail> {
+        let _page = self.reads.page().await?;
+        let client = self.reads.get().await?;
+        let arrival = client.prepare_cached(ARRIVAL).await?;
+        let key = [app.as_str(), session.as_str(), user.as_str()];
+        let row = client.query_opt(&arrival, &[&key[0], &key[1], &key[2]]).await?;
+        let found = row.as_ref().map(arrival_of).transpose()?;
+        Ok(found.filter(|found| found.session.user == *user))
     }
 
     async fn refresh_once(
@@ -317,6 +385,15 @@ impl SessionStore for PostgresStore {
         token: TokenHash,
     ) -> StoreResult<Option<SessionFacts>> {
         Ok(bounded(|| self.by_token(app, token)).await?)
+    }
+
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>> {
+        Ok(bounded(|| self.arrival_once(app, user, session)).await?)
     }
 
     async fn refresh_session(

@@ -108,6 +108,16 @@ async fn marks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scheduled() {
+    run("scheduled").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts() {
+    run("receipts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     run("updates").await;
 }
@@ -152,7 +162,19 @@ async fn races() {
 async fn races_between_nodes() {
     let url = PgServer::shared().create_database();
     let nodes = vec![open(&url).await, open(&url).await, open(&url).await];
-    for section in ["races", "outbox", "jobs", "nodes", "own", "marks", "updates", "invitations"] {
+    let sections = [
+        "races",
+        "outbox",
+        "jobs",
+        "nodes",
+        "own",
+        "marks",
+        "scheduled",
+        "receipts",
+        "updates",
+        "invitations",
+    ];
+    for section in sections {
         conformance::run_on_nodes(conformance::section(section), async || nodes.clone()).await;
     }
 }

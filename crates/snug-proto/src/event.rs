@@ -9,6 +9,7 @@ use crate::ephemeral::EphemeralEvent;
 use crate::frame::event;
 use crate::marks::OwnAnswer;
 use crate::object::{Head, Member, Message, Mine, Room, User, list};
+use crate::receipts::DeliveredEvent;
 use crate::rest::{HistoryAnswer, MySession};
 use crate::value::WireTime;
 
@@ -26,7 +27,9 @@ pub const EVENTS: &[&str] = &[
     "room.left",
     "room.mine",
     "message.own",
+    "scheduled",
     "read",
+    "delivered",
     "typing",
     "presence",
     "session.expiring",
@@ -204,6 +207,9 @@ fn encode(happened: &RoomEvent) -> Option<Vec<u8>> {
         }
         RoomEventBody::Read { user, seq } => {
             event("read", &ReadEvent { room, user: user.to_string(), seq: *seq, rev })
+        }
+        RoomEventBody::Delivered { users } => {
+            event("delivered", &DeliveredEvent::of(&happened.room, users))
         }
         RoomEventBody::Typing { user, on, .. } => {
             let data = TypingEvent { room, user: user.to_string(), on: *on, name: None };

@@ -54,16 +54,15 @@ struct Claims {
 
 impl MintedTokens for Jwts {
     fn peek(&self, token: &str) -> Option<UnverifiedToken> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        let algorithm = match header.alg {
+        let read = jsonwebtoken::dangerous::insecure_decode::<Named>(token).ok()?;
+        let algorithm = match read.header.alg {
             Algorithm::HS256 => TokenAlgorithm::Hs256,
             Algorithm::RS256 => TokenAlgorithm::Rs256,
             Algorithm::ES256 => TokenAlgorithm::Es256,
             Algorithm::EdDSA => TokenAlgorithm::EdDsa,
             _ => return None,
         };
-        let named: Named = jsonwebtoken::dangerous::insecure_decode(token).ok()?.claims;
-        Some(UnverifiedToken { app: named.app()?, key: header.kid, algorithm })
+        Some(UnverifiedToken { app: read.claims.app()?, key: read.header.kid, algorithm })
     }
 
     fn verify(&self, token: &str, secret: &[u8]) -> Option<MintedClaims> {

@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
-use snug_core::engine::{Engine, EngineParts, allows_origin};
+use snug_core::engine::{Client, Engine, EngineParts, allows_origin};
 use snug_core::error::{Error, Result};
-use snug_core::ids::{AppId, SessionId};
+use snug_core::ids::{AppId, SessionId, UserId};
 use snug_core::limits;
-use snug_core::model;
+use snug_core::model::{self, UserPatch};
 use snug_core::ports::{Bus, Clock, Entropy, Outbound, Store};
 use snug_postgres::{PostgresConfig, PostgresStore};
 use snug_sqlite::{SqliteConfig, SqliteStore};
@@ -56,9 +56,26 @@ pub struct App {
     last: Tasks,
     store: Opened,
     unauthenticated: Arc<Semaphore>,
+    rates: Rates,
+}
+
+/// How often who may ask for what.
+struct Rates {
     sessions: DefaultKeyedRateLimiter<SessionId>,
     verified: DefaultKeyedRateLimiter<(AppId, Option<IpAddr>)>,
+    sights: DefaultKeyedRateLimiter<(AppId, UserId)>,
     guests: GuestGate,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            sessions: limiter(limits::REST_REQUESTS_PER_SECOND, limits::REST_REQUESTS_BURST),
+            verified: limiter(limits::VERIFY_PER_SECOND, limits::VERIFY_BURST),
+            sights: per_minute(limits::SIGHT_CHANGES_PER_MINUTE),
+            guests: GuestGate::default(),
+        }
+    }
 }
 
 impl std::fmt::Debug for App {
@@ -178,14 +195,14 @@ impl App {
             last,
             store,
             unauthenticated: Arc::new(Semaphore::new(limits::UNAUTHENTICATED_MAX)),
-            sessions: limiter(limits::REST_REQUESTS_PER_SECOND, limits::REST_REQUESTS_BURST),
-            verified: limiter(limits::VERIFY_PER_SECOND, limits::VERIFY_BURST),
-            guests: GuestGate::default(),
+            rates: Rates::default(),
         }))
     }
 
     /// Tells other nodes and writes what is left, and closes the store.
     pub async fn close(&self) {
+        // While the bus stands: what was delivered is told, too.
+        self.hub.write_all_delivered().await;
         if let Some(nats) = &self.nats {
             let all_told = nats.close().await;
             self.last.stop(Duration::from_secs(1)).await;
@@ -251,10 +268,10 @@ impl App {
     /// # Errors
     /// [`Error::RateLimited`].
     pub fn check_verify_rate(&self, app: &AppId, from: Option<IpAddr>) -> Result<()> {
-        if self.verified.len() > 100_000 {
-            self.verified.retain_recent();
+        if self.rates.verified.len() > 100_000 {
+            self.rates.verified.retain_recent();
         }
-        if self.verified.check_key(&(app.clone(), from)).is_ok() {
+        if self.rates.verified.check_key(&(app.clone(), from)).is_ok() {
             return Ok(());
         }
         let retry_after_ms = 1_000 / u64::from(limits::VERIFY_PER_SECOND) + 1;
@@ -266,7 +283,26 @@ impl App {
     /// # Errors
     /// [`Error::RateLimited`].
     pub fn check_guest_rate(&self, app: &AppId, from: Option<IpAddr>) -> Result<()> {
-        self.guests.check(app, from)
+        self.rates.guests.check(app, from)
+    }
+
+    /// Counts that a user turns visible or invisible, if that is what is changed.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn check_sight_rate(&self, client: &Client, patch: &UserPatch) -> Result<()> {
+        if patch.invisible.is_none() {
+            return Ok(());
+        }
+        if self.rates.sights.len() > 100_000 {
+            self.rates.sights.retain_recent();
+        }
+        let user = (client.app.id.clone(), client.user().clone());
+        if self.rates.sights.check_key(&user).is_ok() {
+            return Ok(());
+        }
+        let retry_after_ms = 60_000 / u64::from(limits::SIGHT_CHANGES_PER_MINUTE) + 1;
+        Err(Error::RateLimited { retry_after_ms })
     }
 
     /// Counts a session's REST request.
@@ -274,10 +310,10 @@ impl App {
     /// # Errors
     /// [`Error::RateLimited`].
     pub fn check_rate(&self, session: &SessionId) -> Result<()> {
-        if self.sessions.len() > 100_000 {
-            self.sessions.retain_recent();
+        if self.rates.sessions.len() > 100_000 {
+            self.rates.sessions.retain_recent();
         }
-        if self.sessions.check_key(session).is_ok() {
+        if self.rates.sessions.check_key(session).is_ok() {
             return Ok(());
         }
         Err(Error::RateLimited {
@@ -291,6 +327,11 @@ fn limiter<K: Clone + Eq + Hash>(per_second: u32, burst: u32) -> DefaultKeyedRat
         |number: u32| std::num::NonZeroU32::new(number).unwrap_or(std::num::NonZeroU32::MIN);
     let quota = Quota::per_second(nonzero(per_second)).allow_burst(nonzero(burst));
     DefaultKeyedRateLimiter::keyed(quota)
+}
+
+fn per_minute<K: Clone + Eq + Hash>(count: u32) -> DefaultKeyedRateLimiter<K> {
+    let count = std::num::NonZeroU32::new(count).unwrap_or(std::num::NonZeroU32::MIN);
+    DefaultKeyedRateLimiter::keyed(Quota::per_minute(count))
 }
 
 /// Joins the nodes of other processes, where the configuration names a way.

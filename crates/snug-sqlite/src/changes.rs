@@ -104,7 +104,7 @@ fn try_change(conn: &Connection, wanted: &ChangeMessage, at: Time) -> Sql<Change
     let Some(old) = found.filter(|old| deletes || old.deleted_at.is_none()) else {
         return Ok(ChangeMessageOutcome::MessageNotFound);
     };
-    let moved = wanted.seen_rev.is_some_and(|rev| rev != old.rev);
+    let moved = wanted.seen.as_ref().is_some_and(|seen| !seen.holds(&old));
     if moved || !guard_holds(conn, &head, &wanted.guard, None)? {
         return Ok(ChangeMessageOutcome::GuardMoved);
     }

@@ -156,30 +156,41 @@ fn is_full(conn: &Connection, head: &HeadRow, mine: &Membership) -> Sql<bool> {
     Ok(found.unwrap_or(0) >= MARKS_PER_ROOM_MAX as u64)
 }
 
-/// Stars that the list shows: those of a user, in the order in which they were given.
-macro_rules! shown {
-    ($rest:literal, $($select:tt)+) => {
-        concat!(
-            "SELECT ",
-            $($select)+,
-            " FROM marks k INDEXED BY marks_starred \
-             CROSS JOIN members n ON n.rk = k.rk AND n.user = k.user AND n.state = 'active' \
-             CROSS JOIN heads h ON h.rk = k.rk CROSS JOIN rooms r ON r.rk = k.rk \
-             CROSS JOIN messages m ON m.rk = k.rk AND m.seq = k.seq \
-             WHERE k.app = ?1 AND k.user = ?2 AND k.starred_at < ?3 \
-             AND k.starred_at IS NOT NULL AND h.deleted_at IS NULL AND m.seq >= h.min_seq \
-             AND m.seq > n.visible_after_seq AND m.deleted_at IS NULL AND m.hidden_at IS NULL ",
-            $rest
-        )
+/// What the list shows of a user's stars `k`: `n`, `h` and `m` are the membership, the head and the
+/// message.
+macro_rules! in_sight {
+    () => {
+        "n.state = 'active' AND h.deleted_at IS NULL AND m.seq >= h.min_seq \
+         AND m.seq > n.visible_after_seq AND m.deleted_at IS NULL AND m.hidden_at IS NULL"
     };
 }
 
+/// All stars are counted, whatever the list shows of them, so that no more rows than the bound are
+/// ever looked at. Those that it does not show give way first; nothing but the star stands in
+/// their rows, for what is deleted has none.
 fn has_all_stars(conn: &Connection, app: &AppId, user: &UserId) -> Sql<bool> {
-    let sql = concat!("SELECT count(*) FROM (", shown!("LIMIT ?4", "1"), ")");
-    let most = size(STARS_PER_USER_MAX);
-    let found: Option<i64> =
-        one(conn, sql, (app.as_str(), user.as_str(), i64::MAX, most), |row| row.get(0))?;
-    Ok(found.is_some_and(|found| found >= most))
+    if !are_many(conn, app, user)? {
+        return Ok(false);
+    }
+    let sql = concat!(
+        "DELETE FROM marks AS k INDEXED BY marks_starred \
+         WHERE k.app = ?1 AND k.user = ?2 AND k.starred_at IS NOT NULL AND NOT EXISTS (\
+         SELECT 1 FROM members n CROSS JOIN heads h ON h.rk = n.rk \
+         CROSS JOIN messages m ON m.rk = n.rk AND m.seq = k.seq \
+         WHERE n.rk = k.rk AND n.user = k.user AND ",
+        in_sight!(),
+        ")"
+    );
+    change(conn, sql, (app.as_str(), user.as_str()))?;
+    are_many(conn, app, user)
+}
+
+fn are_many(conn: &Connection, app: &AppId, user: &UserId) -> Sql<bool> {
+    let sql = "SELECT 1 FROM marks INDEXED BY marks_starred \
+               WHERE app = ?1 AND user = ?2 AND starred_at IS NOT NULL LIMIT 1 OFFSET ?3";
+    let others = size(STARS_PER_USER_MAX) - 1;
+    let last = one(conn, sql, (app.as_str(), user.as_str(), others), |_| Ok(()))?;
+    Ok(last.is_some())
 }
 
 fn starred(
@@ -191,9 +202,18 @@ fn starred(
     let before = before.map_or(i64::MAX, |before| before.0);
     let rows = all(
         conn,
-        shown!(
-            "ORDER BY k.starred_at DESC LIMIT ?4",
-            concat!(message_columns!(), ", r.id, r.rk, k.starred_at, k.deleted, k.rev")
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            ", r.id, r.rk, k.starred_at, k.deleted, k.rev \
+             FROM marks k INDEXED BY marks_starred \
+             CROSS JOIN members n ON n.rk = k.rk AND n.user = k.user \
+             CROSS JOIN heads h ON h.rk = k.rk CROSS JOIN rooms r ON r.rk = k.rk \
+             CROSS JOIN messages m ON m.rk = k.rk AND m.seq = k.seq \
+             WHERE k.app = ?1 AND k.user = ?2 AND k.starred_at < ?3 \
+             AND k.starred_at IS NOT NULL AND ",
+            in_sight!(),
+            " ORDER BY k.starred_at DESC LIMIT ?4"
         ),
         (app.as_str(), user.as_str(), before, size(limit)),
         |row| {

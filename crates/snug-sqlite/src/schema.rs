@@ -8,7 +8,7 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x536e_7567;
 
 /// Place n brings the schema to version n + 1.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_changes.sql"),
     include_str!("../migrations/0003_bridge.sql"),
@@ -22,6 +22,8 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("../migrations/0011_marks.sql"),
     include_str!("../migrations/0012_presence.sql"),
     include_str!("../migrations/0013_policies_and_invitations.sql"),
+    include_str!("../migrations/0014_scheduled.sql"),
+    include_str!("../migrations/0015_delivered.sql"),
 ];
 
 /// The newest version that this build knows.

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
-use snug_core::ids::{AppId, DeviceId, SessionId, UserId};
-use snug_core::model::{CloseReason, CustomJson, Session, SessionSelector, Time, TokenHash};
+use snug_core::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
+use snug_core::model::{
+    CloseReason, CustomJson, MarksHead, Session, SessionSelector, Time, TokenHash,
+};
 use snug_core::ports::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
-    SessionStore, StoreResult,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, SessionStore, StoreResult,
 };
 
 use crate::rows::{Sql, all, change, damaged, int, maybe_time, one, time, uint};
@@ -36,9 +38,31 @@ impl SessionStore for SqliteStore {
             let Some(session) = by_token(conn, &app, token)? else {
                 return Ok(None);
             };
-            let user = users::find(conn, &app, &session.user)?;
-            let user_deactivated = user.is_some_and(|user| user.deactivated_at.is_some());
+            let user_deactivated = users::is_deactivated(conn, &app, &session.user)?;
             Ok(Some(SessionFacts { session, user_deactivated }))
+        })
+        .await
+    }
+
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>> {
+        let (app, user, session) = (app.clone(), user.clone(), session.clone());
+        let epoch = self.epoch.clone();
+        self.read_page(Some(app.clone()), move |conn| {
+            let sql = format!("{SESSION} WHERE app = ?1 AND id = ?2");
+            let found = one(conn, &sql, (app.as_str(), session.as_str()), read)?;
+            let Some(session) = found.filter(|session| session.user == user) else {
+                return Ok(None);
+            };
+            let Some(user) = users::find(conn, &app, &user)? else {
+                return Ok(None);
+            };
+            let rooms = heard(conn, &app, &user.id)?;
+            Ok(Some(Arrival { session, user, rooms, epoch: epoch.clone() }))
         })
         .await
     }
@@ -108,6 +132,23 @@ fn read(row: &Row<'_>) -> Sql<Session> {
     })
 }
 
+/// The rooms that a user hears. Where they stand is all that is read of them: a preview costs more
+/// than the rest, and nobody looks at it here.
+fn heard(conn: &Connection, app: &AppId, user: &UserId) -> Sql<Vec<JoinedRoom>> {
+    all(
+        conn,
+        "SELECT r.id, h.rev, h.members_rev, m.marks_rev, m.deleted_seq FROM members m INDEXED BY members_by_user \
+         CROSS JOIN heads h ON h.rk = m.rk CROSS JOIN rooms r ON r.rk = m.rk \
+         WHERE m.app = ?1 AND m.user = ?2 AND m.state = 'active'",
+        (app.as_str(), user.as_str()),
+        |row| {
+            let room = RoomId::from_stored(row.get_ref(0)?.as_str()?);
+            let marks = MarksHead { rev: uint(row, 3)?, deleted_seq: uint(row, 4)? };
+            Ok(JoinedRoom { room, rev: uint(row, 1)?, members_rev: uint(row, 2)?, marks })
+        },
+    )
+}
+
 fn by_token(conn: &Connection, app: &AppId, token: TokenHash) -> Sql<Option<Session>> {
     let sql = format!("{SESSION} WHERE app = ?1 AND token = ?2");
     one(conn, &sql, (app.as_str(), token.0), read)
@@ -122,8 +163,8 @@ fn open(conn: &Connection, new: &NewSession) -> Sql<OpenOutcome> {
     if one(conn, spent, (new.app.as_str(), new.token.0), |_| Ok(()))?.is_some() {
         return Ok(OpenOutcome::Revoked);
     }
-    let known = users::find(conn, &new.app, &new.user)?;
-    if known.is_some_and(|user| user.deactivated_at.is_some()) {
+    let is_out = users::is_out(conn, &new.app, &new.user)?;
+    if is_out == Some(true) {
         return Ok(OpenOutcome::UserDeactivated);
     }
     if let SessionOrigin::Minted { issued_at } = new.origin
@@ -131,14 +172,17 @@ fn open(conn: &Connection, new: &NewSession) -> Sql<OpenOutcome> {
     {
         return Ok(OpenOutcome::Revoked);
     }
-    users::upsert(conn, &new.app, &new.user, &new.profile, new.now)?;
+    if is_out.is_none() || !new.profile.is_empty() {
+        users::upsert(conn, &new.app, &new.user, &new.profile, new.now)?;
+    }
     if let Some(custom) = &new.custom {
         keep_custom(conn, new, custom)?;
     }
     change(
         conn,
         "INSERT INTO devices (app, user, id, push_token) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT DO UPDATE SET push_token = coalesce(excluded.push_token, push_token)",
+         ON CONFLICT DO UPDATE SET push_token = excluded.push_token \
+         WHERE excluded.push_token IS NOT NULL",
         (new.app.as_str(), new.user.as_str(), new.device.as_str(), &new.push_token),
     )?;
     let replaced = replace(conn, new)?;

@@ -356,7 +356,7 @@ async fn change(store: &SqliteStore, room: &RoomId, id: &str, change: MessageCha
         room: room.clone(),
         id: MessageId::new(id).unwrap(),
         guard: backend(),
-        seen_rev: None,
+        seen: None,
         change,
         by: None,
         now: Time::from_seconds(second),

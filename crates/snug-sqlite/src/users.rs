@@ -131,6 +131,12 @@ pub(crate) fn is_deactivated(conn: &Connection, app: &AppId, id: &UserId) -> Sql
     Ok(one(conn, sql, (app.as_str(), id.as_str()), |_| Ok(()))?.is_some())
 }
 
+/// Whether the user is shut out; `None` of one that there is not.
+pub(crate) fn is_out(conn: &Connection, app: &AppId, id: &UserId) -> Sql<Option<bool>> {
+    let sql = "SELECT deactivated_at IS NOT NULL FROM users WHERE app = ?1 AND id = ?2";
+    one(conn, sql, (app.as_str(), id.as_str()), |row| row.get(0))
+}
+
 /// Makes the user, bare, if there is none.
 pub(crate) fn ensure(conn: &Connection, app: &AppId, id: &UserId, now: Time) -> Sql<()> {
     change(

@@ -114,6 +114,16 @@ async fn marks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scheduled() {
+    section("scheduled").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts() {
+    section("receipts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn updates() {
     section("updates").await;
 }
@@ -191,6 +201,8 @@ fn no_section_is_forgotten() {
         "threads",
         "own",
         "marks",
+        "scheduled",
+        "receipts",
         "updates",
         "filters",
         "records",

@@ -302,8 +302,10 @@ impl<D: Door> Client<D> {
         one_more(&self.shared.counts.syncs);
         loop {
             let Some(known) = self.rooms.get(room) else { return };
-            let (rev, epoch) = (known.synced, known.epoch.clone());
-            let ask = json!({"room": room, "rev": rev, "epoch": epoch, "limit": 100});
+            let (rev, epoch, marks) = (known.synced, known.epoch.clone(), known.marks_rev);
+            let ask = json!({
+                "room": room, "rev": rev, "epoch": epoch, "marks": marks, "limit": 100,
+            });
             let page = match self.ask("room.sync", ask).await {
                 Ok(page) => page,
                 Err(refused) => return self.out(room, "room.sync", &refused),
@@ -332,7 +334,7 @@ impl<D: Door> Client<D> {
             if let Some(known) = self.rooms.get_mut(room) {
                 known.take_page(&page);
             }
-            if page["more"] != true {
+            if page["more"] != true && page["marks"]["more"] != true {
                 return;
             }
         }
@@ -451,6 +453,23 @@ impl<D: Door> Client<D> {
         }
     }
 
+    /// Stars a message, takes the star back, or deletes the message for its user alone. What is
+    /// unsent takes no star.
+    pub(crate) async fn mark(&mut self, room: &RoomId, mut data: Value) {
+        data["room"] = json!(room);
+        match self.ask("message.own", data).await {
+            Ok(answer) => {
+                if let Some(known) = self.rooms.get_mut(room) {
+                    known.take_mark(number(&answer["seq"]), &answer["own"]);
+                }
+                one_more(&self.shared.counts.changes);
+            }
+            Err(refused) if refused.code == "message_not_found" => {}
+            Err(refused) if refused.code == "invalid_field" => {}
+            Err(refused) => self.refused("message.own", room, &refused),
+        }
+    }
+
     /// What changed for the user since the list was read: rooms that are new or left.
     pub(crate) async fn sync_user(&mut self) {
         loop {
@@ -500,6 +519,10 @@ impl<D: Door> Client<D> {
 fn known_after(known: &mut Known, event: &str, data: &Value) -> bool {
     if event == "room.mine" {
         known.take_own(&data["mine"]);
+        return false;
+    }
+    if event == "message.own" {
+        known.take_mark(number(&data["seq"]), &data["own"]);
         return false;
     }
     if event == "read" {

@@ -22,6 +22,10 @@ pub(crate) struct Known {
     name: Option<String>,
     /// The user's own settings, with their rev.
     own: (u64, Value),
+    /// The user's own marks, by the seq of their messages.
+    marks: BTreeMap<u64, Value>,
+    /// All marks up to this one were synced.
+    pub(crate) marks_rev: u64,
 }
 
 impl Known {
@@ -39,10 +43,28 @@ impl Known {
     /// The state of a message; the newer wins.
     pub(crate) fn take_message(&mut self, message: &Value) {
         let Some(seq) = message["seq"].as_u64() else { return };
+        self.take_mark(seq, &message["own"]);
         let held = self.messages.get(&seq).and_then(|held| held["rev"].as_u64());
         if held.is_none_or(|held| held < number(&message["rev"])) {
-            self.messages.insert(seq, message.clone());
+            let mut message = message.clone();
+            if let Some(fields) = message.as_object_mut() {
+                fields.remove("own");
+            }
+            self.messages.insert(seq, message);
         }
+    }
+
+    /// How the user keeps a message; the newer wins, and what is absent says nothing.
+    pub(crate) fn take_mark(&mut self, seq: u64, own: &Value) {
+        let known = self.marks.get(&seq).map_or(0, |known| number(&known["rev"]));
+        if number(&own["rev"]) > known {
+            self.marks.insert(seq, own.clone());
+        }
+    }
+
+    /// Whether the user has deleted the message for oneself.
+    pub(crate) fn has_deleted(&self, seq: u64) -> bool {
+        self.marks.get(&seq).is_some_and(|own| own["deleted"] == true)
     }
 
     pub(crate) fn take_member(&mut self, member: &Value) {
@@ -86,6 +108,11 @@ impl Known {
         for read in all(&page["reads"]) {
             self.take_read(&text(&read["user"]), number(&read["seq"]));
         }
+        let marks = &page["marks"];
+        for marked in all(&marks["changed"]) {
+            self.take_mark(number(&marked["seq"]), &marked["own"]);
+        }
+        self.marks_rev = self.marks_rev.max(number(&marks["rev"]));
         if page["room_object"].is_object() {
             self.take_room(&page["room_object"]);
         }
@@ -104,7 +131,16 @@ impl Known {
         facts.insert("name".to_owned(), format!("{:?}", self.name));
         facts.insert("own settings".to_owned(), self.own.1.to_string());
         for (seq, message) in &self.messages {
-            facts.insert(format!("message {seq:>9}"), message.to_string());
+            // Events have the words of what was deleted for oneself; nobody shows them.
+            let shown = if self.has_deleted(*seq) {
+                format!("{} {}", message["id"], message["rev"])
+            } else {
+                message.to_string()
+            };
+            facts.insert(format!("message {seq:>9}"), shown);
+        }
+        for (seq, own) in &self.marks {
+            facts.insert(format!("mark {seq:>9}"), own.to_string());
         }
         for (user, (role, rev)) in &self.seats {
             facts.insert(format!("member {user}"), format!("{role} {rev}"));
@@ -115,7 +151,14 @@ impl Known {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.messages.values().filter_map(seen).collect()
+        let shown = self.messages.iter().filter_map(|(seq, message)| {
+            let mut message = message.clone();
+            if let Some(own) = self.marks.get(seq) {
+                message["own"] = own.clone();
+            }
+            seen(&message)
+        });
+        shown.collect()
     }
 }
 
@@ -128,7 +171,8 @@ pub(crate) fn seen(message: &Value) -> Option<Seen> {
     let custom = message["custom"].is_null().then_some(None);
     let custom = custom.unwrap_or_else(|| Some(message["custom"].to_string()));
     let seq = message["seq"].as_u64()?;
-    let gone = message["deleted"] == true || message["hidden"] == true;
+    let for_me = message["own"]["deleted"] == true;
+    let gone = for_me || message["deleted"] == true || message["hidden"] == true;
     let reacted = !all(&message["reactions"]).is_empty();
     let at = millis(message["created_at"].as_str()?)?;
     Some(Seen {

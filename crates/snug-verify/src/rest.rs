@@ -86,10 +86,15 @@ pub(crate) async fn client<D: Door>(
         checker.cursor(room, &client.user, read_seq);
         if let Some(stored) = stored.get(room) {
             let user: &UserId = &client.user;
-            checker.unread((room, user), read_seq, number(&mine["unread"]), stored);
+            let mut stored = stored.clone();
+            if let Some(anew) = fresh.rooms.get(room) {
+                // What the user deleted for oneself is there for the others only.
+                stored.iter_mut().for_each(|seen| seen.gone |= anew.has_deleted(seen.seq));
+            }
+            checker.unread((room, user), read_seq, number(&mine["unread"]), &stored);
             if let Some(role) = mine["role"].as_str().and_then(Role::parse) {
                 let told = number(&mine["mentions"]);
-                checker.mentions(room, (user, role), read_seq, told, stored);
+                checker.mentions(room, (user, role), read_seq, told, &stored);
             }
         }
     }

@@ -190,8 +190,9 @@ impl<D: Door> Walker<D> {
                 (85..88, _) => self.client.hang_up(),
                 (88..91, _) => self.direct().await,
                 (91..92, _) => self.revoke().await?,
-                (92..97, _) => self.change_own().await,
-                (97..100, Some(room)) => self.react(&room).await,
+                (92..96, _) => self.change_own().await,
+                (96..98, Some(room)) => self.react(&room).await,
+                (98..100, Some(room)) => self.mark(&room).await,
                 _ => {}
             }
             let moment = Duration::from_millis(5 + self.dice.below(60));
@@ -239,14 +240,29 @@ impl<D: Door> Walker<D> {
         }
     }
 
-    async fn react(&mut self, room: &RoomId) {
-        let Some(known) = self.client.rooms.get(room) else { return };
+    /// The id of a message that the client knows.
+    fn some_message(&mut self, room: &RoomId) -> Option<String> {
+        let known = self.client.rooms.get(room)?;
         let seqs: Vec<u64> = known.messages.keys().copied().collect();
-        let Some(message) = self.dice.pick(&seqs).and_then(|seq| known.messages.get(seq)) else {
-            return;
-        };
-        let data = json!({"id": message["id"], "key": "+1", "on": true});
+        let message = self.dice.pick(&seqs).and_then(|seq| known.messages.get(seq))?;
+        Some(text(&message["id"]))
+    }
+
+    async fn react(&mut self, room: &RoomId) {
+        let Some(id) = self.some_message(room) else { return };
+        let data = json!({"id": id, "key": "+1", "on": true});
         self.client.change("message.react", room, data).await;
+    }
+
+    /// A star is given or taken back, or a message is deleted for oneself.
+    async fn mark(&mut self, room: &RoomId) {
+        let Some(id) = self.some_message(room) else { return };
+        let data = match self.dice.below(5) {
+            0 => json!({"id": id, "deleted": true}),
+            1 => json!({"id": id, "starred": false}),
+            _ => json!({"id": id, "starred": true}),
+        };
+        self.client.mark(room, data).await;
     }
 
     /// Pins, mutes, hides the room or puts it in a folder.

@@ -2,7 +2,9 @@
 //! is allowed stays allowed.
 
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{Mentions, MessageKind, Role, Time};
+use snug_core::model::{
+    Mark, MarkedMessage, MemberState, Mentions, Message, MessageKind, Role, RoomPolicy, Ruled, Time,
+};
 use snug_verify::checker::{Ack, Checker, Facts, RoomAtRest, Seen, payload};
 
 fn room() -> RoomId {
@@ -332,4 +334,180 @@ fn a_wrong_count_of_mentions_is_seen() {
     lines(&checker, &[]);
     checker.mentions(&room(), (&user("bob"), Role::Member), 0, 1, &history);
     lines(&checker, &[10]);
+}
+
+fn id(text: &str) -> MessageId {
+    MessageId::from_stored(text)
+}
+
+fn message(text: Option<&str>, own: Option<Mark>) -> Message {
+    Message {
+        id: id("a"),
+        external: None,
+        room: room(),
+        seq: 1,
+        rev: 2,
+        first_rev: 2,
+        sender: Some(user("ann")),
+        kind: MessageKind::Text,
+        text: text.map(str::to_owned),
+        custom: None,
+        extras: None,
+        silent: false,
+        count: 1,
+        created_at: Time(1),
+        edited_at: None,
+        deleted_at: None,
+        hidden_at: None,
+        pinned_at: None,
+        reactions: Vec::new(),
+        thread: None,
+        thread_summary: None,
+        own,
+    }
+}
+
+#[test]
+fn what_is_shown_is_held_against_the_own_marks() {
+    let (bob, star) = (user("bob"), Mark { starred_at: Some(Time(3)), deleted: false, rev: 1 });
+    let mut checker = made();
+    checker.shown("bob", &bob, &message(Some("hi"), None));
+    let marked = |mark| MarkedMessage { id: id("a"), seq: 1, mark };
+    checker.marked(&room(), &bob, &marked(star));
+    checker.shown("bob", &bob, &message(Some("hi"), Some(star)));
+    lines(&checker, &[]);
+    // A star that is not told, and one that nobody gave.
+    checker.shown("bob", &bob, &message(Some("hi"), None));
+    checker.shown("ann", &user("ann"), &message(Some("hi"), Some(star)));
+    lines(&checker, &[6, 6]);
+}
+
+#[test]
+fn what_was_deleted_for_oneself_has_no_words_and_stays() {
+    let (bob, gone) = (user("bob"), Mark { starred_at: None, deleted: true, rev: 1 });
+    let mut checker = made();
+    let marked = |mark| MarkedMessage { id: id("a"), seq: 1, mark };
+    checker.marked(&room(), &bob, &marked(gone));
+    checker.shown("bob", &bob, &message(None, Some(gone)));
+    checker.shown("ann", &user("ann"), &message(Some("hi"), None));
+    lines(&checker, &[]);
+    checker.shown("bob", &bob, &message(Some("hi"), Some(gone)));
+    checker.marked(&room(), &bob, &marked(Mark { deleted: false, rev: 2, ..gone }));
+    lines(&checker, &[0, 0]);
+}
+
+#[test]
+fn what_a_room_says_of_who_may_send_holds_for_acks() {
+    let mut checker = made();
+    checker.stands(&room(), &user("ann"), 1, (MemberState::Active, Role::Member));
+    checker.ruled(&room(), 1, &RoomPolicy::default());
+    ack(&mut checker, "a", 1);
+    assert_eq!(checker.may(&room(), &user("ann"), Ruled::Send), Some(true));
+    checker.ruled(&room(), 3, &RoomPolicy([(Ruled::Send, Role::Admin)].into()));
+    assert_eq!(checker.may(&room(), &user("ann"), Ruled::Send), Some(false));
+    assert_eq!(checker.may(&room(), &user("bob"), Ruled::React), Some(false), "nothing is known");
+    // A repeat of what was stored before.
+    ack(&mut checker, "a", 1);
+    lines(&checker, &[]);
+    ack(&mut checker, "b", 3);
+    checker.judged((&room(), &user("ann")), "send", Some(false), Some(true));
+    checker.judged((&room(), &user("ann")), "send", Some(true), Some(false));
+    checker.judged((&room(), &user("ann")), "send", Some(true), None);
+    lines(&checker, &[11, 11, 11]);
+}
+
+#[test]
+fn who_is_only_invited_is_not_in() {
+    let (eve, invited) = (user("eve"), (MemberState::Invited, Role::Member));
+    let mut checker = made();
+    checker.stands(&room(), &eve, 2, invited);
+    checker.looked(&room(), &eve, false);
+    lines(&checker, &[]);
+    checker.looked(&room(), &eve, true);
+    checker.delivered(&eve, &room(), 3);
+    checker.invitations(&eve, &[]);
+    lines(&checker, &[12, 12, 6]);
+    checker.stands(&room(), &eve, 4, (MemberState::Active, Role::Member));
+    checker.answered_invitation((&room(), &eve), true, Some(invited), true);
+    checker.looked(&room(), &eve, true);
+    checker.invitations(&eve, &[]);
+    lines(&checker, &[12, 12, 6]);
+    checker.answered_invitation(
+        (&room(), &eve),
+        true,
+        Some((MemberState::Left, Role::Member)),
+        true,
+    );
+    lines(&checker, &[12, 12, 6, 11]);
+}
+
+#[test]
+fn an_invitation_covers_up_nothing_that_was_told_before_it() {
+    let mut checker = made();
+    checker.stands(&room(), &user("bob"), 5, (MemberState::Left, Role::Member));
+    checker.stands(&room(), &user("bob"), 9, (MemberState::Invited, Role::Member));
+    checker.delivered(&user("bob"), &room(), 5);
+    lines(&checker, &[]);
+    checker.delivered(&user("bob"), &room(), 7);
+    lines(&checker, &[12]);
+}
+
+#[test]
+fn a_threads_cursor_stays_until_its_user_goes() {
+    let (bob, root) = (user("bob"), id("a"));
+    let mut checker = made();
+    checker.thread_cursor(&room(), &bob, &root, 5);
+    checker.thread_cursor(&room(), &bob, &root, 4);
+    checker.thread_unread(&room(), &bob, &root, (2, 2));
+    checker.thread_unread(&room(), &bob, &root, (2, 3));
+    lines(&checker, &[9, 10]);
+    checker.member(&room(), &bob, 6, false);
+    checker.thread_cursor(&room(), &bob, &root, 0);
+    lines(&checker, &[9, 10]);
+}
+
+#[test]
+fn what_was_said_to_be_kept_nowhere_is_nowhere() {
+    let mut checker = made();
+    checker.said(&id("a"));
+    checker.saw("bob", &room(), &seen("b", 1));
+    lines(&checker, &[]);
+    checker.saw("bob", &room(), &seen("a", 2));
+    lines(&checker, &[0]);
+}
+
+#[test]
+fn what_is_scheduled_is_sent_once_at_its_time() {
+    let ann = user("ann");
+    let mut checker = made();
+    checker.planned(&id("a"), Some(&ann), Time(10));
+    checker.planned(&id("b"), Some(&ann), Time(20));
+    checker.plans_listed(Some(&ann), Time(9), &[(id("a"), false), (id("b"), false)]);
+    checker.plan_sent(&room(), &seen("a", 1), Time(10));
+    checker.plan_failed(&id("b"));
+    checker.plans_listed(Some(&ann), Time(20), &[(id("b"), true)]);
+    checker.plan_cancelled(&id("b"));
+    checker.plans_listed(Some(&ann), Time(20), &[]);
+    at_rest(&mut checker, &[seen("a", 1)], 1);
+    lines(&checker, &[]);
+    // Twice, after it was taken back, too early, and not at all.
+    checker.plan_sent(&room(), &seen("a", 1), Time(11));
+    lines(&checker, &[0]);
+    checker.plan_sent(&room(), &seen("b", 2), Time(20));
+    lines(&checker, &[0, 0]);
+    checker.planned(&id("c"), Some(&ann), Time(30));
+    checker.plan_sent(&room(), &seen("c", 3), Time(29));
+    lines(&checker, &[0, 0, 0]);
+    checker.planned(&id("d"), None, Time(30));
+    checker.plans_listed(None, Time(30), &[]);
+    lines(&checker, &[0, 0, 0, 0]);
+}
+
+#[test]
+fn what_was_taken_back_is_in_no_history() {
+    let mut checker = made();
+    checker.planned(&id("a"), Some(&user("ann")), Time(10));
+    checker.plan_cancelled(&id("a"));
+    at_rest(&mut checker, &[seen("a", 1)], 1);
+    lines(&checker, &[0]);
 }

@@ -3,8 +3,9 @@
 use snug_core::engine::{Actor, Client, EditMessage, SendExtras, SendMessage};
 use snug_core::error::Error;
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{CustomJson, Mentions, MessageKind, Patch};
+use snug_core::model::{CustomJson, Mentions, MessageKind, Patch, Ruled};
 
+use super::verdict;
 use crate::client::Pending;
 use crate::sim::Sim;
 use snug_verify::checker::{Ack, Seen, payload};
@@ -109,12 +110,22 @@ impl Sim {
         let id = send.id.clone();
         let by = actor.user().or(send.sender.as_ref()).cloned();
         let asked = asked(by.as_ref(), &send);
+        let may = actor.user().and_then(|user| {
+            let calls = send.extras.mentions.everyone;
+            let may = |ruled| self.checker.may(room, user, ruled);
+            Some(may(Ruled::Send)? && (!calls || may(Ruled::MentionAll)?))
+        });
         let began = self.checker.begin();
         let answer = self.engine.send_message(actor, room, send).await;
         if let Some(id) = id {
             self.say(format!("  {id} to {room}"));
         }
         self.note(what, &answer);
+        if let Some(user) = actor.user()
+            && answer.is_err()
+        {
+            self.checker.judged((room, user), "send", may, verdict(&answer));
+        }
         let sent = answer?;
         let seen = Seen::of(&sent.message);
         self.say(format!("  seq {} rev {} duplicate {}", seen.seq, seen.first_rev, sent.duplicate));
@@ -198,9 +209,17 @@ impl Sim {
             return;
         };
         let (Some(id), Some(caller)) = (send.id, self.caller(c).await) else { return };
+        let user = caller.user().clone();
         let (actor, engine) = (Actor::Client(caller), self.engine.clone());
         let number = self.dice.roll(1_000);
-        let answer = match self.dice.roll(10) {
+        let change = self.dice.roll(10);
+        let ruled = match change {
+            6..8 => Some(Ruled::React),
+            8 => Some(Ruled::Pin),
+            _ => None,
+        };
+        let may = ruled.and_then(|ruled| self.checker.may(&room, &user, ruled));
+        let answer = match change {
             0..4 => {
                 let text = Some(format!("now {number}"));
                 let edit = EditMessage { text, ..EditMessage::default() };
@@ -218,6 +237,7 @@ impl Sim {
         };
         self.say(format!("  {id} in {room}"));
         self.note("change", &answer);
+        self.checker.judged((&room, &user), "react or pin", may, verdict(&answer));
         if let Ok(message) = answer {
             self.checker.saw("who changed it", &room, &Seen::of(&message));
         }

@@ -1,8 +1,11 @@
 //! The operations and how often each is drawn. One at a time: the next is drawn when the last
 //! was answered.
 
+mod invitations;
 mod messages;
+mod own;
 mod rooms;
+mod scheduled;
 mod sessions;
 
 use snug_core::error::Error;
@@ -20,11 +23,22 @@ const WEIGHTS: &[(u64, Op)] = &[
     (13, Op::Read),
     (5, Op::Change),
     (2, Op::Type),
+    (6, Op::Mark),
+    (3, Op::Look),
+    (4, Op::ReadThread),
+    (2, Op::Say),
+    (5, Op::Schedule),
+    (3, Op::Replan),
+    (4, Op::Due),
     (4, Op::CreateGroup),
     (3, Op::CreateDirect),
     (5, Op::Add),
     (5, Op::Remove),
     (2, Op::Leave),
+    (4, Op::Invite),
+    (4, Op::Answer),
+    (3, Op::Pry),
+    (3, Op::Policy),
     (4, Op::Update),
     (3, Op::Freeze),
     (3, Op::Archive),
@@ -53,11 +67,22 @@ enum Op {
     Read,
     Change,
     Type,
+    Mark,
+    Look,
+    ReadThread,
+    Say,
+    Schedule,
+    Replan,
+    Due,
     CreateGroup,
     CreateDirect,
     Add,
     Remove,
     Leave,
+    Invite,
+    Answer,
+    Pry,
+    Policy,
     Update,
     Freeze,
     Archive,
@@ -113,11 +138,22 @@ impl Sim {
             Op::Read => self.op_read(c).await,
             Op::Change => self.op_change(c).await,
             Op::Type => self.op_type(c).await,
+            Op::Mark => self.op_mark(c).await,
+            Op::Look => self.op_look(c).await,
+            Op::ReadThread => self.op_read_thread(c).await,
+            Op::Say => self.op_say(c).await,
+            Op::Schedule => self.op_schedule(c).await,
+            Op::Replan => self.op_replan(c).await,
+            Op::Due => self.op_due().await?,
             Op::CreateGroup => self.op_create_group(c).await,
             Op::CreateDirect => self.op_create_direct(c).await,
             Op::Add => self.op_members(c, true).await,
             Op::Remove => self.op_members(c, false).await,
             Op::Leave => self.op_leave(c).await,
+            Op::Invite => self.op_invite(c).await,
+            Op::Answer => self.op_answer(c).await,
+            Op::Pry => self.op_pry(c).await,
+            Op::Policy => self.op_policy(c).await,
             Op::Update => self.op_update(c).await,
             Op::Freeze => self.op_freeze().await,
             Op::Archive => self.op_archive(c).await,
@@ -166,5 +202,14 @@ impl Sim {
 
     pub(crate) fn any_room(&mut self) -> Option<RoomId> {
         self.dice.pick(&self.rooms).cloned()
+    }
+}
+
+/// An answer as the checker's `judged` takes it: a success, a refusal for the role, another one.
+fn verdict<T>(answer: &Result<T, Error>) -> Option<bool> {
+    match answer {
+        Ok(_) => Some(true),
+        Err(Error::RoleTooLow) => Some(false),
+        Err(_) => None,
     }
 }

@@ -1,10 +1,10 @@
 //! Making, changing and deleting rooms; who is in them.
 
 use snug_core::engine::{Actor, ChangeMembersRequest, CreateRoom, CreateRoomKind};
-use snug_core::error::Error;
 use snug_core::ids::{RoomId, UserId};
-use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch, RoomPolicy};
+use snug_core::model::{CustomJson, Mute, OwnPatch, Patch, Role, RoomPatch, RoomPolicy, Ruled};
 
+use super::verdict;
 use crate::sim::Sim;
 
 /// Ids that customers choose: few, so that rooms are deleted and made anew under them.
@@ -12,7 +12,7 @@ const CHOSEN: [&str; 4] = ["r0", "r1", "r2", "r3"];
 const CONTEXTS: [&str; 2] = ["", "listing"];
 
 impl Sim {
-    fn users(&mut self, most: usize) -> Vec<UserId> {
+    pub(super) fn users(&mut self, most: usize) -> Vec<UserId> {
         let number = 1 + self.dice.index(most);
         (0..number)
             .map(|_| {
@@ -23,7 +23,7 @@ impl Sim {
     }
 
     /// The client itself, or now and then the backend.
-    async fn page_or_backend(&mut self, c: usize) -> Option<Actor> {
+    pub(super) async fn page_or_backend(&mut self, c: usize) -> Option<Actor> {
         if self.dice.percent(40) {
             return Some(Actor::Backend(self.backend.clone()));
         }
@@ -53,6 +53,7 @@ impl Sim {
             self.checker.accounted(&room.id, room.head.rev);
             self.checker.frozen(&room.id, room.head.rev, room.frozen);
             self.checker.archived(&room.id, room.head.rev, room.archived);
+            self.checker.ruled(&room.id, room.head.rev, &room.policy);
         }
         if !self.rooms.contains(&room.id) {
             self.rooms.push(room.id.clone());
@@ -74,6 +75,9 @@ impl Sim {
         if let Some(message) = &mut message {
             message.sender.clone_from(&creator);
         }
+        let says = self.dice.percent(15);
+        let policy = if says { self.some_policy() } else { RoomPolicy::default() };
+        let invite = self.dice.percent(20);
         let create = CreateRoom {
             kind: CreateRoomKind::Group { id, members },
             name: Some("made".to_owned()),
@@ -81,8 +85,8 @@ impl Sim {
             description: None,
             custom: None,
             tags: Vec::new(),
-            policy: RoomPolicy::default(),
-            invite: false,
+            policy,
+            invite,
             creator,
             message,
             return_existing: false,
@@ -126,12 +130,18 @@ impl Sim {
         let announce = self.dice.percent(60);
         let request = ChangeMembersRequest { users: self.users(3), role, invite: false, announce };
         self.say(format!("  {room} {:?} announce {announce}", request.users));
-        if add {
-            let answer = self.engine.add_members(&actor, &room, request).await;
-            self.note("add members", &answer);
+        let ruled = if add { Ruled::AddMembers } else { Ruled::RemoveMembers };
+        let may = actor.user().and_then(|user| self.checker.may(&room, user, ruled));
+        let (what, answer) = if add {
+            ("add members", self.engine.add_members(&actor, &room, request).await)
         } else {
-            let answer = self.engine.remove_members(&actor, &room, request).await;
-            self.note("remove members", &answer);
+            ("remove members", self.engine.remove_members(&actor, &room, request).await)
+        };
+        self.note(what, &answer);
+        if let Some(user) = actor.user() {
+            // Roles bind also for what they give, and whom they remove.
+            let done = verdict(&answer).filter(|done| *done || (add && role.is_none()));
+            self.checker.judged((&room, user), what, may, done);
         }
     }
 
@@ -142,10 +152,24 @@ impl Sim {
         self.note("leave", &answer);
     }
 
-    async fn update(&mut self, actor: &Actor, room: &RoomId, patch: RoomPatch, what: &'static str) {
-        let answer: Result<_, Error> = self.engine.update_room(actor, room, patch).await;
+    /// Says what `verdict` makes of the answer.
+    pub(super) async fn update(
+        &mut self,
+        actor: &Actor,
+        room: &RoomId,
+        patch: RoomPatch,
+        what: &'static str,
+    ) -> Option<bool> {
+        let user = actor.user().filter(|_| patch.policy.is_none());
+        let may = user.and_then(|user| self.checker.may(room, user, Ruled::UpdateRoom));
+        let answer = self.engine.update_room(actor, room, patch).await;
         self.say(format!("  {room}"));
         self.note(what, &answer);
+        let done = verdict(&answer);
+        if let Some(user) = user {
+            self.checker.judged((room, user), what, may, done);
+        }
+        done
     }
 
     pub(crate) async fn op_update(&mut self, c: usize) {

@@ -1,6 +1,6 @@
 //! Sessions and tokens, and shutting users out.
 
-use snug_core::engine::{IssuedToken, OpenSession, RevokeSessions};
+use snug_core::engine::{Engine, IssuedToken, OpenSession, RevokeSessions};
 use snug_core::error::Error;
 use snug_core::ids::{DeviceId, UserId};
 use snug_core::model::{SessionSelector, UserPatch};
@@ -61,7 +61,7 @@ impl Sim {
             return;
         };
         let text = self.tokens[old].text.clone();
-        let answer = self.engine.refresh_session(&caller, &text).await;
+        let answer = self.engine.refresh_session(&caller, Engine::token_hash(&text)).await;
         self.note("refresh", &answer);
         if let Ok(issued) = answer {
             self.end_tokens(|token| token.text == text);

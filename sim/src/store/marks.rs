@@ -1,11 +1,11 @@
-//! Own marks on messages, straight through.
+//! Own marks on messages, straight through, but for two lies of the self-test.
 
 use async_trait::async_trait;
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::model::{Mark, MarkedMessage, Message, Time};
 use snug_core::ports::{MarkMessage, MarkOutcome, MarkStore, MarksAfter, StoreResult};
 
-use super::SeamStore;
+use super::{Break, SeamStore};
 
 #[async_trait]
 impl MarkStore for SeamStore {
@@ -20,7 +20,11 @@ impl MarkStore for SeamStore {
         user: &UserId,
         seqs: &[u64],
     ) -> StoreResult<Vec<(u64, Mark)>> {
-        self.inner.marks(app, room, user, seqs).await
+        let mut marks = self.inner.marks(app, room, user, seqs).await?;
+        if self.is(Break::ShowDeleted) {
+            marks.retain(|(_, mark)| !mark.deleted);
+        }
+        Ok(marks)
     }
 
     async fn marks_after(
@@ -30,7 +34,11 @@ impl MarkStore for SeamStore {
         user: &UserId,
         after: MarksAfter,
     ) -> StoreResult<Vec<MarkedMessage>> {
-        self.inner.marks_after(app, room, user, after).await
+        let mut marks = self.inner.marks_after(app, room, user, after).await?;
+        if self.is(Break::ForgetMarks) {
+            marks.clear();
+        }
+        Ok(marks)
     }
 
     async fn starred(

@@ -7,7 +7,7 @@ use snug_core::ids::{AppId, MessageId, RoomId, UserId};
 use snug_core::model::{Head, ListedRoom, Membership, Message, MessageKind, OwnSettings, Time};
 use snug_core::ports::{
     Append, AppendOutcome, HistoryQuery, KeyHit, MessageStore, RoomChanges, RoomListQuery,
-    StoreError, StoreResult, SyncStore, UserChanges, UserSyncQuery,
+    RoomStore, StoreError, StoreResult, SyncStore, UserChanges, UserSyncQuery,
 };
 
 use super::{Break, SeamStore};
@@ -116,6 +116,13 @@ impl SyncStore for SeamStore {
             for listed in &mut rooms {
                 listed.mine.read_own = 0;
                 listed.mine.own_count = 0;
+            }
+        }
+        if self.is(Break::ShowInvited) {
+            for listed in rooms.iter_mut().filter(|listed| listed.mine.is_invited()) {
+                if let Some(facts) = self.inner.room_facts(app, &listed.room.id, None).await? {
+                    listed.room = facts.room;
+                }
             }
         }
         Ok(rooms)

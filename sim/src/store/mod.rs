@@ -5,6 +5,8 @@
 mod marks;
 mod messages;
 mod outbox;
+mod receipts;
+mod scheduled;
 mod threads;
 mod through;
 
@@ -47,6 +49,22 @@ pub enum Break {
     TellRemoved,
     /// Closed sessions' tokens stay good.
     KeepTokens,
+    /// Who deleted a message for oneself is shown it as before.
+    ShowDeleted,
+    /// Syncs leave out own marks.
+    ForgetMarks,
+    /// The list shows the invited what is in the room.
+    ShowInvited,
+    /// What a room says of who may do what is not looked at.
+    IgnorePolicy,
+    /// A read of something older moves a thread's cursor back.
+    ThreadBack,
+    /// What was scheduled and taken back stays.
+    KeepCancelled,
+    /// What is due within the hour is due.
+    SendEarly,
+    /// What was scheduled and sent stays.
+    KeepSent,
 }
 
 /// The real store, behind the seam.

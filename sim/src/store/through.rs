@@ -1,14 +1,14 @@
-//! What the seam hands straight through to the real store, but for two lies of the self-test.
+//! What the seam hands straight through to the real store, but for three lies of the self-test.
 
 use async_trait::async_trait;
-use snug_core::ids::{AppId, KeyId, MessageId, RoomId, UserId};
+use snug_core::ids::{AppId, KeyId, MessageId, RoomId, SessionId, UserId};
 use snug_core::model::{
     App, AppCounts, AppPatch, AuditEntry, CloseReason, Head, Member, MemberState, Membership,
-    Message, MessageVersion, Operator, OwnPatch, Room, RoomKind, RoomPatch, ServerKey, Session,
-    SessionSelector, Time, TokenHash, User, UserPatch,
+    Message, MessageVersion, Operator, OwnPatch, Room, RoomKind, RoomPatch, RoomPolicy, ServerKey,
+    Session, SessionSelector, Time, TokenHash, User, UserPatch,
 };
 use snug_core::ports::{
-    AppStore, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
+    AppStore, Arrival, ChangeMembers, ChangeMembersOutcome, ChangeMessage, ChangeMessageOutcome,
     ChangeStore, ClosedSession, CreateOperator, CreateRoomOutcome, Guard, NewApp, NewRoom,
     NewServerKey, NewSession, OpenOutcome, OperatorSession, OperatorStore, Position, PutRecord,
     PutRecordOutcome, Record, RecordPlace, RecordStore, RefreshOutcome, RoomFacts, RoomStore,
@@ -133,6 +133,21 @@ impl SessionStore for SeamStore {
         Ok(facts)
     }
 
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>> {
+        let mut found = self.inner.arrival(app, user, session).await?;
+        if let Some(found) = &mut found
+            && self.is(Break::KeepTokens)
+        {
+            found.session.closed = None;
+        }
+        Ok(found)
+    }
+
     async fn refresh_session(
         &self,
         app: &AppId,
@@ -191,6 +206,11 @@ impl RoomStore for SeamStore {
             && self.is(Break::TrustRemoved)
         {
             mine.state = MemberState::Active;
+        }
+        if let Some(facts) = &mut facts
+            && self.is(Break::IgnorePolicy)
+        {
+            facts.room.policy = RoomPolicy::default();
         }
         Ok(facts)
     }

@@ -66,8 +66,8 @@ describe('the examples of the page about messages', () => {
     });
     const channel = await snug.server('POST', 'rooms', { kind: 'channel', members: ['m2'] });
     const { token } = await snug.server('POST', 'sessions', { user: 'm1', device: 'shell' });
-    const [carried, marked, passing, threads, own, page, backend] = blocks('sh');
-    const keeps = [carried, marked, passing, threads, own];
+    const [carried, marked, passing, threads, later, own, receipts, page, backend] = blocks('sh');
+    const keeps = [carried, marked, passing, threads, later, own, receipts];
     for (const code of [...keeps, page, backend]) {
       const said = { sender: 'm1', text: 'Is teh bike there?' };
       const { id } = await snug.server('POST', `rooms/${made.id}/messages`, said);
@@ -100,6 +100,7 @@ describe('the examples of the page about messages', () => {
         assert.ok(sent.text.startsWith('**Sold**'));
       }
       if (code === passing) assert.equal(all.at(-1).id, id, 'nothing was kept');
+      if (code === later) assert.equal(all.at(-1).id, id, 'it was taken back in time');
       if (code === threads) {
         const { thread, thread_summary } = all.at(-1);
         assert.deepEqual(thread, { id, seq: stored.seq });

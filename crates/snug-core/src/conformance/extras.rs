@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::ports::{
     Append, AppendOutcome, ChangeMessage, ChangeMessageOutcome, Consumers, MessageChange,
-    NewMessage, OutboxQuery, Store,
+    NewMessage, OutboxQuery, SeenWords, Store,
 };
 
 /// All there is, with what has to be kept byte for byte.
@@ -76,7 +76,7 @@ async fn change(f: &Fixture<'_>, room: &RoomId, change: MessageChange) -> Messag
 async fn changed_from(
     f: &Fixture<'_>,
     room: &RoomId,
-    seen_rev: Option<u64>,
+    seen: Option<&Message>,
     change: MessageChange,
 ) -> ChangeMessageOutcome {
     let change = ChangeMessage {
@@ -84,7 +84,7 @@ async fn changed_from(
         room: room.clone(),
         id: message_id("m"),
         guard: f.backend_guard(room).await,
-        seen_rev,
+        seen: seen.map(|seen| Box::new(SeenWords::of(seen))),
         change,
         by: None,
         now: f.now(),
@@ -154,8 +154,9 @@ pub async fn an_edit_gives_extras_whole(store: &dyn Store) {
     assert_eq!(had, [Some(extras()), Some(extras()), Some(fewer), None]);
 }
 
-/// An edit that was worked out from another state of the message is not made: it would undo what
-/// came between. The state is looked at before whether there is anything to do.
+/// An edit that was worked out from other words is not made: it would undo what came between. The
+/// words are looked at before whether there is anything to do. What else moves a message is nothing
+/// to an edit: a message that many react to can be edited.
 pub async fn an_edit_of_a_message_that_moved_is_told(store: &dyn Store) {
     let f = Fixture::new(store).await;
     let room = f.group("r", &["anna", "ben"]).await;
@@ -166,7 +167,11 @@ pub async fn an_edit_of_a_message_that_moved_is_told(store: &dyn Store) {
         extras: Some(Box::new(extras)),
     };
     let card = Extras { card: Some(Card::default()), ..extras() };
-    let seen = Some(sent.rev);
+    let seen = Some(&sent);
+    let react = |on| MessageChange::React { user: user("ben"), key: "x".to_owned(), on };
+    for moved in [react(true), MessageChange::Pin(true), react(false)] {
+        assert!(change(&f, &room, moved).await.rev > sent.rev);
+    }
     let first = changed_from(&f, &room, seen, edit(card)).await;
     let ChangeMessageOutcome::Changed(first) = first else { panic!("{first:?}") };
     for stale in [edit(Extras::default()), edit(extras())] {
@@ -174,6 +179,10 @@ pub async fn an_edit_of_a_message_that_moved_is_told(store: &dyn Store) {
         assert_eq!(late, ChangeMessageOutcome::GuardMoved);
     }
     assert_eq!(f.history(&room).await[0], first.0, "nothing was undone");
-    let again = changed_from(&f, &room, Some(first.0.rev), edit(extras())).await;
+    change(&f, &room, MessageChange::Hide(true)).await;
+    let hidden = changed_from(&f, &room, Some(&first.0), edit(extras())).await;
+    assert_eq!(hidden, ChangeMessageOutcome::GuardMoved, "out of sight meanwhile");
+    change(&f, &room, MessageChange::Hide(false)).await;
+    let again = changed_from(&f, &room, Some(&first.0), edit(extras())).await;
     assert!(matches!(again, ChangeMessageOutcome::Changed(_)), "{again:?}");
 }

@@ -153,7 +153,7 @@ async fn take_back(f: &Fixture<'_>, room: &RoomId) {
         room: room.clone(),
         id: newest.id,
         guard: f.backend_guard(room).await,
-        seen_rev: None,
+        seen: None,
         change: MessageChange::Delete,
         by: None,
         now: f.now(),

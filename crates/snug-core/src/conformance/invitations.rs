@@ -15,7 +15,7 @@ use crate::model::{
     ListedRoom, MemberState, Membership, OwnPatch, Patch, Role, RoomFilter, RoomPatch, Time,
 };
 use crate::ports::{
-    AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, MemberChange,
+    AppendOutcome, ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, Guard, MemberChange,
     MembersChanged, RoomListQuery, Store, UserSyncQuery,
 };
 
@@ -494,7 +494,38 @@ pub async fn accepting_is_bounded(store: &dyn Store) {
     assert_eq!(f.mine(&room, "zoe").await.state, MemberState::Active);
 }
 
-const RACERS: usize = 12;
+/// All at once: the states that memberships came to, and how often the room was deleted.
+async fn race(
+    (f, room): (&Fixture<'_>, &RoomId),
+    nodes: &Nodes,
+    changes: Vec<(Guard, MemberChange)>,
+    deletions: usize,
+) -> (Vec<MemberState>, usize) {
+    let (mut changing, mut deleting) = (JoinSet::new(), JoinSet::new());
+    for (racer, (guard, change)) in changes.into_iter().enumerate() {
+        let store = nodes[racer % nodes.len()].clone();
+        let (app, room, now) = (f.app.clone(), room.clone(), f.now());
+        let change = ChangeMembers { app, room, guard, change, announce: None, now };
+        changing.spawn(async move { store.change_members(change).await.expect("change_members") });
+    }
+    for racer in 0..deletions {
+        let store = nodes[racer % nodes.len()].clone();
+        let (app, room, now) = (f.app.clone(), room.clone(), f.now());
+        deleting
+            .spawn(async move { store.delete_room(&app, &room, now).await.expect("delete_room") });
+    }
+    let mut came = Vec::new();
+    for outcome in changing.join_all().await {
+        if let ChangeMembersOutcome::Changed(done) = outcome {
+            came.extend(done.memberships.iter().map(|mine| mine.state));
+        }
+    }
+    (came, deleting.join_all().await.into_iter().flatten().count())
+}
+
+fn remove(name: &str) -> MemberChange {
+    MemberChange::Remove { users: users(&[name]) }
+}
 
 /// Accepted on some devices and taken back at once: one of it happened, and nothing between.
 pub async fn accepting_races_with_taking_back(nodes: &Nodes) {
@@ -503,30 +534,9 @@ pub async fn accepting_races_with_taking_back(nodes: &Nodes) {
         let room = f.group(&format!("team-{round}"), &["anna"]).await;
         invited(&f, &room, &["zoe"]).await;
         let (zoe, backend) = (f.guard(&room, "zoe").await, f.backend_guard(&room).await);
-        let mut tasks = JoinSet::new();
-        for racer in 0..RACERS {
-            let accepts = racer % 2 == 0;
-            let change = ChangeMembers {
-                app: f.app.clone(),
-                room: room.clone(),
-                guard: if accepts { zoe.clone() } else { backend.clone() },
-                change: if accepts {
-                    accept("zoe")
-                } else {
-                    MemberChange::Remove { users: users(&["zoe"]) }
-                },
-                announce: None,
-                now: f.now(),
-            };
-            let store = nodes[racer % nodes.len()].clone();
-            tasks.spawn(async move { store.change_members(change).await.expect("change_members") });
-        }
-        let mut moved = 0;
-        for outcome in tasks.join_all().await {
-            if let ChangeMembersOutcome::Changed(done) = outcome {
-                moved += u64::try_from(done.members.len()).expect("few");
-            }
-        }
+        let two = |_: i32| [(zoe.clone(), accept("zoe")), (backend.clone(), remove("zoe"))];
+        let (came, _) = race((&f, &room), nodes, (0..6).flat_map(two).collect(), 0).await;
+        let moved = u64::try_from(came.len()).expect("few");
         // In or taken back; who was in is removed by the next one.
         assert!(moved == 1 || moved == 2, "{moved} changes");
         assert_eq!(f.head(&room).await.rev, 2 + moved, "each took a rev, the others none");
@@ -534,5 +544,52 @@ pub async fn accepting_races_with_taking_back(nodes: &Nodes) {
         assert_eq!(f.facts(&room, "anna").await.room.member_count, 1);
         let ended = f.mine(&room, "zoe").await.invitation;
         assert_eq!(ended.is_some(), moved == 1, "kept of one who never was in");
+    }
+}
+
+/// Accepted, declined, taken back and the room deleted at once: the invitation has one end, and
+/// every node reads the same of it.
+pub async fn an_invitation_ends_once(nodes: &Nodes) {
+    let f = Fixture::new(nodes[0].as_ref()).await;
+    for round in 0..9 {
+        let (taken_back, deleted) = (round % 3 > 0, round % 3 == 2);
+        let room = lively(&f, &format!("team-{round}")).await;
+        invited(&f, &room, &["zoe"]).await;
+        let (zoe, backend) = (f.guard(&room, "zoe").await, f.backend_guard(&room).await);
+        let mut changes = Vec::new();
+        for _ in 0..3 {
+            changes.push((zoe.clone(), accept("zoe")));
+            changes.push((zoe.clone(), remove("zoe")));
+            changes.extend(taken_back.then(|| (backend.clone(), remove("zoe"))));
+        }
+        let ends = if deleted { 2 } else { 0 };
+        let (came, deletions) = race((&f, &room), nodes, changes, ends).await;
+        let times = |state: MemberState| came.iter().filter(|one| **one == state).count();
+        let (joins, ended) = (times(MemberState::Active), times(MemberState::Left));
+        assert_eq!((came.len(), deletions), (joins + ended, usize::from(deleted)), "{came:?}");
+        // What stands against what zoe saw is not made: only who is in may be removed after it.
+        match (taken_back, deleted) {
+            (false, _) => assert_eq!(joins + ended, 1, "{came:?}"),
+            (true, false) => assert!(joins <= 1 && ended == 1, "{came:?}"),
+            (true, true) => assert!(joins <= 1 && ended <= 1, "{came:?}"),
+        }
+        let stays = joins == 1 && !taken_back;
+        for node in nodes {
+            let facts = node.room_facts(&f.app, &room, Some(&user("zoe"))).await;
+            let facts = facts.expect("room_facts");
+            assert_eq!(facts.is_none(), deleted);
+            if let Some(facts) = facts {
+                let state = if stays { MemberState::Active } else { MemberState::Left };
+                assert_eq!(facts.mine.map(|mine| mine.state), Some(state));
+                assert_eq!(facts.room.member_count, 2 + u32::from(stays));
+                assert_eq!(facts.room.head.rev, 3 + came.len() as u64, "a rev each");
+            }
+            let joined = node.joined_rooms(&f.app, &user("zoe")).await.expect("joined_rooms");
+            assert_eq!(joined.iter().any(|(joined, _)| *joined == room), stays);
+            let among = node.members_among(&f.app, &room, &users(&["zoe"])).await;
+            assert_eq!(among.expect("members_among").len(), usize::from(stays));
+        }
+        let rows = listed(&f, "zoe", false, RoomFilter::EVERYTHING).await;
+        assert_eq!(rows.iter().any(|row| row.room.id == room), stays);
     }
 }

@@ -2,8 +2,10 @@
 
 use super::fixtures::{ALL, Fixture, room_id, system_message, user};
 use crate::ids::{RoomId, direct_room_id};
-use crate::model::{DirectKey, ListedRoom, MemberState, Preview, RoomFilter, RoomKind};
-use crate::ports::{ListCursor, RoomListQuery, Store};
+use crate::model::{DirectKey, ListedRoom, MemberState, Message, Preview, RoomFilter, RoomKind};
+use crate::ports::{
+    ChangeMessage, ChangeMessageOutcome, ListCursor, MessageChange, RoomListQuery, Store,
+};
 
 async fn page(
     f: &Fixture<'_>,
@@ -153,6 +155,51 @@ pub async fn what_was_left_stays_as_it_was(store: &dyn Store) {
     let back = listed(&f, "ben").await;
     assert_eq!(ids(&back), ["left", "stays"]);
     assert_eq!(back[0].room.head.seq, 5, "who is back sees the room as it is");
+}
+
+async fn change(f: &Fixture<'_>, of: &Message, change: MessageChange) {
+    let change = ChangeMessage {
+        app: f.app.clone(),
+        room: of.room.clone(),
+        id: of.id.clone(),
+        guard: f.backend_guard(&of.room).await,
+        seen: None,
+        change,
+        by: None,
+        now: f.now(),
+    };
+    let outcome = f.store.change_message(change).await.expect("change_message");
+    assert!(matches!(outcome, ChangeMessageOutcome::Changed(_)), "{outcome:?}");
+}
+
+/// The newest message that a left room shows says no more than the message itself: nothing once it
+/// is unsent, and nothing while it is hidden.
+pub async fn what_was_left_shows_no_words_that_are_gone(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let room = lively(&f, "left", &["anna", "ben", "cleo", "dan"]).await;
+    let words = f.send(&room, "anna", "words").await.message;
+    f.remove(&room, &["ben", "dan"]).await;
+    let later = f.send(&room, "anna", "later").await.message;
+    f.remove(&room, &["cleo"]).await;
+    let shown = async |name: &str| {
+        let left = page(&f, name, None, ALL, true).await;
+        let preview = left[0].room.head.preview.clone().expect("a preview");
+        (preview.seq, preview.text)
+    };
+    let says = |of: &Message| (of.seq, of.text.clone());
+    assert_eq!((shown("ben").await, shown("cleo").await), (says(&words), says(&later)));
+    change(&f, &words, MessageChange::Hide(true)).await;
+    assert_eq!((shown("ben").await, shown("cleo").await), ((words.seq, None), says(&later)));
+    change(&f, &words, MessageChange::Hide(false)).await;
+    assert_eq!(shown("ben").await, says(&words), "shown again, as it was");
+    let edit = MessageChange::Edit { text: Some("other".to_owned()), custom: None, extras: None };
+    change(&f, &words, edit).await;
+    assert_eq!(shown("ben").await, says(&words), "what was said then");
+    change(&f, &words, MessageChange::Delete).await;
+    for name in ["ben", "dan"] {
+        assert_eq!(shown(name).await, (words.seq, None), "{name}");
+    }
+    assert_eq!(shown("cleo").await, says(&later));
 }
 
 /// Who is in a room is not for those who left it, nor who was.

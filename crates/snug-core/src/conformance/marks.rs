@@ -5,9 +5,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::fixtures::{
-    ALL, Fixture, hashed, message_id, room_id, system_message, text_message, user, users,
+    ALL, Fixture, hashed, message_id, room_id, stored, system_message, text_message, user, users,
 };
+use super::sessions::open;
 use crate::ids::RoomId;
+use crate::limits::STARS_PER_USER_MAX;
 use crate::model::{
     Extras, Mark, MarkPatch, MarkedMessage, MarksHead, Mentions, Message, Role, RoomFilter,
     ThreadPlace, Time,
@@ -75,7 +77,7 @@ async fn change(f: &Fixture<'_>, of: &Message, change: MessageChange) {
         room: of.room.clone(),
         id: of.id.clone(),
         guard: f.backend_guard(&of.room).await,
-        seen_rev: None,
+        seen: None,
         change,
         by: None,
         now: f.now(),
@@ -104,6 +106,11 @@ pub async fn marks_are_the_users_alone(store: &dyn Store) {
     assert!(marked.mark.starred_at.is_some());
     assert_eq!(marked.mine.marks, MarksHead { rev: 1, deleted_seq: 0 });
     assert_eq!(f.mine(&room, "anna").await, marked.mine, "as stored");
+    let session = open(&f, "anna", "phone", "one").await;
+    let arrived = store.arrival(&f.app, &user("anna"), &session.id).await.expect("arrival");
+    let heard = arrived.expect("anna is there").rooms;
+    let heard = heard.iter().find(|joined| joined.room == room).expect("a member hears it");
+    assert_eq!(heard.marks, marked.mine.marks, "a connection knows where they stand");
     assert_eq!(f.facts(&room, "anna").await.room, before.room, "the room took no rev");
     assert_eq!(marked.head, before.room.head);
     assert_eq!(f.mine(&room, "ben").await, bens, "nor has anybody else anything of it");
@@ -277,6 +284,74 @@ pub async fn stars_are_listed(store: &dyn Store) {
     assert_eq!(texts(&starred(&f, "anna", None, ALL).await), ["b"], "not of who is out");
     f.add(&one, &["anna"]).await;
     assert_eq!(texts(&starred(&f, "anna", None, ALL).await), ["b", "a"], "found again");
+}
+
+/// What is done at once where many things are done.
+const AT_ONCE: usize = 32;
+
+async fn crowd(f: &Fixture<'_>, nodes: &Nodes, room: &RoomId, count: usize) -> Vec<Message> {
+    let guard = f.guard(room, "anna").await;
+    let mut said = Vec::new();
+    while said.len() < count {
+        let mut tasks = JoinSet::new();
+        for at in 0..AT_ONCE.min(count - said.len()) {
+            let message = text_message(f.message_id(), Some("anna"), "x");
+            let append = f.append_of(room, guard.clone(), message);
+            let node = nodes[at % nodes.len()].clone();
+            tasks.spawn(async move { node.append_message(append).await.expect("append_message") });
+        }
+        said.extend(tasks.join_all().await.into_iter().map(|outcome| stored(outcome).message));
+    }
+    said
+}
+
+async fn star_all(f: &Fixture<'_>, nodes: &Nodes, said: &[Message]) {
+    for part in said.chunks(AT_ONCE) {
+        let mut tasks = JoinSet::new();
+        for (at, message) in part.iter().enumerate() {
+            let (node, star) = (nodes[at % nodes.len()].clone(), wanted(f, "anna", message, STAR));
+            tasks.spawn(async move { node.mark_message(star).await.expect("mark_message") });
+        }
+        for outcome in tasks.join_all().await {
+            assert!(matches!(outcome, MarkOutcome::Marked(_)), "{outcome:?}");
+        }
+    }
+}
+
+/// So many stars of a user, over all rooms. Those that no list shows take no place from new ones:
+/// they give way when there is none left. Other marks stay.
+pub async fn stars_are_bounded(nodes: &Nodes) {
+    let f = Fixture::new(nodes[0].as_ref()).await;
+    let most = STARS_PER_USER_MAX;
+    let (one, two) = (f.group("one", &["anna"]).await, f.group("two", &["anna", "ben"]).await);
+    let said = crowd(&f, nodes, &one, most + 1).await;
+    let mut others = Vec::new();
+    for text in ["unsent", "left", "left too"] {
+        others.push(f.send(&two, "ben", text).await.message);
+    }
+    let gone = f.send(&two, "ben", "gone").await.message;
+    let deleted = mark(&f, "anna", &gone, DELETE).await.mark;
+    star_all(&f, nodes, &others).await;
+    star_all(&f, nodes, &said[..most - 3]).await;
+    let attempt = async |of: &Message| {
+        f.store.mark_message(wanted(&f, "anna", of, STAR)).await.expect("mark_message")
+    };
+    assert_eq!(attempt(&said[most - 3]).await, MarkOutcome::TooManyStars);
+    let again = mark(&f, "anna", &said[0], STAR).await;
+    assert!(!again.changed, "a star that is given already is no more than it was");
+    mark(&f, "anna", &said[0], UNSTAR).await;
+    mark(&f, "anna", &said[0], STAR).await;
+
+    change(&f, &others[0], MessageChange::Delete).await;
+    star_all(&f, nodes, &said[most - 3..most - 2]).await;
+    assert_eq!(attempt(&said[most - 2]).await, MarkOutcome::TooManyStars);
+    f.remove(&two, &["anna"]).await;
+    star_all(&f, nodes, &said[most - 2..most]).await;
+    assert_eq!(attempt(&said[most]).await, MarkOutcome::TooManyStars);
+    f.add(&two, &["anna"]).await;
+    assert_eq!(starred(&f, "anna", None, ALL).await.len(), most);
+    let left = marks(&f, &two, "anna").await;
+    assert_eq!(left, [(gone.seq, deleted)], "what gave way has no row, a deletion has its own");
 }
 
 /// A star has a time of its own, whatever the clock does: a page goes on where the last one ended.

@@ -59,7 +59,7 @@ async fn change(f: &Fixture<'_>, room: &RoomId, id: &str, change: MessageChange)
         room: room.clone(),
         id: message_id(id),
         guard: f.backend_guard(room).await,
-        seen_rev: None,
+        seen: None,
         change,
         by: None,
         now: f.now(),

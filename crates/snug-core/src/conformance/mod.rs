@@ -16,7 +16,7 @@
 //!     let store = open_store().await;
 //!     conformance::run_each(conformance::section("rooms"), async || store.clone()).await;
 //! }
-//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, updates, filters, records, outbox, jobs, nodes, races
+//! // … apps, users, sessions, members, messages, cursors, lists, sync, catch_up, changes, extras, mentions, threads, own, marks, scheduled, receipts, updates, filters, records, outbox, jobs, nodes, races
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn empty_install() {
 //!     conformance::run_each(FRESH_CASES.to_vec(), async || empty_store().await).await;
@@ -58,8 +58,10 @@ pub mod operators;
 pub mod outbox;
 pub mod own;
 pub mod races;
+pub mod receipts;
 pub mod records;
 pub mod rooms;
+pub mod scheduled;
 pub mod sessions;
 pub mod sync;
 pub mod threads;
@@ -126,6 +128,8 @@ pub const SECTIONS: &[&str] = &[
     "threads",
     "own",
     "marks",
+    "scheduled",
+    "receipts",
     "updates",
     "filters",
     "records",
@@ -163,6 +167,8 @@ pub const CASES: &[Case] = &[
     case!(sessions::the_closed_and_expired_are_not_refreshed),
     case!(sessions::selectors_close_what_they_name),
     case!(sessions::sessions_of_a_user_are_the_living),
+    case!(sessions::who_arrives_hears_the_rooms_as_they_stand),
+    case!(sessions::who_arrives_is_who_the_session_is_of),
     case!(sessions::apps_never_meet),
     case!(rooms::create_makes_room_members_and_bare_users),
     case!(rooms::create_stores_the_first_message_in_the_same_commit),
@@ -203,6 +209,7 @@ pub const CASES: &[Case] = &[
     case!(invitations::a_room_is_made_by_invitation),
     case!(invitations::open_invitations_are_bounded),
     race!(invitations::accepting_races_with_taking_back),
+    race!(invitations::an_invitation_ends_once),
     case!(messages::append_takes_the_next_seq_and_rev),
     case!(messages::a_message_comes_back_as_it_went_in),
     case!(messages::system_and_silent_do_not_count),
@@ -226,11 +233,19 @@ pub const CASES: &[Case] = &[
     case!(cursors::unread_equals_counting_the_history),
     case!(cursors::who_joins_late_counts_exactly),
     case!(cursors::a_repeat_reads_nothing),
+    case!(receipts::a_delivered_cursor_is_monotone_and_capped),
+    case!(receipts::receipts_are_of_those_who_were_there),
+    case!(receipts::delivered_never_falls_and_is_never_below_read),
+    race!(receipts::racing_deliveries_end_at_the_furthest),
+    case!(receipts::a_cursor_said_twice_moves_once),
+    case!(receipts::who_is_invisible_delivers_nothing),
+    case!(receipts::a_room_made_anew_has_no_receipts),
     case!(lists::the_list_is_by_activity),
     case!(lists::pages_are_whole_under_ties),
     case!(lists::an_empty_room_is_its_creators),
     case!(lists::what_was_left_stays_as_it_was),
     case!(lists::what_was_left_shows_no_members),
+    case!(lists::what_was_left_shows_no_words_that_are_gone),
     case!(lists::deleted_rooms_are_never_listed),
     case!(lists::a_room_made_anew_is_not_what_was_left),
     case!(lists::rows_show_members),
@@ -298,12 +313,27 @@ pub const CASES: &[Case] = &[
     case!(marks::a_deletion_for_oneself_stays),
     case!(marks::the_deleted_are_not_unread),
     case!(marks::stars_are_listed),
+    race!(marks::stars_are_bounded),
     case!(marks::stars_never_share_a_time),
     case!(marks::coming_back_finds_the_marks),
     case!(marks::who_is_asked_back_finds_the_marks),
     case!(marks::a_room_made_anew_has_no_mark),
     case!(marks::apps_never_meet),
     race!(marks::devices_at_once_lose_no_mark),
+    case!(scheduled::what_is_scheduled_is_its_owners_alone),
+    case!(scheduled::a_repeat_is_known),
+    case!(scheduled::so_many_and_no_more),
+    case!(scheduled::pages_are_by_time),
+    case!(scheduled::a_change_holds_only_at_its_rev),
+    case!(scheduled::what_is_due_is_found),
+    case!(scheduled::a_look_says_when_the_next_is_due),
+    case!(scheduled::what_cannot_be_read_stops_no_others),
+    case!(scheduled::what_is_being_sent_is_not_changed),
+    case!(scheduled::a_try_is_kept),
+    case!(scheduled::an_open_try_stays_locked),
+    case!(scheduled::what_failed_long_ago_goes),
+    case!(scheduled::a_lost_lease_settles_nothing),
+    race!(scheduled::racing_schedules_stay_within_the_bound),
     case!(updates::tags_are_kept),
     case!(updates::archiving_moves_the_policy),
     case!(updates::saying_who_may_moves_the_policy),
@@ -440,6 +470,7 @@ mod tests {
         ("invitations", include_str!("invitations.rs")),
         ("messages", include_str!("messages.rs")),
         ("cursors", include_str!("cursors.rs")),
+        ("receipts", include_str!("receipts.rs")),
         ("lists", include_str!("lists.rs")),
         ("sync", include_str!("sync.rs")),
         ("catch_up", include_str!("catch_up.rs")),
@@ -449,6 +480,7 @@ mod tests {
         ("threads", include_str!("threads.rs")),
         ("own", include_str!("own.rs")),
         ("marks", include_str!("marks.rs")),
+        ("scheduled", include_str!("scheduled.rs")),
         ("updates", include_str!("updates.rs")),
         ("filters", include_str!("filters.rs")),
         ("records", include_str!("records.rs")),

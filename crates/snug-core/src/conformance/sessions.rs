@@ -1,10 +1,11 @@
 //! Sessions: one per user and device, gone from the answer on when closed.
 
-use super::fixtures::{Fixture, random_text, user};
+use super::fixtures::{Fixture, random_text, room_id, user};
 use crate::ids::{DeviceId, SessionId};
 use crate::model::{CloseReason, Session, SessionSelector, Time, TokenHash, UserPatch};
 use crate::ports::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin, Store,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, Store,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -364,6 +365,70 @@ pub async fn sessions_of_a_user_are_the_living(store: &dyn Store) {
     assert_eq!(at(first.expires_at.plus_millis(HOUR_MS)).await, vec![]);
     let nobody = store.sessions_of(&f.app, &user("nobody"), now).await;
     assert!(nobody.expect("sessions_of").is_empty());
+}
+
+/// What an arriving connection is told, its rooms by id.
+async fn arrival(f: &Fixture<'_>, name: &str, session: &Session) -> Option<Arrival> {
+    let found = f.store.arrival(&f.app, &user(name), &session.id).await;
+    let mut found = found.expect("arrival")?;
+    found.rooms.sort_by(|one, other| one.room.cmp(&other.room));
+    Some(found)
+}
+
+/// The rooms of an arriving connection are the active memberships, with where the rooms stand.
+pub async fn who_arrives_hears_the_rooms_as_they_stand(store: &dyn Store) {
+    let f = Fixture::new(store).await;
+    let session = open(&f, "ben", "phone", "one").await;
+    let arrived = arrival(&f, "ben", &session).await.expect("the session is known");
+    assert_eq!((&arrived.session, arrived.rooms), (&session, vec![]));
+    for id in ["a", "b", "c", "d", "e"] {
+        f.group(id, &["anna", "ben", "zoe"]).await;
+    }
+    f.group("other", &["anna", "zoe"]).await;
+    f.send(&room_id("b"), "anna", "hi").await;
+    f.remove(&room_id("b"), &["zoe"]).await;
+    f.send(&room_id("b"), "anna", "hi").await;
+    f.remove(&room_id("c"), &["ben"]).await;
+    f.remove(&room_id("d"), &["ben"]).await;
+    f.add(&room_id("d"), &["ben"]).await;
+    let deleted = store.delete_room(&f.app, &room_id("e"), f.now()).await;
+    assert!(deleted.expect("delete_room").is_some());
+    let mut expected = Vec::new();
+    for id in ["a", "b", "d"] {
+        let head = f.head(&room_id(id)).await;
+        let (rev, members_rev) = (head.rev, head.members_rev);
+        let marks = f.mine(&room_id(id), "ben").await.marks;
+        expected.push(JoinedRoom { room: room_id(id), rev, members_rev, marks });
+    }
+    assert!(expected[1].members_rev > 0 && expected[1].rev > expected[1].members_rev);
+    let arrived = arrival(&f, "ben", &session).await.expect("the session is known");
+    assert_eq!(arrived.rooms, expected);
+    let ben = store.user(&f.app, &user("ben")).await.expect("user");
+    assert_eq!(Some(arrived.user), ben);
+    assert_eq!(arrived.epoch, store.position(f.now()).await.expect("position").epoch);
+}
+
+/// A session that ended shows so, and is nobody else's, nor another app's.
+pub async fn who_arrives_is_who_the_session_is_of(store: &dyn Store) {
+    let (f, two) = (Fixture::new(store).await, Fixture::new(store).await);
+    let session = open(&f, "anna", "phone", "one").await;
+    open(&f, "ben", "phone", "two").await;
+    open(&two, "anna", "phone", "three").await;
+    assert_eq!(arrival(&f, "ben", &session).await, None);
+    assert_eq!(arrival(&f, "nobody", &session).await, None);
+    assert_eq!(arrival(&two, "anna", &session).await, None);
+    assert!(matches!(refresh(&f, "one", "fresh").await, RefreshOutcome::Refreshed(_)));
+    let renewed = arrival(&f, "anna", &session).await.expect("the session is known").session;
+    assert_eq!((&renewed.id, renewed.closed), (&session.id, None));
+    assert!(renewed.expires_at > session.expires_at, "what was exchanged shows");
+    close(&f, &SessionSelector::Session(session.id.clone())).await;
+    let closed = arrival(&f, "anna", &session).await.expect("the session is known").session;
+    assert_eq!(closed.closed.map(|(_, reason)| reason), Some(CloseReason::Revoked));
+    let other = open(&f, "anna", "phone", "four").await;
+    let done = store.deactivate_user(&f.app, &user("anna"), f.now()).await;
+    assert!(done.expect("deactivate_user").is_some());
+    let out = arrival(&f, "anna", &other).await.expect("the session is known");
+    assert!(out.user.deactivated_at.is_some() && out.session.closed.is_some());
 }
 
 /// No token, session or revoke of one app means anything in another.

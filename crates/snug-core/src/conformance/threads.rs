@@ -37,7 +37,7 @@ async fn change(f: &Fixture<'_>, room: &RoomId, of: &Message, change: MessageCha
         room: room.clone(),
         id: of.id.clone(),
         guard: f.backend_guard(room).await,
-        seen_rev: None,
+        seen: None,
         change,
         by: None,
         now: f.now(),

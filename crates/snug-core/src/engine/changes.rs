@@ -13,7 +13,7 @@ use crate::ids::{AppId, MessageId, RoomId};
 use crate::limits;
 use crate::model::{EditMessage, Head, Message, MessageVersion, Patch, RoomKind, Time, User};
 use crate::policy::{self, Operation};
-use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts};
+use crate::ports::{ChangeMessage, ChangeMessageOutcome, MessageChange, RoomFacts, SeenWords};
 
 impl Engine {
     /// Changes the words of a message: its sender's, or the backend's to change.
@@ -248,7 +248,8 @@ impl Engine {
             }
             let change = self.work_out(actor, &facts, &found, &mut wanted).await?;
             // Extras are given whole, with what this edit leaves as it is, and words go with the
-            // format that was seen: another change of them in between must not be undone.
+            // format that was seen: another change of them in between must not be undone. Reactions
+            // in between are nothing to it.
             let whole = matches!(
                 change,
                 MessageChange::Edit { extras: Some(_), .. }
@@ -259,7 +260,7 @@ impl Engine {
                 room: room.clone(),
                 id: id.clone(),
                 guard,
-                seen_rev: whole.then_some(found.rev),
+                seen: whole.then(|| Box::new(SeenWords::of(&found))),
                 change,
                 by: actor.user().cloned(),
                 now: self.now(),

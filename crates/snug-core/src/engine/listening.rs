@@ -2,12 +2,40 @@
 
 use super::keys::{parse_placed_token, parse_session_token};
 use super::{Client, Engine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{AppId, RoomId, SessionId, UserId};
 use crate::limits;
-use crate::model::Head;
+use crate::model::{Head, User};
+use crate::ports::{Arrival, JoinedRoom, SessionFacts};
+
+/// A caller whose connection is let in.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// With the session as it is now.
+    pub client: Client,
+    pub user: User,
+    /// The rooms that the connection hears, in no order.
+    pub rooms: Vec<JoinedRoom>,
+    /// Changes when history could have changed behind every client's back.
+    pub epoch: String,
+}
 
 impl Engine {
+    /// Looks once more at a caller whose connection is known by now, so that a session that ends
+    /// from here on ends the connection, too, and reads what the connection hears.
+    ///
+    /// # Errors
+    /// As [`Engine::authenticate`] when the session ended meanwhile; the store's.
+    pub async fn arrive(&self, client: &Client) -> Result<Arrived> {
+        let (app, user) = (&client.app.id, client.user());
+        let found = self.store.arrival(app, user, client.session_id()).await?;
+        let Arrival { session, user, rooms, epoch } = found.ok_or(Error::SessionClosed)?;
+        let user_deactivated = user.deactivated_at.is_some();
+        let facts = SessionFacts { session, user_deactivated };
+        let client = self.client(client.app.clone(), facts)?;
+        Ok(Arrived { client, user, rooms, epoch })
+    }
+
     /// The app that a token names, before anything of it is checked.
     #[must_use]
     pub fn app_named_by(&self, token: &str) -> Option<AppId> {
@@ -20,7 +48,7 @@ impl Engine {
         parse_session_token(token).or_else(|| Some(self.minted.peek(token)?.app))
     }
 
-    /// The rooms that the caller's connections hear, with their heads.
+    /// The rooms that the caller is an active member of, with their heads.
     ///
     /// # Errors
     /// The store's.

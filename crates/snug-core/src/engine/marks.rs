@@ -7,7 +7,7 @@ use super::history::above;
 use super::{Actor, Client, Engine, check};
 use crate::error::{Error, Result};
 use crate::event::UserEventBody;
-use crate::ids::{MessageId, RoomId};
+use crate::ids::{AppId, MessageId, RoomId, UserId};
 use crate::limits;
 use crate::model::{Head, Mark, MarkPatch, MarkedMessage, Membership, Message, Time, User};
 use crate::policy::{self, Operation};
@@ -186,6 +186,21 @@ impl Engine {
         found.pop().ok_or(Error::MessageNotFound(id))
     }
 
+    /// How a user keeps a message that an event brings: for wires that have no word for marks.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn mark_of(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        user: &UserId,
+        seq: u64,
+    ) -> Result<Option<Mark>> {
+        let found = self.store.marks(app, room, user, &[seq]).await?;
+        Ok(found.into_iter().next().map(|(_, mark)| mark))
+    }
+
     /// The caller's marks after a rev of theirs, for a device that was away.
     pub(super) async fn marks_since(
         &self,
@@ -217,9 +232,8 @@ fn marking<'f>(actor: &Actor, facts: &'f RoomFacts) -> Option<&'f Membership> {
 
 /// Takes from a head the words of a message that its reader deleted for oneself.
 pub(super) fn hide_own(head: &mut Head, mine: Option<&Membership>) {
-    let Some(mine) = mine else { return };
-    if let Some(preview) = head.preview.as_mut().filter(|one| one.seq == mine.marks.deleted_seq) {
-        preview.text = None;
+    if let Some(mine) = mine {
+        head.hide_deleted(mine.marks);
     }
 }
 

@@ -84,14 +84,4 @@ impl Engine {
         }
         Ok(())
     }
-
-    /// Whether the user does not want to be seen, and since which change of the profile that is
-    /// known.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn sight(&self, client: &Client) -> Result<(bool, Time)> {
-        let user = self.store.user(&client.app.id, client.user()).await?;
-        Ok(user.map_or((false, Time(0)), |user| (user.invisible, user.changed_at)))
-    }
 }

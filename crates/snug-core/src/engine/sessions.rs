@@ -140,28 +140,23 @@ impl Engine {
         if client.app.id == *app { Ok(client) } else { Err(Error::TokenInvalid) }
     }
 
-    /// Whether the caller's session still stands, for a door that was let in by it before.
-    ///
-    /// # Errors
-    /// [`Error::SessionClosed`]; the store's.
-    pub async fn still_open(&self, client: &Client) -> Result<()> {
-        let (app, user) = (&client.app.id, client.user());
-        let open = self.store.sessions_of(app, user, self.now()).await?;
-        let stands = open.iter().any(|session| session.id == *client.session_id());
-        if stands { Ok(()) } else { Err(Error::SessionClosed) }
+    /// What is kept of a token that is exchanged later: the store knows it by that.
+    #[must_use]
+    pub fn token_hash(token: &str) -> TokenHash {
+        TokenHash::of(parse_placed_token(token).map_or(token, |(_, inner)| inner))
     }
 
-    /// Exchanges the caller's token for a fresh one of the same life.
+    /// Exchanges the caller's token, by its [`Engine::token_hash`], for a fresh one of the same
+    /// life.
     ///
     /// # Errors
     /// [`Error::SessionClosed`] when it ended, or the token was exchanged already.
-    pub async fn refresh_session(&self, client: &Client, token: &str) -> Result<IssuedToken> {
+    pub async fn refresh_session(&self, client: &Client, old: TokenHash) -> Result<IssuedToken> {
         let app = &client.app.id;
-        let token = parse_placed_token(token).map_or(token, |(_, inner)| inner);
         let fresh = self.mint_session_token(app);
         let now = self.now();
         let expires_at = after(now, client.session.ttl_seconds);
-        let (old, new) = (TokenHash::of(token), TokenHash::of(&fresh));
+        let new = TokenHash::of(&fresh);
         match self.store.refresh_session(app, old, new, expires_at, now).await? {
             RefreshOutcome::Refreshed(session) => Ok(IssuedToken { token: fresh, session }),
             RefreshOutcome::Gone => Err(Error::SessionClosed),
@@ -299,7 +294,7 @@ impl Engine {
         self.client(app, SessionFacts { session, user_deactivated: false })
     }
 
-    fn client(&self, app: Arc<App>, facts: SessionFacts) -> Result<Client> {
+    pub(super) fn client(&self, app: Arc<App>, facts: SessionFacts) -> Result<Client> {
         let SessionFacts { session, user_deactivated } = facts;
         if user_deactivated {
             return Err(Error::UserDeactivated);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Message, Time};
+use super::{Head, Message, Time};
 use crate::ids::MessageId;
 
 /// In nanoseconds.
@@ -75,6 +75,22 @@ pub struct MarkedMessage {
     pub id: MessageId,
     pub seq: u64,
     pub mark: Mark,
+}
+
+impl Head {
+    /// Whether it shows words that its reader deleted for oneself.
+    #[must_use]
+    pub fn shows_deleted(&self, marks: MarksHead) -> bool {
+        let preview = self.preview.as_ref().filter(|preview| preview.seq == marks.deleted_seq);
+        preview.is_some_and(|preview| preview.text.is_some())
+    }
+
+    /// Takes those words from it.
+    pub fn hide_deleted(&mut self, marks: MarksHead) {
+        if let Some(preview) = self.preview.as_mut().filter(|one| one.seq == marks.deleted_seq) {
+            preview.text = None;
+        }
+    }
 }
 
 impl Message {

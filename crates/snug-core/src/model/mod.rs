@@ -15,8 +15,10 @@ mod message;
 mod operator;
 mod outbox;
 mod own;
+mod receipt;
 mod room;
 mod room_policy;
+mod scheduled;
 mod session;
 mod settings;
 mod thread;
@@ -43,8 +45,10 @@ pub use outbox::{
     RoomDetail,
 };
 pub use own::{Mute, OwnPatch, OwnSettings};
+pub use receipt::{DeliveredTo, Receipt, ReceiptCounts};
 pub use room::{DirectKey, Head, ListedRoom, Room, RoomKind, RoomPatch};
 pub use room_policy::{RoomPolicy, Ruled};
+pub use scheduled::{Scheduled, ScheduledFailure, ScheduledForward, ScheduledWords};
 pub use session::{CloseReason, Session, SessionSelector, TokenHash};
 pub use settings::{
     AppSettings, BeforeSendSettings, BridgeSettings, OnFailure, PublicKey, SettingsPatch,

@@ -276,7 +276,9 @@ impl Line {
                 | UserEventBody::SessionsClosed { .. }
                 | UserEventBody::SessionsDoubted { .. }
                 | UserEventBody::PresenceAsked
-                | UserEventBody::Invisible { .. } => Ok(()),
+                | UserEventBody::Invisible { .. }
+                | UserEventBody::Scheduled { .. }
+                | UserEventBody::Unscheduled { .. } => Ok(()),
             },
             Heard::Left(_) => Ok(()),
         }
@@ -330,7 +332,8 @@ impl Line {
                 });
                 self.emit("typing", &told);
             }
-            RoomEventBody::Typing { .. }
+            RoomEventBody::Delivered { .. }
+            | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::RoomDeleted
             | RoomEventBody::Beacon => {}

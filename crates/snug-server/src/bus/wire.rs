@@ -245,6 +245,7 @@ mod tests {
                     RoomEventBody::MembersChanged { .. } => "members",
                     RoomEventBody::RoomDeleted => "deleted",
                     RoomEventBody::Read { .. } => "read",
+                    RoomEventBody::Delivered { .. } => "delivered",
                     RoomEventBody::Typing { .. } => "typing",
                     RoomEventBody::Ephemeral { .. } => "ephemeral",
                     RoomEventBody::Beacon => "beacon",
@@ -258,11 +259,13 @@ mod tests {
                     UserEventBody::SessionsDoubted { .. } => "doubted",
                     UserEventBody::PresenceAsked => "asked",
                     UserEventBody::Invisible { .. } => "invisible",
+                    UserEventBody::Scheduled { .. } => "scheduled",
+                    UserEventBody::Unscheduled { .. } => "unscheduled",
                 },
                 Event::Presence(_) => "presence",
             })
             .collect();
-        assert_eq!(kinds.len(), 18, "{kinds:?}");
+        assert_eq!(kinds.len(), 21, "{kinds:?}");
     }
 
     #[test]

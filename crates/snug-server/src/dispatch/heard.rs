@@ -11,6 +11,8 @@ use snug_core::limits;
 use snug_core::ports::{Bus, Topic};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
+use super::scheduled::Soon;
+
 /// One app that somebody hears of.
 #[derive(Debug)]
 pub(super) struct AppHeard {
@@ -49,11 +51,13 @@ pub(super) struct Heard {
     apps: RwLock<HashMap<AppId, Arc<AppHeard>>>,
     /// Apps that need a worker; one entry per app at most.
     start: mpsc::Sender<AppId>,
+    /// For who looks for scheduled messages.
+    pub(super) soon: Soon,
 }
 
 impl Heard {
     pub(super) fn new(start: mpsc::Sender<AppId>) -> Self {
-        Self { apps: RwLock::default(), start }
+        Self { apps: RwLock::default(), start, soon: Soon::default() }
     }
 
     pub(super) fn get(&self, app: &AppId) -> Option<Arc<AppHeard>> {
@@ -131,14 +135,22 @@ impl Bus for HearingBus {
                 RoomEventBody::Typing { .. }
                 | RoomEventBody::Ephemeral { .. }
                 | RoomEventBody::Beacon => {}
-                RoomEventBody::Read { .. } => {}
+                RoomEventBody::Read { .. } | RoomEventBody::Delivered { .. } => {}
                 _ => self.heard.commit(&room.app),
             },
             Event::User(UserEvent {
-                body: UserEventBody::PresenceAsked | UserEventBody::Invisible { .. },
+                body:
+                    UserEventBody::PresenceAsked
+                    | UserEventBody::Invisible { .. }
+                    | UserEventBody::Unscheduled { .. },
                 ..
             })
             | Event::Presence(_) => {}
+            Event::User(UserEvent { body: UserEventBody::Scheduled { scheduled }, .. }) => {
+                if scheduled.failed.is_none() {
+                    self.heard.soon.hear(scheduled.at);
+                }
+            }
             Event::User(user) => self.heard.commit(&user.app),
         }
         self.inner.publish(event);

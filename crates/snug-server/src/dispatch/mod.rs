@@ -1,4 +1,5 @@
-//! Delivery of the outbox to customers' webhook endpoints, and the waking of those who pull it.
+//! Delivery of the outbox to customers' webhook endpoints, and the waking of those who pull it;
+//! and scheduled messages at their time (`scheduled`).
 //!
 //! A commit of this node wakes the app's worker at once; work that nobody began, or that a dead
 //! node left, is found by a look now and then. One node at a time has an app's deliveries in hand
@@ -8,6 +9,7 @@
 mod attempt;
 mod heard;
 mod rooms;
+mod scheduled;
 mod worker;
 
 use std::panic::AssertUnwindSafe;
@@ -20,6 +22,7 @@ use parking_lot::Mutex;
 use snug_core::engine::Engine;
 use snug_core::ids::AppId;
 use snug_core::limits;
+use snug_core::model::Time;
 use snug_core::ports::{Bus, Outbound, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
@@ -74,7 +77,8 @@ impl Dispatcher {
         let parts = Arc::new(parts);
         let tasks = parts.tasks.clone();
         let (heard, watched) = (self.heard.clone(), self.heard.clone());
-        tasks.spawn_until_stop(look_out(parts.clone(), watched));
+        tasks.spawn_until_stop(look_out(parts.clone(), watched.clone()));
+        tasks.spawn_until_stop(scheduled::look_out(parts.clone(), watched));
         tasks.clone().spawn_until_stop(async move { hand_out(&parts, &heard, started).await });
     }
 
@@ -91,6 +95,11 @@ impl Dispatcher {
         let heard = self.heard.set(app, true);
         heard.replayed.store(true, Ordering::Release);
         self.heard.wake(app, &heard);
+    }
+
+    /// A message is to be sent then. Of users' own the bus tells; of a backend's nobody else does.
+    pub fn scheduled(&self, at: Time) {
+        self.heard.soon.hear(at);
     }
 
     /// Somebody may pull the app's events.

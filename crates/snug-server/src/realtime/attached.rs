@@ -1,14 +1,13 @@
 //! A connection as the hub knows it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 use snug_core::ids::{AppId, RoomId, SessionId, UserId};
 use snug_core::limits;
-use snug_core::model::Time;
 use snug_proto::CloseCode;
 
 use super::mailbox::Mailbox;
@@ -33,6 +32,8 @@ pub(super) struct Connection {
     pub(super) rooms: Mutex<Listening>,
     /// Where this connection typed last, and when.
     typed: Mutex<Option<Typed>>,
+    /// What the request under way costs beside its answer, in bytes of answers.
+    beside: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,9 @@ struct Typed {
 
 #[derive(Debug, Default)]
 pub(super) struct Listening {
-    pub(super) joined: HashSet<RoomId>,
+    /// Each once, as the room's own listeners say; a list, since it is kept for every session, and
+    /// nobody looks for one in it but when a room is left.
+    pub(super) joined: Vec<RoomId>,
     pub(super) open: HashSet<RoomId>,
     /// Detached: a join that was under way must not bring it back.
     pub(super) gone: bool,
@@ -56,8 +59,6 @@ pub(super) struct Who<'a> {
     pub(super) app: &'a AppId,
     pub(super) user: &'a UserId,
     pub(super) session: &'a SessionId,
-    /// Whether the user does not want to be seen, as the profile said when it changed last.
-    pub(super) invisible: (bool, Time),
 }
 
 impl Connection {
@@ -78,6 +79,7 @@ impl Connection {
             rebinding: AtomicBool::new(false),
             rooms: Mutex::default(),
             typed: Mutex::default(),
+            beside: AtomicUsize::new(0),
         })
     }
 
@@ -88,6 +90,16 @@ impl Connection {
             self.outbox.end(CloseCode::SlowReader, None);
         }
         true
+    }
+
+    /// Its request makes others work: paid for with the answer.
+    pub(super) fn charge(&self, bytes: usize) {
+        self.beside.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What was charged since this was asked last.
+    pub(super) fn charged(&self) -> usize {
+        self.beside.swap(0, Ordering::Relaxed)
     }
 
     pub(super) fn wants_all(&self) -> bool {
@@ -120,7 +132,9 @@ impl Connection {
 
     pub(super) fn forget(&self, room: &RoomId) {
         let mut rooms = self.rooms.lock();
-        rooms.joined.remove(room);
+        if let Some(at) = rooms.joined.iter().position(|one| one == room) {
+            rooms.joined.swap_remove(at);
+        }
         rooms.open.remove(room);
         drop(rooms);
         self.watches.unwatch(self, room);

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use snug_core::engine::Client;
+use bytes::Bytes;
+use snug_core::engine::{Arrived, Client, Engine};
+use snug_core::error::Error;
 use snug_core::limits;
-use snug_core::model::Time;
+use snug_core::model::User;
 use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 
@@ -37,9 +39,12 @@ enum Job {
 }
 
 enum Outcome {
-    Authenticated { id: Option<RequestId>, result: Result<Box<Entered>, Box<Problem>> },
+    Authenticated { id: Option<RequestId>, result: Entry },
     Ran(Done),
 }
+
+/// A caller that was let in with the frame that says so, or why it was not.
+type Entry = Result<(Box<Entered>, Bytes), Box<Problem>>;
 
 /// A caller that was let in.
 struct Entered {
@@ -284,12 +289,16 @@ impl Life {
 
     fn on_outcome(&mut self, outcome: Outcome) -> Result<(), End> {
         match outcome {
-            Outcome::Authenticated { id, result: Ok(entered) } => {
+            Outcome::Authenticated { id, result: Ok((entered, hello)) } => {
                 self.session.authenticated(entered.caller.client.session.expires_at);
                 self.entered = Some(*entered);
                 self.admitted = None;
-                // `hello` stands first.
-                self.outbox.let_in();
+                if self.jobs.is_empty() {
+                    // Most sessions ask for nothing for a long time.
+                    self.jobs = VecDeque::new();
+                }
+                // It stands first.
+                self.outbox.let_in(hello);
                 if let Some(id) = id {
                     self.say(frame::answer(&id, &serde_json::json!({})));
                 }
@@ -303,13 +312,14 @@ impl Life {
                 self.act(action)
             }
             Outcome::Ran(Done::Answer(frame)) => {
-                self.session.answered(frame.len(), self.app.engine.now());
+                let beside = self.entered.as_ref().map_or(0, |one| one.connection.get().charged());
+                self.session.answered(frame.len() + beside, self.app.engine.now());
                 self.say(frame);
                 Ok(())
             }
-            Outcome::Ran(Done::Refreshed { frame, caller }) => {
+            Outcome::Ran(Done::Refreshed { frame, caller, pace }) => {
                 self.session.authenticated(caller.client.session.expires_at);
-                self.pace = Some(self.app.arrivals.pace_of(&caller.token));
+                self.pace = Some(pace);
                 if let Some(entered) = &mut self.entered {
                     entered.caller = *caller;
                 }
@@ -363,7 +373,7 @@ struct Came {
 
 /// Waits for the token's turn and checks it, then lets its connection in. While it only waits, a
 /// socket that goes is forgotten.
-async fn arrive(app: &Arc<App>, came: Came, begun: &Begun) -> Result<Box<Entered>, Box<Problem>> {
+async fn arrive(app: &Arc<App>, came: Came, begun: &Begun) -> Entry {
     let token = &came.token;
     if !came.keeps_pace {
         app.arrivals.pace(Some(token)).await.map_err(problem)?;
@@ -377,19 +387,35 @@ async fn arrive(app: &Arc<App>, came: Came, begun: &Begun) -> Result<Box<Entered
 }
 
 /// Checks the origin, makes the connection known, and lets it hear its rooms.
-async fn enter(app: &Arc<App>, client: Client, came: Came) -> Result<Box<Entered>, Box<Problem>> {
+///
+/// Known first, read afterwards: a membership that comes or a session that goes after the read is
+/// heard of as an event, and what came before it is in what is read.
+async fn enter(app: &Arc<App>, client: Client, came: Came) -> Entry {
     if let Some(origin) = &came.origin {
         app.check_origin(&client.app, origin).map_err(problem)?;
     }
-    let _expected = app.hub.expect(&client.app.id, client.user());
-    let me = app.engine.me(&client).await.map_err(problem)?;
-    let epoch = app.engine.epoch().await.map_err(problem)?;
-    let invisible = (me.user.invisible, me.user.changed_at);
+    let connection = Attached::expect(app, &client, came.outbox);
+    let arrived = app.engine.arrive(&client).await.map_err(problem)?;
+    let Arrived { client: fresh, user, rooms, epoch } = arrived;
+    if fresh.session.expires_at != client.session.expires_at {
+        // The token was exchanged for a newer one in between: it is refused at every door.
+        return Err(problem(Error::SessionClosed));
+    }
+    app.hub.attach(connection.get(), (user.invisible, user.changed_at));
+    app.hub.join_all(connection.get(), &rooms);
+    // The session is as it was: its first copy, whose ids the connection shares, is kept.
+    let hello = hello(&client, user, epoch);
+    let caller = Caller { client, token: Engine::token_hash(&came.token) };
+    Ok((Box::new(Entered { caller, connection }), hello))
+}
+
+/// The first frame.
+fn hello(client: &Client, user: User, epoch: String) -> Bytes {
     let hello = snug_proto::event::Hello {
         protocol: 1,
         server: env!("CARGO_PKG_VERSION").to_owned(),
         session: client.session.as_ref().into(),
-        user: snug_proto::object::User::own(me.user),
+        user: snug_proto::object::User::own(user),
         policy: client.app.policy.as_str().to_owned(),
         epoch,
         limits: snug_proto::event::HelloLimits {
@@ -402,12 +428,7 @@ async fn enter(app: &Arc<App>, client: Client, came: Came) -> Result<Box<Entered
             max_ms: limits::RECONNECT_MAX_MS,
         },
     };
-    // Before anybody else can push to it.
-    came.outbox.hold(codec::frame(&frame::event("hello", &hello)));
-    let connection = Attached::new(app, &client, invisible, came.outbox);
-    let entered = Entered { caller: Caller { client, token: came.token }, connection };
-    listen(app, &entered).await?;
-    Ok(Box::new(entered))
+    codec::frame(&frame::event("hello", &hello))
 }
 
 /// A connection that the hub knows, for as long as this lives: also when the socket goes while
@@ -418,10 +439,11 @@ struct Attached {
 }
 
 impl Attached {
-    fn new(app: &Arc<App>, client: &Client, invisible: (bool, Time), outbox: Arc<Outbox>) -> Self {
-        let (user, session) = (client.user(), client.session_id());
-        let who = Who { app: &client.app.id, user, session, invisible };
-        let connection = app.hub.attach(&who, Way::Frames(outbox));
+    /// What the hub says of it from here on waits behind `hello`.
+    fn expect(app: &Arc<App>, client: &Client, outbox: Arc<Outbox>) -> Self {
+        outbox.hold();
+        let who = Who { app: &client.app.id, user: client.user(), session: client.session_id() };
+        let connection = app.hub.expect(&who, Way::Frames(outbox));
         Self { app: app.clone(), connection }
     }
 
@@ -436,17 +458,6 @@ impl Drop for Attached {
     }
 }
 
-/// Known first, read afterwards: a membership that comes or a session that goes in between is
-/// heard of as an event, and one that went before is seen by the second look.
-async fn listen(app: &Arc<App>, entered: &Entered) -> Result<(), Box<Problem>> {
-    let client: &Client = &entered.caller.client;
-    for (room, head) in app.engine.joined_rooms(client).await.map_err(problem)? {
-        app.hub.join(entered.connection.get(), &room, &head);
-    }
-    app.engine.authenticate(&entered.caller.token).await.map_err(problem)?;
-    Ok(())
-}
-
-pub(super) fn problem(error: snug_core::error::Error) -> Box<Problem> {
+pub(super) fn problem(error: Error) -> Box<Problem> {
     Box::new(error.into())
 }

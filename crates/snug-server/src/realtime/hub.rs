@@ -7,25 +7,27 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, MutexGuard};
 use snug_core::engine::Engine;
 use snug_core::event::{Event, RoomEvent, UserEvent, UserEventBody};
 use snug_core::ids::{AppId, RoomId, SessionId, UserId};
 use snug_core::limits;
-use snug_core::model::{CloseReason, Head, Time};
-use snug_core::ports::{Bus, BusSink, Topic};
+use snug_core::model::{CloseReason, Time};
+use snug_core::ports::{Bus, BusSink, JoinedRoom, Topic};
 use snug_dialects::Presence;
 use snug_proto::CloseCode;
-use snug_proto::event;
+use snug_proto::{event, scheduled};
 use tokio::sync::broadcast::Sender;
 
 use super::attached::Listening;
 pub(super) use super::attached::{Connection, Way, Who};
 use super::codec;
 use super::fanout::{Fanout, Told};
-use super::here::Users;
-use super::room::{LocalRoom, Next};
+use super::here::{Removed, Users};
+use super::receipts::Gathered;
+use super::room::{LocalRoom, Next, ReadAt};
 use super::watches::Watches;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
@@ -45,23 +47,6 @@ pub struct HubParts {
 
 type Rooms = HashMap<(AppId, RoomId), LocalRoom>;
 
-/// A connection that is being let in, until it is in.
-#[derive(Debug)]
-pub(super) struct Expected {
-    hub: Arc<Hub>,
-    key: (AppId, UserId),
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        let mut users = self.hub.users.lock();
-        if users.came(&self.key) {
-            let topic = Topic::User(self.key.0.clone(), self.key.1.clone());
-            self.hub.with_bus(|bus| bus.unsubscribe(&topic));
-        }
-    }
-}
-
 /// The node's connections and rooms.
 #[derive(Debug)]
 pub struct Hub {
@@ -70,6 +55,7 @@ pub struct Hub {
     pub(super) watches: Arc<Watches>,
     /// When users went, as far as it is not kept yet.
     pub(super) went: Mutex<Vec<(AppId, UserId, Time)>>,
+    pub(super) gathered: Mutex<Gathered>,
     hasher: RandomState,
     numbers: AtomicU64,
     /// Other nodes may be on the bus.
@@ -92,6 +78,7 @@ impl Hub {
             users: Mutex::default(),
             watches: Watches::new(node),
             went: Mutex::default(),
+            gathered: Mutex::default(),
             hasher: RandomState::new(),
             numbers: AtomicU64::new(1),
             several: AtomicBool::new(false),
@@ -114,6 +101,7 @@ impl Hub {
         self.fanout.start(&self.tasks);
         self.watches.connect(bus);
         self.follow_presence();
+        self.follow_delivered();
     }
 
     /// This node among others.
@@ -169,40 +157,40 @@ impl Hub {
         }
     }
 
-    /// A connection of the user is being let in: what happens to the user is heard from here on,
-    /// and so before it is read how the user stands.
-    pub(super) fn expect(self: &Arc<Self>, app: &AppId, user: &UserId) -> Expected {
-        let key = (app.clone(), user.clone());
-        let mut users = self.users.lock();
-        if users.expect(&key) {
-            // Under the lock: who finds the user expected is sure that the events are heard.
-            let topic = Topic::User(key.0.clone(), key.1.clone());
-            self.with_bus(|bus| bus.subscribe(&topic));
-        }
-        drop(users);
-        Expected { hub: self.clone(), key }
-    }
-
-    /// Makes a connection known that was expected: from here on it hears its user's own events.
-    pub(super) fn attach(&self, who: &Who<'_>, way: Way) -> Arc<Connection> {
+    /// A connection is being let in: what happens to its user and its session is heard from here
+    /// on, and so before it is read how they stand. Nobody hears of it before it is in.
+    pub(super) fn expect(&self, who: &Who<'_>, way: Way) -> Arc<Connection> {
         let id = self.numbers.fetch_add(1, Ordering::Relaxed);
         let connection = Connection::new(id, who, way, self.watches.clone());
         let key = (who.app.clone(), who.user.clone());
         let mut users = self.users.lock();
+        if users.expect(&key, connection.clone()) {
+            // Under the lock: who finds the user expected is sure that the events are heard.
+            self.with_bus(|bus| bus.subscribe(&Topic::User(key.0, key.1)));
+        }
+        drop(users);
+        connection
+    }
+
+    /// A connection that was expected is in. `invisible`: whether its user does not want to be
+    /// seen, as the profile said when it changed last.
+    pub(super) fn attach(&self, connection: &Arc<Connection>, invisible: (bool, Time)) {
+        let key = (connection.app.clone(), connection.user.clone());
+        let session = connection.session.lock().clone();
+        let mut users = self.users.lock();
         let (seen, all) = (users.is_seen(&key), users.of(&key));
-        let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == *who.session).collect();
+        let same: Vec<_> = all.iter().filter(|one| *one.session.lock() == session).collect();
         if same.len() >= limits::CONNECTIONS_PER_SESSION_MAX {
             same[0].outbox.end(CloseCode::SessionReplaced, None);
         }
-        let shown = users.add(&key, connection.clone(), who.invisible);
+        let shown = users.add(&key, connection, invisible);
         let word = self.word(&key, shown, None);
         if !seen && users.is_seen(&key) {
-            self.tell_presence(who.app, who.user, true);
+            self.tell_presence(&key.0, &key.1, true);
         }
         drop(users);
         word.into_iter().for_each(|word| self.say(word));
         self.metrics.connections.inc();
-        connection
     }
 
     /// Forgets a connection everywhere.
@@ -216,17 +204,30 @@ impl Hub {
         let key = (connection.app.clone(), connection.user.clone());
         let mut users = self.users.lock();
         let seen = users.is_seen(&key);
-        users.remove(&key, connection.id, (Instant::now(), self.now()));
+        let removed = users.remove(&key, connection.id, (Instant::now(), self.now()));
         if seen && !users.is_seen(&key) {
             self.tell_presence(&key.0, &key.1, false);
         }
+        if removed == Removed::Forgotten {
+            self.with_bus(|bus| bus.unsubscribe(&Topic::User(key.0, key.1)));
+        }
         drop(users);
-        self.metrics.connections.dec();
+        if removed == Removed::In {
+            self.metrics.connections.dec();
+        }
     }
 
-    /// Lets a connection hear a room; `head` is where its membership was read.
-    pub(super) fn join(&self, connection: &Arc<Connection>, room: &RoomId, head: &Head) {
-        self.join_as(false, connection, room, head);
+    /// Lets a connection hear all of its user's rooms.
+    pub(super) fn join_all(&self, connection: &Arc<Connection>, rooms: &[JoinedRoom]) {
+        connection.rooms.lock().joined.reserve_exact(rooms.len());
+        for joined in rooms {
+            self.join(connection, &joined.room, joined);
+        }
+    }
+
+    /// Lets a connection hear a room; `at` is where its membership was read.
+    pub(super) fn join(&self, connection: &Arc<Connection>, room: &RoomId, at: impl Into<ReadAt>) {
+        self.join_as(false, connection, room, at);
     }
 
     /// As `join`, also a `guest`, who reads a channel without being in it.
@@ -235,7 +236,7 @@ impl Hub {
         guest: bool,
         connection: &Arc<Connection>,
         room: &RoomId,
-        head: &Head,
+        at: impl Into<ReadAt>,
     ) {
         let key = (connection.app.clone(), room.clone());
         let mut rooms = self.shard(&key).lock();
@@ -243,15 +244,26 @@ impl Hub {
         if listening.gone {
             return;
         }
-        let local = rooms.entry(key.clone()).or_insert_with(|| {
-            self.with_bus(|bus| bus.subscribe(&Topic::Room(key.0.clone(), key.1.clone())));
-            LocalRoom::default()
-        });
-        let ask_again = local.add(guest, connection, head.rev, head.members_rev);
-        listening.joined.insert(room.clone());
+        let again = {
+            let mut local = match rooms.entry(key) {
+                Entry::Occupied(local) => local,
+                Entry::Vacant(local) => {
+                    let (app, room) = local.key().clone();
+                    self.with_bus(|bus| bus.subscribe(&Topic::Room(app, room)));
+                    local.insert_entry(LocalRoom::default())
+                }
+            };
+            if !local.get().has(connection.id) {
+                // The room's own copy of its id: one for all who listen.
+                listening.joined.push(local.key().1.clone());
+            }
+            let ReadAt { rev, members_rev } = at.into();
+            let again = local.get_mut().add(guest, connection, rev, members_rev);
+            again.then(|| local.key().clone())
+        };
         drop(listening);
         drop(rooms);
-        if ask_again {
+        if let Some(key) = again {
             self.reload(key);
         }
     }
@@ -423,7 +435,7 @@ impl Hub {
     }
 
     fn connections_of(&self, app: &AppId, user: &UserId) -> Vec<Arc<Connection>> {
-        self.users.lock().of(&(app.clone(), user.clone())).to_vec()
+        self.users.lock().hearing(&(app.clone(), user.clone()))
     }
 
     fn on_user(&self, happened: UserEvent) {
@@ -468,6 +480,8 @@ impl Hub {
             }
             UserEventBody::PresenceAsked => self.answer_presence(&happened),
             UserEventBody::Invisible { on, at } => self.set_invisible(&happened, (*on, *at)),
+            UserEventBody::Scheduled { scheduled: one } => tell(scheduled::told(one)),
+            UserEventBody::Unscheduled { id, sent, .. } => tell(scheduled::gone(id, *sent)),
         }
         self.write(told);
     }
@@ -560,3 +574,6 @@ fn code_of(reason: CloseReason) -> CloseCode {
         CloseReason::Deactivated => CloseCode::UserDeactivated,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use snug_core::engine::Client;
 use snug_core::error::Result;
 use snug_core::ids::RoomId;
@@ -13,6 +14,7 @@ use snug_dialects::{Ended, Heard, Listening};
 use snug_proto::CloseCode;
 
 use super::hub::{Connection, Way, Who};
+use super::kept::Kept;
 use super::mailbox::Mailbox;
 use crate::wiring::App;
 
@@ -22,6 +24,48 @@ struct Ear {
     connection: Arc<Connection>,
     /// When the session ends by itself.
     expires_at: Time,
+    kept: Mutex<Kept>,
+    /// What was taken from the mailbox and is still looked at.
+    held: Mutex<Option<Heard>>,
+}
+
+impl Ear {
+    fn take(&self, mailbox: &Mailbox) -> Option<Heard> {
+        let held = self.held.lock().take();
+        held.or_else(|| mailbox.take())
+    }
+
+    /// As the user may see it. What is asked about is held meanwhile, for the asking may be given
+    /// up.
+    async fn as_kept(&self, heard: Heard) -> std::result::Result<Heard, Ended> {
+        let event = match &heard {
+            Heard::Room(event) => event.clone(),
+            Heard::User(event) => {
+                self.kept.lock().hear(event);
+                return Ok(heard);
+            }
+            Heard::Left(_) => return Ok(heard),
+        };
+        let asks = self.kept.lock().asks(&event);
+        let mark = match asks {
+            None => None,
+            Some(seq) => {
+                *self.held.lock() = Some(heard);
+                let (app, user) = (&self.connection.app, &self.connection.user);
+                let found = self.app.engine.mark_of(app, &event.room, user, seq).await;
+                self.held.lock().take();
+                match found {
+                    Ok(mark) => mark,
+                    // Words that may be deleted are not told: the client reads when it comes again.
+                    Err(error) => {
+                        tracing::warn!(%error, "a mark could not be looked at");
+                        return Err(Ended::GoingAway);
+                    }
+                }
+            }
+        };
+        Ok(Heard::Room(self.kept.lock().seen(event, mark)))
+    }
 }
 
 impl Drop for Ear {
@@ -31,24 +75,24 @@ impl Drop for Ear {
 }
 
 /// Makes a connection known and lets it hear the rooms of its user; the session is looked at
-/// again afterwards, so that one that was closed in between is not missed.
+/// again once it is known, so that one that was closed in between is not missed.
 ///
 /// # Errors
-/// The store's; `SessionClosed`.
+/// As [`snug_core::engine::Engine::arrive`].
 pub async fn listen(app: &Arc<App>, client: &Client) -> Result<Arc<dyn Listening>> {
     let _turn = app.arrivals.turn(Some(&client.app.id)).await?;
     let _place = app.arrivals.place().await?;
-    let (user, session) = (client.user(), client.session_id());
-    let _expected = app.hub.expect(&client.app.id, user);
-    let invisible = app.engine.sight(client).await?;
-    let who = Who { app: &client.app.id, user, session, invisible };
-    let connection = app.hub.attach(&who, Way::Events(Mailbox::default()));
+    let who = Who { app: &client.app.id, user: client.user(), session: client.session_id() };
+    let connection = app.hub.expect(&who, Way::Events(Mailbox::default()));
     let expires_at = client.session.expires_at;
-    let ear = Ear { app: app.clone(), connection, expires_at };
-    for (room, head) in app.engine.joined_rooms(client).await? {
-        app.hub.join(&ear.connection, &room, &head);
+    let (app, kept, held) = (app.clone(), Mutex::default(), Mutex::default());
+    let ear = Ear { app, connection, expires_at, kept, held };
+    let arrived = ear.app.engine.arrive(client).await?;
+    for joined in &arrived.rooms {
+        ear.kept.lock().note(&joined.room, joined.marks);
     }
-    app.engine.still_open(client).await?;
+    ear.app.hub.attach(&ear.connection, (arrived.user.invisible, arrived.user.changed_at));
+    ear.app.hub.join_all(&ear.connection, &arrived.rooms);
     Ok(Arc::new(ear))
 }
 
@@ -62,8 +106,8 @@ impl Listening for Ear {
                 return Err(Ended::Expired);
             }
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            if let Some(heard) = mailbox.take() {
-                return Ok(heard);
+            if let Some(heard) = self.take(mailbox) {
+                return self.as_kept(heard).await;
             }
             if let Some(ending) = self.connection.outbox.ending() {
                 return Err(ended(ending.code));

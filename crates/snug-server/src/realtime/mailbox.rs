@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use snug_core::event::{RoomEvent, RoomEventBody, UserEvent};
+use snug_core::event::{RoomEvent, RoomEventBody, UserEvent, UserEventBody};
 use snug_core::ids::RoomId;
 use snug_core::limits;
 use snug_dialects::Heard;
@@ -41,7 +41,15 @@ impl Mailbox {
     }
 
     pub(super) fn user(&self, event: &Arc<UserEvent>) -> bool {
-        self.push(Heard::User(event.clone()), 0)
+        let text = match &event.body {
+            UserEventBody::Scheduled { scheduled } => {
+                let words = &scheduled.words;
+                words.text.as_ref().map_or(0, String::len)
+                    + words.custom.as_ref().map_or(0, |custom| custom.as_str().len())
+            }
+            _ => 0,
+        };
+        self.push(Heard::User(event.clone()), text)
     }
 
     pub(super) fn left(&self, room: &RoomId) -> bool {

@@ -175,16 +175,15 @@ impl<W: Wire + ?Sized> Outbox<W> {
         state.sealed = true;
     }
 
-    /// Holds back what the hub says from now on, behind `first`.
-    pub(super) fn hold(&self, first: Bytes) {
-        let mut held = Box::new(Queue::default());
-        held.push(first);
-        self.state.lock().held = Some(held);
+    /// Holds back what the hub says from now on.
+    pub(super) fn hold(&self) {
+        self.state.lock().held = Some(Box::default());
     }
 
-    /// Lets leave what was held back.
-    pub(super) fn let_in(&self) {
+    /// Lets leave what was held back, behind `first`.
+    pub(super) fn let_in(&self, first: Bytes) {
         let mut state = self.state.lock();
+        state.queue.push(first);
         if let Some(held) = state.held.take() {
             state.queue.append(*held);
         }
@@ -279,7 +278,7 @@ mod tests {
         assert!(outbox.takes_hints(0) && !outbox.takes_hints(1));
         let _ = outbox.push(Bytes::from_static(b"x"));
         assert!(!outbox.takes_hints(0));
-        outbox.hold(Bytes::from_static(b"hello"));
+        outbox.hold();
         assert!(outbox.takes_hints(0), "who enters has a queue of its own");
     }
 
@@ -309,11 +308,11 @@ mod tests {
     #[test]
     fn who_enters_hears_nothing_before_hello() {
         let outbox = Outbox::new(Nowhere);
-        outbox.hold(Bytes::from_static(b"hello"));
+        outbox.hold();
         assert_eq!(outbox.push(Bytes::from_static(b"1")), Pushed::Queued, "nobody writes it");
         own(&outbox, "pong");
         assert_eq!(outbox.waiting().0, 6);
-        outbox.let_in();
+        outbox.let_in(Bytes::from_static(b"hello"));
         assert_eq!(outbox.push(Bytes::from_static(b"2")), Pushed::Listed);
         let said: Vec<Bytes> = std::iter::from_fn(|| outbox.take()).collect();
         assert_eq!(said, ["pong", "hello", "1", "2"]);

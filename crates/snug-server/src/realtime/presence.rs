@@ -106,6 +106,9 @@ impl Hub {
         users: &[UserId],
     ) -> Result<(), ()> {
         let fresh = self.watches.watch(connection, room, users)?;
+        if self.is_one_of_several() {
+            connection.charge(fresh.len() * limits::PRESENCE_ASK_BYTES);
+        }
         self.ask(fresh);
         if !connection.hears(room) {
             // Out meanwhile: nothing of it would end the watch later.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use snug_core::engine::{
-    Actor, ChangeMembersRequest, Client, HistoryRequest, MarkRequest, MarkView, SendMessage,
-    SyncFrom,
+    Actor, ChangeMembersRequest, Client, Engine, HistoryRequest, MarkRequest, MarkView,
+    SendMessage, SyncFrom,
 };
 use snug_core::error::{Error, Result};
 use snug_core::ids::{AppId, RoomId, UserId};
 use snug_core::limits;
-use snug_core::model::{Membership, Message};
+use snug_core::model::{Membership, Message, TokenHash};
 use snug_proto::changes::{ChannelsAnswer, MessageAnswer, PinsAnswer, VersionsAnswer};
 use snug_proto::ephemeral::EphemeralAnswer;
 use snug_proto::event::{OpenAnswer, RefreshAnswer, RoomAnswer, SentAnswer, UserAnswer};
@@ -19,28 +19,32 @@ use snug_proto::frame::{self, Request, RequestId};
 use snug_proto::marks::{OwnAnswer, OwnMessageData, StarredAnswer};
 use snug_proto::object::{Mine, Room, User, list};
 use snug_proto::presence::{Presence, PresenceAnswer};
+use snug_proto::receipts::ReceiptsAnswer;
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MembersAnswer, RoomSyncAnswer, RoomsAnswer, UserSyncAnswer,
     UsersAnswer,
 };
+use snug_proto::scheduled::{ScheduledAnswer, ScheduledPage};
 use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::value::{WireTime, ids};
 use snug_proto::{CloseCode, ErrorCode, Problem};
 
+use super::arrivals::Pace;
 use super::hub::Connection;
 use crate::wiring::App;
 
-/// Who asks, with the token that a refresh exchanges.
+/// Who asks, with what a refresh exchanges: not the token itself, which is long, and is kept for
+/// every connection and copied for every request.
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) client: Client,
-    pub(super) token: String,
+    pub(super) token: TokenHash,
 }
 
 /// What became of a request.
 pub(super) enum Done {
     Answer(Vec<u8>),
-    Refreshed { frame: Vec<u8>, caller: Box<Caller> },
+    Refreshed { frame: Vec<u8>, caller: Box<Caller>, pace: Pace },
     Close { frame: Vec<u8>, code: CloseCode },
 }
 
@@ -64,6 +68,10 @@ pub(super) async fn run(
         Request::SessionRefresh(data) => refresh(app, caller, connection, &id, data.token).await,
         Request::SessionClose(_) => app.engine.log_out(&caller.client).await.map(|()| {
             Done::Close { frame: frame::answer(&id, &Nothing {}), code: CloseCode::SessionClosed }
+        }),
+        Request::Delivered(body) => body.into_rooms().map(|rooms| {
+            app.hub.got(&caller.client, rooms);
+            Done::Answer(frame::answer(&id, &Nothing {}))
         }),
         request => request_in_room(app, caller, connection, &id, request).await.map(Done::Answer),
     };
@@ -97,7 +105,7 @@ async fn refresh(
             }
         }
         None => {
-            let issued = app.engine.refresh_session(&caller.client, &caller.token).await?;
+            let issued = app.engine.refresh_session(&caller.client, caller.token).await?;
             let session = Arc::new(issued.session);
             let client = Client { app: caller.client.app.clone(), session };
             (client, issued.token.clone(), Some(issued.token))
@@ -109,7 +117,9 @@ async fn refresh(
         expires_at: WireTime(client.session.expires_at),
     };
     let frame = frame::answer(id, &answer);
-    Ok(Done::Refreshed { frame, caller: Box::new(Caller { client, token }) })
+    let pace = app.arrivals.pace_of(&token);
+    let caller = Box::new(Caller { client, token: Engine::token_hash(&token) });
+    Ok(Done::Refreshed { frame, caller, pace })
 }
 
 /// A newer token of the same app, user and device.
@@ -259,7 +269,9 @@ async fn rarely(
             frame::answer(id, &OwnAnswer::of(room.0.as_str(), message, &mine, count))
         }
         Request::MeUpdate(body) => {
-            let user = engine.update_me(client, body.into()).await?;
+            let patch = body.into();
+            app.check_sight_rate(client, &patch)?;
+            let user = engine.update_me(client, patch).await?;
             frame::answer(id, &UserAnswer { user: User::own(user) })
         }
         Request::PresenceWatch(data) => {
@@ -318,6 +330,33 @@ async fn belong(
     })
 }
 
+/// What is said later.
+async fn later(app: &Arc<App>, actor: &Actor, id: &RequestId, request: Request) -> Result<Vec<u8>> {
+    let engine = &app.engine;
+    Ok(match request {
+        Request::MessageSchedule(data) => {
+            let (room, body) = data.into_body();
+            let (at, send) = body.into_send()?;
+            let (scheduled, _) = engine.schedule_message(actor, &room, at, send).await?;
+            frame::answer(id, &ScheduledAnswer::from(scheduled))
+        }
+        Request::ScheduledList(data) => {
+            let page = engine.scheduled(actor, data.into()).await?;
+            frame::answer(id, &ScheduledPage::from(page))
+        }
+        Request::ScheduledUpdate(data) => {
+            let (message, body) = data.into_body();
+            let changed = engine.update_scheduled(actor, &message, body.try_into()?).await?;
+            frame::answer(id, &ScheduledAnswer::from(changed))
+        }
+        Request::ScheduledCancel(data) => {
+            engine.cancel_scheduled(actor, &data.id.0).await?;
+            frame::answer(id, &Nothing {})
+        }
+        _ => return Err(Error::Internal),
+    })
+}
+
 /// What only looks, and seldom; and the cursor in a thread.
 async fn look(
     app: &Arc<App>,
@@ -356,6 +395,11 @@ async fn look(
             let page = engine.threads(actor, &room, &params.into()).await?;
             frame::answer(id, &ThreadsAnswer::of(page, true))
         }
+        Request::ReceiptsList(data) => {
+            let (room, message, page) = data.into_request();
+            let page = engine.receipts(actor, &room, &message, page).await?;
+            frame::answer(id, &ReceiptsAnswer::from(page))
+        }
         Request::ChannelsList(data) => {
             let after = data.cursor.map(|cursor| cursor.0);
             let page = engine.channels(actor, after.as_ref(), data.limit).await?;
@@ -374,6 +418,10 @@ async fn look(
             let users = engine.users(client, ids(data.ids)).await?;
             frame::answer(id, &UsersAnswer { users: list(users) })
         }
+        Request::MessageSchedule(_)
+        | Request::ScheduledList(_)
+        | Request::ScheduledUpdate(_)
+        | Request::ScheduledCancel(_) => later(app, actor, id, request).await?,
         // The rest is answered elsewhere.
         _ => frame::answer(id, &Nothing {}),
     })

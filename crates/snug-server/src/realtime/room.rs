@@ -1,6 +1,7 @@
 //! One room as this node sees it: who listens here, how far events were delivered, and which
 //! wait for a missing one or for a member list that is being reloaded.
 
+mod listeners;
 mod unordered;
 
 use std::sync::Arc;
@@ -9,26 +10,34 @@ use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use snug_core::event::{RoomEvent, RoomEventBody};
 use snug_core::ids::UserId;
-use snug_core::model::MemberState;
+use snug_core::model::{Head, MemberState};
+use snug_core::ports::JoinedRoom;
 use snug_proto::event;
 
 use super::codec;
 use super::fanout::Told;
 use super::hub::Connection;
+use listeners::{Listener, Listeners};
 use unordered::Unordered;
 
-/// One connection's interest in the room.
-#[derive(Debug)]
-struct Listener {
-    connection: Arc<Connection>,
-    /// Gets every event; the others get light heads.
-    open: bool,
-    /// Reads a channel without being in it: who is asked in, or goes, is not theirs to hear.
-    guest: bool,
-    /// The room's rev at which the user is known to have been a member.
-    sure_at: u64,
-    /// What happened below this rev is not told: it was read, or the user was out then.
-    since: u64,
+/// Where the room stood when a membership in it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadAt {
+    pub(super) rev: u64,
+    /// Rev of the last removal.
+    pub(super) members_rev: u64,
+}
+
+impl From<&Head> for ReadAt {
+    fn from(head: &Head) -> Self {
+        Self { rev: head.rev, members_rev: head.members_rev }
+    }
+}
+
+impl From<&JoinedRoom> for ReadAt {
+    fn from(joined: &JoinedRoom) -> Self {
+        Self { rev: joined.rev, members_rev: joined.members_rev }
+    }
 }
 
 /// What the hub has to do after an event was offered.
@@ -54,7 +63,7 @@ pub(super) struct Reloaded {
 /// A room with local listeners.
 #[derive(Debug, Default)]
 pub(super) struct LocalRoom {
-    listeners: HashMap<u64, Listener>,
+    listeners: Listeners,
     /// Rev of the newest durable event that was delivered here; 0 is not known.
     rev: u64,
     /// Rev of the last removal that this node's listeners reflect.
@@ -87,7 +96,7 @@ impl LocalRoom {
             sure_at: rev,
             since: rev,
         };
-        let listener = self.listeners.entry(connection.id).or_insert_with(fresh);
+        let listener = self.listeners.get_or_insert(connection.id, fresh);
         listener.guest &= guest;
         listener.sure_at = listener.sure_at.max(rev);
         let stale = listener.sure_at < self.members_rev;
@@ -97,7 +106,7 @@ impl LocalRoom {
     }
 
     pub(super) fn remove(&mut self, connection: u64) -> bool {
-        self.listeners.remove(&connection).is_some()
+        self.listeners.remove(connection)
     }
 
     /// The newest durable rev that was delivered here.
@@ -116,11 +125,11 @@ impl LocalRoom {
 
     /// Whether the connection listens here at all.
     pub(super) fn has(&self, connection: u64) -> bool {
-        self.listeners.contains_key(&connection)
+        self.listeners.has(connection)
     }
 
     pub(super) fn set_open(&mut self, connection: u64, open: bool) -> bool {
-        match self.listeners.get_mut(&connection) {
+        match self.listeners.get_mut(connection) {
             Some(listener) => {
                 listener.open = open;
                 true
@@ -132,7 +141,7 @@ impl LocalRoom {
     /// Users who listen here, each once.
     pub(super) fn users(&self) -> Vec<UserId> {
         let mut users: Vec<UserId> =
-            self.listeners.values().map(|listener| listener.connection.user.clone()).collect();
+            self.listeners.iter().map(|listener| listener.connection.user.clone()).collect();
         users.sort_unstable();
         users.dedup();
         users
@@ -145,7 +154,7 @@ impl LocalRoom {
 
     /// The connections that listen here.
     pub(super) fn connections(&self) -> Vec<u64> {
-        self.listeners.keys().copied().collect()
+        self.listeners.iter().map(|listener| listener.connection.id).collect()
     }
 
     /// Takes an event from the bus: delivers it, holds it, or asks for a reload.
@@ -224,7 +233,7 @@ impl LocalRoom {
         let members: HashMap<&UserId, u64> =
             members.iter().map(|(user, rev)| (user, *rev)).collect();
         let asked: HashSet<&UserId> = asked.iter().collect();
-        self.listeners.retain(|_, listener| {
+        self.listeners.retain(|listener| {
             let user = &listener.connection.user;
             let newer = !deleted && listener.sure_at >= members_rev;
             let found = members.get(user);
@@ -240,7 +249,7 @@ impl LocalRoom {
             false
         });
         let unsure = |listener: &Listener| deleted || listener.sure_at < self.members_rev;
-        let again = self.listeners.values().any(unsure);
+        let again = self.listeners.iter().any(unsure);
         self.reloading = again;
         Reloaded { out, deleted, again }
     }
@@ -288,7 +297,7 @@ impl LocalRoom {
         }
         if matches!(happened.body, RoomEventBody::RoomDeleted) {
             let frame = codec::frame(&event::left(happened, "deleted"));
-            for (_, listener) in self.listeners.drain() {
+            for listener in self.listeners.take() {
                 listener.connection.forget(&happened.room);
                 if listener.connection.mail(|mailbox| mailbox.room(happened)) {
                     continue;
@@ -310,7 +319,7 @@ impl LocalRoom {
     fn tell_late(&mut self, happened: &Arc<RoomEvent>) {
         if self.unordered.makes_good(happened.head.rev) {
             let rev = happened.head.rev;
-            for listener in self.listeners.values().filter(|listener| listener.since <= rev) {
+            for listener in self.listeners.iter().filter(|listener| listener.since <= rev) {
                 listener.connection.mail(|mailbox| mailbox.room(happened));
             }
         }
@@ -320,7 +329,7 @@ impl LocalRoom {
         let full = event::full(happened).map(|json| codec::frame(&json));
         let left = codec::frame(&event::left(happened, "removed"));
         let rev = happened.head.rev;
-        self.listeners.retain(|_, listener| {
+        self.listeners.retain(|listener| {
             // Known as a member of a later moment: this is late news of an earlier removal.
             let newer = listener.sure_at >= rev;
             let connection = &listener.connection;
@@ -367,10 +376,11 @@ impl LocalRoom {
             RoomEventBody::Ephemeral { said } => Some(said),
             _ => None,
         };
+        let delivered = matches!(happened.body, RoomEventBody::Delivered { .. });
         let fleeting = happened.body.is_fleeting();
         let mut full: Option<Option<Bytes>> = None;
         let mut light: Option<Bytes> = None;
-        for listener in self.listeners.values() {
+        for listener in self.listeners.iter() {
             let connection = &listener.connection;
             // Hints too: who was out then and is in again hears nothing of what was meanwhile.
             if happened.head.rev < listener.since {
@@ -382,8 +392,9 @@ impl LocalRoom {
             {
                 continue;
             }
-            let hidden = of_members && listener.guest;
-            if hidden && connection.mailbox.is_some() {
+            // Who has a message is its room's members' matter, and other wires have no word for it.
+            let hidden = (of_members || delivered) && listener.guest;
+            if (hidden || delivered) && connection.mailbox.is_some() {
                 continue;
             }
             if connection.mail(|mailbox| mailbox.room(happened)) {

@@ -37,6 +37,11 @@ const TOKEN_SUBPROTOCOL: &str = "snug.token.";
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// Whether a request to this path asks for the native socket.
+pub fn is_socket(path: &str) -> bool {
+    path.strip_prefix("/v1/socket").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The socket's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -190,6 +195,16 @@ mod tests {
         assert_eq!(handshake(&headers).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         headers.remove(UPGRADE);
         assert!(handshake(&headers).is_none());
+    }
+
+    #[test]
+    fn a_socket_is_asked_for_by_its_paths_only() {
+        for path in ["/v1/socket", "/v1/socket/", "/v1/socket/a.b"] {
+            assert!(is_socket(path), "{path}");
+        }
+        for path in ["/v1/sockets", "/v1/rooms", "/v1", "/"] {
+            assert!(!is_socket(path), "{path}");
+        }
     }
 
     #[test]

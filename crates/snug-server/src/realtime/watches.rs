@@ -390,7 +390,7 @@ mod tests {
 
     fn connection(watches: &Arc<Watches>, id: u64) -> Arc<Connection> {
         let (app, user, session) = (app(), user("ann"), SessionId::from_stored("ses_1"));
-        let who = Who { app: &app, user: &user, session: &session, invisible: (false, Time(0)) };
+        let who = Who { app: &app, user: &user, session: &session };
         Connection::new(id, &who, Way::Frames(Arc::new(Outbox::new(Nowhere))), watches.clone())
     }
 

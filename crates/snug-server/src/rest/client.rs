@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::{StatusCode, Uri};
-use snug_core::engine::Me;
+use snug_core::engine::{Engine, Me};
 use snug_core::error::Error;
 use snug_core::ids::UserId;
 use snug_proto::Problem;
@@ -45,7 +45,9 @@ async fn update_me(
     by: ByClient,
     Body(body): Body<ProfileBody>,
 ) -> ApiResult<Json<MeAnswer>> {
-    let user = app.engine.update_me(&by.client, body.into()).await?;
+    let patch = body.into();
+    app.check_sight_rate(&by.client, &patch)?;
+    let user = app.engine.update_me(&by.client, patch).await?;
     let policy = by.client.app.policy;
     Ok(Json(MeAnswer::of(Me { user, session: by.client.session }, policy)))
 }
@@ -92,7 +94,7 @@ async fn sync(
 #[utoipa::path(post, path = "/v1/session/refresh", tag = "client", security(("session_token" = [])),
     responses((status = 200, body = RefreshedAnswer), (status = "default", body = Problem)))]
 async fn refresh(State(app): State<Arc<App>>, by: ByClient) -> ApiResult<Json<RefreshedAnswer>> {
-    Ok(Json(app.engine.refresh_session(&by.client, &by.token).await?.into()))
+    Ok(Json(app.engine.refresh_session(&by.client, Engine::token_hash(&by.token)).await?.into()))
 }
 
 /// Log out

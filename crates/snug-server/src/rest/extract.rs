@@ -162,6 +162,12 @@ impl InPath for RoomId {
     }
 }
 
+impl InPath for MessageId {
+    fn parse(parts: &[String]) -> Result<Self, Error> {
+        id("message", Self::new(part(parts, 0)))
+    }
+}
+
 impl InPath for SessionId {
     fn parse(parts: &[String]) -> Result<Self, Error> {
         id("session", Self::new(part(parts, 0)))

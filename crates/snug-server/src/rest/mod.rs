@@ -17,6 +17,8 @@ mod opening;
 mod origin;
 mod peer;
 mod presence;
+mod receipts;
+mod scheduled;
 mod server;
 mod server_rooms;
 mod signed;
@@ -38,6 +40,7 @@ use utoipa::openapi::{PathItem, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::metrics::Answered;
+use crate::realtime;
 use crate::wiring::App;
 
 pub use error::ApiError;
@@ -68,7 +71,9 @@ fn server_routes() -> OpenApiRouter<Arc<App>> {
         .merge(changes::server_routes())
         .merge(threads::server_routes())
         .merge(ephemeral::server_routes())
+        .merge(scheduled::server_routes())
         .merge(presence::server_routes())
+        .merge(receipts::server_routes())
         .merge(channels::server_routes())
         .merge(webhooks::routes())
         .merge(before_send::routes())
@@ -84,7 +89,9 @@ fn client_routes() -> OpenApiRouter<Arc<App>> {
         .merge(marks::routes())
         .merge(threads::client_routes())
         .merge(ephemeral::client_routes())
+        .merge(scheduled::client_routes())
         .merge(presence::client_routes())
+        .merge(receipts::client_routes())
         .merge(channels::client_routes())
         .merge(contacts::client_routes())
 }
@@ -125,7 +132,12 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = snug_core::ids::ulid(u64::try_from(app.engine.now().millis()).unwrap_or(0), random());
     let method = request.method().clone();
-    let mut answer = to_the_end(&app, request, next).await;
+    let mut answer = if realtime::is_socket(request.uri().path()) {
+        // Nothing is changed before there is a socket, and that has a task of its own.
+        next.run(request).await
+    } else {
+        to_the_end(&app, request, next).await
+    };
     let status = answer.status().as_u16();
     app.metrics.answers.get_or_create(&Answered { status }).inc();
     if status >= 500 {

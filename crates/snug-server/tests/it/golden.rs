@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use snug_core::engine::{RevokeSessions, SayEphemeral, SendMessage};
+use snug_core::engine::{RevokeSessions, SayEphemeral, ScheduledPatch, SendMessage};
 use snug_core::ids::UserId;
 use snug_core::model::OutboxKind;
 use snug_core::ports::HookAnswer;
@@ -27,12 +27,16 @@ use snug_proto::marks::{OwnAnswer, StarredAnswer};
 use snug_proto::object::{Head, Message, Mine, Room, User};
 use snug_proto::outbox::OutsideEvent;
 use snug_proto::presence::{Presence, PresenceAnswer};
+use snug_proto::receipts::{DeliveredBody, DeliveredEvent, ReceiptsAnswer};
 use snug_proto::rest::{
     CreatedRoomAnswer, HistoryAnswer, MeAnswer, MembersAnswer, MembersBody, OpenSessionBody,
     ProfileBody, ReadBody, RefreshedAnswer, RevokeBody, RevokedAnswer, RoomSyncAnswer, RoomsAnswer,
     SendBody, SessionsAnswer, TokenAnswer, TypingBody, UserSyncAnswer, UsersAnswer,
 };
 use snug_proto::rooms::{CreateRoomBody, OwnBody, UpdateRoomBody};
+use snug_proto::scheduled::{
+    ScheduleBody, Scheduled, ScheduledAnswer, ScheduledEvent, ScheduledPage, UpdateScheduledBody,
+};
 use snug_proto::threads::{ThreadAnswer, ThreadMine, ThreadsAnswer};
 use snug_proto::verified::{CodeAnswer, EmbeddingAnswer, OpenOwnBody, Opening};
 use snug_proto::{Problem, parse_body};
@@ -171,6 +175,8 @@ fn answer(name: &str, op: &str, data: &str) {
         "message.versions" => same::<VersionsAnswer>(name, data),
         "message.own" => same::<OwnAnswer>(name, data),
         "starred.list" => same::<StarredAnswer>(name, data),
+        "message.schedule" | "scheduled.update" => same::<ScheduledAnswer>(name, data),
+        "scheduled.list" => same::<ScheduledPage>(name, data),
         "pins.list" => same::<PinsAnswer>(name, data),
         "thread.history" => same::<ThreadAnswer>(name, data),
         "thread.read" => same::<ThreadMine>(name, data),
@@ -184,9 +190,12 @@ fn answer(name: &str, op: &str, data: &str) {
         "users.get" => same::<UsersAnswer>(name, data),
         "presence.watch" => same::<PresenceAnswer>(name, data),
         "members.list" => same::<MembersAnswer>(name, data),
+        "receipts.list" => same::<ReceiptsAnswer>(name, data),
         "me.update" => same::<UserAnswer>(name, data),
-        "auth" | "session.close" | "room.close" | "rooms.all" | "typing" | "room.leave"
-        | "room.decline" | "presence.unwatch" | "ping" => assert_eq!(data, "{}", "{name}"),
+        "auth" | "session.close" | "room.close" | "rooms.all" | "delivered" | "typing"
+        | "room.leave" | "room.decline" | "presence.unwatch" | "scheduled.cancel" | "ping" => {
+            assert_eq!(data, "{}", "{name}");
+        }
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -219,7 +228,9 @@ fn events_come_back_equal() {
             "room.mine" => same::<RoomMine>(&name, data),
             "message.ephemeral" => same::<EphemeralEvent>(&name, data),
             "message.own" => same::<OwnAnswer>(&name, data),
+            "scheduled" => same::<ScheduledEvent>(&name, data),
             "read" => same::<ReadEvent>(&name, data),
+            "delivered" => same::<DeliveredEvent>(&name, data),
             "typing" => same::<TypingEvent>(&name, data),
             "presence" => same::<Presence>(&name, data),
             "session.expiring" => same::<Expiring>(&name, data),
@@ -296,6 +307,7 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "send-message" | "server-send-message" => same::<Message>(name, text),
         "history" => same::<HistoryAnswer>(name, text),
         "list-members" => same::<MembersAnswer>(name, text),
+        "receipts" => same::<ReceiptsAnswer>(name, text),
         "list-rooms" => same::<RoomsAnswer>(name, text),
         "list-sessions" => same::<SessionsAnswer>(name, text),
         "me" | "update-me" => same::<MeAnswer>(name, text),
@@ -309,6 +321,8 @@ fn rest_answer(name: &str, call: &str, text: &str) {
         "make-code" => same::<CodeAnswer>(name, text),
         "embedding" => same::<EmbeddingAnswer>(name, text),
         "say-ephemeral" | "server-say-ephemeral" => same::<EphemeralAnswer>(name, text),
+        "schedule-message" | "server-schedule-message" => same::<Scheduled>(name, text),
+        "list-scheduled" => same::<ScheduledPage>(name, text),
         other => panic!("{name}: no type for {other}"),
     }
 }
@@ -320,6 +334,12 @@ fn parsed<T: DeserializeOwned>(name: &str, text: &str) -> T {
         parse_body::<T>(wrong.to_string().as_bytes()).err()?.field
     });
     parse_body(text.as_bytes()).unwrap_or_else(|problem| panic!("{name}: {problem:?}"))
+}
+
+/// A body that no command is made of.
+fn taken<T: DeserializeOwned>(name: &str, text: &str) -> Result<(), snug_core::error::Error> {
+    let _: T = parsed(name, text);
+    Ok(())
 }
 
 fn rest_request(name: &str, call: &str, text: &str) {
@@ -345,28 +365,20 @@ fn rest_request(name: &str, call: &str, text: &str) {
             let body: MembersBody = parsed(name, text);
             snug_core::engine::ChangeMembersRequest::try_from(body).map(drop)
         }
-        "upsert-user" | "update-me" => {
-            parsed::<ProfileBody>(name, text);
-            Ok(())
-        }
-        "update-room" | "server-update-room" => {
-            parsed::<UpdateRoomBody>(name, text);
-            Ok(())
-        }
-        "set-own" => {
-            parsed::<OwnBody>(name, text);
-            Ok(())
-        }
-        "read" => {
-            parsed::<ReadBody>(name, text);
-            Ok(())
-        }
-        "typing" => {
-            parsed::<TypingBody>(name, text);
-            Ok(())
-        }
+        "upsert-user" | "update-me" => taken::<ProfileBody>(name, text),
+        "update-room" | "server-update-room" => taken::<UpdateRoomBody>(name, text),
+        "set-own" => taken::<OwnBody>(name, text),
+        "read" => taken::<ReadBody>(name, text),
+        "delivered" => parsed::<DeliveredBody>(name, text).into_rooms().map(drop),
+        "typing" => taken::<TypingBody>(name, text),
         "say-ephemeral" | "server-say-ephemeral" => {
             SayEphemeral::try_from(parsed::<EphemeralBody>(name, text)).map(drop)
+        }
+        "schedule-message" | "server-schedule-message" => {
+            parsed::<ScheduleBody>(name, text).into_send().map(drop)
+        }
+        "update-scheduled" => {
+            ScheduledPatch::try_from(parsed::<UpdateScheduledBody>(name, text)).map(drop)
         }
         "edit-message" => {
             let edit = snug_core::engine::EditMessage::try_from(parsed::<EditBody>(name, text));
@@ -374,10 +386,7 @@ fn rest_request(name: &str, call: &str, text: &str) {
             assert!(edit.text.is_some() || edit.custom.is_some(), "{name}");
             Ok(())
         }
-        "hide-message" => {
-            parsed::<HideBody>(name, text);
-            Ok(())
-        }
+        "hide-message" => taken::<HideBody>(name, text),
         "refresh-session" => {
             assert_eq!(text.trim(), "{}");
             Ok(())

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use snug_core::limits;
 use tokio::time::{Duration, Instant};
 
-use crate::harness::{Socket, TestApp, TestServer, on_both};
+use crate::harness::{Backend, Socket, TestApp, TestServer, on_both};
 use crate::socket_bad_input::raw::Raw;
 
 async fn watch(socket: &mut Socket, room: &str) -> Value {
@@ -127,6 +127,67 @@ async fn who_is_invisible_is_not_seen() {
         assert!(told.iter().all(|(name, _)| name != "presence"), "{told:?}");
     })
     .await;
+}
+
+/// Each turn is told to all who watch: so often, whatever the door. Nothing else is held up by it.
+#[tokio::test]
+async fn turning_visible_and_back_is_bounded() {
+    on_both(async |server| {
+        let app = server.app().await;
+        let (_, mut bob) = app.enter("bob").await;
+        let page = app.page_on("bob", "page").await;
+        let most = limits::SIGHT_CHANGES_PER_MINUTE;
+        // The bound fills up again while a slow machine asks.
+        let mut refused = Value::Null;
+        for turn in 0..3 * most {
+            let turned = json!({"invisible": turn % 2 == 0});
+            if turn % 3 == 0 {
+                let answer = page.call("PATCH", "me", turned).await;
+                if answer.status != 200 {
+                    assert!(turn >= most, "after {turn} turns");
+                    refused = answer.refused(429, "rate_limited");
+                    break;
+                }
+            } else {
+                let answer = bob.ask("me.update", turned).await;
+                if answer["ok"] != true {
+                    assert!(turn >= most, "after {turn} turns");
+                    refused = answer["error"].clone();
+                    break;
+                }
+            }
+        }
+        assert_eq!(refused["code"], "rate_limited");
+        let wait = refused["retry_after_ms"].as_u64().expect("when to try again");
+        assert!(wait <= 60_000 / u64::from(most) + 1, "{refused}");
+        bob.request("me.update", json!({"name": "Bob"})).await;
+        app.backend_ok("PUT", "users/bob", json!({"invisible": false})).await;
+        let (_, mut ann) = app.enter("ann").await;
+        ann.request("me.update", json!({"invisible": true})).await;
+    })
+    .await;
+}
+
+/// Where other nodes are asked about whom one begins to watch, who watches pays for it.
+#[tokio::test]
+async fn watching_anew_and_anew_is_paid_for() {
+    let server = TestServer::one_of_several(Backend::Sqlite).await;
+    let app = server.app().await;
+    let room = large(&app).await;
+    let (_, mut ann) = app.enter("ann").await;
+    let names: Vec<String> = (0..limits::PRESENCE_MEMBERS_MAX).map(|n| format!("m{n}")).collect();
+    let turn = names.len() * limits::PRESENCE_ASK_BYTES;
+    let free = limits::ANSWER_BYTES_BURST;
+    let began = Instant::now();
+    let turns = 12;
+    for _ in 0..turns {
+        ann.request("presence.watch", json!({"rooms": [room], "users": names})).await;
+        ann.request("presence.unwatch", json!({"rooms": [room]})).await;
+    }
+    let paid = u64::try_from(turn * (turns - 1)).expect("bytes") - free;
+    let least = Duration::from_millis(paid * 1_000 / limits::ANSWER_BYTES_PER_SECOND);
+    assert!(began.elapsed() >= least, "{:?}, not {least:?}", began.elapsed());
+    assert!(server.stop().await);
 }
 
 #[tokio::test]

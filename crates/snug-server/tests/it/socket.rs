@@ -254,6 +254,16 @@ fn thread_of(room: &str) -> [Value; 3] {
     ]
 }
 
+/// A message that is scheduled, changed and taken back.
+fn later_of(room: &str) -> [Value; 3] {
+    let at = crate::scheduled::ahead(3_600_000);
+    [
+        json!({"room": room, "id": "s1", "text": "later", "at": at}),
+        json!({"id": "s1", "text": "much later"}),
+        json!({"id": "s1"}),
+    ]
+}
+
 /// Two groups that `alice` is invited to.
 async fn invitations(app: &TestApp) {
     for id in ["asked", "asked-too"] {
@@ -280,6 +290,23 @@ async fn make_room(socket: &mut Socket) -> (String, String) {
     (text(&made["room"]["id"]), text(&made["room"]["epoch"]))
 }
 
+/// What is asked, with what, and what stands where in the answer.
+type Asked = (&'static str, Value, &'static str, Value);
+
+/// The ops after which there is less to ask about.
+fn the_last_of(room: &str) -> [Asked; 8] {
+    [
+        ("room.accept", json!({"room": "asked"}), "/room/mine/state", json!("active")),
+        ("room.decline", json!({"room": "asked-too"}), "", json!({})),
+        ("room.close", json!({"room": room}), "", json!({})),
+        ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
+        ("room.leave", json!({"room": room}), "", json!({})),
+        ("ping", json!({}), "", json!({})),
+        ("session.refresh", json!({}), "/session", Value::Null),
+        ("session.close", json!({}), "", json!({})),
+    ]
+}
+
 /// Every op is asked once and its answer looked at; a new op without a line here fails.
 #[tokio::test]
 async fn every_op_is_answered_as_written() {
@@ -291,6 +318,7 @@ async fn every_op_is_answered_as_written() {
     let cursor = socket.request("rooms.list", json!({})).await["cursor"].clone();
     make_channel(&app).await;
     let [edit, react, star] = changes_of(&room);
+    let [later, reworded, whose] = later_of(&room);
     let [reply, thread, read_thread] = thread_of(&room);
     let ops = [
         ("rooms.list", json!({"limit": 1, "include": ["left"]}), "/rooms/0/id", json!(room)),
@@ -309,10 +337,16 @@ async fn every_op_is_answered_as_written() {
         ("thread.read", read_thread, "/read_seq", json!(2)),
         ("message.own", star, "/mine/marks/rev", json!(1)),
         ("starred.list", json!({"limit": 1}), "/messages/0/own/rev", json!(1)),
+        ("message.schedule", later, "/scheduled/id", json!("s1")),
+        ("scheduled.list", json!({"room": room}), "/scheduled/0/text", json!("later")),
+        ("scheduled.update", reworded, "/scheduled/rev", json!(2)),
+        ("scheduled.cancel", whose, "", json!({})),
         ("message.versions", json!({"room": room, "id": "m0"}), "/versions/0/text", json!("first")),
         ("message.unsend", json!({"room": room, "id": "m0"}), "/message/deleted", json!(true)),
         ("read", json!({"room": room, "seq": 3}), "/read_seq", json!(3)),
         ("mine.update", json!({"room": room, "pinned": true}), "/settings/rev", json!(1)),
+        ("delivered", json!({"rooms": {&room: 1}}), "", json!({})),
+        ("receipts.list", json!({"room": room, "id": "m0"}), "/members/0/user", json!("bob")),
         ("typing", json!({"room": room, "on": true}), "", json!({})),
         ("sync", json!({"cursor": cursor}), "/rooms/0/id", json!(room)),
         ("room.sync", json!({"room": room, "rev": 1, "epoch": epoch}), "/reset", json!(false)),
@@ -325,16 +359,8 @@ async fn every_op_is_answered_as_written() {
         ("room.join", json!({"room": "news"}), "/room/mine/state", json!("active")),
         ("presence.watch", json!({"rooms": [room]}), "/users/0/user", json!("bob")),
         ("presence.unwatch", json!({"rooms": [room]}), "", json!({})),
-        ("room.accept", json!({"room": "asked"}), "/room/mine/state", json!("active")),
-        ("room.decline", json!({"room": "asked-too"}), "", json!({})),
-        ("room.close", json!({"room": room}), "", json!({})),
-        ("me.update", json!({"name": "Alice"}), "/user/name", json!("Alice")),
-        ("room.leave", json!({"room": room}), "", json!({})),
-        ("ping", json!({}), "", json!({})),
-        ("session.refresh", json!({}), "/session", Value::Null),
-        ("session.close", json!({}), "", json!({})),
     ];
-    for (op, data, at, expected) in ops {
+    for (op, data, at, expected) in ops.into_iter().chain(the_last_of(&room)) {
         if op == "room.accept" {
             invitations(&app).await;
         }

@@ -3,15 +3,18 @@
 //! only of ids, numbers and answers, so any harness can feed it. Calls may come from many
 //! observers; what is compared across them is `rev` and `seq`, never a clock.
 
+mod own;
 mod rest;
 mod room;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use snug_core::ids::{MessageId, RoomId, UserId};
-use snug_core::model::{Mentions, Message, MessageKind, Time};
+use snug_core::model::{Mentions, Message, MessageKind, Ruled, Time};
 
+use own::OwnLog;
 pub use rest::{Facts, RoomAtRest};
 use room::RoomLog;
 
@@ -104,6 +107,7 @@ pub struct Checker {
     /// Counts requests and answers, to tell before from after.
     moment: u64,
     rooms: BTreeMap<RoomId, RoomLog>,
+    own: OwnLog,
     deactivated: BTreeMap<UserId, u64>,
     ended_tokens: BTreeSet<String>,
     /// Who heard of which rev, and whose message took which: judged when all moves are known.
@@ -160,6 +164,12 @@ impl Checker {
             if frozen {
                 self.broken(11, format!("{room}: frozen, and {id} of {user} stored at rev {rev}"));
             }
+            if self.room(room).closes(Ruled::Send, user, rev) {
+                self.broken(
+                    11,
+                    format!("{room}: {user} may not send, and {id} stored at rev {rev}"),
+                );
+            }
             let out = self.deactivated.get(*user).is_some_and(|moment| began > moment);
             if out && !duplicate {
                 self.broken(11, format!("{room}: {user} is deactivated and {id} was stored"));
@@ -186,6 +196,10 @@ impl Checker {
 
     /// Somebody saw a message: one id, one seq, one payload for all.
     pub fn saw(&mut self, who: &str, room: &RoomId, seen: &Seen) {
+        if self.own.is_said(&seen.id) {
+            let id = &seen.id;
+            self.broken(0, format!("{room}: {id} was said to be kept nowhere, and {who} sees it"));
+        }
         let broken = self.room(room).saw(seen);
         for what in broken {
             self.broken(3, format!("{room}, seen by {who}: {what}"));

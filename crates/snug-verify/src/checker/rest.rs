@@ -39,6 +39,9 @@ impl Checker {
     pub fn at_rest(&mut self, rest: &RoomAtRest<'_>) {
         let room = rest.room;
         self.saw_page("a fresh reader", room, rest.history);
+        for what in self.own.against(rest.history) {
+            self.broken(0, format!("{room}: {what}"));
+        }
         let there: BTreeMap<_, _> = rest.history.iter().map(|seen| (&seen.id, seen)).collect();
         let log = self.room(room);
         let came = rest.history.iter().filter_map(|seen| log.came_at(&seen.id));

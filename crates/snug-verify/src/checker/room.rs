@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use snug_core::ids::{MessageId, UserId};
+use snug_core::model::{MemberState, Role, RoomPolicy, Ruled};
 
 use super::Seen;
 
@@ -19,6 +20,12 @@ pub(super) struct RoomLog {
     pub(super) frozen: BTreeMap<u64, bool>,
     pub(super) archived: BTreeMap<u64, bool>,
     pub(super) cursors: BTreeMap<UserId, u64>,
+    /// Cursors in threads, by the message at which each hangs.
+    pub(super) threads: BTreeMap<(UserId, MessageId), u64>,
+    /// For each user: from which rev on in which state, with which role.
+    pub(super) standings: BTreeMap<UserId, BTreeMap<u64, (MemberState, Role)>>,
+    /// From which rev on the room says what of who may do what.
+    pub(super) rules: BTreeMap<u64, RoomPolicy>,
     pub(super) revs: BTreeSet<u64>,
     /// Changes that may have taken a rev of which nobody knows.
     pub(super) unsure: usize,
@@ -62,6 +69,9 @@ impl RoomLog {
     }
 
     pub(super) fn member(&mut self, user: &UserId, rev: u64, active: bool) {
+        if !active {
+            self.threads.retain(|(whose, _), _| whose != user);
+        }
         self.members.entry(user.clone()).or_default().insert(rev, active);
     }
 
@@ -70,6 +80,18 @@ impl RoomLog {
         for times in self.members.values_mut() {
             times.insert(rev, false);
         }
+        for times in self.standings.values_mut() {
+            times.insert(rev, (MemberState::Left, Role::Member));
+        }
+        self.threads.clear();
+    }
+
+    /// Whether the room's own word kept a member from it when the next rev was this one.
+    pub(super) fn closes(&self, ruled: Ruled, user: &UserId, rev: u64) -> bool {
+        let said = self.rules.range(..rev).next_back();
+        let Some(least) = said.and_then(|(_, policy)| policy.least(ruled)) else { return false };
+        let standing = self.standings.get(user).and_then(|times| times.range(..rev).next_back());
+        standing.is_some_and(|(_, (state, role))| *state == MemberState::Active && *role < least)
     }
 
     /// `None` when it was never told.

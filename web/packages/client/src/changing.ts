@@ -1,8 +1,20 @@
 // What may be done to the messages of a room after they were sent. Whatever is asked may be asked
 // again: the answer is the message as it is, and is shown ahead of its event.
-import type { AnswerOf, Edit, Marked, Message, Op, Own, RequestOf, Words } from '@snug/protocol';
+import type {
+  AnswerOf,
+  Edit,
+  Marked,
+  Message,
+  Op,
+  Own,
+  RequestOf,
+  Scheduled,
+  Words,
+} from '@snug/protocol';
 import type { Context } from './context.js';
 import { Derived } from './observable.js';
+import { draftOf } from './outbox.js';
+import type { Outgoing } from './types.js';
 
 type Change = 'message.edit' | 'message.unsend' | 'message.react' | 'message.pin';
 
@@ -17,6 +29,14 @@ export abstract class Changing<T> extends Derived<T> {
   /** Never asked again, as other questions are: it may have been heard. */
   sendEphemeral(words: Words): Promise<{ id: string }> {
     return this.ctx.request('message.ephemeral', { room: this.id, ...words });
+  }
+
+  /** The id is minted once: what is asked again after a lost answer is the same message. */
+  async schedule(message: string | Outgoing, at: Date | number | string): Promise<Scheduled> {
+    const draft = draftOf(typeof message === 'string' ? { text: message } : message);
+    const when = new Date(at).toISOString();
+    const asked = { id: this.ctx.mint(), ...draft, at: when };
+    return (await this.askRoom('message.schedule', asked)).scheduled;
   }
 
   edit(id: string, words: Edit): Promise<Message> {

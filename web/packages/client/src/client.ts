@@ -10,11 +10,14 @@ import type {
   ProfilePatch,
   RequestOf,
   Room,
+  Scheduled,
+  ScheduledPatch,
   User,
 } from '@snug/protocol';
 import { backoff, DEFAULT_BOUNDS } from './backoff.js';
 import { Connection } from './connection.js';
 import type { Context } from './context.js';
+import { Delivering } from './delivering.js';
 import { deviceId } from './device.js';
 import type { RoomEntry } from './entry.js';
 import { Cell, Emitter } from './observable.js';
@@ -63,6 +66,7 @@ export class SnugClient implements Client {
   readonly #stores = new Map<string, RoomStore>();
   readonly #users: UserBook;
   readonly #presence: PresenceBook;
+  readonly #delivering: Delivering;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #me = new Cell<User | null>(null);
   readonly #policy = new Cell<Policy | null>(null);
@@ -70,6 +74,8 @@ export class SnugClient implements Client {
   #tokens: Tokens;
   /** Counts the users of this client; a request never crosses to the next. */
   #reign = 0;
+  /** It was online before: events may have been missed since. */
+  #cameAgain = false;
 
   constructor(options: ClientOptions) {
     const now = options.now ?? Date.now;
@@ -106,10 +112,12 @@ export class SnugClient implements Client {
       request: (op, payload) => this.#machine.request(op, payload),
       call: (op, payload) => this.#call(op, payload),
       meet: (ids) => this.users(ids),
+      got: (room, seq) => this.#delivering.got(room, seq),
       emit: (event, payload) => this.#emitter.emit(event, payload),
     };
     this.#list = new RoomListStore(this.#context);
     this.#presence = new PresenceBook(this.#context);
+    this.#delivering = new Delivering(this.#context, (room) => this.#list.entry(room));
     this.presence = this.#presence;
     this.connection = this.#machine.state;
     this.me = this.#me;
@@ -178,6 +186,18 @@ export class SnugClient implements Client {
     const list = await this.#call('starred.list', page);
     this.#users.put(list.users);
     return list;
+  }
+
+  scheduled(page: RequestOf<'scheduled.list'> = {}): Promise<AnswerOf<'scheduled.list'>> {
+    return this.#call('scheduled.list', page);
+  }
+
+  async updateScheduled(id: string, patch: ScheduledPatch): Promise<Scheduled> {
+    return (await this.#call('scheduled.update', { id, ...patch })).scheduled;
+  }
+
+  async cancelScheduled(id: string): Promise<void> {
+    await this.#call('scheduled.cancel', { id });
   }
 
   async joinChannel(id: string): Promise<RoomHandle> {
@@ -255,6 +275,10 @@ export class SnugClient implements Client {
     this.#list.online().catch(() => {});
     for (const store of this.#stores.values()) store.online();
     this.#presence.online();
+    this.#delivering.flush();
+    // Nothing tells what became of scheduled messages meanwhile but their list.
+    if (this.#cameAgain) this.#emitter.emit('scheduled', { again: true });
+    this.#cameAgain = true;
   }
 
   #rested({ status, code, detail }: ConnectionState): void {
@@ -266,11 +290,16 @@ export class SnugClient implements Client {
     this.#users.clear();
     this.#list.forget();
     this.#presence.forget();
+    this.#delivering.forget();
     for (const store of this.#stores.values()) store.forget(gone());
   }
 
   #event(name: EventName, payload: Events[EventName]): void {
-    // Every event but the session's own is of one room.
+    if (name === 'scheduled') {
+      this.#emitter.emit(name, payload as Events['scheduled']);
+      return;
+    }
+    // Every event but the user's and the session's own is of one room.
     if (!('room' in payload)) {
       if ('expires_at' in payload) {
         this.#emitter.emit('session.expiring', { expiresAt: Date.parse(payload.expires_at) });
@@ -345,6 +374,7 @@ const ROOM_EVENTS: Handlers = {
   },
   'message.ephemeral': (_, open, event) => open?.said(event),
   read: (_, open, event) => open?.read(event),
+  delivered: (_, open, event) => open?.delivered(event),
   typing: (_, open, event) => open?.typed(event),
 };
 

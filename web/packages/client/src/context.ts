@@ -18,5 +18,7 @@ export interface Context {
   call<O extends Op>(op: O, payload: RequestOf<O>): Promise<AnswerOf<O>>;
   /** Asks who these are; the answer goes into `users`. */
   meet(ids: string[]): Promise<unknown>;
+  /** This device has a room up to there. */
+  got(room: string, seq: number): void;
   emit<E extends keyof ClientEvents>(event: E, payload: ClientEvents[E]): void;
 }

@@ -233,6 +233,9 @@ export class RoomEntry {
   }
 
   touch(): void {
+    const { room, mine } = this;
+    if (mine?.state === 'active' && room!.seq > mine.read_seq)
+      this.#context.got(this.id, room!.seq);
     this.#view = undefined;
     this.#changed();
   }

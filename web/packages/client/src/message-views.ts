@@ -25,7 +25,8 @@ export class MessageViews {
   build(
     messages: readonly Message[],
     outbox: readonly OutboxItem[],
-    readByOthers: number,
+    /** Up to where one of the others has got them, and has read them. */
+    others: { got: number; read: number },
     quoted: (to: Partial<ReplyTo>) => Quote,
     /** Whether there is news in the thread at a message, where that is known. */
     unread: (message: Message) => boolean | undefined,
@@ -65,11 +66,13 @@ export class MessageViews {
       if (deleted) continue;
       const own = message.sender != null && message.sender === me;
       const sender = this.#user(message.sender);
-      const read = own && message.seq <= readByOthers;
+      const read = own && message.seq <= others.read;
+      const got = own && message.seq <= others.got;
       const { seen, show } = answered(message.reply_to);
       const news = unread(message);
-      add(message, [sender, read, news, starred_at, ...seen], () => ({
+      add(message, [sender, read, got, news, starred_at, ...seen], () => ({
         ...sentView(message, me, sender, read, show?.()),
+        deliveredToOthers: got,
         threadUnread: news,
         // What was unsent is in no list of stars any more.
         starredAt: starred_at && !message.deleted ? Date.parse(starred_at) : undefined,

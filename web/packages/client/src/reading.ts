@@ -1,6 +1,5 @@
 // "Read up to here", coalesced: the highest wins, one request at a time, and
 // what could not be said while offline is said after.
-import type { Member } from '@snug/protocol';
 import type { Context } from './context.js';
 import { asSnugError } from './problem.js';
 import { Timer } from './timer.js';
@@ -52,17 +51,4 @@ export function reading(context: Context, tell: (seq: number) => Promise<unknown
       wanted = 0;
     },
   };
-}
-
-/** How far the one read who read furthest of the other members. */
-export function readByOthers(
-  reads: Map<string, number>,
-  members: Map<string, Member>,
-  me: string | undefined,
-): number {
-  let furthest = 0;
-  for (const [user, seq] of reads)
-    if (user !== me && (members.get(user)?.state ?? 'active') === 'active')
-      furthest = Math.max(furthest, seq);
-  return furthest;
 }

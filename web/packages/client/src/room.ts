@@ -7,17 +7,14 @@ import type {
   Marked,
   Member,
   Message,
-  Mine,
-  OwnPatch,
+  Receipts,
   ReplyTo,
-  Room,
-  RoomPatch,
   RoomSync,
   ThreadList,
   ThreadMine,
   ThreadPage,
 } from '@snug/protocol';
-import { Changing } from './changing.js';
+import { Belonging } from './belonging.js';
 import type { Context } from './context.js';
 import { ThreadCursors } from './cursors.js';
 import { mergeMembers, type RoomEntry } from './entry.js';
@@ -26,7 +23,8 @@ import { MessageViews } from './message-views.js';
 import { Outbox } from './outbox.js';
 import { asSnugError, LOST, NO_ACCESS, type SnugError } from './problem.js';
 import { Quotes } from './quotes.js';
-import { type Reading, readByOthers, reading } from './reading.js';
+import { type Reading, reading } from './reading.js';
+import { OthersCursors, TOLD_MEMBERS } from './receipts.js';
 import { RoomStream } from './room-stream.js';
 import { Said } from './said.js';
 import { ThreadStore } from './thread.js';
@@ -41,7 +39,7 @@ const CATCH_UP = 300;
 /** A room closed and opened within this (a re-render) was never closed. */
 const LINGER_MS = 400;
 
-export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
+export class RoomStore extends Belonging<RoomSnapshot> implements RoomHandle {
   readonly id: string;
   draft = '';
   protected readonly ctx: Context;
@@ -62,7 +60,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   readonly #threads = new Map<string, ThreadStore>();
   readonly #cursors = new ThreadCursors();
   #members = new Map<string, Member>();
-  #reads = new Map<string, number>();
+  #others = new OthersCursors();
   readonly #said = new Said();
   #epoch = '';
   #status: RoomSnapshot['status'] = 'closed';
@@ -99,6 +97,10 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
         this.shownAhead(message);
       },
     });
+  }
+
+  protected get entry(): RoomEntry {
+    return this.#entry;
   }
 
   get wanted(): boolean {
@@ -205,33 +207,11 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     return list;
   }
 
-  async updateMine(patch: OwnPatch): Promise<Mine> {
-    const mine = await this.ctx.call('mine.update', { room: this.id, ...patch });
-    this.#entry.applyMine(mine);
-    return mine;
-  }
-
-  async update(patch: RoomPatch): Promise<Room> {
-    const { room } = await this.ctx.call('room.update', { room: this.id, ...patch });
-    this.#entry.applyRoom(room);
-    return room;
-  }
-
-  async leave(): Promise<void> {
-    await this.ctx.call('room.leave', { room: this.id });
-    this.left('left');
-  }
-
-  async accept(): Promise<Room> {
-    const { room } = await this.ctx.call('room.accept', { room: this.id });
-    this.#entry.applyRoom(room, true);
-    this.joined();
-    return room;
-  }
-
-  async decline(): Promise<void> {
-    await this.ctx.call('room.decline', { room: this.id });
-    this.#entry.left();
+  async receipts(id: string, page?: { limit?: number; cursor?: string }): Promise<Receipts> {
+    const answer = await this.askRoom('receipts.list', { id, ...page });
+    this.ctx.users.put(answer.users);
+    this.#now(() => this.#others.note(answer));
+    return answer;
   }
 
   // What a thread asks of its room.
@@ -243,10 +223,10 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     upTo = Number.POSITIVE_INFINITY,
     thread?: string,
   ): MessageView[] {
-    const read = Math.min(upTo, readByOthers(this.#reads, this.#members, this.ctx.me()));
+    const others = this.#others.furthest(this.#members, this.ctx.me(), upTo);
     const quoted = (to: Partial<ReplyTo>) => this.#quotes.find(to, loaded);
     const unread = (message: Message) => this.#cursors.unread(message);
-    return views.build(loaded, this.#outbox.items, read, quoted, unread, this.#marks, thread);
+    return views.build(loaded, this.#outbox.items, others, quoted, unread, this.#marks, thread);
   }
 
   override touch(): void {
@@ -269,7 +249,6 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     if (this.wanted) this.#refuse({ code: `room_${reason}`, detail, retryable: false });
   }
 
-  /** The user became a member (again). */
   joined(): void {
     if (this.wanted && (this.#status === 'no_access' || this.#status === 'error')) {
       this.#turn('loading');
@@ -307,9 +286,13 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
 
   read({ user, seq, rev }: Events['read']): void {
     this.#now(() => {
-      this.#mergeRead(user, seq);
+      this.#others.noteRead([{ user, seq }]);
       this.#stream.note(rev);
     });
+  }
+
+  delivered({ cursors }: Events['delivered']): void {
+    this.#now(() => this.#others.noteGot(cursors));
   }
 
   said(said: Ephemeral): void {
@@ -368,6 +351,16 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#stream.note(Math.max(room.rev, history.head.rev));
     const behind = room.rev > this.#stream.applied || this.#marks.behind(room.mine);
     if (!whole && behind) this.#catchUp();
+    this.#askReceipts();
+  }
+
+  /** Where it is told who gets a message, what was told while nobody listened. */
+  #askReceipts(): void {
+    const me = this.ctx.me();
+    const last = this.#timeline.messages.filter(({ sender }) => sender && sender === me).at(-1);
+    const large = (this.#entry.room?.member_count ?? 0) > TOLD_MEMBERS;
+    if (!last || large || last.seq <= this.#others.furthest(this.#members, me).got) return;
+    this.receipts(last.id).catch(() => {});
   }
 
   /** Drops what is shown and loads the newest page. */
@@ -443,7 +436,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.ctx.users.put(page.users);
     if (page.room_object) this.#entry.applyRoom(page.room_object);
     this.#mergeMembers(page.members);
-    for (const { user, seq } of page.reads) this.#mergeRead(user, seq);
+    this.#others.noteRead(page.reads);
     this.#marks.note([...page.messages, ...(page.marks?.changed ?? [])], page.marks?.rev);
     this.#take(page.messages);
     this.#timeline.cutBelow(page.min_seq);
@@ -506,18 +499,13 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
   #mergeMembers(members: readonly Member[], count?: number): void {
     this.#members = mergeMembers(new Map(this.#members), members);
     this.#entry.applyMembers(members, count);
-    for (const { user, read_seq } of members) this.#mergeRead(user, read_seq);
+    this.#others.noteRead(members.map(({ user, read_seq: seq }) => ({ user, seq })));
   }
 
   /** In a large room the members at hand are not all. */
   #meet(id: string | null | undefined): void {
     if (id == null || this.ctx.users.get(id)) return;
     this.ctx.meet([id]).catch(() => {});
-  }
-
-  #mergeRead(user: string, seq: number): void {
-    if ((this.#reads.get(user) ?? 0) >= seq) return;
-    this.#reads = new Map(this.#reads).set(user, seq);
   }
 
   #drawLine(): void {
@@ -555,7 +543,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
     this.#typingOthers.clear();
     this.#entry.typing = [];
     this.#members = new Map();
-    this.#reads = new Map();
+    this.#others = new OthersCursors();
     this.#views.clear();
     this.#quotes.clear();
     this.#marks.clear();
@@ -591,7 +579,7 @@ export class RoomStore extends Changing<RoomSnapshot> implements RoomHandle {
       members: this.#members,
       users,
       typing: this.#typingOthers.users().map((id) => this.ctx.users.get(id) ?? { id }),
-      readBy: this.#reads,
+      readBy: this.#others.read,
       unread: this.#entry.unread,
       unreadLineSeq: this.#line,
       problem: this.#problem,

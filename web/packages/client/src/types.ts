@@ -19,10 +19,15 @@ import type {
   Policy,
   Preview,
   ProfilePatch,
+  Receipts,
   Room,
   RoomFilter,
   RoomPage,
   RoomPatch,
+  Scheduled,
+  ScheduledNews,
+  ScheduledPage,
+  ScheduledPatch,
   StarredPage,
   ThreadList,
   ThreadMine,
@@ -50,10 +55,15 @@ export type {
   Place,
   Preview,
   Problem,
+  Receipts,
   Room,
   RoomFilter,
   RoomPage,
   RoomPatch,
+  Scheduled,
+  ScheduledNews,
+  ScheduledPage,
+  ScheduledPatch,
   Settings,
   StarredPage,
   ThreadList,
@@ -160,6 +170,11 @@ export interface MessageView {
   problem?: ProblemView;
   /** An own message at or below another active member's read cursor. */
   readByOthers: boolean;
+  /**
+   * An own message that a device of another member has got, which one that was read has; known in
+   * rooms of at most 100 members, elsewhere `receipts()` tells.
+   */
+  deliveredToOthers?: boolean;
   /** Of a system message: `custom`, whose `type` names the happening. */
   system?: { type: string; [field: string]: Custom | undefined };
   /** Unsent: a place without words. */
@@ -333,6 +348,11 @@ export interface RoomHandle extends Conversation {
    * goes at most once: without a connection it rejects.
    */
   sendEphemeral(words: Words): Promise<{ id: string }>;
+  /**
+   * Has a message sent at a time: a `Date`, milliseconds since 1970, or RFC 3339. It is in no
+   * snapshot until then; `client.scheduled()` lists it.
+   */
+  schedule(message: string | Outgoing, at: Date | number | string): Promise<Scheduled>;
   /** Takes it out of `ephemeral`. */
   dismiss(id: string): void;
   /** For everybody: in a direct room, or as owner or admin. */
@@ -353,6 +373,8 @@ export interface RoomHandle extends Conversation {
   readThread(thread: string, seq: number): Promise<ThreadMine>;
   /** The room's threads, those replied to last first. */
   threads(page?: { before?: number; limit?: number }): Promise<ThreadList>;
+  /** Who has a message, and who has read it: by user id, counted on the first page. */
+  receipts(id: string, page?: { limit?: number; cursor?: string }): Promise<Receipts>;
   leave(): Promise<void>;
   /** An invitation; resolves with the room as a member sees it. */
   accept(): Promise<Room>;
@@ -398,6 +420,11 @@ export interface ClientEvents {
   unread: { unread: number; mentions: number };
   /** A room came, changed or went, or the user was invited to it. */
   room: { room: string; change: 'joined' | 'invited' | 'changed' | 'left'; reason?: string };
+  /**
+   * A scheduled message of this user came, changed, failed or went, on whatever device; after a
+   * reconnect `{ again: true }` without an id: list them again.
+   */
+  scheduled: ScheduledNews;
   'session.expiring': { expiresAt: number };
   /** The client will not reconnect by itself. */
   closed: { code: string; detail?: string };
@@ -467,6 +494,12 @@ export interface Client {
   channels(page?: { limit?: number; cursor?: string }): Promise<ChannelPage>;
   /** The user's starred messages of all rooms, those starred last first; none that is gone. */
   starred(page?: { before?: string; limit?: number }): Promise<StarredPage>;
+  /** The user's scheduled messages, soonest first, with those that could not be sent. */
+  scheduled(page?: { room?: string; limit?: number; cursor?: string }): Promise<ScheduledPage>;
+  /** Another time or new words; one that failed waits again, and needs a time. */
+  updateScheduled(id: string, patch: ScheduledPatch): Promise<Scheduled>;
+  /** Rejects with `message_not_found` where it was sent before. */
+  cancelScheduled(id: string): Promise<void>;
   /** A page of the list as the server has it now, also of archived and hidden rooms. */
   listRooms(page?: RoomFilter & { limit?: number; cursor?: string }): Promise<RoomPage>;
   /** Being in already is no error; `room(id).leave()` is the way out. */

@@ -16,11 +16,13 @@ import type {
 import type { Transport, TransportEvents, TransportTarget } from '../src/types.js';
 import { FakeConnection, type Frame, Refusal, refusal } from './fake-connection.js';
 import * as marks from './fake-marks.js';
+import { deliver, type Receiving, receipts } from './fake-receipts.js';
+import { carried } from './fake-sends.js';
 import { summarize, type Threaded, threadMine } from './fake-threads.js';
 
 export { FakeConnection, type Frame, Refusal, refusal };
 
-interface StoredRoom extends marks.Marking, Threaded {
+interface StoredRoom extends marks.Marking, Receiving, Threaded {
   room: Room;
   members: Map<string, Member>;
   mine: Map<string, Mine>;
@@ -97,6 +99,7 @@ export class FakeServer {
       mine: new Map(),
       reads: [],
       cursors: new Map(),
+      got: new Map(),
       marks: new Map(),
     };
     for (const user of members) {
@@ -395,14 +398,18 @@ export class FakeServer {
     return { messages, users: [] };
   }
 
+  #room(op: string, room: unknown, user: string) {
+    if (typeof room !== 'string') return undefined;
+    const stored = this.rooms.get(room);
+    if (!stored) throw refusal('room_not_found');
+    const joins = op === 'room.join' && stored.room.kind === 'channel';
+    if (stored.mine.get(user)?.state !== 'active' && !joins) throw refusal('not_a_member');
+    return stored;
+  }
+
   #carryOut(op: string, data: Frame['data'], connection: FakeConnection): unknown {
     const { user } = connection;
-    const stored = typeof data.room === 'string' ? this.rooms.get(data.room) : undefined;
-    if (typeof data.room === 'string') {
-      if (!stored) throw refusal('room_not_found');
-      const joins = op === 'room.join' && stored.room.kind === 'channel';
-      if (stored.mine.get(user)?.state !== 'active' && !joins) throw refusal('not_a_member');
-    }
+    const stored = this.#room(op, data.room, user);
     const id = data.room as string;
     switch (op) {
       case 'rooms.list':
@@ -427,7 +434,7 @@ export class FakeServer {
         if (known) return { message: known, duplicate: true };
         const { message } = this.say(id, user, data.text as string, {
           messageId: data.id as string,
-          more: this.#carried(stored!, data),
+          more: carried(stored!, data),
         });
         return { message, duplicate: false };
       }
@@ -444,6 +451,10 @@ export class FakeServer {
       case 'read':
         this.readAs(id, user, data.seq as number);
         return this.mine(id, user);
+      case 'delivered':
+        return deliver(this.rooms, user, data.rooms as Record<string, number>);
+      case 'receipts.list':
+        return receipts(stored!, data.id);
       case 'room.create':
         return this.#create(user, data);
       case 'message.own':
@@ -500,18 +511,6 @@ export class FakeServer {
     const page = this.#history({ ...stored, messages: replies }, data, user);
     const mine = threadMine(stored, user, root);
     return structuredClone({ ...page, root, covers: { from: 1, to: 1 }, mine });
-  }
-
-  /** What a send brings beside its words. */
-  #carried({ messages }: StoredRoom, data: Frame['data']): Partial<Message> {
-    const { card, location, mentions, format } = data as Partial<Message>;
-    const kind = card ? 'card' : location ? 'location' : 'text';
-    const answered = messages.find(({ id }) => id === data.reply_to);
-    if (data.reply_to !== undefined && !answered) throw refusal('invalid_field');
-    const reply_to = answered && { id: answered.id, seq: answered.seq };
-    const root = messages.find(({ id }) => id === data.thread);
-    const thread = root && { id: root.id, seq: root.seq };
-    return { kind, card, location, mentions, reply_to, thread, format };
   }
 
   #channels(): Room[] {

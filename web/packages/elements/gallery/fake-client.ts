@@ -18,6 +18,7 @@ import type {
   Own,
   PresenceView,
   ReactionView,
+  Receipts,
   Room,
   RoomHandle,
   RoomList,
@@ -25,6 +26,8 @@ import type {
   RoomPage,
   RoomSnapshot,
   RoomView,
+  Scheduled,
+  ScheduledPage,
   StarredPage,
   ThreadHandle,
   ThreadList,
@@ -213,6 +216,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
     return Promise.resolve({ messages: [], users: [] });
   }
 
+  schedule(): Promise<Scheduled> {
+    return Promise.reject(new Error('not in the gallery'));
+  }
+
   versions(): Promise<{ versions: Version[] }> {
     return Promise.resolve({ versions: [] });
   }
@@ -236,6 +243,10 @@ export class FakeRoom extends Cell<RoomSnapshot> implements RoomHandle {
   async readThread(root: string): Promise<ThreadMine> {
     this.change(root, { threadUnread: false });
     return { following: true, read_seq: 0, unread: 0 };
+  }
+
+  async receipts(): Promise<Receipts> {
+    return { seq: 1, members: [], users: [] };
   }
 
   async threads(): Promise<ThreadList> {
@@ -530,6 +541,16 @@ export class FakeClient implements Client {
   async starred(): Promise<StarredPage> {
     return { messages: [], users: [] };
   }
+
+  async scheduled(): Promise<ScheduledPage> {
+    return { scheduled: [] };
+  }
+
+  updateScheduled(): Promise<Scheduled> {
+    return Promise.reject(new Error('not in the gallery'));
+  }
+
+  async cancelScheduled(): Promise<void> {}
 
   async listRooms(): Promise<RoomPage> {
     return { rooms: [], cursor: '' };

@@ -276,3 +276,49 @@ test('when older messages fail to load, the user decides when to try again', asy
   await again.click();
   await again.waitFor({ state: 'detached' });
 });
+
+test('an own message has a tick, two when another has got it, underlined ones when it was read', async () => {
+  const page = await open('chat');
+  const tick = page.locator('snug-room .row.own .tick').last();
+  const look = () =>
+    tick.evaluate((one) => {
+      const svg = one.querySelector('svg');
+      const { color } = getComputedStyle(one);
+      const lines = svg?.querySelector('path')?.getAttribute('d')?.match(/M/g)?.length;
+      return {
+        label: one.getAttribute('aria-label'),
+        lines,
+        color,
+        role: one.getAttribute('role'),
+      };
+    });
+  const turn = async (
+    part: { deliveredToOthers?: boolean; readByOthers?: boolean },
+    to: string,
+  ) => {
+    await inRoom(
+      page,
+      (room, more) => {
+        const { messages } = room.getSnapshot();
+        const last = messages.length - 1;
+        room.patch({
+          messages: messages.map((one, at) => (at < last ? one : { ...one, ...more })),
+        });
+      },
+      part,
+    );
+    await page.locator(`snug-room .row.own .tick[aria-label="${to}"]`).last().waitFor();
+    return look();
+  };
+  const sent = await turn({}, 'Sent');
+  const got = await turn({ deliveredToOthers: true }, 'Delivered');
+  const read = await turn({ readByOthers: true }, 'Read');
+  assert.deepEqual(
+    [sent.lines, got.lines, read.lines],
+    [1, 2, 3],
+    'by its shape, whatever the colours are',
+  );
+  assert.equal(sent.color, got.color);
+  assert.notEqual(got.color, read.color);
+  assert.ok([sent, got, read].every(({ role }) => role === 'img'));
+});

@@ -151,6 +151,50 @@ export interface StarredPage {
   next?: Timestamp | null;
 }
 
+/** A message to be sent at a time, as it was given; or one that could not be sent then. */
+export interface Scheduled {
+  /** Of the message that will be sent. */
+  id: string;
+  room: string;
+  at: Timestamp;
+  /** Of the backend's. */
+  sender?: string | null;
+  kind?: MessageKind | null;
+  text?: string | null;
+  format?: Format | null;
+  custom?: Custom;
+  mentions?: Mentions | null;
+  reply_to?: string | null;
+  card?: Card | null;
+  location?: Place | null;
+  forward?: { room: string; id: string } | null;
+  thread?: string | null;
+  silent?: boolean | null;
+  /** Of two views the one with the higher rev is the newer. */
+  rev: number;
+  created_at: Timestamp;
+  /** Why it was not sent; it is not tried again until it is changed. */
+  failed?: { code: string; detail: string; at: Timestamp } | null;
+}
+
+export interface ScheduledPage {
+  /** Soonest first. */
+  scheduled: Scheduled[];
+  /** `cursor` of the next page. */
+  next?: string | null;
+}
+
+/** Of a user's scheduled messages: one as it is now, or the id of one. */
+export interface ScheduledNews {
+  scheduled?: Scheduled | null;
+  id?: string;
+  /** It is scheduled no more: sent, or taken back. */
+  gone?: boolean;
+  sent?: boolean;
+  /** Too large to be pushed, or missed: the list has it. */
+  again?: boolean;
+}
+
 /** Said to those who had the room open, and kept nowhere. */
 export interface Ephemeral {
   id: string;
@@ -286,6 +330,19 @@ export interface Member {
   custom?: Custom;
   session_custom?: Custom;
   rev: number;
+}
+
+/** Who has a message: a page of those who can, by user id. */
+export interface Receipts {
+  /** The message's: whose cursor is there or above has it. */
+  seq: number;
+  /** On the first page, of all of them; absent in a room of more than 5,000 members. */
+  counts?: { members: number; delivered: number; read: number } | null;
+  /** `delivered_seq` is never below `read_seq`. */
+  members: { user: string; delivered_seq: number; read_seq: number }[];
+  users: User[];
+  /** `cursor` of the next page. */
+  next?: string | null;
 }
 
 export interface Mine {

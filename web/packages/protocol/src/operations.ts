@@ -20,12 +20,16 @@ import type {
   Policy,
   Presence,
   Problem,
+  Receipts,
   Role,
   Room,
   RoomKind,
   RoomPage,
   RoomPolicy,
   RoomSync,
+  Scheduled,
+  ScheduledNews,
+  ScheduledPage,
   SessionRef,
   StarredPage,
   ThreadList,
@@ -72,6 +76,14 @@ export interface Edit {
   mentions?: Mentions | null;
   /** Of a card only. */
   card?: Card;
+}
+
+/** Another time, or new words, of a scheduled message; what is absent stays. */
+export interface ScheduledPatch extends Edit {
+  /** Needed for one that failed. */
+  at?: Timestamp;
+  /** Of a place only. */
+  location?: Place;
 }
 
 export interface CreateDirect {
@@ -224,6 +236,19 @@ export interface Operations {
     request: { before?: Timestamp; limit?: number };
     answer: StarredPage;
   };
+  'message.schedule': {
+    request: Draft & { room: string; at: Timestamp };
+    answer: { scheduled: Scheduled };
+  };
+  'scheduled.list': {
+    request: { room?: string; limit?: number; cursor?: string };
+    answer: ScheduledPage;
+  };
+  'scheduled.update': {
+    request: ScheduledPatch & { id: string };
+    answer: { scheduled: Scheduled };
+  };
+  'scheduled.cancel': { request: { id: string }; answer: Nothing };
   'message.versions': {
     request: { room: string; id: string };
     answer: { versions: Version[] };
@@ -239,6 +264,12 @@ export interface Operations {
     answer: ThreadList;
   };
   read: { request: { room: string; seq: number }; answer: Mine };
+  /** Room id to the seq up to which this device has it; 1 to 100 rooms. */
+  delivered: { request: { rooms: Record<string, number> }; answer: Nothing };
+  'receipts.list': {
+    request: { room: string; id: string; limit?: number; cursor?: string };
+    answer: Receipts;
+  };
   typing: { request: { room: string; on: boolean }; answer: Nothing };
   'presence.watch': {
     request: { rooms: string[]; users?: string[] | undefined };
@@ -301,7 +332,10 @@ export interface Events {
   'room.left': { room: string; rev: number; reason: 'left' | 'removed' | 'deleted' };
   'room.mine': { room: string; mine: Mine };
   'message.own': Marked;
+  scheduled: ScheduledNews;
   read: { room: string; user: string; seq: number; rev: number };
+  /** In rooms of at most 100 members; it takes no rev. */
+  delivered: { room: string; cursors: { user: string; seq: number }[] };
   typing: { room: string; user: string; on: boolean; name?: string | null };
   presence: Presence;
   'session.expiring': { expires_at: Timestamp };

@@ -48,6 +48,37 @@ impl MessageChange {
     }
 }
 
+/// What a message says, and whether it is in sight: all that an edit is worked out from. What moves
+/// its rev beside that (reactions, pins, replies in its thread) is nothing to an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenWords {
+    text: Option<String>,
+    custom: Option<CustomJson>,
+    extras: Option<Box<Extras>>,
+    hidden: bool,
+}
+
+impl SeenWords {
+    #[must_use]
+    pub fn of(message: &Message) -> Self {
+        Self {
+            text: message.text.clone(),
+            custom: message.custom.clone(),
+            extras: message.extras.clone(),
+            hidden: message.hidden_at.is_some(),
+        }
+    }
+
+    /// Whether the message still says so.
+    #[must_use]
+    pub fn holds(&self, now: &Message) -> bool {
+        self.text == now.text
+            && self.custom == now.custom
+            && self.extras == now.extras
+            && self.hidden == now.hidden_at.is_some()
+    }
+}
+
 /// A change of one message.
 #[derive(Debug, Clone)]
 pub struct ChangeMessage {
@@ -55,9 +86,9 @@ pub struct ChangeMessage {
     pub room: RoomId,
     pub id: MessageId,
     pub guard: Guard,
-    /// The message's rev that the change was worked out from, where that matters; another one
-    /// is answered `GuardMoved`.
-    pub seen_rev: Option<u64>,
+    /// What the message said when the change was worked out, where that matters; a message that
+    /// says something else by now is answered `GuardMoved`.
+    pub seen: Option<Box<SeenWords>>,
     pub change: MessageChange,
     /// Who did it; `None` for the backend. Kept with an edit's old version.
     pub by: Option<UserId>,
@@ -86,7 +117,7 @@ pub enum ChangeMessageOutcome {
 #[async_trait]
 pub trait ChangeStore: Send + Sync {
     /// Changes a message in ONE transaction, in this order: the room lives (`RoomNotFound`), the
-    /// message is there (`MessageNotFound`), the guard and `seen_rev` (`GuardMoved`), nothing to do
+    /// message is there (`MessageNotFound`), the guard and `seen` (`GuardMoved`), nothing to do
     /// (`Unchanged`); then rev = head.rev + 1 for the head and the message, `changed_at` of the
     /// message and of the room, and whom the message mentions now. `room_changes` returns it to
     /// whoever syncs from below that rev.

@@ -21,6 +21,12 @@ impl JobPlace {
     pub fn webhook(app: &AppId) -> Self {
         Self { app: app.clone(), kind: "webhook", key: String::new() }
     }
+
+    /// Sending of an app's scheduled messages whose time has come.
+    #[must_use]
+    pub fn scheduled(app: &AppId) -> Self {
+        Self { app: app.clone(), kind: "scheduled", key: String::new() }
+    }
 }
 
 /// A job in a node's hands. Every write that the job makes shows it: a node that was away for

@@ -61,7 +61,10 @@ pub trait MarkStore: Send + Sync {
     /// that the user's sync tells it, and of a deletion `deleted_seq`. `starred_at` is
     /// [`Mark::star_at`], above that of every earlier star of the user.
     ///
-    /// A star counts against its bound while [`MarkStore::starred`] shows it.
+    /// Only a star that [`MarkStore::starred`] shows stands against the bound: when all places are
+    /// taken, the rows of the others go, for a star above the bound to be given. What it looks at
+    /// is bounded by that, too. A row whose star was taken back stays: it tells so to devices that
+    /// were away.
     async fn mark_message(&self, wanted: MarkMessage) -> StoreResult<MarkOutcome>;
 
     /// The user's marks on those of these messages of a living room that have one, in any order;

@@ -17,8 +17,10 @@ mod messages;
 mod nodes;
 mod operators;
 mod outbox;
+mod receipts;
 mod records;
 mod rooms;
+mod scheduled;
 mod sessions;
 mod sync;
 mod threads;
@@ -29,7 +31,7 @@ use async_trait::async_trait;
 use crate::model::Time;
 
 pub use apps::{AppStore, NewApp, NewServerKey};
-pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange};
+pub use changes::{ChangeMessage, ChangeMessageOutcome, ChangeStore, MessageChange, SeenWords};
 pub use jobs::{JobPlace, JobStore, Lease, Released};
 pub use marks::{MarkMessage, MarkOutcome, MarkStore, Marked, MarksAfter};
 pub use messages::{
@@ -39,14 +41,19 @@ pub use messages::{
 pub use nodes::{ChangedRoom, LostNode, NodeStore};
 pub use operators::{CreateOperator, OperatorSession, OperatorStore};
 pub use outbox::{Attempted, Consumers, OutboxEntry, OutboxQuery, OutboxStore};
+pub use receipts::{Delivered, DeliveredMoved, ReceiptStore, ReceiptsOf};
 pub use records::{PutRecord, PutRecordOutcome, Record, RecordPlace, RecordStore};
 pub use rooms::{
     ChangeMembers, ChangeMembersOutcome, CreateRoomOutcome, CreatedRoom, MemberChange,
     MembersChanged, NewRoom, RoomFacts, RoomStore, UpdateRoomOutcome,
 };
+pub use scheduled::{
+    ChangeScheduled, NewScheduled, ScheduleOutcome, ScheduledLook, ScheduledPlace, ScheduledQuery,
+    ScheduledStore, Settled,
+};
 pub use sessions::{
-    ClosedSession, NewSession, OpenOutcome, RefreshOutcome, SessionFacts, SessionOrigin,
-    SessionStore,
+    Arrival, ClosedSession, JoinedRoom, NewSession, OpenOutcome, RefreshOutcome, SessionFacts,
+    SessionOrigin, SessionStore,
 };
 pub use sync::{ListCursor, RoomChanges, RoomListQuery, SyncStore, UserChanges, UserSyncQuery};
 pub use threads::{ThreadStore, ThreadsQuery};
@@ -89,6 +96,8 @@ pub trait Store:
     + ChangeStore
     + ThreadStore
     + MarkStore
+    + ScheduledStore
+    + ReceiptStore
     + RecordStore
     + OutboxStore
     + JobStore

@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 
 use super::StoreResult;
-use crate::ids::{AppId, DeviceId, SessionId, UserId};
-use crate::model::{CloseReason, CustomJson, Session, SessionSelector, Time, TokenHash, UserPatch};
+use crate::ids::{AppId, DeviceId, RoomId, SessionId, UserId};
+use crate::model::{
+    CloseReason, CustomJson, MarksHead, Session, SessionSelector, Time, TokenHash, User, UserPatch,
+};
 
 /// Who vouches for a new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,30 @@ pub struct SessionFacts {
     pub user_deactivated: bool,
 }
 
+/// A room that its member hears, and where it stood when that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinedRoom {
+    pub room: RoomId,
+    /// Rev of the newest durable change.
+    pub rev: u64,
+    /// Rev of the last removal of a member.
+    pub members_rev: u64,
+    /// Where the user's own marks there stand.
+    pub marks: MarksHead,
+}
+
+/// All that a node reads to let a connection in, as of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// As it is now, also when it was closed or has expired.
+    pub session: Session,
+    pub user: User,
+    /// Those of which the user is an active member, each once, in no order.
+    pub rooms: Vec<JoinedRoom>,
+    /// The install's epoch.
+    pub epoch: String,
+}
+
 /// What became of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshOutcome {
@@ -85,6 +111,16 @@ pub trait SessionStore: Send + Sync {
         app: &AppId,
         token: TokenHash,
     ) -> StoreResult<Option<SessionFacts>>;
+
+    /// The session of a user's that a connection comes with, living or not, the user, and the rooms
+    /// that the connection is to hear: one snapshot, with every write that was answered before.
+    /// How many rooms there are is bounded where they are joined.
+    async fn arrival(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        session: &SessionId,
+    ) -> StoreResult<Option<Arrival>>;
 
     /// Exchanges a living session's token; the old token is refused from the return on.
     async fn refresh_session(

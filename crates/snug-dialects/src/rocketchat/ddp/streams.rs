@@ -247,7 +247,8 @@ impl Line {
                 frames.extend(self.frame_if(NOTIFY_ROOM, &key, &json!([user, what, {}])));
                 Ok(frames)
             }
-            RoomEventBody::Typing { .. }
+            RoomEventBody::Delivered { .. }
+            | RoomEventBody::Typing { .. }
             | RoomEventBody::Ephemeral { .. }
             | RoomEventBody::Beacon => Ok(Vec::new()),
         }
@@ -368,7 +369,9 @@ impl Line {
             | UserEventBody::SessionsClosed { .. }
             | UserEventBody::SessionsDoubted { .. }
             | UserEventBody::PresenceAsked
-            | UserEventBody::Invisible { .. } => {}
+            | UserEventBody::Invisible { .. }
+            | UserEventBody::Scheduled { .. }
+            | UserEventBody::Unscheduled { .. } => {}
         }
         Ok(frames)
     }

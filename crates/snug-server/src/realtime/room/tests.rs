@@ -6,8 +6,8 @@ use serde_json::Value;
 use snug_core::ids::{AppId, RoomId, SessionId};
 use snug_core::limits;
 use snug_core::model::{
-    Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind, RoomPolicy,
-    Time, User,
+    DeliveredTo, Ephemeral, Head, Member, MemberState, Message, MessageKind, Role, Room, RoomKind,
+    RoomPolicy, Time, User,
 };
 
 use super::super::hub::{Hub, HubParts, Way, Who};
@@ -51,8 +51,7 @@ fn listener(name: &str, mailbox: Option<Mailbox>) -> Arc<Connection> {
     };
     let session = SessionId::from_stored(&format!("ses_{name}"));
     let (app, user) = (app(), user(name));
-    let who = Who { app: &app, user: &user, session: &session, invisible: (false, Time(0)) };
-    HUB.attach(&who, way)
+    HUB.expect(&Who { app: &app, user: &user, session: &session }, way)
 }
 
 /// A room at rev 10 whose last removal was at rev 3, and a connection of each user's.
@@ -289,6 +288,25 @@ fn open_rooms_hear_events_and_the_others_heads() {
     assert_eq!(heard(&c[0]), heads(&[12]));
 }
 
+#[test]
+fn what_was_delivered_is_for_members_who_have_the_room_open() {
+    let (mut room, mut c) = room(&["anna", "bert"]);
+    // Who reads a channel without being in it, and another wire, whose mailbox it must not fill.
+    c.push(connection("cleo"));
+    room.add(true, &c[2], 10, 3);
+    c.push(listener("dora", Some(Mailbox::default())));
+    room.add(false, &c[3], 10, 3);
+    for open in [0, 2, 3] {
+        assert!(room.set_open(c[open].id, true));
+    }
+    let users = vec![DeliveredTo { user: user("bert"), seq: 1 }];
+    room.offer(&event(10, 3, RoomEventBody::Delivered { users }));
+    assert_eq!(heard(&c[0]), [("delivered".to_owned(), 0)]);
+    assert_eq!((heard(&c[1]).len(), heard(&c[2]).len()), (0, 0));
+    assert!(c[3].mailbox.as_ref().unwrap().take().is_none());
+    assert_eq!(room.rev, 10, "it takes no rev");
+}
+
 fn said(to: Option<&[&str]>) -> RoomEventBody {
     let said = Ephemeral {
         id: snug_core::ids::MessageId::new("e1").unwrap(),
@@ -505,4 +523,25 @@ fn a_deleted_room_is_lost_to_all() {
     let asked = room.users();
     let reloaded = room.reloaded(&asked, &[], 0);
     assert!(reloaded.deleted && reloaded.out.len() == 2 && !reloaded.again);
+}
+
+#[test]
+fn each_listens_once_whatever_the_order_they_come_and_go_in() {
+    let mut room = LocalRoom::default();
+    let all: Vec<_> = (0..100).map(|n| connection(&format!("u{n}"))).collect();
+    let numbers: Vec<u64> = all.iter().map(|one| one.id).collect();
+    for one in all.iter().rev().chain(&all) {
+        room.add(false, one, 10, 3);
+    }
+    assert_eq!(room.connections(), numbers);
+    for one in &all[10..90] {
+        assert!(room.has(one.id) && room.remove(one.id));
+        assert!(!room.has(one.id) && !room.remove(one.id) && !room.set_open(one.id, true));
+    }
+    assert_eq!(room.connections(), [&numbers[..10], &numbers[90..]].concat());
+    assert!(room.set_open(all[0].id, true) && room.set_open(all[99].id, true));
+    room.offer(&message(11, 3));
+    assert_eq!(room.told().frames(), 20);
+    room.offer(&event(12, 3, RoomEventBody::RoomDeleted));
+    assert!(room.is_empty() && room.connections().is_empty());
 }

@@ -101,6 +101,48 @@ async fn the_contract_holds_between_two_nodes() {
     nodes.stop().await;
 }
 
+/// Both nodes look for what is due: each message is sent once, and told to who is at either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_scheduled_is_sent_once_by_either() {
+    let nodes = Nodes::start().await;
+    let [one, two] = &nodes.at;
+    let (room, other) = (one.group(&["ann", "ben"]).await, one.group(&["ann", "ben"]).await);
+    let (_, mut ann) = one.enter("ann").await;
+    let (_, mut ben) = two.enter("ben").await;
+    for room in [&room, &other] {
+        ben.request("room.open", json!({"room": room})).await;
+    }
+    // Five times, so that now the one and now the other node begins.
+    let mut expected = Vec::new();
+    for n in 0..40 {
+        let at = crate::scheduled::ahead(2_000 + n / 8 * 700);
+        let (room, id) = (if n % 2 == 0 { &room } else { &other }, format!("m-{n}"));
+        let data = json!({"room": room, "id": id, "text": "x", "at": at});
+        ann.request("message.schedule", data).await;
+        expected.push(id);
+    }
+    let mut heard = Vec::new();
+    while heard.len() < expected.len() {
+        let message = ben.event("message.new").await["message"].take();
+        heard.push(crate::harness::text(&message["id"]));
+    }
+    for _ in &expected {
+        ann.event_where("scheduled", |data| data["sent"] == true).await;
+    }
+    heard.sort();
+    expected.sort();
+    assert_eq!(heard, expected);
+    for (room, half) in [(&room, 20), (&other, 20)] {
+        let path = format!("rooms/{room}/messages?limit=100");
+        let page = one.backend("GET", &path, Value::Null).await.is(200);
+        assert_eq!(page["messages"].as_array().map(Vec::len), Some(half));
+        assert_eq!(page["head"]["seq"], half);
+    }
+    let left = ann.request("scheduled.list", json!({})).await;
+    assert_eq!(left, json!({"scheduled": []}));
+    nodes.stop().await;
+}
+
 /// What is kept nowhere reaches the other node's open rooms, and there nobody who was removed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_kept_crosses_and_stops_at_a_removal() {

@@ -95,6 +95,11 @@ impl TestServer {
         Self::start_with(backend, Given::default()).await
     }
 
+    /// A server that takes others to be on its bus.
+    pub(crate) async fn one_of_several(backend: Backend) -> Self {
+        Self::start_with(backend, Given { bus: Some(Arc::default()), ..Given::default() }).await
+    }
+
     /// A server whose time the test moves.
     pub(crate) async fn start_at(backend: Backend, clock: Arc<TestClock>) -> Self {
         Self::start_with(backend, Given { clock: Some(clock), ..Given::default() }).await

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::socket::Line;
 use super::{Imkit, refused, result};
 use crate::harness::{Backend, TestServer, loopback_allowed, text};
 use crate::sessions::verified;
@@ -290,5 +291,52 @@ async fn imkit_asks_the_site_about_its_own_token() {
     assert_eq!(site.asked(), [json!({"token": "good-mei"})]);
     refused(imkit.user("bad-mei1", "GET", "/me", Value::Null).await, 401, "INVALID_TOKEN");
     imkit.user("unwell", "GET", "/me", Value::Null).await.is(503);
+    assert!(server.stop().await);
+}
+
+/// What Ben deleted for himself natively comes back by no change of anybody's.
+#[tokio::test]
+async fn imkit_keeps_what_was_deleted_for_oneself_deleted() {
+    let server = TestServer::sqlite().await;
+    let imkit = Imkit::on(&server, true).await;
+    let token = imkit.token("ben").await;
+    let room = imkit.app.group(&["ann", "ben"]).await;
+    let mut line = Line::enter(&imkit, &token).await;
+    let (ann, ben) = (imkit.app.page("ann").await, imkit.app.page("ben").await);
+    let messages = format!("rooms/{room}/messages");
+    for (id, thread) in [("old", None), ("kept", None), ("newest", None), ("reply", Some("kept"))] {
+        let mut body = json!({"id": id, "text": id});
+        if let Some(root) = thread {
+            body["thread"] = json!(root);
+        }
+        ann.post(&messages, body).await.is(201);
+        assert_eq!(line.event("chat message").await["message"], json!(id));
+    }
+    for id in ["old", "newest", "reply"] {
+        let own = format!("{messages}/{id}/own");
+        ben.call("PATCH", &own, json!({"deleted": true})).await.is(200);
+    }
+    let again = async |id: &str| {
+        ann.call("PATCH", &format!("{messages}/{id}"), json!({"text": "again"})).await.is(200);
+    };
+    for id in ["old", "reply"] {
+        again(id).await;
+        let told = line.event("chat message").await;
+        assert_eq!((&told["message"], &told["isDeleted"]), (&json!(""), &json!(true)), "{id}");
+    }
+    again("kept").await;
+    assert_eq!(line.event("chat message").await["message"], "again", "of others it is told");
+    imkit.app.backend_ok("PATCH", &format!("rooms/{room}"), json!({"name": "New"})).await;
+    let told = loop {
+        let told = line.event("room").await;
+        if told["name"] == "New" {
+            break told;
+        }
+    };
+    assert_ne!(told["lastMessage"]["message"], "newest", "{told}");
+    // Who comes anew knows it, too.
+    let mut later = Line::enter(&imkit, &token).await;
+    ann.call("PATCH", &format!("{messages}/old"), json!({"text": "once more"})).await.is(200);
+    assert_eq!(later.event("chat message").await["isDeleted"], true);
     assert!(server.stop().await);
 }

@@ -31,7 +31,9 @@ async fn every_route(server: &TestServer) {
     changes::pins(&app).await;
     changes::threads(&app).await;
     crate::ephemeral::by_both_doors(&app).await;
+    crate::receipts::by_rest(&app).await;
     changes::marks(&app).await;
+    crate::scheduled::by_rest(&app).await;
     changes::channels(&app).await;
     crate::invitations::by_rest(&app).await;
     crate::presence::by_rest(&app).await;

@@ -83,6 +83,32 @@ async fn rocketchat_tells_who_comes_and_goes() {
     assert!(server.stop().await);
 }
 
+/// Who does not want to be seen natively is not seen here, with connections of either kind.
+#[tokio::test]
+async fn rocketchat_shows_an_invisible_user_as_offline() {
+    let server = TestServer::sqlite().await;
+    let rocket = Rocket::on(&server).await;
+    let (ann, bob) = (rocket.user("ann").await, rocket.user("bob").await);
+    let mut watcher = Ddp::enter(&server, &ann).await;
+    watcher.subscribe(STREAM, json!(["user-status", false])).await;
+    let _ddp = Ddp::enter(&server, &bob).await;
+    assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 1));
+    let (_, mut native) = rocket.app.enter("bob").await;
+    native.request("me.update", json!({"invisible": true})).await;
+    assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 0));
+    assert_eq!(presence(&rocket, &ann).await, "offline");
+    // A connection that comes then is none that others see, whatever its client says.
+    let mut second = Ddp::enter(&server, &bob).await;
+    second.call("UserPresence:online", json!([])).await;
+    success(rocket.post(&bob, "users.setStatus", json!({"status": "busy"})).await);
+    assert_eq!(presence(&rocket, &ann).await, "offline");
+    native.request("me.update", json!({"invisible": false})).await;
+    // What is told first is that he is back, as he said meanwhile.
+    assert_eq!(told(&mut watcher).await, ("bob".to_owned(), 3));
+    assert_eq!(presence(&rocket, &ann).await, "busy");
+    assert!(server.stop().await);
+}
+
 #[tokio::test]
 async fn rocketchat_tells_presence_to_who_may_list_the_users() {
     let server = TestServer::sqlite().await;

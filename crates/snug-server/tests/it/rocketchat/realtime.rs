@@ -99,6 +99,53 @@ async fn rocketchat_ddp_notifies_of_new_messages_only() {
     assert!(server.stop().await);
 }
 
+/// What Bob deleted for himself natively comes back by no change of anybody's.
+#[tokio::test]
+async fn rocketchat_ddp_keeps_what_was_deleted_for_oneself_deleted() {
+    let server = TestServer::sqlite().await;
+    let rocket = Rocket::on(&server).await;
+    let login = rocket.user("bob").await;
+    let rid = rocket.app.group(&["ann", "bob"]).await;
+    let mut line = Ddp::enter(&server, &login).await;
+    let gone = format!("{rid}/deleteMessage");
+    line.subscribe("stream-room-messages", json!([rid, false])).await;
+    line.subscribe("stream-notify-room", json!([gone, false])).await;
+    line.subscribe("stream-notify-user", json!(["bob/rooms-changed", false])).await;
+    let (ann, bob) = (rocket.app.page("ann").await, rocket.app.page("bob").await);
+    let messages = format!("rooms/{rid}/messages");
+    let mut ids = Vec::new();
+    for id in ["old", "kept", "newest"] {
+        ann.post(&messages, json!({"id": id, "text": id})).await.is(201);
+        let told = line.event("stream-room-messages", &rid).await;
+        assert_eq!(told[0]["msg"], id);
+        ids.push(told[0]["_id"].clone());
+    }
+    for id in ["old", "newest"] {
+        let own = format!("{messages}/{id}/own");
+        bob.call("PATCH", &own, json!({"deleted": true})).await.is(200);
+    }
+    for (at, id) in ["old", "kept", "newest"].into_iter().enumerate() {
+        ann.call("PATCH", &format!("{messages}/{id}"), json!({"text": "again"})).await.is(200);
+        if id == "kept" {
+            // Nothing of the one before.
+            let told = line.event("stream-room-messages", &rid).await;
+            assert_eq!((&told[0]["_id"], &told[0]["msg"]), (&ids[at], &json!("again")));
+        } else {
+            assert_eq!(line.event("stream-notify-room", &gone).await[0]["_id"], ids[at]);
+        }
+    }
+    rocket.app.backend_ok("PATCH", &format!("rooms/{rid}"), json!({"name": "New"})).await;
+    loop {
+        let changed = line.event("stream-notify-user", "bob/rooms-changed").await;
+        if changed[1]["fname"] == "New" {
+            assert_eq!(changed[1]["lastMessage"]["msg"], "");
+            break;
+        }
+    }
+    line.silent("stream-room-messages").await;
+    assert!(server.stop().await);
+}
+
 #[tokio::test]
 async fn rocketchat_ddp_asks_anew_for_its_streams_after_another_log_in() {
     let server = TestServer::sqlite().await;

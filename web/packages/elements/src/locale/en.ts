@@ -61,6 +61,7 @@ export const en = {
   typingTwo: '{a} and {b} are typing…',
   typingMany: 'Several people are typing…',
   sent: 'Sent',
+  delivered: 'Delivered',
   read: 'Read',
   sending: 'Sending',
   notSent: 'Not sent',

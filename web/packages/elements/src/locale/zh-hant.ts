@@ -63,6 +63,7 @@ export const zhHant: Strings = {
   typingTwo: '{a} 和 {b} 正在輸入…',
   typingMany: '有多人正在輸入…',
   sent: '已送出',
+  delivered: '已送達',
   read: '已讀',
   sending: '傳送中',
   notSent: '未送出',

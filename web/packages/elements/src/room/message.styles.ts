@@ -276,7 +276,7 @@ export const messageStyles = css`
     color: var(--snug-own-text);
   }
   .tick.read .ticks {
-    stroke-width: 1.9;
+    block-size: 13.75px;
   }
   .wait .i {
     inline-size: 13px;

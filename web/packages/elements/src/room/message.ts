@@ -44,8 +44,9 @@ function state(message: MessageView, words: Words): TemplateResult | typeof noth
     return html`<span class="wait" role="img" aria-label=${words('sending')}>${icon('clock')}</span>`;
   }
   if (message.status === 'failed') return nothing;
-  const read = message.readByOthers;
-  return html`<span class="tick ${read ? 'read' : ''}" role="img" aria-label=${words(read ? 'read' : 'sent')}>${ticks(read)}</span>`;
+  const got = message.deliveredToOthers ? 'delivered' : 'sent';
+  const at = message.readByOthers ? 'read' : got;
+  return html`<span class="tick ${at}" role="img" aria-label=${words(at)}>${ticks(at)}</span>`;
 }
 
 function meta(message: MessageView, context: MessageContext): TemplateResult | typeof nothing {

@@ -27,9 +27,12 @@ export function icon(name: IconName, more = ''): TemplateResult {
   return html`<svg class="i ${more}" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]}></path></svg>`;
 }
 
-/** One tick: stored. Two: read. */
-export function ticks(double: boolean): TemplateResult {
-  return html`<svg class="ticks" viewBox=${double ? '0 0 17 12' : '0 0 12 12'} aria-hidden="true"><path d=${
-    double ? 'M1 6.8l3 3 6.2-7M7.3 9.1l.7.7 6.8-7' : 'M1 6.8l3 3 6.5-7'
-  }></path></svg>`;
+const ONE = 'M1 6.8l3 3 6.5-7';
+const TWO = 'M1 6.8l3 3 6.2-7M7.3 9.1l.7.7 6.8-7';
+
+/** One tick: stored. Two: another has got it. With a line under them: another has read it. */
+export function ticks(at: 'sent' | 'delivered' | 'read'): TemplateResult {
+  const box = at === 'sent' ? '0 0 12 12' : `0 0 17 ${at === 'read' ? 15 : 12}`;
+  const path = at === 'sent' ? ONE : at === 'read' ? `${TWO}M2.5 13.5h11` : TWO;
+  return html`<svg class="ticks" viewBox=${box} aria-hidden="true"><path d=${path}></path></svg>`;
 }
