@@ -65,13 +65,14 @@ pub async fn what_was_told_goes_forward(store: &dyn Store) {
 /// Of many who look, one has it.
 pub async fn one_announces(nodes: &[Arc<dyn Store>]) {
     let f = Fixture::new(nodes[0].as_ref()).await;
-    for round in 0..3 {
+    for round in 0..2 {
         beat(&f, "dead", 0).await;
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        // As long as it is in somebody's hands: all must have looked by then, on any machine.
+        tokio::time::sleep(Duration::from_millis(3_100)).await;
         let mut tasks = JoinSet::new();
         for n in 0..16 {
             let (node, now) = (nodes[n % nodes.len()].clone(), f.now());
-            tasks.spawn(async move { node.lost_node(500, now).await.expect("lost_node") });
+            tasks.spawn(async move { node.lost_node(3_000, now).await.expect("lost_node") });
         }
         let got = tasks.join_all().await.into_iter().flatten().count();
         assert_eq!(got, 1, "round {round}");
